@@ -1,0 +1,45 @@
+# Python >= 3.11, pip and make are all this needs; everything else is installed into .venv from locked, hashed requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help run demo test lint lock build clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.venv/.ready: requirements-uv.txt requirements-dev.txt layers/eventlog/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s (%s); try: make PYTHON=python3.12" % (sys.version.split()[0], sys.executable))'
+	@echo "Setting up .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-uv.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-uv.txt requirements-dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog
+	@touch $@
+
+run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
+	@$(BIN)/python -m local
+
+demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
+	@$(BIN)/python -m local.demo $(EVENTS)
+
+test: lint  ## static checks and every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/.ready  ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: .venv/.ready  ## write the locked requirements anew
+	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-dev.in layers/eventlog/pyproject.toml -o requirements-dev.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml -c requirements-dev.txt \
+		--no-emit-package botocore --no-emit-package jmespath --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
+
+build: .venv/.ready  ## sam build
+	@$(BIN)/sam build
+
+clean:  ## remove what the targets made, except the log in .eventlog/
+	@rm -rf .venv .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
