@@ -1,0 +1,45 @@
+"""Canonical JSON (RFC 8785, JCS)."""
+
+from typing import Any
+
+import orjson
+import rfc8785
+
+_MAX_INTEGER = 2**53 - 1  # I-JSON (RFC 7493, section 2.2): every double holds these integers exactly
+
+
+def canonicalize(value: Any) -> bytes:
+    """Return the RFC 8785 bytes of a JSON value (dict, list, str, int, float, bool or None).
+
+    orjson writes the same bytes an order of magnitude faster for values without floats and without keys
+    beyond the Basic Multilingual Plane (RFC 8785, section 3.2.3 sorts by UTF-16 code units); everything else
+    goes to the ``rfc8785`` package. A property test holds the two byte-identical.
+
+    Raises:
+        ValueError: NaN, Infinity, an integer outside +-(2^53-1), a lone surrogate or a type JSON doesn't have.
+    """
+    if _is_simple(value):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError as error:
+            raise ValueError(f"not canonical JSON: {error}") from error
+    try:
+        return rfc8785.dumps(value)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"not canonical JSON: {error}") from error
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether orjson's output for the value is canonical: no float, no big integer, no astral key."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(-_MAX_INTEGER <= value <= _MAX_INTEGER)
+    if kind is dict:
+        return all(type(k) is str and _in_bmp(k) and _is_simple(v) for k, v in value.items())
+    return kind is list and all(map(_is_simple, value))
+
+
+def _in_bmp(key: str) -> bool:
+    return key.isascii() or max(key) < "\U00010000"

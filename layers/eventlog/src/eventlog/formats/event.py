@@ -1,0 +1,103 @@
+"""The event record and how entries become events: the one place where a chain is extended."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from eventlog.formats import hashing, merkle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text."""
+
+    chain: str
+    event_id: str
+    event_type: str
+    source_id: str
+    timestamp: int
+    received_at: int
+    principal: str
+    payload: str
+    salt: bytes
+    payload_hash: bytes
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An entry with its place in the chain. ``nodes`` are the Merkle nodes it completes, level 1 first."""
+
+    entry: Entry
+    seq: int
+    prev_hash: bytes
+    hash: bytes
+    nodes: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class ChainState:
+    """A chain's head: its size, the last event's hash (genesis when empty) and the Merkle frontier."""
+
+    size: int
+    hash: bytes
+    frontier: list[bytes] = field(default_factory=list)
+
+    def append(self, content_hash: bytes) -> tuple[int, bytes, bytes, tuple[bytes, ...]]:
+        """Extend by one content hash; return the new event's (seq, prev_hash, hash, nodes)."""
+        seq, prev_hash = self.size, self.hash
+        digest = hashing.leaf_hash(hashing.leaf(seq, prev_hash, content_hash))
+        nodes = tuple(merkle.append_leaf(self.frontier, seq, digest))
+        self.size, self.hash = seq + 1, digest
+        return seq, prev_hash, digest, nodes
+
+    def extend(self, entries: Iterable[Entry]) -> Iterator[Event]:
+        """Give each entry the next place."""
+        for entry in entries:
+            seq, prev_hash, digest, nodes = self.append(entry.content_hash)
+            yield Event(entry=entry, seq=seq, prev_hash=prev_hash, hash=digest, nodes=nodes)
+
+    def copy(self) -> "ChainState":
+        return ChainState(self.size, self.hash, list(self.frontier))
+
+    @property
+    def root(self) -> bytes:
+        return merkle.root(self.frontier)
+
+
+def make_entry(
+    *,
+    chain: str,
+    event_id: str,
+    event_type: str,
+    source_id: str,
+    timestamp: int,
+    received_at: int,
+    principal: str,
+    payload: str,
+    salt: bytes,
+) -> Entry:
+    """Build an entry with its hashes (format version 1)."""
+    payload_digest = hashing.payload_hash(salt, payload.encode())
+    content = hashing.content_hash(
+        chain=chain,
+        event_id=event_id,
+        event_type=event_type,
+        source_id=source_id,
+        timestamp=timestamp,
+        received_at=received_at,
+        principal=principal,
+        payload_hash=payload_digest,
+    )
+    return Entry(
+        chain=chain,
+        event_id=event_id,
+        event_type=event_type,
+        source_id=source_id,
+        timestamp=timestamp,
+        received_at=received_at,
+        principal=principal,
+        payload=payload,
+        salt=salt,
+        payload_hash=payload_digest,
+        content_hash=content,
+    )

@@ -1,0 +1,56 @@
+"""The hashes of format version 1: one formula a function. SHA-256 everywhere, ``||`` joins bytes."""
+
+from hashlib import sha256
+
+import orjson
+
+from eventlog.formats.times import format_time
+
+
+def payload_hash(salt: bytes, payload: bytes) -> bytes:
+    """SHA-256(salt || JCS(payload)); the salt is 16 random bytes, so an erased payload can't be guessed."""
+    return sha256(salt + payload).digest()
+
+
+def content_hash(
+    *,
+    chain: str,
+    event_id: str,
+    event_type: str,
+    source_id: str,
+    timestamp: int,
+    received_at: int,
+    principal: str,
+    payload_hash: bytes,
+) -> bytes:
+    """SHA-256(JCS({v: 1, chain, event_id, ..., payload_hash})); times in milliseconds since 1970.
+
+    All members are strings but ``v``, and they are written in sorted order, so orjson's output is canonical.
+    """
+    content = {
+        "chain": chain,
+        "event_id": event_id,
+        "event_type": event_type,
+        "payload_hash": payload_hash.hex(),
+        "principal": principal,
+        "received_at": format_time(received_at),
+        "source_id": source_id,
+        "timestamp": format_time(timestamp),
+        "v": 1,
+    }
+    return sha256(orjson.dumps(content)).digest()
+
+
+def leaf(seq: int, prev_hash: bytes, content: bytes) -> bytes:
+    """uint64_be(seq) || prev_hash || content_hash: 72 bytes without personal data."""
+    return seq.to_bytes(8, "big") + prev_hash + content
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """SHA-256(0x00 || leaf): RFC 9162, section 2.1.1; the event's ``hash`` and the next one's ``prev_hash``."""
+    return sha256(b"\x00" + data).digest()
+
+
+def genesis(origin: str, chain: str) -> bytes:
+    """SHA-256("eventlog/v1\\n" || origin || "/" || chain): the first event's ``prev_hash``."""
+    return sha256(f"eventlog/v1\n{origin}/{chain}".encode()).digest()

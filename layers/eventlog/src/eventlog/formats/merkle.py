@@ -1,0 +1,41 @@
+"""The Merkle tree over a chain's leaves (RFC 9162, section 2.1), kept as its frontier.
+
+The frontier of a tree of size n is the list of the roots of its perfect subtrees from left to right, one for
+each bit set in n, largest first. It is all that is needed to append.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+EMPTY_ROOT = sha256(b"").digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256(0x01 || left || right): RFC 9162, section 2.1.1."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def append_leaf(frontier: list[bytes], size: int, leaf_hash: bytes) -> list[bytes]:
+    """Append the leaf hash at index ``size`` to the frontier, in place.
+
+    Returns the nodes this leaf completes, level 1 first: for each level l >= 1 with (size+1) % 2^l == 0 the
+    root of the perfect subtree of 2^l leaves that ends here.
+    """
+    nodes: list[bytes] = []
+    current = leaf_hash
+    while size & 1:
+        current = node_hash(frontier.pop(), current)
+        nodes.append(current)
+        size >>= 1
+    frontier.append(current)
+    return nodes
+
+
+def root(frontier: Sequence[bytes]) -> bytes:
+    """The Merkle tree head of the tree with this frontier."""
+    if not frontier:
+        return EMPTY_ROOT
+    head = frontier[-1]
+    for left in reversed(frontier[:-1]):
+        head = node_hash(left, head)
+    return head

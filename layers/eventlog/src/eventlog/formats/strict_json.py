@@ -1,0 +1,145 @@
+"""Strict JSON input: what a raw body must be before any model sees it. Nothing is repaired."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+_MAX_INTEGER = 2**53 - 1
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the input: an RFC 6901 pointer to it and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class MalformedJSONError(ValueError):
+    """The body is not JSON as this log accepts it; ``problems`` says where and why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.pointer or '/'}: {p.detail}" for p in problems))
+        self.problems = problems
+
+
+class _Refused(str):
+    """Stands in the parsed tree where a value was refused; its text says why."""
+
+    __slots__ = ()
+
+
+class _Duplicate(dict[str, Any]):
+    """Stands where an object had one of its keys twice."""
+
+    key = ""
+
+
+def parse(body: bytes, *, max_depth: int) -> Any:
+    """Parse a JSON text (RFC 8259) strictly; objects and arrays may nest ``max_depth`` deep.
+
+    Raises:
+        MalformedJSONError: invalid UTF-8, a byte order mark, a syntax error, duplicate keys, NaN or Infinity,
+            a number that overflows a double, an integer outside +-(2^53-1), a lone surrogate, deeper nesting.
+    """
+    text = _decode(body)
+    refused: list[Any] = []
+    value = _load(text, refused)
+    deep = body.count(b"[") + body.count(b"{") > max_depth
+    if refused or deep or _SURROGATE_ESCAPE.search(body):
+        problems = list(_problems(value, max_depth))
+        if problems:
+            raise MalformedJSONError(problems)
+    return value
+
+
+def _fail(detail: str) -> NoReturn:
+    raise MalformedJSONError([Problem("", detail)])
+
+
+def _decode(body: bytes) -> str:
+    if body.startswith(b"\xef\xbb\xbf"):
+        _fail("starts with a byte order mark; send UTF-8 without one")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        _fail(f"not UTF-8: invalid byte at offset {error.start}")
+
+
+def _load(text: str, refused: list[Any]) -> Any:
+    def refuse(why: str) -> _Refused:
+        refused.append(why)
+        return _Refused(why)
+
+    def integer(digits: str) -> Any:
+        number = int(digits) if len(digits) <= 17 else None
+        if number is None or abs(number) > _MAX_INTEGER:
+            return refuse("integer outside -(2^53-1)..2^53-1, which a double can't hold exactly")
+        return number
+
+    def decimal(digits: str) -> Any:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse("number too large for a double")
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        seen: set[str] = set()
+        duplicate = _Duplicate(found)
+        duplicate.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        refused.append(duplicate)
+        return duplicate
+
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=members,
+            parse_int=integer,
+            parse_float=decimal,
+            parse_constant=lambda name: refuse(f"{name} is not JSON"),
+        )
+    except json.JSONDecodeError as error:
+        _fail(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}")
+    except RecursionError:
+        _fail("nested far too deep")
+
+
+def _problems(root: Any, max_depth: int) -> Iterator[Problem]:
+    """Walk the parsed value without recursion and name everything refused by its pointer."""
+    stack: list[tuple[str, Any, int]] = [("", root, 1)]
+    while stack:
+        pointer, value, depth = stack.pop()
+        if isinstance(value, _Refused):
+            yield Problem(pointer, str(value))
+        elif isinstance(value, str):
+            if _has_surrogate(value):
+                yield Problem(pointer, "contains a lone surrogate, which is not a Unicode character")
+        elif isinstance(value, (dict, list)):
+            if depth > max_depth:
+                yield Problem(pointer, f"nested deeper than {max_depth} levels")
+                return
+            if isinstance(value, _Duplicate):
+                yield Problem(
+                    f"{pointer}/{escape(value.key)}", "duplicate key: the object has it more than once"
+                )
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in reversed(list(items)):
+                if isinstance(key, str) and _has_surrogate(key):
+                    yield Problem(
+                        pointer, "a key contains a lone surrogate, which is not a Unicode character"
+                    )
+                stack.append((f"{pointer}/{escape(str(key))}", item, depth + 1))
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def escape(token: str) -> str:
+    """Escape one reference token of an RFC 6901 JSON pointer; lone surrogates are shown as ``?``."""
+    return token.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()

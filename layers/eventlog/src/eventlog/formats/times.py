@@ -1,0 +1,50 @@
+"""Times: RFC 3339 in, whole milliseconds since the Unix epoch inside, one written form out."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_RFC3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+MAX_MILLIS = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z; the smallest is 0."""
+
+
+def parse_time(text: str) -> int:
+    """Return the milliseconds since 1970 of an RFC 3339 date-time; finer digits are dropped.
+
+    A time without an offset is UTC. Years 1970..9999 (in UTC), no leap second.
+
+    Raises:
+        ValueError: anything else; the text says what is allowed.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 time such as 2024-11-23T12:34:56.789Z")
+    *fields, fraction, sign, hours, minutes = match.groups()
+    if sign and (int(hours) > 23 or int(minutes) > 59):
+        raise ValueError("the offset must be within -23:59..+23:59")
+    offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta(0)
+    try:
+        local = datetime(*map(int, fields), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[misc, arg-type]
+    except ValueError as error:
+        raise ValueError(f"no such time: {error}; leap seconds are not accepted") from error
+    millis = (local - _EPOCH) // _MILLISECOND + int((fraction or "0")[:3].ljust(3, "0"))
+    if not 0 <= millis <= MAX_MILLIS:
+        raise ValueError("the year must be 1970..9999 in UTC")
+    return millis
+
+
+def format_time(millis: int) -> str:
+    """Write milliseconds since 1970 as ``YYYY-MM-DDTHH:MM:SS.mmmZ``.
+
+    Raises:
+        ValueError: outside the years 1970..9999.
+    """
+    if not 0 <= millis <= MAX_MILLIS:
+        raise ValueError(f"{millis} ms is outside the years 1970..9999")
+    moment = _EPOCH + timedelta(milliseconds=millis)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}Z"
