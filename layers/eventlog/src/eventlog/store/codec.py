@@ -1,0 +1,185 @@
+"""BSON in and out: the one encoding of events, pending entries and sequence documents.
+
+Encoding is deterministic (fixed field order, int64 for every count, subtype-0 binaries), so the audit can compare a
+stored document with a fresh encoding byte for byte. Decoding checks every type and refuses what we never write.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import bson
+from bson import DatetimeMS, Int64
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
+
+from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.store.interface import SequenceImage
+
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
+)
+_HASH = 32
+_ENTRY_TYPES: dict[str, type] = {
+    "event_id": str,
+    "event_type": str,
+    "source_id": str,
+    "timestamp": DatetimeMS,
+    "received_at": DatetimeMS,
+    "principal": str,
+    "payload": str,
+    "salt": bytes,
+    "payload_hash": bytes,
+    "content_hash": bytes,
+}
+_EVENT_TYPES = {"_id": str, "v": int, "chain": str, "seq": Int64, "prev_hash": bytes, "hash": bytes, "nodes": list}
+
+
+class NotOursError(ValueError):
+    """A stored document is not of the shape this version writes; the text names the field."""
+
+
+def document_id(chain: str, event_id: str) -> str:
+    """``_id`` in ``events``: unique within a chain, so one tenant can't probe or take another's ids."""
+    return f"{chain}/{event_id}"
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """A pending entry: the event without chain, seq and link."""
+    return bson.encode(_entry_fields(entry), codec_options=CODEC)
+
+
+def encode_event(event: Event) -> bytes:
+    """A document of ``events``."""
+    entry = event.entry
+    fields = _entry_fields(entry)
+    document = {
+        "_id": document_id(entry.chain, entry.event_id),
+        "v": 1,
+        "chain": entry.chain,
+        "event_id": fields.pop("event_id"),
+        "seq": Int64(event.seq),
+        **fields,
+        "prev_hash": event.prev_hash,
+        "hash": event.hash,
+        "nodes": list(event.nodes),
+    }
+    return bson.encode(document, codec_options=CODEC)
+
+
+def decode_event(raw: bytes) -> Event:
+    """Understand a document of ``events``.
+
+    Raises:
+        NotOursError: a field is missing or of another type, or the version isn't 1.
+    """
+    document = decode(raw)
+    check_types(document, _EVENT_TYPES)
+    if document["v"] != 1:
+        raise NotOursError(f"v is {document['v']}")
+    return Event(
+        entry=_decode_entry(document, document["chain"]),
+        seq=int(document["seq"]),
+        prev_hash=_hash(document, "prev_hash"),
+        hash=_hash(document, "hash"),
+        nodes=_hashes(document, "nodes"),
+    )
+
+
+def decode_sequence(raw: bytes) -> SequenceImage:
+    """Understand a sequence document.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
+    document = decode(raw)
+    types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
+    check_types(document, types)
+    settled = document["settled"]
+    check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
+    state = ChainState(int(settled["size"]), _hash(settled, "hash"), list(_hashes(settled, "frontier")))
+    if len(state.frontier) != state.size.bit_count():
+        raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
+    pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]
+    return SequenceImage(raw, document["origin"], int(document["size"]), state, pending)
+
+
+def settled_fields(state: ChainState) -> dict[str, Any]:
+    """The ``settled`` part of a sequence document."""
+    return {"size": Int64(state.size), "hash": state.hash, "frontier": list(state.frontier)}
+
+
+def new_sequence(chain: str, origin: str, genesis: bytes) -> dict[str, Any]:
+    """The sequence document of an empty chain."""
+    return {
+        "_id": chain,
+        "origin": origin,
+        "size": Int64(0),
+        "settled": settled_fields(ChainState(0, genesis)),
+        "pending": [],
+        "pending_bytes": Int64(0),
+        "claim": None,
+    }
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """Decode BSON with dates as milliseconds.
+
+    Raises:
+        NotOursError: not decodable.
+    """
+    try:
+        return bson.decode(raw, codec_options=CODEC)
+    except Exception as error:  # a stored byte string may be anything, and bson raises many types
+        raise NotOursError(f"not decodable: {type(error).__name__}") from error
+
+
+def check_types(document: Any, types: Mapping[str, type]) -> None:
+    """Check that the fields are there with these types.
+
+    Raises:
+        NotOursError: naming the first that is not.
+    """
+    if not isinstance(document, dict):
+        raise NotOursError(f"not a document but {type(document).__name__}")
+    for name, kind in types.items():
+        if name not in document:
+            raise NotOursError(f"{name} is missing")
+        if type(document[name]) is not kind:
+            raise NotOursError(f"{name} is of type {type(document[name]).__name__}")
+
+
+def _entry_fields(entry: Entry) -> dict[str, Any]:
+    return {
+        "event_id": entry.event_id,
+        "event_type": entry.event_type,
+        "source_id": entry.source_id,
+        "timestamp": DatetimeMS(entry.timestamp),
+        "received_at": DatetimeMS(entry.received_at),
+        "principal": entry.principal,
+        "payload": entry.payload,
+        "salt": entry.salt,
+        "payload_hash": entry.payload_hash,
+        "content_hash": entry.content_hash,
+    }
+
+
+def _decode_entry(document: Any, chain: str) -> Entry:
+    check_types(document, _ENTRY_TYPES)
+    fields = {name: document[name] for name in _ENTRY_TYPES}
+    fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
+    return Entry(chain=chain, **fields)
+
+
+def _hash(document: Mapping[str, Any], name: str) -> bytes:
+    value: bytes = document[name]
+    if len(value) != _HASH:
+        raise NotOursError(f"{name} has {len(value)} bytes, not {_HASH}")
+    return value
+
+
+def _hashes(document: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
+    for item in document[name]:
+        if type(item) is not bytes or len(item) != _HASH:
+            raise NotOursError(f"{name} holds something that is no hash")
+    return tuple(document[name])

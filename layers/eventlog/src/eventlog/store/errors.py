@@ -1,0 +1,41 @@
+"""What the store can answer instead of a result, named for what the caller can do; driver errors are mapped here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo.errors import ConfigurationError, PyMongoError
+
+
+class StoreError(Exception):
+    """Base of everything the store raises."""
+
+
+class StoreUnavailableError(StoreError):
+    """Not done, or not known to be done: try again later. Nothing was acknowledged."""
+
+
+class IdConflictError(StoreError):
+    """Event ids that exist with other content; ``ids`` names them. Nothing was stored."""
+
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__(f"event ids exist with other content: {', '.join(ids)}")
+        self.ids = ids
+
+
+class ChainLostError(StoreUnavailableError):
+    """A chain has events but its sequence document is gone: nothing can be appended until it is restored."""
+
+
+class CorruptionError(StoreError):
+    """Stored data contradicts what was acknowledged; only an audit and a person can go on."""
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except PyMongoError as error:
+        raise StoreUnavailableError(f"MongoDB: {type(error).__name__}") from error

@@ -1,0 +1,141 @@
+"""The store's contract: what appenders, readers and auditors may rely on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from eventlog.formats.event import ChainState, Entry, Event
+
+Order = Literal["asc", "desc"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry to append. ``id_chosen``: the client named it, so it may exist already; ``time_given``: the timestamp
+    is the client's, so a replay must have the same."""
+
+    entry: Entry
+    id_chosen: bool = False
+    time_given: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event and whether it stood in the log before this append."""
+
+    event: Event
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last event's timestamp (milliseconds) and seq."""
+
+    timestamp: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A page of one chain's settled events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
+
+    Empty ``event_types`` or ``source_ids`` mean any. ``size`` caps what is seen at the first page's settled size.
+    """
+
+    chain: str
+    sort: Literal["time", "seq"] = "time"
+    order: Order = "desc"
+    start_time: int | None = None
+    end_time: int | None = None
+    event_types: tuple[str, ...] = ()
+    source_ids: tuple[str, ...] = ()
+    from_seq: int | None = None
+    to_seq: int | None = None
+    limit: int = 100
+    size: int | None = None
+    after: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in order, whether more follow, and the settled size they were read at."""
+
+    events: list[Event]
+    more: bool
+    settled_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain's registry entry with its head; ``state.size`` counts every acknowledged event."""
+
+    name: str
+    origin: str
+    settled_size: int
+    state: ChainState
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceImage:
+    """One image of a sequence document: raw bytes as stored, and what was understood of it."""
+
+    raw: bytes
+    origin: str
+    size: int
+    settled: ChainState
+    pending: list[Entry] = field(default_factory=list)
+
+    def events(self) -> Iterator[Event]:
+        """The pending entries with their places."""
+        return self.settled.copy().extend(self.pending)
+
+
+class EventStore(Protocol):
+    """An ordered, hash-chained log of events, many chains in one store.
+
+    Ordering: each append gets the next contiguous sequence numbers of its chain, decided by one conditional write to
+    the chain's sequence document. Concurrent appends are serialised by the server; there are no gaps and no forks.
+
+    Durability: when ``append`` returns, order and content are committed by a majority of the replica set. What it
+    raises instead was not acknowledged: ``StoreUnavailableError`` leaves open whether the events are in.
+
+    Idempotency: a chosen event id that exists in the chain with the same content is returned as it stands, forever;
+    with other content ``IdConflictError`` is raised and nothing is stored. Retrying with the same ids is safe.
+
+    Crashes: a process may die between any two steps. A committed entry waits in the sequence document until anyone
+    settles it into ``events``; settling twice, or from many processes at once, changes nothing.
+
+    Visibility: ``get`` finds an acknowledged event at once; ``page`` shows settled events (seq < settled size). All
+    reads are majority reads on the primary, sequences before events, in one causally consistent session.
+    """
+
+    def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        """Append all drafts of one chain in order, or none. The ids are distinct.
+
+        Raises:
+            IdConflictError, StoreUnavailableError, ChainLostError, CorruptionError
+        """
+        ...
+
+    def settle(self, chain: str) -> int:
+        """Settle what is pending now; return the settled size then."""
+        ...
+
+    def get(self, chain: str, event_id: str) -> Event | None:
+        """The acknowledged event with this id, pending or settled."""
+        ...
+
+    def page(self, query: Query) -> Page:
+        """One page of settled events."""
+        ...
+
+    def chains(self, after: str, limit: int) -> list[Chain]:
+        """Chains by name, those after ``after``."""
+        ...
+
+    def chain(self, name: str) -> Chain | None:
+        """One chain, or None if nothing was ever appended to it."""
+        ...
+
+
+Document = dict[str, Any]
