@@ -124,15 +124,11 @@ def _problems(root: Any, max_depth: int) -> Iterator[Problem]:
                 yield Problem(pointer, f"nested deeper than {max_depth} levels")
                 return
             if isinstance(value, _Duplicate):
-                yield Problem(
-                    f"{pointer}/{escape(value.key)}", "duplicate key: the object has it more than once"
-                )
+                yield Problem(f"{pointer}/{escape(value.key)}", "duplicate key: the object has it more than once")
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in reversed(list(items)):
                 if isinstance(key, str) and _has_surrogate(key):
-                    yield Problem(
-                        pointer, "a key contains a lone surrogate, which is not a Unicode character"
-                    )
+                    yield Problem(pointer, "a key contains a lone surrogate, which is not a Unicode character")
                 stack.append((f"{pointer}/{escape(str(key))}", item, depth + 1))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import bson
 from bson import DatetimeMS, Int64
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats.event import ChainState, Entry, Event
@@ -101,7 +102,7 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
     pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]
-    return SequenceImage(raw, document["origin"], int(document["size"]), state, pending)
+    return SequenceImage(raw, document["origin"], int(document["size"]), state, pending, int(document["pending_bytes"]))
 
 
 def settled_fields(state: ChainState) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     """
     try:
         return bson.decode(raw, codec_options=CODEC)
-    except Exception as error:  # a stored byte string may be anything, and bson raises many types
+    except (InvalidBSON, ValueError, OverflowError) as error:
         raise NotOursError(f"not decodable: {type(error).__name__}") from error
 
 

@@ -1,8 +1,8 @@
 """The store's contract: what appenders, readers and auditors may rely on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from eventlog.formats.event import ChainState, Entry, Event
 
@@ -83,7 +83,8 @@ class SequenceImage:
     origin: str
     size: int
     settled: ChainState
-    pending: list[Entry] = field(default_factory=list)
+    pending: list[Entry]
+    pending_bytes: int
 
     def events(self) -> Iterator[Event]:
         """The pending entries with their places."""
@@ -136,6 +137,3 @@ class EventStore(Protocol):
     def chain(self, name: str) -> Chain | None:
         """One chain, or None if nothing was ever appended to it."""
         ...
-
-
-Document = dict[str, Any]
