@@ -52,11 +52,10 @@ class Appender:
             except UnknownOutcomeError as error:
                 if error.in_flight and bound is None:
                     return self._await()
-                self._pause()
             else:
                 if image is not None:
                     return self._committed(known, fresh, image)
-            known = self._after_refusal()
+            known = self._look_up_again()
 
     def _look_up(self) -> Known:
         """Find the drafts' ids: ``sequences`` first, then ``events``, majority reads in one causal session (rule 4)."""
@@ -77,19 +76,27 @@ class Appender:
                 raise IdConflictError(conflicts)
             return Known(image, found)
 
-    def _after_refusal(self) -> Known:
-        """Remove what may have refused the push, and look up again."""
+    def _look_up_again(self) -> Known:
+        """After a push that failed or was refused: look up anew and remove what may have refused it."""
+        self._pause()
         known = self._look_up()
         if known.image is None:
-            if self._ops.has_events(self._chain):
-                raise ChainLostError(f"chain {self._chain} has events but no sequence document")
-            self._ops.ensure_indexes()
-            self._ops.create(self._chain, self._origin)
-            return self._look_up()
+            return self._create()
         if known.image.pending_bytes >= PENDING_LIMIT:
             self._settle(Settler(self._ops, self._chain).rest)
-        self._pause()
-        return known if known.image.pending_bytes < PENDING_LIMIT else self._look_up()
+            return self._look_up()
+        return known
+
+    def _create(self) -> Known:
+        """Create the chain on first use, but never where a sequence document was removed."""
+        lost = self._ops.has_events(self._chain)
+        if not lost:
+            self._ops.ensure_indexes()
+            self._ops.create(self._chain, self._origin)
+        known = self._look_up()
+        if lost and known.image is None:
+            raise ChainLostError(f"chain {self._chain} has events but no sequence document")
+        return known
 
     def _await(self) -> list[Placed]:
         """The push may still be under way, and pushing again could double it: only look whether it arrived."""

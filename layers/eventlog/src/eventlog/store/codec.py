@@ -102,7 +102,8 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
     pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]
-    return SequenceImage(raw, document["origin"], int(document["size"]), state, pending, int(document["pending_bytes"]))
+    size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
+    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
 
 
 def settled_fields(state: ChainState) -> dict[str, Any]:

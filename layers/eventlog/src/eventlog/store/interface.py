@@ -80,6 +80,7 @@ class SequenceImage:
     """One image of a sequence document: raw bytes as stored, and what was understood of it."""
 
     raw: bytes
+    chain: str
     origin: str
     size: int
     settled: ChainState

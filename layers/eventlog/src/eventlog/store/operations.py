@@ -12,6 +12,7 @@ from bson import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, NotPrimaryError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -27,6 +28,8 @@ PENDING_LIMIT = 1 << 20
 
 CLAIM_SECONDS = 0.25
 """A settler that has not trimmed for this long is taken for dead."""
+
+RawCollection = Collection[RawBSONDocument]
 
 _MAJORITY = WriteConcern(w="majority", wtimeout=5000)
 _PUSH_MS = 5000
@@ -66,17 +69,34 @@ class Left:
     claimed_by: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a trim removes: ``count`` entries of ``bytes`` bytes after ``before``, with the chain's state ``after``.
+
+    ``claim`` is what the settler leaves as the claim's holder: its own name, or nothing for a successor.
+    """
+
+    chain: str
+    before: int
+    after: ChainState
+    count: int
+    bytes: int
+    owner: str
+    claim: str
+
+
 class Operations:
     """The steps against one database. ``client`` must not retry writes: a retried push could be applied twice."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
         self._client = client
-        db = client.get_database(database, read_concern=ReadConcern("majority"), write_concern=_MAJORITY)
+        majority = ReadConcern("majority")
+        db = client.get_database(database, codec.CODEC, read_concern=majority, write_concern=_MAJORITY)
         self.events = db["events"]
         self.sequences = db["sequences"]
         self.audits = db["audits"]
-        self.raw_events = db.get_collection("events", codec_options=codec.RAW)
-        self.raw_sequences = db.get_collection("sequences", codec_options=codec.RAW)
+        self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
+        self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
     @contextmanager
     def session(self) -> Iterator[ClientSession]:
@@ -94,13 +114,14 @@ class Operations:
     def read_sequence(self, chain: str, session: ClientSession) -> SequenceImage | None:
         """Majority read of a sequence document."""
         found = self.raw_sequences.find_one({"_id": chain}, session=session)
-        return None if found is None else codec.decode_sequence(found.raw)
+        return None if found is None else codec.decode_sequence(bytes(found.raw))
 
     def read_events(self, chain: str, ids: Iterable[str], session: ClientSession) -> list[Event]:
         """Majority read of settled events by id."""
         keys = [codec.document_id(chain, event_id) for event_id in ids]
         return [
-            codec.decode_event(found.raw) for found in self.raw_events.find({"_id": {"$in": keys}}, session=session)
+            codec.decode_event(bytes(found.raw))
+            for found in self.raw_events.find({"_id": {"$in": keys}}, session=session)
         ]
 
     def has_events(self, chain: str) -> bool:
@@ -164,35 +185,23 @@ class Operations:
                 raise StoreUnavailableError("MongoDB: settling was not acknowledged") from error
             self._check_duplicates(documents, session)
 
-    def trim(
-        self, chain: str, before: int, after: ChainState, count: int, size: int, owner: str, leave: bool
-    ) -> Left | None:
-        """Drop the first ``count`` pending entries (w: 1) if ``settled.size`` is still ``before``; None if it isn't.
+    def trim(self, cut: Cut) -> Left | None:
+        """Drop the first ``count`` pending entries if ``settled.size`` is still as it was; None if it isn't.
 
-        With ``leave`` an unfinished settler opens its claim to a successor.
+        w: 1 would be safe; w: majority lets a writer that settled its own events see them in its next query.
         """
-        mine = {"by": {"$literal": "" if leave else owner}, "at": "$$NOW"}
-        held = {"$in": [{"$ifNull": ["$claim.by", ""]}, ["", owner]]}
-        rest = {"$slice": ["$pending", count, 2147483647]}
-        stages = [
-            {
-                "$set": {
-                    "settled": {"$literal": codec.settled_fields(after)},
-                    "pending": {"$cond": [{"$gt": [{"$size": "$pending"}, count]}, rest, []]},
-                    "pending_bytes": {"$subtract": ["$pending_bytes", Int64(size)]},
-                    "claim": {
-                        "$cond": [
-                            {"$lte": [{"$size": "$pending"}, count]},
-                            None,
-                            {"$cond": [held, mine, "$claim"]},
-                        ]
-                    },
-                }
-            }
-        ]
-        found = self.sequences.with_options(write_concern=WriteConcern(w=1)).find_one_and_update(
-            {"_id": chain, "settled.size": Int64(before)},
-            stages,
+        more = {"$gt": [{"$size": "$pending"}, cut.count]}
+        mine = {"by": {"$literal": cut.claim}, "at": "$$NOW"}
+        successor = {"$not": [{"$in": [{"$ifNull": ["$claim.by", ""]}, ["", cut.owner]]}]}
+        stage = {
+            "settled": {"$literal": codec.settled_fields(cut.after)},
+            "pending": {"$cond": [more, {"$slice": ["$pending", cut.count, 2147483647]}, []]},
+            "pending_bytes": {"$subtract": ["$pending_bytes", Int64(cut.bytes)]},
+            "claim": {"$cond": [more, {"$cond": [successor, "$claim", mine]}, None]},
+        }
+        found = self.sequences.find_one_and_update(
+            {"_id": cut.chain, "settled.size": Int64(cut.before)},
+            [{"$set": stage}],
             {"pending.received_at": 1, "claim": 1},
             return_document=ReturnDocument.AFTER,
         )
@@ -224,9 +233,5 @@ class Operations:
 def _push_image(found: dict[str, Any]) -> PushImage:
     settled = found["settled"]
     state = ChainState(int(settled["size"]), settled["hash"], list(settled["frontier"]))
-    pending = [(item["content_hash"], _millis(item["received_at"])) for item in found["pending"]]
+    pending = [(item["content_hash"], int(item["received_at"])) for item in found["pending"]]
     return PushImage(state, pending, found["claim"])
-
-
-def _millis(moment: Any) -> int:
-    return int(moment)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from eventlog.formats.event import ChainState, Entry
 from eventlog.store import codec
-from eventlog.store.operations import Left, Operations
+from eventlog.store.operations import Cut, Left, Operations
 
 _TURN_SECONDS = 0.1
 """A writer settles for others at most this long, then opens its claim to a successor."""
@@ -67,8 +67,16 @@ class Settler:
         with self._ops.session() as session:
             self._ops.insert(events, session)
         size = sum(len(codec.encode_entry(entry)) for entry in entries)
-        leave = time.monotonic() > self._until
-        return self._ops.trim(self._chain, settled.size, state, len(entries), size, self._owner, leave)
+        cut = Cut(
+            chain=self._chain,
+            before=settled.size,
+            after=state,
+            count=len(entries),
+            bytes=size,
+            owner=self._owner,
+            claim="" if time.monotonic() > self._until else self._owner,
+        )
+        return self._ops.trim(cut)
 
     def _mine(self, left: Left) -> bool:
         return left.pending > 0 and left.claimed_by == self._owner

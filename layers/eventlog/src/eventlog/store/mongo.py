@@ -1,0 +1,85 @@
+"""The event store on MongoDB (6.0 or newer, a replica set or a sharded cluster)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import MongoClient
+
+from eventlog.formats.event import Event
+from eventlog.store.append import append
+from eventlog.store.codec import NotOursError, decode_sequence
+from eventlog.store.errors import CorruptionError, mapped
+from eventlog.store.interface import Chain, Draft, Page, Placed, Query
+from eventlog.store.operations import Operations
+from eventlog.store.query import read_page
+from eventlog.store.settle import Settler
+
+
+def connect(uri: str) -> MongoClient[dict[str, Any]]:
+    """A client as this store needs it: no retried writes, time limits that end before a function's does."""
+    return MongoClient(
+        uri,
+        appname="eventlog",
+        retryWrites=False,  # a retried push could be applied twice; Appender makes its own retry safe
+        serverSelectionTimeoutMS=5000,
+        connectTimeoutMS=3000,
+        socketTimeoutMS=15000,
+    )
+
+
+class MongoStore:
+    """``EventStore`` on MongoDB; ``origin`` names the log in the chains it creates."""
+
+    def __init__(self, operations: Operations, origin: str) -> None:
+        self.operations = operations
+        self._origin = origin
+
+    def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        return append(self.operations, chain, self._origin, drafts)
+
+    def settle(self, chain: str) -> int:
+        with mapped():
+            return Settler(self.operations, chain).drain()
+
+    def get(self, chain: str, event_id: str) -> Event | None:
+        with mapped(), self.operations.session() as session:
+            image = self.operations.read_sequence(chain, session)
+            pending = image.events() if image else iter(())
+            found = next((event for event in pending if event.entry.event_id == event_id), None)
+            if found is not None:
+                return found
+            return next(iter(self.operations.read_events(chain, [event_id], session)), None)
+
+    def page(self, query: Query) -> Page:
+        with mapped():
+            return read_page(self.operations, query)
+
+    def chains(self, after: str, limit: int) -> list[Chain]:
+        with mapped():
+            found = self.operations.raw_sequences.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+            return [_chain(bytes(image.raw)) for image in found]
+
+    def chain(self, name: str) -> Chain | None:
+        with mapped():
+            found = self.operations.raw_sequences.find_one({"_id": name})
+            return None if found is None else _chain(bytes(found.raw))
+
+    def ping(self) -> None:
+        """Ask the primary.
+
+        Raises:
+            StoreUnavailableError: nobody answers.
+        """
+        with mapped():
+            self.operations.sequences.find_one({"_id": ""})
+
+
+def _chain(raw: bytes) -> Chain:
+    try:
+        image = decode_sequence(raw)
+    except NotOursError as error:
+        raise CorruptionError(f"a sequence document is damaged: {error}") from error
+    state = image.settled.copy()
+    for entry in image.pending:
+        state.append(entry.content_hash)
+    return Chain(image.chain, image.origin, image.settled.size, state)
