@@ -1,0 +1,1 @@
+"""What the log does, without HTTP: submissions, queries, cursors, audits."""

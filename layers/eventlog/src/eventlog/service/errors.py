@@ -1,0 +1,27 @@
+"""Errors about what a client sent. Each carries problems: a pointer to the field and a sentence about it."""
+
+from eventlog.formats.strict_json import Problem
+
+
+class InputError(Exception):
+    """Base: the client's input was refused; nothing was stored."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.pointer or '/'}: {p.detail}" for p in problems))
+        self.problems = problems
+
+
+class InvalidError(InputError):
+    """A field has a value that is not allowed (422)."""
+
+
+class TooLargeError(InputError):
+    """More than the limits allow (413)."""
+
+
+class UnsupportedError(InputError):
+    """A media type or encoding that is not accepted here (415)."""
+
+
+class NotFoundError(Exception):
+    """There is no such thing (404); the text says what was looked for."""

@@ -1,0 +1,63 @@
+"""Ingest: values become drafts, drafts are appended, all or none."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from eventlog.formats.strict_json import Problem
+from eventlog.service.errors import InputError, InvalidError, TooLargeError
+from eventlog.service.submission import MAX_BATCH, check_batch
+from eventlog.store.interface import Draft, EventStore, Placed
+
+
+class MakeDraft(Protocol):
+    """``native_draft`` or ``cloudevents.draft``."""
+
+    def __call__(self, value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft: ...
+
+
+def now_millis() -> int:
+    """The wall clock, milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Ingest:
+    """Appends what clients submit."""
+
+    def __init__(self, store: EventStore, clock: Callable[[], int] = now_millis) -> None:
+        self._store = store
+        self._clock = clock
+
+    def one(self, make: MakeDraft, value: Any, *, chain: str | None, principal: str) -> Placed:
+        """Append one event.
+
+        Raises:
+            InputError, StoreError
+        """
+        draft = make(value, chain=chain, principal=principal, received_at=self._clock())
+        return self._store.append(draft.entry.chain, [draft])[0]
+
+    def batch(self, make: MakeDraft, values: Sequence[Any], *, chain: str | None, principal: str) -> list[Placed]:
+        """Append up to 500 events of one chain in order, or none; every bad item is named by its index.
+
+        Raises:
+            InputError, StoreError
+        """
+        if not values:
+            raise InvalidError([Problem("", "the batch is empty")])
+        if len(values) > MAX_BATCH:
+            raise TooLargeError([Problem("", f"{len(values)} events; at most {MAX_BATCH} are allowed")])
+        received_at = self._clock()
+        drafts: list[Draft] = []
+        failures: list[InputError] = []
+        for index, value in enumerate(values):
+            try:
+                drafts.append(make(value, chain=chain, principal=principal, received_at=received_at))
+            except InputError as error:
+                moved = [Problem(f"/{index}{p.pointer}", p.detail) for p in error.problems]
+                failures.append(type(error)(moved))
+        if failures:
+            kind = InvalidError if any(isinstance(f, InvalidError) for f in failures) else TooLargeError
+            raise kind([problem for failure in failures for problem in failure.problems])
+        check_batch(drafts)
+        return self._store.append(drafts[0].entry.chain, drafts)
