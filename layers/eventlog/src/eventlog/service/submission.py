@@ -131,7 +131,8 @@ def check_batch(drafts: Sequence[Draft]) -> None:
     Raises:
         InvalidError, TooLargeError
     """
-    problems, first = [], {}
+    problems: list[Problem] = []
+    first: dict[str, int] = {}
     for index, draft in enumerate(drafts):
         entry = draft.entry
         if entry.chain != drafts[0].entry.chain:

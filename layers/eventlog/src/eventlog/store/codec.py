@@ -14,6 +14,7 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.store.errors import NotOursError
 from eventlog.store.interface import SequenceImage
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -34,10 +35,6 @@ _ENTRY_TYPES: dict[str, type] = {
     "content_hash": bytes,
 }
 _EVENT_TYPES = {"_id": str, "v": int, "chain": str, "seq": Int64, "prev_hash": bytes, "hash": bytes, "nodes": list}
-
-
-class NotOursError(ValueError):
-    """A stored document is not of the shape this version writes; the text names the field."""
 
 
 def document_id(chain: str, event_id: str) -> str:
@@ -104,6 +101,28 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
     return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
+
+
+def encode_sequence(image: SequenceImage, claim: Any) -> bytes:
+    """A sequence document as this version writes it; a claim is null or {by, at}."""
+    if claim is not None:
+        check_types(claim, {"by": str, "at": DatetimeMS})
+        claim = {"by": claim["by"], "at": claim["at"]}
+    document = {
+        "_id": image.chain,
+        "origin": image.origin,
+        "size": Int64(image.size),
+        "settled": settled_fields(image.settled),
+        "pending": [_entry_fields(entry) for entry in image.pending],
+        "pending_bytes": Int64(image.pending_bytes),
+        "claim": claim,
+    }
+    return encode(document)
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Encode a document that ``decode`` gave."""
+    return bson.encode(document, codec_options=CODEC)
 
 
 def settled_fields(state: ChainState) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from pymongo.errors import ConfigurationError, PyMongoError
 
 
+class NotOursError(ValueError):
+    """A stored document is not of the shape this version writes; the text names the field."""
+
+
 class StoreError(Exception):
     """Base of everything the store raises."""
 
@@ -39,3 +43,5 @@ def mapped() -> Iterator[None]:
         raise
     except PyMongoError as error:
         raise StoreUnavailableError(f"MongoDB: {type(error).__name__}") from error
+    except NotOursError as error:
+        raise CorruptionError(f"a stored document is damaged: {error}") from error

@@ -7,8 +7,8 @@ from pymongo import MongoClient
 
 from eventlog.formats.event import Event
 from eventlog.store.append import append
-from eventlog.store.codec import NotOursError, decode_sequence
-from eventlog.store.errors import CorruptionError, mapped
+from eventlog.store.codec import decode_sequence
+from eventlog.store.errors import mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
 from eventlog.store.operations import Operations
 from eventlog.store.query import read_page
@@ -75,10 +75,7 @@ class MongoStore:
 
 
 def _chain(raw: bytes) -> Chain:
-    try:
-        image = decode_sequence(raw)
-    except NotOursError as error:
-        raise CorruptionError(f"a sequence document is damaged: {error}") from error
+    image = decode_sequence(raw)
     state = image.settled.copy()
     for entry in image.pending:
         state.append(entry.content_hash)

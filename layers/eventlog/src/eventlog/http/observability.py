@@ -1,0 +1,75 @@
+"""One structured log line, EMF metrics and, when switched on, a trace segment for each request. Never a payload."""
+
+import time
+import traceback
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eventlog.http.problems import problem
+from eventlog.http.resources import Resources
+
+HEADER = "x-correlation-id"
+
+
+class Observed:
+    """ASGI middleware; it also turns what nobody caught into a problem document without details."""
+
+    def __init__(self, app: ASGIApp, service: str, resources: Resources) -> None:
+        self._app = app
+        self._service = service
+        self._resources = resources
+        self._logger = Logger(service=f"eventlog-{service}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+        correlation = _correlation_id(scope)
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (HEADER.encode(), correlation.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observe)
+        except Exception as error:  # the last resort: nothing may reach the client unshaped
+            self._logger.error(
+                "unexpected error",
+                extra={"correlation_id": correlation, "error": type(error).__name__, "where": _where(error)},
+            )
+            if status:
+                raise
+            await problem(500, "Something went wrong here; nothing was acknowledged.")(scope, receive, observe)
+        self._report(scope, status, correlation, (time.perf_counter() - started) * 1000)
+
+    def _report(self, scope: Scope, status: int, correlation: str, millis: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": round(millis, 1)}
+        self._logger.info("request", extra={"correlation_id": correlation, **fields})
+        metrics = Metrics(namespace="EventLog", service=f"eventlog-{self._service}")
+        metrics.add_dimension("route", f"{scope['method']} {route}")
+        metrics.add_metric("Requests", MetricUnit.Count, 1)
+        metrics.add_metric("Errors", MetricUnit.Count, int(status >= 500))
+        metrics.add_metric("Conflicts", MetricUnit.Count, int(status == 409))
+        metrics.add_metric("Duration", MetricUnit.Milliseconds, millis)
+        metrics.flush_metrics()
+
+
+def _correlation_id(scope: Scope) -> str:
+    event: dict[str, Any] = scope.get("aws.event") or {}
+    found = (event.get("requestContext") or {}).get("requestId")
+    given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"").decode("latin-1")
+    usable = given.isascii() and given.isprintable() and 0 < len(given) <= 128
+    return str(found or (given if usable else "") or time.time_ns())
+
+
+def _where(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

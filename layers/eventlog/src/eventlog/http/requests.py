@@ -1,0 +1,59 @@
+"""What routes read from a request beyond parameters: the raw body, its media type, who signed in."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from eventlog.formats.strict_json import Problem
+from eventlog.service.errors import TooLargeError, UnsupportedError
+from eventlog.service.submission import MAX_BODY
+
+_ANONYMOUS = "anonymous"
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body's bytes, read no further than the limit.
+
+    Raises:
+        TooLargeError, UnsupportedError
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise TooLargeError([Problem("", f"the body is larger than {MAX_BODY} bytes")])
+    return bytes(body)
+
+
+def media_type(headers: Mapping[str, str], *allowed: str) -> str:
+    """The request's media type, one of those allowed, in UTF-8.
+
+    Raises:
+        UnsupportedError
+    """
+    name, *parameters = (part.strip().lower() for part in headers.get("content-type", "").split(";"))
+    if name not in allowed:
+        sent = f"is {name}" if name else "is missing"
+        raise UnsupportedError([Problem("/header/content-type", f"{sent}; allowed: {', '.join(allowed)}")])
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "charset" and value.strip(' "') not in {"utf-8", "utf8", "us-ascii"}:
+            raise UnsupportedError([Problem("/header/content-type", f"charset {value}; only utf-8 is accepted")])
+    return name
+
+
+def principal(request: Request) -> str:
+    """Who signed in, as API Gateway's authorizer found: a JWT's ``sub`` or an IAM ARN; locally ``anonymous``."""
+    event: dict[str, Any] = request.scope.get("aws.event") or {}
+    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
+    claims = (authorizer.get("jwt") or {}).get("claims") or {}
+    found = claims.get("sub") or (authorizer.get("iam") or {}).get("userArn")
+    return str(found) if found else _ANONYMOUS
+
+
+Body = Annotated[bytes, Depends(raw_body)]
+Principal = Annotated[str, Depends(principal)]

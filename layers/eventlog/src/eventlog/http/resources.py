@@ -1,0 +1,58 @@
+"""What a running app holds: settings and, made on first use, the store. One MongoDB client a process."""
+
+from functools import cached_property
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from eventlog.service.audit import Auditor
+from eventlog.service.ingest import Ingest
+from eventlog.settings import Settings
+from eventlog.store.audits import AuditStore
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
+
+
+class ConfigurationError(Exception):
+    """A setting is missing; the text names it."""
+
+
+class Resources:
+    """Lazily connected, reused across invocations."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._given = settings
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self._given or Settings()
+
+    @cached_property
+    def store(self) -> MongoStore:
+        return MongoStore(Operations(connect(self._uri()), self.settings.mongo_database), self.settings.origin)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        return Ingest(self.store)
+
+    @cached_property
+    def auditor(self) -> Auditor:
+        return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin)
+
+    def _uri(self) -> str:
+        if self.settings.mongo_uri:
+            return self.settings.mongo_uri
+        if not self.settings.mongo_uri_secret:
+            raise ConfigurationError("set MONGO_URI or MONGO_URI_SECRET")
+        from aws_lambda_powertools.utilities.parameters import get_secret  # noqa: PLC0415  imports boto3
+
+        return str(get_secret(self.settings.mongo_uri_secret, max_age=300))
+
+
+def resources(request: Request) -> Resources:
+    """The app's resources, as a dependency."""
+    found: Resources = request.app.state.resources
+    return found
+
+
+Held = Annotated[Resources, Depends(resources)]

@@ -1,0 +1,88 @@
+"""What the audit reads, and the reports it keeps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bson import Int64, MaxKey, MinKey
+from pymongo.client_session import ClientSession
+
+from eventlog.store.errors import mapped
+from eventlog.store.operations import Operations
+
+_SEQ_INDEX = [("chain", 1), ("seq", 1)]
+_LEASE_MILLIS = 10_000
+
+
+class AuditStore:
+    """Raw documents of a chain, and stored audit reports (w: majority)."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._ops = operations
+
+    def chain_names(self) -> list[str]:
+        """Every chain that has a sequence document or an event."""
+        with mapped():
+            names = [found["_id"] for found in self._ops.sequences.find({}, {"_id": 1})]
+            grouped = self._ops.events.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
+            names += [found["_id"] for found in grouped]
+        return sorted({name for name in names if isinstance(name, str)})
+
+    def session(self) -> Any:
+        return self._ops.session()
+
+    def sequence(self, chain: str, session: ClientSession) -> bytes | None:
+        """The sequence document as stored."""
+        found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
+        return None if found is None else bytes(found.raw)
+
+    def scan(self, chain: str, start: int, end: int | None, limit: int = 0) -> Iterator[bytes]:
+        """Documents with start <= seq < end, by seq."""
+        bounds = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
+        with mapped():
+            cursor = self._ops.raw_events.find({"chain": chain, "seq": bounds}, sort=[("seq", 1)], limit=limit)
+            for found in cursor:
+                yield bytes(found.raw)
+
+    def outside(self, chain: str, end: int, session: ClientSession) -> Iterator[bytes]:
+        """Documents whose seq is not a number in 0..end-1, whatever its type is."""
+        ranges = [(MinKey(), Int64(0)), (Int64(end), MaxKey())]
+        for low, high in ranges:
+            cursor = self._ops.raw_events.find({}, session=session, hint=_SEQ_INDEX)
+            cursor = cursor.min([("chain", chain), ("seq", low)]).max([("chain", chain), ("seq", high)])
+            yield from (bytes(found.raw) for found in cursor)
+
+    def add(self, report: dict[str, Any]) -> None:
+        with mapped():
+            self._ops.ensure_indexes()
+            self._ops.audits.insert_one(report)
+
+    def save(self, report: dict[str, Any]) -> None:
+        with mapped():
+            self._ops.audits.replace_one({"_id": report["_id"]}, report)
+
+    def get(self, audit_id: str) -> dict[str, Any] | None:
+        with mapped():
+            return self._ops.audits.find_one({"_id": audit_id})
+
+    def newest(self, chain: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:
+        """Reports, newest first."""
+        query: dict[str, Any] = {} if chain is None else {"chain": chain}
+        if before is not None:
+            query["_id"] = {"$lt": before}
+        with mapped():
+            return list(self._ops.audits.find(query, {"state": 0, "target": 0}, sort=[("_id", -1)], limit=limit))
+
+    def verified(self, chain: str) -> dict[str, Any] | None:
+        """The furthest state that an intact audit verified."""
+        with mapped():
+            query = {"chain": chain, "status": "intact"}
+            found = self._ops.audits.find_one(query, {"verified": 1}, sort=[("to_seq", -1), ("_id", -1)])
+        return None if found is None else found["verified"]
+
+    def take_running(self) -> str | None:
+        """Lease an audit that is running but has nobody at work; its id."""
+        stale = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
+        query = {"status": "running", "$expr": stale}
+        with mapped():
+            found = self._ops.audits.find_one_and_update(query, [{"$set": {"lease": "$$NOW"}}], {"_id": 1})
+        return None if found is None else str(found["_id"])
