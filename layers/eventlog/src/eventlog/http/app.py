@@ -1,8 +1,11 @@
 """Makes an application of routers: the same for a Lambda function and for the development server."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from eventlog.http import problems
 from eventlog.http.observability import Observed
@@ -10,8 +13,13 @@ from eventlog.http.resources import Resources
 from eventlog.settings import Settings
 
 
-def create_app(*routers: APIRouter, title: str, settings: Settings | None = None) -> FastAPI:
-    """An app with these routers; nothing is read or connected before the first request."""
+def create_app(
+    *routers: APIRouter, title: str, settings: Settings | None = None, models: Sequence[type[BaseModel]] = ()
+) -> FastAPI:
+    """An app with these routers; nothing is read or connected before the first request.
+
+    ``models`` are those of bodies that are parsed strictly by hand and so not known to FastAPI.
+    """
     app = FastAPI(
         title=title,
         version="1",
@@ -23,16 +31,19 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Observed, service=title, resources=resources)
-    schema = app.openapi
+    _document(app, [*models, problems.ProblemDocument])
+    return app
+
+
+def _document(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
+    """Add schemas that routes refer to by hand to the OpenAPI document."""
+    generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = schema()
-        components = document.setdefault("components", {}).setdefault("schemas", {})
+        document = generate()
         reference = "#/components/schemas/{model}"
-        model = problems.ProblemDocument.model_json_schema(ref_template=reference)
-        components.update(model.pop("$defs"))
-        components["ProblemDocument"] = model
+        _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=reference)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
-    return app

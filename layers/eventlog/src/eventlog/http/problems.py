@@ -75,7 +75,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_http)
 
 
-def _answer(request: Request, error: Exception) -> Response:
+def _answer(_: Request, error: Exception) -> Response:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     headers = {"Retry-After": "1"} if status == 503 else None
     return problem(status, _detail(error), _errors(error), headers)

@@ -1,4 +1,4 @@
-"""Checks of a sequence document and of documents outside the settled part of a chain. Pure but for what is handed in."""
+"""Checks of a sequence document and of documents outside the settled part of a chain."""
 
 from collections.abc import Iterable
 

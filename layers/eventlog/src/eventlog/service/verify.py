@@ -44,7 +44,7 @@ class VerifierState:
     hole: bool = False
 
     def grow(self, leaf: bytes | None, stored: tuple[bytes, ...] | None = None) -> bool:
-        """Append a leaf hash; return whether the stored nodes agree. A node that can't be computed is taken as stored."""
+        """Append a leaf hash; return whether the stored nodes agree. What can't be computed is taken as stored."""
         level, rest, current, agree = 0, self.size, leaf, True
         while rest & 1:
             left = self.frontier.pop()
@@ -128,7 +128,9 @@ class ChainVerifier:
         for finding in findings:
             self._emit(finding)
         links = self.state.links
+        previous = [event.prev_hash]
         if links and event.prev_hash not in links:
+            previous += links
             self._emit(
                 _mismatch("link_mismatch", seq, links[0], event.prev_hash, "prev_hash is not the hash before it")
             )
@@ -136,7 +138,7 @@ class ChainVerifier:
                 self.state.frontier[-1] = None
         leaves = [
             hashing.leaf_hash(hashing.leaf(seq, prev, content))
-            for prev in dict.fromkeys([event.prev_hash, *links])
+            for prev in previous
             for content in dict.fromkeys(contents)
         ]
         leaf = event.hash if event.hash in leaves else leaves[0]
@@ -176,7 +178,7 @@ def _seq(raw: bytes) -> int | None:
         seq: Any = codec.decode(raw).get("seq")
     except NotOursError:
         return None
-    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or seq != seq or abs(seq) >= 2**63:
+    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or not abs(seq) < 2**63:
         return None
     return int(seq) if seq == int(seq) else None
 

@@ -1,0 +1,65 @@
+"""Audits on demand and on schedule."""
+
+from typing import Annotated, Any
+
+from eventlog.http import audits
+from eventlog.http.app import create_app
+from eventlog.http.problems import documented
+from eventlog.http.requests import Body
+from eventlog.http.resources import Held, Resources
+from eventlog.http.schemas import AuditReport, AuditReports, AuditRequest, audit_fields, json_response
+from eventlog.service.submission import ChainName
+from eventlog.settings import Settings
+from fastapi import APIRouter, Path, Query, Response
+from mangum import Mangum
+
+router = APIRouter(prefix="/api/v1", tags=["audit"])
+AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
+
+
+@router.post(
+    "/audits",
+    responses={
+        200: {"model": AuditReport},
+        202: {"model": AuditReport, "description": "It goes on; ask for it by audit_id"},
+        **documented(400, 404, 413, 415, 422, 500, 503),
+    },
+    openapi_extra=audits.BODY,
+)
+def start_audit(held: Held, body: Body) -> Response:
+    """Audit a chain now; an empty body audits the default chain incrementally."""
+    return audits.start(held, body)
+
+
+@router.get("/audits", responses={200: {"model": AuditReports}, **documented(422, 500, 503)})
+def list_audits(
+    held: Held,
+    chain: ChainName | None = None,
+    before: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Audit reports, newest first."""
+    found = [audit_fields(report) for report in held.auditor.reports(chain, limit, before)]
+    return json_response({"audits": found, "next": found[-1]["audit_id"] if len(found) == limit else None})
+
+
+@router.get("/audits/{audit_id}", responses={200: {"model": AuditReport}, **documented(404, 422, 500, 503)})
+def get_audit(held: Held, audit_id: AuditId) -> Response:
+    """One report, or how far a running audit is."""
+    return json_response(audit_fields(held.auditor.report(audit_id)))
+
+
+app = create_app(router, title="chain_audit", models=[AuditRequest])
+_http = Mangum(app, lifespan="off")
+
+
+def run_scheduled(settings: Settings, mode: str) -> list[dict[str, Any]]:
+    """Audit every chain and go on with audits still running."""
+    return audits.run_scheduled(Resources(settings), mode)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """An API Gateway request, or the schedule's {"source": "eventlog.schedule", "mode": ...}."""
+    if "requestContext" in event:
+        return dict(_http(event, context))
+    return {"audits": audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))}

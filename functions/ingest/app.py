@@ -1,0 +1,42 @@
+"""POST events."""
+
+from eventlog.http import ingest
+from eventlog.http.app import create_app
+from eventlog.http.ingest import BATCH_BODY, EVENT_BODY, Chain
+from eventlog.http.problems import documented
+from eventlog.http.requests import Body, Principal
+from eventlog.http.resources import Held
+from eventlog.http.schemas import Receipt, Receipts
+from eventlog.service.submission import NewEvent
+from fastapi import APIRouter, Request, Response
+from mangum import Mangum
+
+_ERRORS = documented(400, 409, 413, 415, 422, 500, 503)
+
+router = APIRouter(prefix="/api/v1", tags=["ingest"])
+
+
+@router.post(
+    "/events",
+    status_code=201,
+    responses={201: {"model": Receipt}, 200: {"model": Receipt, "description": "A replay"}, **_ERRORS},
+    openapi_extra=EVENT_BODY,
+)
+def append_event(held: Held, request: Request, body: Body, principal: Principal, chain: Chain = None) -> Response:
+    """Append one event: native JSON, or a CloudEvent in structured or binary mode."""
+    return ingest.append_one(held, request, body, chain=chain, principal=principal)
+
+
+@router.post(
+    "/events/batch",
+    status_code=201,
+    responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
+    openapi_extra=BATCH_BODY,
+)
+def append_batch(held: Held, request: Request, body: Body, principal: Principal, chain: Chain = None) -> Response:
+    """Append up to 500 events of one chain in their order, all or none."""
+    return ingest.append_batch(held, request, body, chain=chain, principal=principal)
+
+
+app = create_app(router, title="ingest", models=[NewEvent])
+handler = Mangum(app, lifespan="off")

@@ -1,0 +1,63 @@
+"""From a request or the schedule to audits."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from fastapi import Response
+from pydantic import ValidationError
+
+from eventlog.formats import strict_json
+from eventlog.formats.strict_json import Problem
+from eventlog.http.resources import Resources
+from eventlog.http.schemas import AuditRequest, audit_fields, json_response
+from eventlog.service.audit import Mode, Report
+from eventlog.service.errors import InvalidError
+from eventlog.service.submission import pointer
+
+BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AuditRequest"}}},
+    }
+}
+_SCHEDULED_SECONDS = 600.0
+_SHOWN = ("audit_id", "chain", "mode", "status")
+
+
+def start(held: Resources, body: bytes) -> Response:
+    """Audit a chain: 200 and the report if it is done in time, else 202 and how far it is."""
+    value = strict_json.parse(body, max_depth=2) if body else {}
+    try:
+        wanted = AuditRequest.model_validate(value)
+    except ValidationError as error:
+        raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
+    report = held.auditor.start(wanted.chain, wanted.mode)
+    report = held.auditor.run(report, held.settings.audit_seconds)
+    _report([report])
+    running = report["status"] == "running"
+    headers = {"Location": f"/api/v1/audits/{report['_id']}"}
+    return json_response(audit_fields(report), 202 if running else 200, headers)
+
+
+def run_scheduled(held: Resources, mode: str) -> list[dict[str, Any]]:
+    """Audit every chain and go on with audits still running; a short form of each report."""
+    wanted: Mode = "full" if mode == "full" else "incremental"
+    reports = held.auditor.audit_all(wanted, _SCHEDULED_SECONDS)
+    _report(reports)
+    shown = [audit_fields(report) for report in reports]
+    return [{name: report[name] for name in _SHOWN} for report in shown]
+
+
+def _report(reports: list[Report]) -> None:
+    """Say loudly what was found: a log line for each tampered chain, and metrics to alarm on."""
+    logger = Logger(service="eventlog-chain_audit")
+    metrics = Metrics(namespace="EventLog", service="eventlog-chain_audit")
+    for report in reports:
+        if report["status"] == "tampered":
+            kinds = sorted({finding["kind"] for finding in report["findings"]})
+            logger.error("tampering found", extra={"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds})
+        metrics.add_metric("AuditFindings", MetricUnit.Count, float(report["findings_total"]))
+        metrics.add_metric("EventsAudited", MetricUnit.Count, float(report["events_checked"]))
+    if reports:
+        metrics.flush_metrics()

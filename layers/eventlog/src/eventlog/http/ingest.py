@@ -1,0 +1,71 @@
+"""From a request to drafts and receipts: which media type means which parser."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from eventlog.http import requests
+from eventlog.http.resources import Resources
+from eventlog.http.schemas import json_response, receipt
+from eventlog.service import cloudevents, submission
+from eventlog.service.submission import ChainName
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+REPLAYED = "Idempotent-Replayed"
+
+Chain = Annotated[ChainName | None, Query(description="The chain of events that name none (default: main)")]
+
+_EVENT = {"$ref": "#/components/schemas/NewEvent"}
+_CLOUDEVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {name: {"type": "string"} for name in ("specversion", "id", "source", "type", "time")},
+}
+EVENT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": _EVENT}, CLOUDEVENT: {"schema": _CLOUDEVENT}},
+    }
+}
+BATCH_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": 500}},
+            NDJSON: {"schema": {"type": "string", "description": "One event a line"}},
+            CLOUDEVENTS: {"schema": {"type": "array", "items": _CLOUDEVENT, "minItems": 1, "maxItems": 500}},
+        },
+    }
+}
+
+
+def append_one(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
+    """Append the event of a request: native, or a CloudEvent in structured or binary mode."""
+    make: Any = cloudevents.draft
+    if "ce-specversion" in request.headers:
+        value = cloudevents.from_binary(request.headers, body)
+    elif requests.media_type(request.headers, JSON, CLOUDEVENT) == CLOUDEVENT:
+        value = cloudevents.parse_structured(body)
+    else:
+        make, value = submission.native_draft, submission.parse_event(body)
+    placed = held.ingest.one(make, value, chain=chain, principal=principal)
+    headers = {"Location": f"/api/v1/events/{placed.event.entry.event_id}?chain={placed.event.entry.chain}"}
+    if placed.replayed:
+        return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
+    return json_response(receipt(placed), 201, headers)
+
+
+def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
+    """Append the events of a request, all or none."""
+    kind = requests.media_type(request.headers, JSON, NDJSON, CLOUDEVENTS)
+    make: Any = submission.native_draft
+    if kind == CLOUDEVENTS:
+        make, values = cloudevents.draft, cloudevents.parse_batch(body)
+    else:
+        values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
+    placed = held.ingest.batch(make, values, chain=chain, principal=principal)
+    shown = {"receipts": [receipt(item) for item in placed]}
+    if all(item.replayed for item in placed):
+        return json_response(shown, 200, {REPLAYED: "true"})
+    return json_response(shown, 201)

@@ -1,0 +1,43 @@
+"""From a query to a page in the form the client accepts."""
+
+from fastapi import Request, Response
+
+from eventlog.http.event_query import EventQuery
+from eventlog.http.resources import Resources
+from eventlog.http.schemas import event_fields, json_response, to_csv, to_ndjson
+from eventlog.service.cursor import format_cursor
+from eventlog.store.interface import Position
+
+NDJSON, CSV = "application/x-ndjson", "text/csv"
+EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
+
+
+def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
+    """A page as JSON, NDJSON or CSV; exports carry the cursor in ``Next-Cursor`` and a ``Link`` header."""
+    query = parameters.to_query()
+    found = held.store.page(query)
+    cursor = None
+    if found.more:
+        last = found.events[-1]
+        cursor = format_cursor(query, found.settled_size, Position(last.entry.timestamp, last.seq))
+    accepted = _accepted(request)
+    if accepted is None:
+        events = [event_fields(event) for event in found.events]
+        return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
+    body = to_ndjson(found.events) if accepted == NDJSON else to_csv(found.events)
+    headers = {"Settled-Size": str(found.settled_size)}
+    if cursor:
+        link = request.url.include_query_params(cursor=cursor)
+        headers |= {"Next-Cursor": cursor, "Link": f'<{link.path}?{link.query}>; rel="next"'}
+    return Response(body, 200, headers, accepted)
+
+
+def _accepted(request: Request) -> str | None:
+    """NDJSON or CSV if the client names it before JSON."""
+    for part in request.headers.get("accept", "").split(","):
+        name = part.split(";")[0].strip().lower()
+        if name in {NDJSON, CSV}:
+            return name
+        if name in {"application/json", "*/*"}:
+            return None
+    return None
