@@ -7,7 +7,7 @@ from eventlog.http.app import create_app
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body
 from eventlog.http.resources import Held, Resources
-from eventlog.http.schemas import AuditReport, AuditReports, AuditRequest, audit_fields, json_response
+from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
 from eventlog.settings import Settings
 from fastapi import APIRouter, Path, Query, Response
@@ -49,7 +49,7 @@ def get_audit(held: Held, audit_id: AuditId) -> Response:
     return json_response(audit_fields(held.auditor.report(audit_id)))
 
 
-app = create_app(router, title="chain_audit", models=[AuditRequest])
+app = create_app(router, title="chain_audit")
 _http = Mangum(app, lifespan="off")
 
 

@@ -7,7 +7,6 @@ from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Principal
 from eventlog.http.resources import Held
 from eventlog.http.schemas import Receipt, Receipts
-from eventlog.service.submission import NewEvent
 from fastapi import APIRouter, Request, Response
 from mangum import Mangum
 
@@ -38,5 +37,5 @@ def append_batch(held: Held, request: Request, body: Body, principal: Principal,
     return ingest.append_batch(held, request, body, chain=chain, principal=principal)
 
 
-app = create_app(router, title="ingest", models=[NewEvent])
+app = create_app(router, title="ingest")
 handler = Mangum(app, lifespan="off")

@@ -1,6 +1,5 @@
 """Makes an application of routers: the same for a Lambda function and for the development server."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -10,16 +9,15 @@ from pydantic.json_schema import models_json_schema
 from eventlog.http import problems
 from eventlog.http.observability import Observed
 from eventlog.http.resources import Resources
+from eventlog.http.schemas import AuditRequest
+from eventlog.service.submission import NewEvent
 from eventlog.settings import Settings
 
+_MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)
 
-def create_app(
-    *routers: APIRouter, title: str, settings: Settings | None = None, models: Sequence[type[BaseModel]] = ()
-) -> FastAPI:
-    """An app with these routers; nothing is read or connected before the first request.
 
-    ``models`` are those of bodies that are parsed strictly by hand and so not known to FastAPI.
-    """
+def create_app(*routers: APIRouter, title: str, settings: Settings | None = None) -> FastAPI:
+    """An app with these routers; nothing is read or connected before the first request."""
     app = FastAPI(
         title=title,
         version="1",
@@ -31,18 +29,18 @@ def create_app(
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Observed, service=title, resources=resources)
-    _document(app, [*models, problems.ProblemDocument])
+    _document(app)
     return app
 
 
-def _document(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
+def _document(app: FastAPI) -> None:
     """Add schemas that routes refer to by hand to the OpenAPI document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         reference = "#/components/schemas/{model}"
-        _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=reference)
+        _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=reference)
         document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
         return document
 

@@ -1,5 +1,6 @@
 """The parameters of ``GET /api/v1/events`` and the store's query they make."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,23 +47,22 @@ class EventQuery(BaseModel):
         Raises:
             InvalidError: a cursor that isn't this query's.
         """
-        fields = {
-            "chain": self.chain,
-            "sort": self.sort,
-            "order": self.order or ("asc" if self.sort == "seq" else "desc"),
-            "start_time": self.start_time,
-            "end_time": self.end_time,
-            "event_types": tuple(dict.fromkeys(self.event_type)),
-            "source_ids": tuple(dict.fromkeys(self.source_id)),
-            "from_seq": self.from_seq,
-            "to_seq": self.to_seq,
-            "limit": self.limit,
-        }
-        query = Query(**fields)
+        query = Query(
+            chain=self.chain,
+            sort=self.sort,
+            order=self.order or ("asc" if self.sort == "seq" else "desc"),
+            start_time=self.start_time,
+            end_time=self.end_time,
+            event_types=tuple(dict.fromkeys(self.event_type)),
+            source_ids=tuple(dict.fromkeys(self.source_id)),
+            from_seq=self.from_seq,
+            to_seq=self.to_seq,
+            limit=self.limit,
+        )
         if self.cursor is None:
             return query
         try:
             size, after = parse_cursor(query, self.cursor)
         except ValueError as error:
             raise InvalidError([Problem("/query/cursor", str(error))]) from error
-        return Query(**fields, size=size, after=after)
+        return replace(query, size=size, after=after)

@@ -15,7 +15,22 @@ from eventlog.formats.times import format_time
 from eventlog.service.submission import ChainName
 from eventlog.store.interface import Chain, Placed
 
-_COLUMNS = ["event_id", "chain", "seq", "event_type", "source_id", "timestamp", "received_at", "principal", "payload", "salt", "payload_hash", "content_hash", "prev_hash", "hash"]
+_COLUMNS = (
+    "event_id",
+    "chain",
+    "seq",
+    "event_type",
+    "source_id",
+    "timestamp",
+    "received_at",
+    "principal",
+    "payload",
+    "salt",
+    "payload_hash",
+    "content_hash",
+    "prev_hash",
+    "hash",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

@@ -1,6 +1,6 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bson import Int64, MaxKey, MinKey
@@ -9,7 +9,7 @@ from pymongo.client_session import ClientSession
 from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
 
-_SEQ_INDEX: list[tuple[str, int]] = [("chain", 1), ("seq", 1)]
+_SEQ_INDEX: list[str | tuple[str, int | str | Mapping[str, Any]]] = [("chain", 1), ("seq", 1)]
 _LEASE_MILLIS = 10_000
 
 
@@ -47,7 +47,7 @@ class AuditStore:
         """Documents whose seq is not a number in 0..end-1, whatever its type is."""
         ranges = [(MinKey(), Int64(0)), (Int64(end), MaxKey())]
         for low, high in ranges:
-            cursor = self._ops.raw_events.find({}, session=session, hint=list(_SEQ_INDEX))
+            cursor = self._ops.raw_events.find({}, session=session, hint=_SEQ_INDEX)
             cursor = cursor.min([("chain", chain), ("seq", low)]).max([("chain", chain), ("seq", high)])
             yield from (bytes(found.raw) for found in cursor)
 
