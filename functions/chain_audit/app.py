@@ -2,6 +2,9 @@
 
 from typing import Annotated, Any
 
+from fastapi import APIRouter, Path, Query, Response
+from mangum import Mangum
+
 from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.http.problems import documented
@@ -10,8 +13,6 @@ from eventlog.http.resources import Held, Resources
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
 from eventlog.settings import Settings
-from fastapi import APIRouter, Path, Query, Response
-from mangum import Mangum
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]

@@ -1,5 +1,8 @@
 """POST events."""
 
+from fastapi import APIRouter, Request, Response
+from mangum import Mangum
+
 from eventlog.http import ingest
 from eventlog.http.app import create_app
 from eventlog.http.ingest import BATCH_BODY, EVENT_BODY, Chain
@@ -7,8 +10,6 @@ from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Principal
 from eventlog.http.resources import Held
 from eventlog.http.schemas import Receipt, Receipts
-from fastapi import APIRouter, Request, Response
-from mangum import Mangum
 
 _ERRORS = documented(400, 409, 413, 415, 422, 500, 503)
 

@@ -2,6 +2,9 @@
 
 from typing import Annotated
 
+from fastapi import APIRouter, Path, Query, Request, Response
+from mangum import Mangum
+
 from eventlog.http import pages
 from eventlog.http.app import create_app
 from eventlog.http.event_query import EventQuery
@@ -19,8 +22,6 @@ from eventlog.http.schemas import (
 )
 from eventlog.service.errors import NotFoundError
 from eventlog.service.submission import ID_PATTERN, ChainName
-from fastapi import APIRouter, Path, Query, Request, Response
-from mangum import Mangum
 
 router = APIRouter(prefix="/api/v1", tags=["query"])
 

@@ -25,6 +25,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         redirect_slashes=False,
     )
     app.state.resources = resources = Resources(settings)
+    app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)
     problems.install(app)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from fastapi import Response
 from pydantic import ValidationError
 
@@ -52,7 +52,7 @@ def run_scheduled(held: Resources, mode: str) -> list[dict[str, Any]]:
 def _report(reports: list[Report]) -> None:
     """Say loudly what was found: a log line for each tampered chain, and metrics to alarm on."""
     logger = Logger(service="eventlog-chain_audit")
-    metrics = Metrics(namespace="EventLog", service="eventlog-chain_audit")
+    metrics = EphemeralMetrics(namespace="EventLog", service="eventlog-chain_audit")
     for report in reports:
         if report["status"] == "tampered":
             kinds = sorted({finding["kind"] for finding in report["findings"]})

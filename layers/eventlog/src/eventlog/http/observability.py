@@ -2,10 +2,11 @@
 
 import time
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.problems import problem
@@ -38,7 +39,8 @@ class Observed:
             await send(message)
 
         try:
-            await self._app(scope, receive, observe)
+            with self._segment():
+                await self._app(scope, receive, observe)
         except Exception as error:  # the last resort: nothing may reach the client unshaped
             self._logger.error(
                 "unexpected error",
@@ -49,11 +51,21 @@ class Observed:
             await problem(500, "Something went wrong here; nothing was acknowledged.")(scope, receive, observe)
         self._report(scope, status, correlation, (time.perf_counter() - started) * 1000)
 
+    def _segment(self) -> AbstractContextManager[object]:
+        """An X-Ray subsegment when tracing is switched on; its SDK is imported only then."""
+        if not self._resources.settings.tracing:
+            return nullcontext()
+        from aws_lambda_powertools import Tracer  # noqa: PLC0415
+
+        tracer = Tracer(service=f"eventlog-{self._service}", auto_patch=False)
+        segment: AbstractContextManager[object] = tracer.provider.in_subsegment(name=f"## {self._service}")
+        return segment
+
     def _report(self, scope: Scope, status: int, correlation: str, millis: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": round(millis, 1)}
         self._logger.info("request", extra={"correlation_id": correlation, **fields})
-        metrics = Metrics(namespace="EventLog", service=f"eventlog-{self._service}")
+        metrics = EphemeralMetrics(namespace="EventLog", service=f"eventlog-{self._service}")
         metrics.add_dimension("route", f"{scope['method']} {route}")
         metrics.add_metric("Requests", MetricUnit.Count, 1)
         metrics.add_metric("Errors", MetricUnit.Count, int(status >= 500))

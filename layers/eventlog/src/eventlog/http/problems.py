@@ -108,14 +108,14 @@ def _answer_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}."
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(_allowed(request))
+        headers = {"Allow": ", ".join(_allowed(request))}
         detail = f"{request.method} is not allowed here; allowed: {headers['Allow']}."
     return problem(error.status_code, detail, (), headers)
 
 
 def _allowed(request: Request) -> list[str]:
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in [*request.app.state.routes, *request.app.routes]:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             methods |= getattr(route, "methods", None) or set()

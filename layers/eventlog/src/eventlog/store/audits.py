@@ -45,7 +45,7 @@ class AuditStore:
 
     def outside(self, chain: str, end: int, session: ClientSession) -> Iterator[bytes]:
         """Documents whose seq is not a number in 0..end-1, whatever its type is."""
-        ranges = [(MinKey(), Int64(0)), (Int64(end), MaxKey())]
+        ranges: list[tuple[Any, Any]] = [(MinKey(), Int64(0)), (Int64(end), MaxKey())]
         for low, high in ranges:
             cursor = self._ops.raw_events.find({}, session=session, hint=_SEQ_INDEX)
             cursor = cursor.min([("chain", chain), ("seq", low)]).max([("chain", chain), ("seq", high)])
