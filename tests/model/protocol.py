@@ -1,0 +1,172 @@
+"""The append and settle protocol as processes that take one database step per yield.
+
+A process is a generator: it yields a request and is sent the reply. Whatever it does between two yields is atomic,
+which costs nothing, as it touches no shared state there. A crash is a generator that is never resumed.
+
+Modelled: appends of one event or a batch with ids chosen by clients, appends with an id made by the server, settling
+by writers and by others, queries. Not modelled: contents and hashes (an entry is its id, so a replay with other content
+does not occur), the limit on pending bytes, the creation of a chain, and the claim: correctness must not depend on it,
+and to settle from the image that a w:1 claim returns is the same mistake as to settle from a local read.
+
+Every `Rule` can be switched off, to show that the model would notice.
+"""
+
+from collections.abc import Mapping
+
+from tests.model.invariants import ViolationError
+from tests.model.replica_set import Sequence, Session, State
+from tests.model.requests import Context, Lookup, Outcome, Read, Reply, Rule, Steps, insert, push, trim
+
+ROUNDS = 4
+
+
+def read_both(order: list[str], session: Session | None, *, majority: bool) -> Steps[dict[str, State] | None]:
+    """Read both collections in this order, in one causal session if there is one; None if a read fails."""
+    images: dict[str, State] = {}
+    for collection in order:
+        reply = yield Read(collection, session or Session(), majority)
+        if reply.image is None:
+            return None
+        images[collection] = reply.image
+    return images
+
+
+def look_up(context: Context, ids: tuple[str, ...], session: Session) -> Steps[Lookup | None]:
+    """Find ids in `sequences`, then in `events` as of the same time or later; None if a read fails."""
+    order = ["sequences", "events"]
+    if Rule.LOOK_UP_SEQUENCES_FIRST in context.off:
+        order.reverse()
+    joined = Rule.LOOK_UP_IN_ONE_SESSION not in context.off
+    majority = Rule.RECEIPTS_FROM_MAJORITY_READS not in context.off
+    images = yield from read_both(order, session if joined else None, majority=majority)
+    if images is None:
+        return None
+    size, settled, pending = images["sequences"].sequence
+    seqs = {event_id: seq for seq, event_id in images["events"].events.items()}
+    seqs |= {event_id: seq for seq, event_id in enumerate(pending, settled)}
+    return Lookup({event_id: seqs[event_id] for event_id in ids if event_id in seqs}, size)
+
+
+def query(context: Context, pages: int) -> Steps[None]:
+    """Read what is settled, several times, each in a session of its own."""
+    order = ["sequences", "events"]
+    if Rule.QUERY_SEQUENCES_FIRST in context.off:
+        order.reverse()
+    for _ in range(pages):
+        session = None if Rule.QUERY_IN_ONE_SESSION in context.off else Session()
+        images = yield from read_both(order, session, majority=True)
+        if images is not None:
+            context.history.show(images["sequences"].sequence.settled, images["events"].events)
+
+
+def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
+    """Append a batch whose ids the client chose: look up, push the new ones within the bound; else again, then 503.
+
+    One session for all rounds lets a look-up wait for what refused the push; a new one is as safe and less often lucky.
+    """
+    session = Session()
+    for _ in range(ROUNDS):
+        if context.rng.random() < 0.3:
+            session = Session()
+        found = yield from look_up(context, ids, session)
+        if found is None:
+            continue
+        missing = tuple(event_id for event_id in ids if event_id not in found.seqs)
+        if not missing:
+            acknowledge(context, found.seqs)
+            return
+        reply = yield push(missing, found.bound, context.off, session)
+        if (yield from pushed(context, missing, found.seqs, reply)):
+            return
+
+
+def append_made(context: Context, event_id: str) -> Steps[None]:
+    """Append an event with a fresh id: push at once; after an error as above, after silence only look it up."""
+    ids = (event_id,)
+    reply = yield push(ids, None, context.off, Session())
+    if (yield from pushed(context, ids, {}, reply)):
+        return
+    if reply.outcome is not Outcome.SILENCE or Rule.NO_PUSH_AFTER_SILENCE in context.off:
+        yield from append_chosen(context, ids)
+        return
+    for _ in range(ROUNDS):
+        found = yield from look_up(context, ids, Session())
+        if found is not None and found.seqs:
+            acknowledge(context, found.seqs)
+            return
+
+
+def acknowledge(context: Context, seqs: Mapping[str, int]) -> None:
+    """Give the receipts of one request."""
+    for event_id, seq in seqs.items():
+        context.history.acknowledge(event_id, seq)
+
+
+def pushed(context: Context, new: tuple[str, ...], old: Mapping[str, int], reply: Reply) -> Steps[bool]:
+    """Give the receipts for an acknowledged push, and settle if nobody else is about to; False if there are none."""
+    if reply.image is None:
+        return False
+    acknowledged = reply.outcome is Outcome.OK
+    received = acknowledged or Rule.RECEIPTS_FOR_ACKNOWLEDGED_PUSHES in context.off
+    sequence = reply.image.sequence
+    if received:
+        first = sequence.size - len(new)
+        acknowledge(context, {**old, **{event_id: seq for seq, event_id in enumerate(new, first)}})
+    in_charge = len(sequence.pending) == len(new) or context.rng.random() < 0.2
+    if in_charge and (acknowledged or Rule.SETTLE_ACKNOWLEDGED_PUSHES in context.off):
+        yield from settle(context, sequence)
+    return received
+
+
+def settle(context: Context, image: Sequence | None = None, rounds: int = ROUNDS) -> Steps[None]:
+    """Move pending entries into `events`, from a committed image and then from majority reads, until none is left."""
+    session = Session()
+    for _ in range(rounds):
+        if image is None:
+            reply = yield Read("sequences", session, Rule.SETTLE_COMMITTED_READS not in context.off)
+            image = reply.image.sequence if reply.image else None
+        if image is None:
+            continue
+        if not image.pending:
+            return
+        count = yield from store_prefix(context, image, session)
+        if count:
+            yield trim(image, count, context.off, session)
+        image = None
+
+
+def store_prefix(context: Context, image: Sequence, session: Session) -> Steps[int]:
+    """Insert the pending entries of an image in order, or only the first few; returns how many a majority has."""
+    count = 0
+    for seq, event_id in enumerate(image.pending, image.settled):
+        if not (yield from store(context, seq, event_id, session)):
+            break
+        count += 1
+        if context.rng.random() < 0.1:
+            break
+    return count
+
+
+def store(context: Context, seq: int, event_id: str, session: Session) -> Steps[bool]:
+    """Insert one event, with w:majority or with w:1, until a majority is known to have it; False if it gives up."""
+    careless = Rule.TRIM_COMMITTED_INSERTS in context.off
+    majority = context.rng.random() < 0.6 and not careless
+    for _ in range(ROUNDS):
+        reply = yield insert(seq, event_id, session, majority=majority)
+        if reply.outcome is Outcome.OK and (majority or careless):
+            return True
+        if reply.outcome is Outcome.REFUSED and Rule.CONFIRM_DUPLICATES in context.off:
+            return True
+        reply = yield Read("events", session)
+        if reply.image is not None and has_event(reply.image.events, seq, event_id):
+            return True
+    return False
+
+
+def has_event(events: Mapping[int, str], seq: int, event_id: str) -> bool:
+    """Whether the event is there; raises `ViolationError` if another one has its place, or it another place."""
+    if events.get(seq) == event_id:
+        return True
+    if seq in events or event_id in events.values():
+        raise ViolationError(f"settling {event_id} at seq {seq} meets {events}")
+    return False

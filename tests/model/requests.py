@@ -1,0 +1,132 @@
+"""The rules that can be switched off, the requests that processes send, and the three writes of the protocol."""
+
+from collections.abc import Generator
+from enum import Enum
+from random import Random
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from tests.model.invariants import History
+from tests.model.replica_set import Change, Sequence, Session, State
+
+
+class Rule(Enum):
+    """What the protocol relies on; the value says what is done with the rule on."""
+
+    SETTLE_COMMITTED_READS = "settle from majority reads, not from local ones"
+    SETTLE_ACKNOWLEDGED_PUSHES = "settle from the post-image of acknowledged pushes only"
+    TRIM_COMMITTED_INSERTS = "trim after inserts which a majority has, not after w:1"
+    CONFIRM_DUPLICATES = "see a duplicate in a majority read before trimming it"
+    TRIM_ON_SETTLED_SIZE = "trim on condition that settled_size is that of the image"
+    RECEIPTS_FROM_MAJORITY_READS = "replay receipts from majority reads, not from local ones"
+    RECEIPTS_FOR_ACKNOWLEDGED_PUSHES = "a write-concern error is no acknowledgement"
+    LOOK_UP_SEQUENCES_FIRST = "look an id up in sequences, then in events"
+    LOOK_UP_IN_ONE_SESSION = "look an id up in one causally consistent session"
+    QUERY_SEQUENCES_FIRST = "query sequences, then events"
+    QUERY_IN_ONE_SESSION = "query in one causally consistent session"
+    PUSH_UNLESS_PENDING = "push on condition that the id is not pending"
+    PUSH_WITHIN_BOUND = "push on condition that settled_size <= size at the look-up"
+    NO_PUSH_AFTER_SILENCE = "never push a server-made id again after a network error"
+
+
+class Outcome(Enum):
+    """How a request ended, as its sender sees it."""
+
+    OK = "ok"
+    REFUSED = "refused"  # the condition does not hold, or a unique index has the key
+    ERROR = "error"  # the server answered: not primary, or no majority in time. Applied or not, it is over
+    SILENCE = "silence"  # the network failed: applied, not applied, or still to be applied
+
+
+class Read(NamedTuple):
+    """A read of one collection."""
+
+    collection: str
+    session: Session
+    majority: bool = True
+
+
+class Write(NamedTuple):
+    """A conditional write; an acknowledgement comes at once, or with `majority` once it is committed."""
+
+    name: str
+    change: Change
+    session: Session
+    majority: bool = True
+
+
+class Reply(NamedTuple):
+    """The outcome, and the state read or written where the server told it."""
+
+    outcome: Outcome
+    image: State | None = None
+
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Read | Write, Reply, T]
+
+
+class Context(NamedTuple):
+    """What all processes of a run share: nothing that the real ones could not."""
+
+    rng: Random
+    history: History
+    off: frozenset[Rule]
+
+
+class Lookup(NamedTuple):
+    """Where ids stand, as far as they do, and the log's size when that was true."""
+
+    seqs: dict[str, int]
+    bound: int
+
+
+def push(ids: tuple[str, ...], bound: int | None, off: frozenset[Rule], session: Session) -> Write:
+    """Append to the pending entries unless an id is there, or may have been there and settled since the look-up."""
+
+    def change(state: State) -> State | None:
+        size, settled, pending = state.sequence
+        if any(event_id in pending for event_id in ids) and Rule.PUSH_UNLESS_PENDING not in off:
+            return None
+        if bound is not None and settled > bound and Rule.PUSH_WITHIN_BOUND not in off:
+            return None
+        return state._replace(sequence=Sequence(size + len(ids), settled, pending + ids))
+
+    return Write(f"push {'+'.join(ids)} bound {bound}", change, session)
+
+
+def insert(seq: int, event_id: str, session: Session, *, majority: bool) -> Write:
+    """Insert into `events`, which has unique indexes on both seq and id."""
+
+    def change(state: State) -> State | None:
+        if seq in state.events or event_id in state.events.values():
+            return None
+        return state._replace(events={**state.events, seq: event_id})
+
+    return Write(f"insert {seq}={event_id} majority={majority}", change, session, majority)
+
+
+def trim(image: Sequence, count: int, off: frozenset[Rule], session: Session) -> Write:
+    """Drop the first `count` pending entries unless someone else has trimmed since the image."""
+
+    def change(state: State) -> State | None:
+        size, settled, pending = state.sequence
+        if settled != image.settled and Rule.TRIM_ON_SETTLED_SIZE not in off:
+            return None
+        dropped = len(pending[:count])
+        return state._replace(sequence=Sequence(size, settled + dropped, pending[count:]))
+
+    return Write(f"trim {count} at {image.settled}", change, session, majority=False)
+
+
+def describe(request: Read | Write, reply: Reply) -> str:
+    """One line of a trace: the request, its outcome and what was seen."""
+    if isinstance(request, Write):
+        name = request.name
+    else:
+        name = f"read {request.collection} {'majority' if request.majority else 'local'}"
+    line = f"{name} -> {reply.outcome.value}"
+    if reply.image is None:
+        return line
+    if isinstance(request, Read) and request.collection == "events":
+        return f"{line} {dict(reply.image.events)}"
+    return f"{line} {tuple(reply.image.sequence)}"
