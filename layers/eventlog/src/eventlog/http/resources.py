@@ -1,9 +1,10 @@
 """What a running app holds: settings and, made on first use, the store. One MongoDB client a process."""
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from pymongo import MongoClient
 
 from eventlog.service.audit import Auditor
 from eventlog.service.ingest import Ingest
@@ -28,8 +29,12 @@ class Resources:
         return self._given or Settings()
 
     @cached_property
+    def client(self) -> MongoClient[dict[str, Any]]:
+        return connect(self._uri())
+
+    @cached_property
     def store(self) -> MongoStore:
-        return MongoStore(Operations(connect(self._uri()), self.settings.mongo_database), self.settings.origin)
+        return MongoStore(Operations(self.client, self.settings.mongo_database), self.settings.origin)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -38,6 +43,11 @@ class Resources:
     @cached_property
     def auditor(self) -> Auditor:
         return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if "client" in self.__dict__:
+            self.client.close()
 
     def _uri(self) -> str:
         if self.settings.mongo_uri:
