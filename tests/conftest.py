@@ -7,10 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
 from pymongo import MongoClient
 
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
 from local.mongod import EmbeddedMongo
 
 

@@ -1,10 +1,10 @@
 """What every event store must do (the contract in eventlog.store.interface)."""
 
 import pytest
+
 from eventlog.formats.event import Event
 from eventlog.store.errors import IdConflictError
 from eventlog.store.interface import EventStore, Position, Query
-
 from tests.factories import draft
 
 

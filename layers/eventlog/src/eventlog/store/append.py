@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 from eventlog.formats.event import Entry, Event
 from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError, mapped
@@ -67,6 +67,8 @@ class Appender:
                     ids = [i for i in self._drafts if i not in events]
                     settled = self._ops.read_events(self._chain, ids, session) if ids else []
                 events.update((e.entry.event_id, e) for e in settled)
+            except ServerSelectionTimeoutError:  # it has waited long enough for a primary
+                raise
             except ConnectionFailure:
                 self._pause()
                 continue

@@ -13,7 +13,14 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, NotPrimaryError, OperationFailure
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    NotPrimaryError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -163,6 +170,8 @@ class Operations:
             found = self.sequences.find_one_and_update(
                 condition, update, _PUSH_FIELDS, return_document=ReturnDocument.AFTER, maxTimeMS=_PUSH_MS
             )
+        except ServerSelectionTimeoutError:  # nothing was sent
+            raise
         except AutoReconnect as error:
             raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
         except OperationFailure as error:  # the server answered: a write-concern error, a step-down, a time limit
