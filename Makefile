@@ -37,7 +37,7 @@ lock: .venv/.ready  ## write the locked requirements anew
 	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-dev.in layers/eventlog/pyproject.toml -o requirements-dev.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml -c requirements-dev.txt \
-		--no-emit-package botocore --no-emit-package jmespath --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
+		--no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
 
 build: .venv/.ready  ## sam build
 	@$(BIN)/sam build

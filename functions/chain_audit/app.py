@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from mangum import Mangum
 
 from eventlog.http import audits
-from eventlog.http.app import create_app
+from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body
 from eventlog.http.resources import Held, Resources
@@ -51,7 +50,7 @@ def get_audit(held: Held, audit_id: AuditId) -> Response:
 
 
 app = create_app(router, title="chain_audit")
-_http = Mangum(app, lifespan="off")
+_http = lambda_handler(app)
 
 
 def run_scheduled(settings: Settings, mode: str) -> list[dict[str, Any]]:

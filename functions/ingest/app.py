@@ -1,11 +1,10 @@
 """POST events."""
 
 from fastapi import APIRouter, Request, Response
-from mangum import Mangum
 
 from eventlog.http import ingest
-from eventlog.http.app import create_app
-from eventlog.http.ingest import BATCH_BODY, EVENT_BODY, Chain
+from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.ingest import BATCH_BODY, EVENT_BODY, Parameters
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Principal
 from eventlog.http.resources import Held
@@ -22,9 +21,9 @@ router = APIRouter(prefix="/api/v1", tags=["ingest"])
     responses={201: {"model": Receipt}, 200: {"model": Receipt, "description": "A replay"}, **_ERRORS},
     openapi_extra=EVENT_BODY,
 )
-def append_event(held: Held, request: Request, body: Body, principal: Principal, chain: Chain = None) -> Response:
+def append_event(held: Held, request: Request, body: Body, principal: Principal, query: Parameters) -> Response:
     """Append one event: native JSON, or a CloudEvent in structured or binary mode."""
-    return ingest.append_one(held, request, body, chain=chain, principal=principal)
+    return ingest.append_one(held, request, body, chain=query.chain, principal=principal)
 
 
 @router.post(
@@ -33,10 +32,10 @@ def append_event(held: Held, request: Request, body: Body, principal: Principal,
     responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
     openapi_extra=BATCH_BODY,
 )
-def append_batch(held: Held, request: Request, body: Body, principal: Principal, chain: Chain = None) -> Response:
+def append_batch(held: Held, request: Request, body: Body, principal: Principal, query: Parameters) -> Response:
     """Append up to 500 events of one chain in their order, all or none."""
-    return ingest.append_batch(held, request, body, chain=chain, principal=principal)
+    return ingest.append_batch(held, request, body, chain=query.chain, principal=principal)
 
 
 app = create_app(router, title="ingest")
-handler = Mangum(app, lifespan="off")
+handler = lambda_handler(app)

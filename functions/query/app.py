@@ -3,10 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from mangum import Mangum
 
 from eventlog.http import pages
-from eventlog.http.app import create_app
+from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.event_query import EventQuery
 from eventlog.http.problems import documented
 from eventlog.http.resources import Held
@@ -71,4 +70,4 @@ def health(held: Held) -> dict[str, str]:
 
 
 app = create_app(router, title="query")
-handler = Mangum(app, lifespan="off")
+handler = lambda_handler(app)

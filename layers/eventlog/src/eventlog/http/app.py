@@ -3,6 +3,8 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -13,6 +15,7 @@ from eventlog.http.schemas import AuditRequest
 from eventlog.service.submission import NewEvent
 from eventlog.settings import Settings
 
+_TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
 _MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)
 
 
@@ -32,6 +35,12 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     app.add_middleware(Observed, service=title, resources=resources)
     _document(app)
     return app
+
+
+def lambda_handler(app: FastAPI) -> Mangum:
+    """The app behind API Gateway. Mangum would run the lifespan in each invocation, and sends as base64 whatever is
+    not on its list of text types."""
+    return Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
 
 
 def _document(app: FastAPI) -> None:

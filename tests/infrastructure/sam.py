@@ -1,0 +1,87 @@
+"""The template as CloudFormation would see it, the sample events, and the SAM command line."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+FUNCTIONS = {"IngestFunction": "ingest", "QueryFunction": "query", "ChainAuditFunction": "chain_audit"}
+
+Json = dict[str, Any]
+
+
+@cache
+def resources() -> dict[str, Json]:
+    """Every resource of the template after SAM's transformation, globals merged, with the default parameters."""
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    for resource in template["Resources"].values():
+        for key in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:
+            resource["Properties"][key] = "s3://bucket/key"
+    translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-central-1"))
+    translated: dict[str, Json] = translator.translate(template, {})["Resources"]
+    return translated
+
+
+def of_type(kind: str) -> dict[str, Json]:
+    """Logical ids and properties of the resources of one CloudFormation type."""
+    return {name: found["Properties"] for name, found in resources().items() if found["Type"] == kind}
+
+
+def routes() -> dict[str, str]:
+    """Each route key (`GET /api/v1/events`) with the logical id of the function it leads to."""
+    integrations = of_type("AWS::ApiGatewayV2::Integration")
+    found = {}
+    for route in of_type("AWS::ApiGatewayV2::Route").values():
+        target = route["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
+        found[route["RouteKey"]] = integrations[target]["IntegrationUri"]["Fn::GetAtt"][0]
+    return found
+
+
+def sample(name: str) -> Json:
+    """The event in `events/<name>.json`."""
+    event: Json = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def samples() -> list[str]:
+    """Names of all sample events, without suffix."""
+    return sorted(path.stem for path in EVENTS.glob("*.json"))
+
+
+def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the SAM command line with this interpreter's directory first on PATH, as `make build` does."""
+    here = Path(sys.executable).parent
+    path = f"{here}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [here / "sam", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def build(target: str, directory: Path) -> Path:
+    """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
+    source, built = directory / "source", directory / "built"
+    source.mkdir()
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, source)
+    for name in ("functions", "layers"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    done = run("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
+    assert done.returncode == 0, done.stderr
+    return built

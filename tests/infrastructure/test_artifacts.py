@@ -1,0 +1,215 @@
+"""What `sam build` makes is what runs: handlers are imported and called from the built artefacts alone."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure import sam
+
+pytestmark = pytest.mark.xdist_group("sam")
+
+ORIGIN = "log.example.com/artifacts"
+CALLS = {
+    "IngestFunction": [
+        *("post-event", "post-batch", "post-batch-ndjson"),
+        *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
+    ],
+    "QueryFunction": ["get-events", "get-event", "get-chains", "get-chain", "get-health"],
+    "ChainAuditFunction": [
+        *("post-audit", "get-audits", "get-audit-unknown"),
+        *("schedule-incremental", "schedule-full"),
+    ],
+}
+RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
+
+
+class Artifacts:
+    """The functions of one build, called one after the other against one fresh database."""
+
+    def __init__(self, built: Path, scratch: Path, mongo_uri: str) -> None:
+        self.built, self.scratch, self.mongo_uri = built, scratch, mongo_uri
+        self.database = f"artifacts_{uuid.uuid4().hex}"
+        self.output = ""
+
+    def environment(self, function: str) -> dict[str, str]:
+        variables = sam.of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
+        fixed = {name: value for name, value in variables.items() if isinstance(value, str)}
+        path = [self.built / function, self.built / "EventLogLayer" / "python"]
+        return fixed | {
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "MONGO_URI": self.mongo_uri,
+            "MONGO_DATABASE": self.database,
+            "EVENTLOG_ORIGIN": ORIGIN,
+            "EVENTLOG_TRACING": "false",
+            "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        }
+
+    def call(self, function: str, names: list[str]) -> list[sam.Json]:
+        answers = self.scratch / f"{uuid.uuid4()}.json"
+        events = [sam.EVENTS / f"{name}.json" for name in names]
+        done = subprocess.run(
+            [sys.executable, "-S", "-P", Path(__file__).with_name("invoke.py"), answers, *events],
+            env=self.environment(function),
+            cwd=self.scratch,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.output += done.stdout + done.stderr
+        assert done.returncode == 0, done.stderr
+        given: list[sam.Json] = json.loads(answers.read_text(encoding="utf-8"))
+        return given
+
+
+@pytest.fixture(scope="module")
+def host_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sam.build("host", tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="module")
+def lambda_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sam.build("lambda", tmp_path_factory.mktemp("lambda"))
+
+
+@pytest.fixture(scope="module")
+def artifacts(host_build: Path, tmp_path_factory: pytest.TempPathFactory, mongo_uri: str) -> Artifacts:
+    return Artifacts(host_build, tmp_path_factory.mktemp("scratch"), mongo_uri)
+
+
+@pytest.fixture(scope="module")
+def answers(artifacts: Artifacts) -> dict[str, sam.Json]:
+    """The answer to each sample event, all of them sent in the order of CALLS to a fresh log."""
+    found: dict[str, sam.Json] = {}
+    for function, names in CALLS.items():
+        found |= zip(names, artifacts.call(function, names), strict=True)
+    return found
+
+
+def body(answer: sam.Json, status: int) -> sam.Json:
+    assert answer["statusCode"] == status, answer
+    content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"]
+    decoded: sam.Json = json.loads(content)
+    return decoded
+
+
+def test_every_sample_event_is_called() -> None:
+    assert sorted(name for names in CALLS.values() for name in names) == sam.samples()
+
+
+def test_ingest_answers_an_event_with_its_receipt(answers: dict[str, sam.Json]) -> None:
+    receipt = body(answers["post-event"], 201)
+    assert receipt.keys() == RECEIPT
+    assert (receipt["event_id"], receipt["chain"], receipt["seq"]) == ("sample-1", "main", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("post-batch", 1), ("post-batch-ndjson", 3), ("post-cloudevents-batch", 7)]
+)
+def test_ingest_answers_a_batch_with_its_receipts(answers: dict[str, sam.Json], name: str, first: int) -> None:
+    receipts = body(answers[name], 201)["receipts"]
+    assert [receipt["seq"] for receipt in receipts] == [first, first + 1]
+
+
+@pytest.mark.parametrize(("name", "seq"), [("post-cloudevent-structured", 5), ("post-cloudevent-binary", 6)])
+def test_ingest_takes_a_cloudevent(answers: dict[str, sam.Json], name: str, seq: int) -> None:
+    receipt = body(answers[name], 201)
+    assert receipt["seq"] == seq
+    assert receipt["event_id"].startswith("ce-")
+
+
+def test_ingest_answers_a_redelivery_with_the_first_receipt(artifacts: Artifacts, answers: dict[str, sam.Json]) -> None:
+    (again,) = artifacts.call("IngestFunction", ["post-event"])
+    assert body(again, 200) == body(answers["post-event"], 201)
+    assert again["headers"]["idempotent-replayed"] == "true"
+
+
+def test_query_finds_events_by_time_type_and_source(answers: dict[str, sam.Json]) -> None:
+    events = body(answers["get-events"], 200)["events"]
+    assert [event["event_id"] for event in events] == ["sample-1", "sample-2", "sample-4"]
+
+
+def test_query_finds_the_event_as_it_was_sent(answers: dict[str, sam.Json]) -> None:
+    event = body(answers["get-event"], 200)
+    sent = json.loads(sam.sample("post-event")["body"])
+    assert {name: event[name] for name in sent} == sent
+
+
+def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
+    chain = body(answers["get-chain"], 200)
+    assert (chain["origin"], chain["size"]) == (ORIGIN, 9)
+    assert body(answers["get-chains"], 200)["chains"][0]["chain"] == "main"
+
+
+def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:
+    assert answers["get-health"]["statusCode"] == 200
+
+
+def test_audit_on_demand_finds_the_chain_intact(answers: dict[str, sam.Json]) -> None:
+    report = body(answers["post-audit"], 200)
+    assert (report["status"], report["mode"], report["events_checked"]) == ("intact", "full", 9)
+    assert report["findings"] == []
+    assert report["audit_id"] in json.dumps(body(answers["get-audits"], 200))
+
+
+def test_audit_of_an_unknown_id_is_a_problem(answers: dict[str, sam.Json]) -> None:
+    problem = body(answers["get-audit-unknown"], 404)
+    assert not answers["get-audit-unknown"]["isBase64Encoded"]
+    assert problem["status"] == 404
+    assert answers["get-audit-unknown"]["headers"]["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+def test_audit_on_schedule_goes_through_every_chain(answers: dict[str, sam.Json], mode: str) -> None:
+    (audit,) = answers[f"schedule-{mode}"]["audits"]
+    assert audit.pop("audit_id")
+    assert audit == {"chain": "main", "mode": mode, "status": "intact"}
+
+
+def test_no_payload_and_no_credential_is_logged(artifacts: Artifacts, answers: dict[str, sam.Json]) -> None:
+    assert '"service":"eventlog-ingest"' in artifacts.output
+    for secret in ("VINET", "V. Vinet", "AWS4-HMAC-SHA256", "Bearer ", artifacts.mongo_uri):
+        assert secret not in artifacts.output
+
+
+def native(built: Path) -> Iterator[Path]:
+    yield from (built / "EventLogLayer").rglob("*.so")
+
+
+def test_the_host_build_runs_here(host_build: Path) -> None:
+    suffixes = (sysconfig.get_config_var("EXT_SUFFIX"), ".abi3.so")
+    assert all(path.name.endswith(suffixes) for path in native(host_build))
+
+
+def test_the_default_build_runs_on_lambda(lambda_build: Path) -> None:
+    names = [path.name for path in native(lambda_build)]
+    assert len(names) >= 5
+    assert all(name.endswith((".cpython-313-x86_64-linux-gnu.so", ".abi3.so")) for name in names)
+    for wheel in (lambda_build / "EventLogLayer" / "python").glob("*.dist-info/WHEEL"):
+        tags = re.findall(r"^Tag: (\S+)", wheel.read_text(encoding="utf-8"), re.MULTILINE)
+        assert any(re.fullmatch(r"\S*py3-none-any|cp3\d+-(cp313|abi3)-manylinux\S*x86_64", tag) for tag in tags), wheel
+    assert all(".cpython-313." in path.name for path in lambda_build.rglob("*.pyc"))
+
+
+def test_a_build_holds_the_code_and_nothing_else(lambda_build: Path) -> None:
+    for function in sam.FUNCTIONS:
+        assert [path.name for path in (lambda_build / function).iterdir()] == ["app.py"]
+    layer = lambda_build / "EventLogLayer" / "python"
+    shipped = {path.relative_to(layer) for path in (layer / "eventlog").rglob("*.py")}
+    written = (sam.ROOT / "layers/eventlog/src").rglob("eventlog/**/*.py")
+    assert shipped == {path.relative_to(sam.ROOT / "layers/eventlog/src") for path in written}
+    assert not list(lambda_build.rglob("Makefile"))
+
+
+def test_the_layer_fits_into_lambda(lambda_build: Path) -> None:
+    size = sum(path.stat().st_size for path in (lambda_build / "EventLogLayer").rglob("*") if path.is_file())
+    assert size < 100 * 2**20
