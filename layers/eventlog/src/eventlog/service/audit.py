@@ -63,9 +63,10 @@ class Auditor:
             done = self._step(report)
             if done:
                 self._finish(report)
-            report["lease"] = DatetimeMS(int(self._clock() * 1000))
+            over = time.monotonic() >= until
+            report["lease"] = DatetimeMS(0 if over else int(self._clock() * 1000))
             self._audits.save(report)
-            if time.monotonic() >= until:
+            if over:
                 break
         return report
 

@@ -1,0 +1,1 @@
+"""The development server and the demo: the whole system on one machine. Never deployed."""

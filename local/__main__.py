@@ -1,0 +1,11 @@
+"""`python -m local`: the whole system on this machine, until Ctrl-C."""
+
+import sys
+
+if __name__ == "__main__":
+    try:
+        from local.main import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # already while importing
+        sys.exit(0)

