@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from eventlog.http import requests
 from eventlog.http.resources import Resources
@@ -14,7 +15,16 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
 REPLAYED = "Idempotent-Replayed"
 
-Chain = Annotated[ChainName | None, Query(description="The chain of events that name none (default: main)")]
+
+class AppendQuery(BaseModel):
+    """An append's parameters; unknown ones are refused, so that a misspelt ``chain`` can't send events elsewhere."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chain: ChainName | None = Field(default=None, description="The chain of events that name none (default: main)")
+
+
+Parameters = Annotated[AppendQuery, Query()]
 
 _EVENT = {"$ref": "#/components/schemas/NewEvent"}
 _CLOUDEVENT: dict[str, Any] = {
@@ -43,7 +53,7 @@ BATCH_BODY = {
 def append_one(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
     """Append the event of a request: native, or a CloudEvent in structured or binary mode."""
     make: Any = cloudevents.draft
-    if "ce-specversion" in request.headers:
+    if cloudevents.is_binary(request.headers):
         value = cloudevents.from_binary(request.headers, body)
     elif requests.media_type(request.headers, JSON, CLOUDEVENT) == CLOUDEVENT:
         value = cloudevents.parse_structured(body)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -13,10 +14,14 @@ from starlette.routing import Match
 
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.service.errors import InvalidError, NotFoundError, TooLargeError, UnsupportedError
+from eventlog.service.ingest import BatchConflictError
 from eventlog.service.submission import pointer
 from eventlog.store.errors import CorruptionError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
+
+MAX_ERRORS, MAX_POINTER = 100, 1000
+"""What a problem document shows at most: an answer must not outgrow the request it refuses."""
 
 STATUS: dict[type[Exception], int] = {
     MalformedJSONError: 400,
@@ -63,9 +68,16 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [{"pointer": error.pointer, "detail": error.detail} for error in errors],
+        "errors": [{"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_ERRORS)],
     }
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def _short(pointer: str) -> str:
+    """The pointer, or the nearest container's whose pointer isn't absurdly long."""
+    while len(pointer) > MAX_POINTER:
+        pointer = pointer.rpartition("/")[0]
+    return pointer
 
 
 def install(app: FastAPI) -> None:
@@ -96,7 +108,7 @@ def _detail(error: Exception) -> str:
 def _errors(error: Exception) -> list[Problem]:
     if isinstance(error, RequestValidationError):
         return [Problem(pointer(e["loc"]), e["msg"]) for e in error.errors()]
-    if isinstance(error, IdConflictError):
+    if isinstance(error, IdConflictError) and not isinstance(error, BatchConflictError):
         return [Problem("/event_id", f"{name} exists with other content") for name in error.ids]
     return list(getattr(error, "problems", ()))
 

@@ -128,28 +128,33 @@ class Auditor:
         }
 
     def _check_outside(self, report: Report) -> SequenceImage | None:
-        """Sequences, documents outside the settled part, sequences again: in one causally consistent session."""
+        """Sequences, documents outside the settled part, sequences again: in one causally consistent session.
+
+        What the sequence document is held against is read before it: an earlier audit's end, the first event. Else a
+        chain that grows, or is created, between two reads would look shortened or bereft.
+        """
         chain, emit = report["chain"], _emitter(report)
         with self._audits.session() as session:
-            raw = self._audits.sequence(chain, session)
-            image = check_sequence(raw, self._audits.scan(chain, 0, 1), emit)
+            report["known"] = self._audits.verified(chain, session)
+            first = list(self._audits.scan(chain, 0, 1, session=session))
+            image = check_sequence(self._audits.sequence(chain, session), first, emit)
             settled = image.settled.size if image else None
             rows = self._audits.outside(chain, 2**63 - 1 if settled is None else settled, session)
             while chunk := list(islice(rows, 1000)):
                 later = self._audits.sequence(chain, session)
                 check_strays(chunk, _understood(later), settled, emit)
+            report["read_at"] = session.operation_time
         return image
 
     def _begin(self, report: Report, image: SequenceImage | None) -> None:
         """Where to start and where to end."""
         chain = report["chain"]
         genesis = self._genesis(chain, image)
-        known = self._audits.verified(chain)
+        known = report["known"]
         state = VerifierState(0, genesis)
         if report["mode"] == "incremental" and known is not None:
             state = VerifierState(int(known["size"]), [known["hash"]], list(known["frontier"]))
             self._check_verified(report, known)
-        report["known"] = known
         report["target"] = None if image is None else asdict(image.settled) | {"size": Int64(image.settled.size)}
         report["from_seq"] = Int64(state.size)
         report["to_seq"] = Int64(max(state.size, image.settled.size)) if image else None
@@ -169,7 +174,7 @@ class Auditor:
         last = int(known["size"]) - 1
         if last < 0:
             return
-        raw = next(self._audits.scan(report["chain"], last, last + 1), None)
+        raw = next(self._audits.scan(report["chain"], last, last + 1, after=report["read_at"]), None)
         event = understand(raw)[0] if raw is not None else None
         _compare_known(known, last, event.hash if event else None, _emitter(report))
 
@@ -179,16 +184,16 @@ class Auditor:
         state.size = int(state.size)
         verifier = ChainVerifier(state, _emitter(report))
         known, end = report["known"], report["to_seq"]
-        position = state.size + state.hole
+        position = state.position
         count = 0
-        for raw in self._audits.scan(report["chain"], position, end, _STEP):
+        for raw in self._audits.scan(report["chain"], position, end, _STEP, after=report["read_at"]):
             verifier.document(raw)
             count += 1
             if known and state.size == known["size"] and report["from_seq"] < state.size:
                 actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
                 _compare_known(known, state.size - 1, actual, _emitter(report))
         report["events_checked"] = Int64(report["events_checked"] + count)
-        if count < _STEP and end is not None and state.size + state.hole < end:
+        if count < _STEP and end is not None and state.position < end:
             verifier.gap(int(end), "truncated")
         report["state"] = _stored(state)
         return count < _STEP
@@ -196,7 +201,8 @@ class Auditor:
     def _finish(self, report: Report) -> None:
         state = VerifierState(**report.pop("state"))
         target, known = report.pop("target"), report.pop("known")
-        report["to_seq"] = Int64(state.size + state.hole)
+        del report["read_at"]
+        report["to_seq"] = Int64(state.position)
         if target is not None and not state.hole and target["size"] == state.size:
             _check_settled(state, target, _emitter(report))
         root = None if state.hole else state.root

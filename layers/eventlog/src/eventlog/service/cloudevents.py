@@ -17,12 +17,14 @@ from eventlog.formats import strict_json
 from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
-from eventlog.service.errors import InvalidError
+from eventlog.service.errors import InvalidError, UnsupportedError
 from eventlog.service.submission import DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
 from eventlog.store.interface import Draft
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
 _JSON_TYPE = re.compile(r"[^;]*[/+]json\s*(;.*)?", re.IGNORECASE)
+_CHARSET = re.compile(r";\s*charset\s*=\s*(?!\"?(utf-?8|us-ascii)\"?\s*(;|$))", re.IGNORECASE)
+"""A charset parameter that names anything but UTF-8 (or ASCII)."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _URI = re.compile(r"[^\s<>\"{}|\\^`]+")
 
@@ -45,6 +47,12 @@ def parse_batch(body: bytes) -> list[Any]:
     return value
 
 
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether a request is in binary mode: a CloudEvents media type means another, whatever else the headers repeat."""
+    structured = headers.get("content-type", "").strip().lower().startswith("application/cloudevents")
+    return "ce-specversion" in headers and not structured
+
+
 def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """The CloudEvent of a request in binary mode (HTTP binding, section 3.1), in its JSON form.
 
@@ -54,14 +62,19 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     for name, value in headers.items():
         if name.lower().startswith("ce-"):
             event[name[3:].lower()] = _unquote(name.lower(), value)
+    if reserved := event.keys() & {"data", "data_base64", "datacontenttype"}:
+        raise InvalidError([Problem(f"/{name}", "not as a ce- header in binary mode") for name in sorted(reserved)])
     content_type = headers.get("content-type")
     if content_type:
         event["datacontenttype"] = content_type
     if not body:
         return event
+    in_utf8 = _CHARSET.search(content_type or "") is None
     if content_type is None or _JSON_TYPE.fullmatch(content_type):
+        if not in_utf8:
+            raise UnsupportedError([Problem("/header/content-type", "JSON is accepted in utf-8 only")])
         return event | {"data": _json_data(body)}
-    if content_type.lower().startswith("text/"):
+    if in_utf8 and content_type.lower().startswith("text/"):
         try:
             return event | {"data": body.decode()}
         except UnicodeDecodeError:
@@ -101,6 +114,8 @@ def _json_data(body: bytes) -> Any:
 
 
 def _unquote(name: str, value: str) -> str:
+    if not value.isascii():
+        raise InvalidError([Problem(f"/{name[3:]}", "the header is not ASCII; percent-encode it")])
     try:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError as error:
@@ -115,7 +130,7 @@ def _problems(value: Any) -> list[Problem]:
         problems.append(Problem("/specversion", "must be the string 1.0"))
     problems += [_attribute(name, item) for name, item in value.items() if name not in {"data", "data_base64"}]
     problems += [_time(value), _data(value)]
-    return [problem for problem in problems if problem]
+    return list({problem.pointer: problem for problem in reversed(problems) if problem}.values())[::-1]
 
 
 def _required(value: dict[str, Any], name: str) -> Problem | None:

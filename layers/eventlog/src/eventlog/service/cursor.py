@@ -32,7 +32,7 @@ def parse_cursor(query: Query, text: str) -> tuple[int, Position]:
     except (binascii.Error, struct.error, ValueError) as error:
         raise ValueError("not a cursor of this log; pass next_cursor as it was given") from error
     after = Position(timestamp, seq)
-    if version != _VERSION or not 0 <= timestamp <= MAX_MILLIS or max(size, seq) >= 2**63:
+    if version != _VERSION or not 0 <= timestamp <= MAX_MILLIS or max(size, seq) >= 2**63 - 1:
         raise ValueError("not a cursor of this log; pass next_cursor as it was given")
     if digest != _digest(query):
         raise ValueError("the cursor belongs to another query; repeat the first page's parameters")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import InputError, InvalidError, TooLargeError
 from eventlog.service.submission import MAX_BATCH, check_batch
+from eventlog.store.errors import IdConflictError
 from eventlog.store.interface import Draft, EventStore, Placed
 
 
@@ -14,6 +15,15 @@ class MakeDraft(Protocol):
     """``native_draft`` or ``cloudevents.draft``."""
 
     def __call__(self, value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft: ...
+
+
+class BatchConflictError(IdConflictError):
+    """Events of a batch exist with other content; ``problems`` names them by their index."""
+
+    def __init__(self, ids: list[str], drafts: Sequence[Draft]) -> None:
+        super().__init__(ids)
+        where = {draft.entry.event_id: index for index, draft in enumerate(drafts)}
+        self.problems = [Problem(f"/{where[name]}/event_id", f"{name} exists with other content") for name in ids]
 
 
 def now_millis() -> int:
@@ -60,4 +70,7 @@ class Ingest:
             kind = InvalidError if any(isinstance(f, InvalidError) for f in failures) else TooLargeError
             raise kind([problem for failure in failures for problem in failure.problems])
         check_batch(drafts)
-        return self._store.append(drafts[0].entry.chain, drafts)
+        try:
+            return self._store.append(drafts[0].entry.chain, drafts)
+        except IdConflictError as error:
+            raise BatchConflictError(error.ids, drafts) from error

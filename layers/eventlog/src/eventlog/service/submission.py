@@ -77,9 +77,17 @@ def parse_array(body: bytes) -> list[Any]:
 
 
 def parse_lines(body: bytes) -> list[Any]:
-    """Newline-delimited JSON; blank lines are passed over. Problems of all lines are collected."""
+    """Newline-delimited JSON; blank lines are passed over. Problems of all lines are collected.
+
+    Raises:
+        MalformedJSONError
+        TooLargeError: more lines than a batch may have; they are not even parsed.
+    """
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if len(lines) > MAX_BATCH:
+        raise TooLargeError([Problem("", f"{len(lines)} events; at most {MAX_BATCH} are allowed")])
     values, problems = [], []
-    for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
+    for index, line in enumerate(lines):
         try:
             values.append(parse_event(line))
         except MalformedJSONError as error:

@@ -1,9 +1,10 @@
 """What the audit reads, and the reports it keeps."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
-from bson import Int64, MaxKey, MinKey
+from bson import Int64, MaxKey, MinKey, Timestamp
 from pymongo.client_session import ClientSession
 
 from eventlog.store.errors import mapped
@@ -35,11 +36,24 @@ class AuditStore:
         found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else bytes(found.raw)
 
-    def scan(self, chain: str, start: int, end: int | None, limit: int = 0) -> Iterator[bytes]:
-        """Documents with start <= seq < end, by seq."""
+    def scan(
+        self,
+        chain: str,
+        start: int,
+        end: int | None,
+        limit: int = 0,
+        *,
+        session: ClientSession | None = None,
+        after: Timestamp | None = None,
+    ) -> Iterator[bytes]:
+        """Documents with start <= seq < end, by seq; not staler than an earlier read at ``after``."""
         bounds = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
-        with mapped():
-            cursor = self._ops.raw_events.find({"chain": chain, "seq": bounds}, sort=[("seq", 1)], limit=limit)
+        with mapped(), nullcontext(session) if session else self._ops.session() as reading:
+            if after is not None:
+                reading.advance_operation_time(after)
+            cursor = self._ops.raw_events.find(
+                {"chain": chain, "seq": bounds}, session=reading, sort=[("seq", 1)], limit=limit
+            )
             for found in cursor:
                 yield bytes(found.raw)
 
@@ -70,13 +84,17 @@ class AuditStore:
         if before is not None:
             query["_id"] = {"$lt": before}
         with mapped():
-            return list(self._ops.audits.find(query, {"state": 0, "target": 0}, sort=[("_id", -1)], limit=limit))
+            return list(
+                self._ops.audits.find(
+                    query, {"state": 0, "target": 0, "known": 0, "verified": 0}, sort=[("_id", -1)], limit=limit
+                )
+            )
 
-    def verified(self, chain: str) -> dict[str, Any] | None:
+    def verified(self, chain: str, session: ClientSession) -> dict[str, Any] | None:
         """The furthest state that an intact audit verified."""
         with mapped():
             query = {"chain": chain, "status": "intact"}
-            found = self._ops.audits.find_one(query, {"verified": 1}, sort=[("to_seq", -1), ("_id", -1)])
+            found = self._ops.audits.find_one(query, {"verified": 1}, session=session, sort=[("to_seq", -1)])
         return None if found is None else found["verified"]
 
     def take_running(self) -> str | None:

@@ -117,6 +117,7 @@ class Operations:
         for fields in INDEXES:
             self.events.create_index([(name, ASCENDING) for name in fields])
         self.audits.create_index([("chain", ASCENDING), ("_id", ASCENDING)])
+        self.audits.create_index([("chain", ASCENDING), ("status", ASCENDING), ("to_seq", ASCENDING)])
 
     def read_sequence(self, chain: str, session: ClientSession) -> SequenceImage | None:
         """Majority read of a sequence document."""
