@@ -8,10 +8,9 @@ from eventlog.http import audits
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body
-from eventlog.http.resources import Held, Resources
+from eventlog.http.resources import Held
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
-from eventlog.settings import Settings
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
@@ -51,11 +50,6 @@ def get_audit(held: Held, audit_id: AuditId) -> Response:
 
 app = create_app(router, title="chain_audit")
 _http = lambda_handler(app)
-
-
-def run_scheduled(settings: Settings, mode: str) -> list[dict[str, Any]]:
-    """Audit every chain and go on with audits still running."""
-    return audits.run_scheduled(Resources(settings), mode)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

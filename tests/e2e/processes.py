@@ -1,0 +1,93 @@
+"""`python -m local` and `python -m local.demo` as processes of their own, each in a directory of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from local.machine import HOST, free_port, wait_until
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 90
+
+
+@dataclass
+class Running:
+    """A development server; its output so far is in two files."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def is_ready(self) -> bool:
+        """Whether it takes requests; fails with what it said if it ended instead."""
+        assert self.process.poll() is None, self.stdout + self.stderr
+        try:
+            return httpx2.get(f"{self.url}/openapi.json").is_success
+        except httpx2.TransportError:
+            return False
+
+    def end_with(self, number: signal.Signals) -> int:
+        """Sends the signal and returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(SECONDS)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process' environment with the project importable, and without settings of its own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MONGO", "EVENTLOG", "PORT", "COV"))}
+    return inherited | {"PYTHONPATH": str(ROOT)} | variables
+
+
+def run(folder: Path, module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a module to its end."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def server(folder: Path, **variables: str) -> Iterator[Running]:
+    """A development server on a free port that takes requests; stopped at the end if it still runs."""
+    port = free_port()
+    command = [sys.executable, "-m", "local"]
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(PORT=str(port), **variables), stdout=stdout, stderr=stderr
+        )
+    running = Running(process, port, folder)
+    try:
+        wait_until("the development server", running.is_ready, SECONDS)
+        yield running
+    finally:
+        if process.poll() is None:
+            process.terminate()  # not killed at once: it has a mongod to stop
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(SECONDS)
+        process.kill()
+        process.wait()
