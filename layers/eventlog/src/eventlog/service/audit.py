@@ -20,7 +20,7 @@ from eventlog.service.sequence_check import check_sequence, check_strays
 from eventlog.service.verify import ChainVerifier, Finding, VerifierState, understand
 from eventlog.store.audits import AuditStore
 from eventlog.store.codec import decode_sequence
-from eventlog.store.errors import CorruptionError, NotOursError
+from eventlog.store.errors import NotOursError, StoreError
 from eventlog.store.interface import EventStore, SequenceImage
 
 Mode = Literal["full", "incremental"]
@@ -50,7 +50,7 @@ class Auditor:
         self._settle(chain)
         report = self._new(chain, mode)
         image = self._check_outside(report)
-        if image is None and next(self._audits.scan(chain, 0, None, 1), None) is None and not report["findings"]:
+        if image is None and not report["findings"]:
             raise NotFoundError(f"There is no chain {chain}.")
         self._begin(report, image)
         self._audits.add(report)
@@ -105,8 +105,8 @@ class Auditor:
     def _settle(self, chain: str) -> None:
         try:
             self._store.settle(chain)
-        except CorruptionError:
-            return  # the audit itself will say what and where
+        except StoreError:
+            return  # the audit itself will say what and where, or that MongoDB can't be asked
 
     def _new(self, chain: str, mode: Mode) -> Report:
         now = DatetimeMS(int(self._clock() * 1000))
@@ -136,7 +136,7 @@ class Auditor:
         chain, emit = report["chain"], _emitter(report)
         with self._audits.session() as session:
             report["known"] = self._audits.verified(chain, session)
-            first = list(self._audits.scan(chain, 0, 1, session=session))
+            first = next(self._audits.scan(chain, 0, None, 1, session=session), None)
             image = check_sequence(self._audits.sequence(chain, session), first, emit)
             settled = image.settled.size if image else None
             rows = self._audits.outside(chain, 2**63 - 1 if settled is None else settled, session)
@@ -154,9 +154,9 @@ class Auditor:
         state = VerifierState(0, genesis)
         if report["mode"] == "incremental" and known is not None:
             state = VerifierState(int(known["size"]), [known["hash"]], list(known["frontier"]))
-            self._check_verified(report, known)
+            self._check_verified(report, known, image)
         report["target"] = None if image is None else asdict(image.settled) | {"size": Int64(image.settled.size)}
-        report["from_seq"] = Int64(state.size)
+        report["from_seq"] = report["position"] = Int64(state.size)
         report["to_seq"] = Int64(max(state.size, image.settled.size)) if image else None
         report["state"] = _stored(state)
         if image and known and image.settled.size < known["size"]:
@@ -169,38 +169,47 @@ class Auditor:
         origins = dict.fromkeys([image.origin, self._origin] if image else [self._origin])
         return [hashing.genesis(origin, chain) for origin in origins]
 
-    def _check_verified(self, report: Report, known: dict[str, Any]) -> None:
+    def _check_verified(self, report: Report, known: dict[str, Any], image: SequenceImage | None) -> None:
         """The last event an earlier audit verified still stands as it did."""
         last = int(known["size"]) - 1
         if last < 0:
             return
+        emit = _emitter(report)
         raw = next(self._audits.scan(report["chain"], last, last + 1, after=report["read_at"]), None)
-        event = understand(raw)[0] if raw is not None else None
-        _compare_known(known, last, event.hash if event else None, _emitter(report))
+        event, why, _ = understand(raw) if raw is not None else (None, "", None)
+        if event is not None:
+            _compare_known(known, last, event.hash, emit)
+        elif raw is not None:
+            emit(Finding("unexpected", last, None, None, why))
+        elif image is None or image.settled.size > last:
+            emit(Finding("missing", last, "1", "0", "the last event an earlier audit verified is not in the log"))
 
     def _step(self, report: Report) -> bool:
         """Verify the next documents; whether the end is reached."""
         state = VerifierState(**report["state"])
         state.size = int(state.size)
         verifier = ChainVerifier(state, _emitter(report))
-        known, end = report["known"], report["to_seq"]
-        position = state.position
+        chain, known, end = report["chain"], report["known"], report["to_seq"]
+        start, after = int(report["position"]), report["read_at"]
+        stop = start + _STEP if end is None else min(start + _STEP, int(end))
         count = 0
-        for raw in self._audits.scan(report["chain"], position, end, _STEP, after=report["read_at"]):
+        for raw in self._audits.scan(chain, start, stop, after=after):
             verifier.document(raw)
             count += 1
             if known and state.size == known["size"] and report["from_seq"] < state.size:
                 actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
                 _compare_known(known, state.size - 1, actual, _emitter(report))
         report["events_checked"] = Int64(report["events_checked"] + count)
-        if count < _STEP and end is not None and state.position < end:
+        following = next(self._audits.scan(chain, stop, end, 1, after=after), None)
+        if following is None and end is not None and state.position < end:
             verifier.gap(int(end), "truncated")
         report["state"] = _stored(state)
-        return count < _STEP
+        report["position"] = Int64(max(stop, 0 if following is None else understand(following)[2] or 0))
+        return following is None
 
     def _finish(self, report: Report) -> None:
         state = VerifierState(**report.pop("state"))
-        target, known = report.pop("target"), report.pop("known")
+        target, known, _ = report.pop("target"), report.pop("known"), report.pop("position")
         del report["read_at"]
         report["to_seq"] = Int64(state.position)
         if target is not None and not state.hole and target["size"] == state.size:

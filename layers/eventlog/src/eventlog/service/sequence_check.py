@@ -10,11 +10,11 @@ from eventlog.store.errors import NotOursError
 from eventlog.store.interface import SequenceImage
 
 
-def check_sequence(raw: bytes | None, first: Iterable[bytes], emit: Emit) -> SequenceImage | None:
-    """Check a sequence document by itself and against the chain's first event; what was understood of it."""
-    event = next((understand(document)[0] for document in first), None)
+def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
+    """Check a sequence document by itself and against the chain's first stored event; what was understood of it."""
+    event = None if first is None else understand(first)[0]
     if raw is None:
-        if event is not None:
+        if first is not None:
             emit(_wrong("the sequence document is gone"))
         return None
     try:
@@ -25,7 +25,12 @@ def check_sequence(raw: bytes | None, first: Iterable[bytes], emit: Emit) -> Seq
         return None
     if fresh != raw:
         emit(_wrong("not as this version writes it: a field more, fewer, in another order or of another type"))
-    if event and event.prev_hash != hashing.genesis(image.origin, image.chain) and _self_consistent(event):
+    if (
+        event
+        and event.seq == 0
+        and event.prev_hash != hashing.genesis(image.origin, image.chain)
+        and _self_consistent(event)
+    ):
         emit(_wrong("the first event does not link to the genesis hash of origin"))
     count = image.settled.size + len(image.pending)
     if image.size != count:
