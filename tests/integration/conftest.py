@@ -1,0 +1,36 @@
+"""The whole API in one process, on a fresh database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from starlette.testclient import TestClient
+
+from eventlog.http.app import create_app
+from eventlog.settings import Settings
+from functions.chain_audit.app import router as audit_router
+from functions.ingest.app import router as ingest_router
+from functions.query.app import router as query_router
+
+MakeApi = Callable[[str], AbstractContextManager[TestClient]]
+
+
+@pytest.fixture(scope="session")
+def make_api(mongo_uri: str) -> MakeApi:
+    """Makes a client of the three routers over a database."""
+
+    @contextmanager
+    def make(database: str) -> Iterator[TestClient]:
+        settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
+        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings)
+        with TestClient(app) as client:
+            yield client
+        app.state.resources.client.close()
+
+    return make
+
+
+@pytest.fixture
+def api(make_api: MakeApi, database: str) -> Iterator[TestClient]:
+    with make_api(database) as client:
+        yield client

@@ -1,0 +1,84 @@
+"""The OpenAPI document against the API: no answer, media type or shape that it doesn't name, and no 5xx."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.testclient import TestClient
+
+from eventlog.store.mongo import connect
+from tests.integration.conftest import MakeApi
+
+ROUTES = [
+    "POST /api/v1/events",
+    "POST /api/v1/events/batch",
+    "GET /api/v1/events",
+    "GET /api/v1/events/{event_id}",
+    "GET /api/v1/chains",
+    "GET /api/v1/chains/{chain}",
+    "GET /api/v1/health",
+    "POST /api/v1/audits",
+    "GET /api/v1/audits",
+    "GET /api/v1/audits/{audit_id}",
+]
+NOTHING_TO_GET_WRONG = [("GET /api/v1/health", GenerationMode.NEGATIVE)]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture(scope="module")
+def document(make_api: MakeApi, mongo_uri: str) -> Iterator[BaseSchema]:
+    """The document of an API that has an event, and the API behind it."""
+    name = f"test_{uuid4().hex[:12]}"
+    with make_api(name) as api:
+        event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
+        assert api.post("/api/v1/events", json=event).status_code == 201
+        yield schemathesis.openapi.from_asgi("/openapi.json", api.app)
+    with connect(mongo_uri) as client:
+        client.drop_database(name)
+
+
+@pytest.mark.parametrize(
+    ("route", "mode"),
+    [(route, mode) for route in ROUTES for mode in GenerationMode if (route, mode) not in NOTHING_TO_GET_WRONG],
+)
+def test_every_answer_is_one_the_document_names(document: BaseSchema, route: str, mode: GenerationMode) -> None:
+    method, path = route.split()
+    operation = document[path][method]
+
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(generation_mode=mode))
+    def check(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    check()
+
+
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "text/csv"])
+def test_exports_are_in_the_document_too(document: BaseSchema, accept: str) -> None:
+    answer = TestClient(document.app).get("/api/v1/events", headers={"accept": accept})
+    documented = document.raw_schema["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, accept)
+    assert accept in documented
+
+
+def test_every_route_is_in_the_document(document: BaseSchema) -> None:
+    found = [f"{method.upper()} {path}" for path, methods in document.items() for method in methods]
+    assert sorted(found) == sorted(ROUTES)
