@@ -5,8 +5,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
+MAX_PROBLEMS = 100
+MAX_POINTER = 1000
 _MAX_INTEGER = 2**53 - 1
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -51,7 +54,7 @@ def parse(body: bytes, *, max_depth: int) -> Any:
     value = _load(text, refused)
     deep = body.count(b"[") + body.count(b"{") > max_depth
     if refused or deep or _SURROGATE_ESCAPE.search(body):
-        problems = list(_problems(value, max_depth))
+        problems = list(islice(_problems(value, max_depth), MAX_PROBLEMS))
         if problems:
             raise MalformedJSONError(problems)
     return value
@@ -109,27 +112,48 @@ def _load(text: str, refused: list[Any]) -> Any:
         _fail("nested far too deep")
 
 
+_Path = tuple["_Path", str | int] | None
+"""The way to a value, shared by its siblings; a pointer is only built for what is refused."""
+
+
 def _problems(root: Any, max_depth: int) -> Iterator[Problem]:
     """Walk the parsed value without recursion and name everything refused by its pointer."""
-    stack: list[tuple[str, Any, int]] = [("", root, 1)]
+    stack: list[tuple[_Path, Any, int]] = [(None, root, 1)]
     while stack:
-        pointer, value, depth = stack.pop()
+        path, value, depth = stack.pop()
         if isinstance(value, _Refused):
-            yield Problem(pointer, str(value))
+            yield Problem(_pointer(path), str(value))
         elif isinstance(value, str):
             if _has_surrogate(value):
-                yield Problem(pointer, "contains a lone surrogate, which is not a Unicode character")
+                yield Problem(_pointer(path), "contains a lone surrogate, which is not a Unicode character")
         elif isinstance(value, (dict, list)):
             if depth > max_depth:
-                yield Problem(pointer, f"nested deeper than {max_depth} levels")
+                yield Problem(_pointer(path), f"nested deeper than {max_depth} levels")
                 return
-            if isinstance(value, _Duplicate):
-                yield Problem(f"{pointer}/{escape(value.key)}", "duplicate key: the object has it more than once")
+            yield from _object_problems(path, value)
             items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, item in reversed(list(items)):
-                if isinstance(key, str) and _has_surrogate(key):
-                    yield Problem(pointer, "a key contains a lone surrogate, which is not a Unicode character")
-                stack.append((f"{pointer}/{escape(str(key))}", item, depth + 1))
+            stack += [((path, key), item, depth + 1) for key, item in reversed(list(items))]
+
+
+def _object_problems(path: _Path, value: Any) -> Iterator[Problem]:
+    if isinstance(value, _Duplicate):
+        yield Problem(_pointer((path, value.key)), "duplicate key: the object has it more than once")
+    if isinstance(value, dict) and any(map(_has_surrogate, value)):
+        yield Problem(_pointer(path), "a key contains a lone surrogate, which is not a Unicode character")
+
+
+def _pointer(path: _Path) -> str:
+    """The RFC 6901 pointer of a path; one over 1,000 characters is cut to a container that holds the place."""
+    tokens: list[str] = []
+    while path is not None:
+        path, token = path
+        tokens.append(escape(str(token)[:MAX_POINTER]))
+    pointer = ""
+    for token in reversed(tokens):
+        if len(pointer) + len(token) >= MAX_POINTER:
+            break
+        pointer += f"/{token}"
+    return pointer
 
 
 def _has_surrogate(text: str) -> bool:
