@@ -40,9 +40,7 @@ def derive() -> list[tuple[dict[str, Any], Event, bytes]]:
 
 
 @pytest.mark.parametrize(("vector", "event", "root"), derive())
-def test_every_value_of_the_chain_vector_is_reproduced(
-    vector: dict[str, Any], event: Event, root: bytes
-) -> None:
+def test_every_value_of_the_chain_vector_is_reproduced(vector: dict[str, Any], event: Event, root: bytes) -> None:
     entry = event.entry
     assert entry.payload == vector["payload_canonical"]
     assert format_time(entry.timestamp) == vector["timestamp"]

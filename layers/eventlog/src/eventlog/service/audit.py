@@ -200,7 +200,7 @@ class Auditor:
                 actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
                 _compare_known(known, state.size - 1, actual, _emitter(report))
         report["events_checked"] = Int64(report["events_checked"] + count)
-        following = next(self._audits.scan(chain, stop, end, 1, after=after), None)
+        following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
         if following is None and end is not None and state.position < end:
             verifier.gap(int(end), "truncated")
         report["state"] = _stored(state)

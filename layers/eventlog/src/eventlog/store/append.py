@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 from eventlog.formats.event import Entry, Event
-from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError, mapped
+from eventlog.store.errors import (
+    ChainLostError,
+    IdConflictError,
+    NotOursError,
+    StoreError,
+    StoreUnavailableError,
+    mapped,
+)
 from eventlog.store.interface import Draft, Placed, SequenceImage
 from eventlog.store.operations import PENDING_LIMIT, Operations, PushImage, UnknownOutcomeError
 from eventlog.store.settle import Settler
@@ -130,7 +137,7 @@ class Appender:
             return
         except PyMongoError as error:
             logger.warning("settling chain %s failed: %s", self._chain, type(error).__name__)
-        except StoreError as error:
+        except (StoreError, NotOursError) as error:
             logger.error("settling chain %s: %s", self._chain, error)
 
     def _placed(self, events: dict[str, Event]) -> list[Placed]:

@@ -1,16 +1,16 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from typing import Any
 
-from bson import Int64, MaxKey, MinKey, Timestamp
+from bson import Int64, Timestamp
 from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
 
 from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
 
-_SEQ_INDEX: list[str | tuple[str, int | str | Mapping[str, Any]]] = [("chain", 1), ("seq", 1)]
 _LEASE_MILLIS = 10_000
 
 
@@ -45,9 +45,14 @@ class AuditStore:
         *,
         session: ClientSession | None = None,
         after: Timestamp | None = None,
+        arrays: bool = True,
     ) -> Iterator[bytes]:
-        """Documents with start <= seq < end, by seq; not staler than an earlier read at ``after``."""
-        bounds = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
+        """Documents with start <= seq < end, by seq; not staler than an earlier read at ``after``.
+
+        A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
+        """
+        bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
+        bounds |= {} if arrays else {"$not": {"$type": "array"}}
         with mapped(), nullcontext(session) if session else self._ops.session() as reading:
             if after is not None:
                 reading.advance_operation_time(after)
@@ -58,16 +63,24 @@ class AuditStore:
                 yield bytes(found.raw)
 
     def outside(self, chain: str, end: int, session: ClientSession) -> Iterator[bytes]:
-        """Documents whose seq is not a number in 0..end-1, whatever its type is."""
-        ranges: list[tuple[Any, Any]] = [(MinKey(), Int64(0)), (Int64(end), MaxKey())]
-        for low, high in ranges:
-            cursor = self._ops.raw_events.find({}, session=session, hint=_SEQ_INDEX)
-            cursor = cursor.min([("chain", chain), ("seq", low)]).max([("chain", chain), ("seq", high)])
-            yield from (bytes(found.raw) for found in cursor)
+        """Documents that ``scan(chain, 0, end)`` leaves out: their seq is not a number in 0..end-1, whatever its type.
+
+        The two conditions never meet and are the exact complement; no index is needed for them to be right.
+        """
+        conditions: list[dict[str, Any]] = [
+            {"$not": {"$gte": Int64(0)}},
+            {"$gte": Int64(0), "$not": {"$lt": Int64(end)}},
+        ]
+        with mapped():
+            for condition in conditions:
+                cursor = self._ops.raw_events.find({"chain": chain, "seq": condition}, session=session)
+                yield from (bytes(found.raw) for found in cursor)
 
     def add(self, report: dict[str, Any]) -> None:
+        """Store a new report."""
         with mapped():
-            self._ops.ensure_indexes()
+            with suppress(OperationFailure):  # two events at one seq: a finding, no reason not to audit
+                self._ops.ensure_indexes()
             self._ops.audits.insert_one(report)
 
     def save(self, report: dict[str, Any]) -> None:
@@ -95,7 +108,7 @@ class AuditStore:
         with mapped():
             query = {"chain": chain, "status": "intact"}
             found = self._ops.audits.find_one(query, {"verified": 1}, session=session, sort=[("to_seq", -1)])
-        return None if found is None else found["verified"]
+        return None if found is None else found.get("verified")
 
     def take_running(self) -> str | None:
         """Lease an audit that is running but has nobody at work; its id."""

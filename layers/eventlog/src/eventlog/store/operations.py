@@ -241,7 +241,10 @@ class Operations:
 
 
 def _push_image(found: dict[str, Any]) -> PushImage:
-    settled = found["settled"]
-    state = ChainState(int(settled["size"]), settled["hash"], list(settled["frontier"]))
-    pending = [(item["content_hash"], int(item["received_at"])) for item in found["pending"]]
-    return PushImage(state, pending, found["claim"])
+    try:
+        settled = found["settled"]
+        state = ChainState(int(settled["size"]), settled["hash"], list(settled["frontier"]))
+        pending = [(item["content_hash"], int(item["received_at"])) for item in found["pending"]]
+        return PushImage(state, pending, found["claim"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptionError("the sequence document is damaged; run an audit") from error

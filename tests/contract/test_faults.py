@@ -1,0 +1,191 @@
+"""Every database write fails in both ways, not applied and applied but reported failed: nothing is lost or doubled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import AutoReconnect
+
+from eventlog.store import append, codec
+from eventlog.store.errors import ChainLostError, StoreUnavailableError
+from eventlog.store.interface import Draft, Placed
+from eventlog.store.mongo import MongoStore
+from eventlog.store.operations import PENDING_LIMIT, Operations, UnknownOutcomeError
+from tests.factories import draft
+from tests.integration.writer import CHAIN, ORIGIN, audit, check_chain, receipt
+
+Client = MongoClient[dict[str, Any]]
+
+UNKNOWN = [UnknownOutcomeError(in_flight=True), UnknownOutcomeError(in_flight=False)]
+FAILED = [AutoReconnect("connection lost"), StoreUnavailableError("not acknowledged")]
+FAULTS = [("push", error) for error in UNKNOWN] + [
+    (step, error) for step in ("create", "insert", "trim", "claim") for error in FAILED
+]
+
+CASES = [
+    (step, error, how)
+    for step, error in FAULTS
+    for how in ("not-applied", "applied", "late")
+    if how != "late" or getattr(error, "in_flight", True)  # a server that answered does not apply it later
+]
+
+
+class Faulty(Operations):
+    """One step fails once, when armed: before it reaches the server, after it did, or it arrives there late."""
+
+    armed = ""
+    how = ""
+    error: Exception
+    late: tuple[Callable[..., Any], Any]
+
+    def arm(self, step: str, error: Exception, how: str) -> None:
+        self.armed, self.error, self.how = step, error, how
+
+    def arrive_late(self) -> None:
+        """What failed, and nobody waits for any more, comes to the server after all."""
+        step, (first, *rest) = self.late
+        with self.session() as session:
+            step(first, *(session if isinstance(argument, ClientSession) else argument for argument in rest))
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name == "armed" or name != self.armed:
+            return found
+
+        def fail(*args: Any) -> Any:
+            self.armed = ""
+            self.late = found, args
+            if self.how == "applied":
+                found(*args)
+            raise self.error
+
+        return fail
+
+
+@pytest.fixture
+def faulty(client: Client, database: str) -> Faulty:
+    return Faulty(client, database)
+
+
+@pytest.fixture
+def failing(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> MongoStore:
+    monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.5)
+    return MongoStore(faulty, ORIGIN)
+
+
+def leave_behind(operations: Operations, event_id: str, **fields: Any) -> None:
+    """A push whose writer died: its entry waits for long."""
+    assert operations.push(CHAIN, [draft(event_id, received_at=1_000, **fields).entry], None) is not None
+
+
+def prepare(store: MongoStore, step: str) -> list[Placed]:
+    """What was there before the fault, such that an append comes to the step."""
+    if step == "create":
+        return []
+    placed = store.append(CHAIN, [draft("known")])
+    if step == "claim":
+        leave_behind(store.operations, "left-behind")
+    return placed
+
+
+def make_drafts(step: str, chosen: bool, batch: bool) -> list[Draft]:
+    if not batch:
+        return [draft("new" if chosen else None)]
+    if not chosen:
+        return [draft() for _ in range(3)]
+    return [draft("new"), draft("newer" if step == "create" else "known"), draft("newest")]
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+@pytest.mark.parametrize("chosen", [False, True], ids=["made-id", "chosen-id"])
+@pytest.mark.parametrize(("step", "error", "how"), CASES, ids=lambda value: str(getattr(value, "in_flight", value)))
+def test_a_write_that_fails_loses_and_doubles_nothing(
+    store: MongoStore,
+    faulty: Faulty,
+    failing: MongoStore,
+    *,
+    step: str,
+    error: Exception,
+    how: str,
+    chosen: bool,
+    batch: bool,
+) -> None:
+    receipts = [receipt(p) for p in prepare(store, step)]
+    drafts = make_drafts(step, chosen, batch)
+    faulty.arm(step, error, how)
+    acknowledged: list[Placed] = []
+    try:
+        acknowledged = failing.append(CHAIN, drafts)
+    except StoreUnavailableError:
+        assert step == "create" or (
+            step == "push" and getattr(error, "in_flight", True) and not chosen and how != "applied"
+        )
+    assert not faulty.armed, "the append did not come to this step"
+    receipts += [receipt(p) for p in acknowledged]
+    if how == "late":
+        faulty.arrive_late()
+    if chosen:
+        again = store.append(CHAIN, make_drafts(step, chosen, batch))
+        assert all(p.replayed for p in again) or not acknowledged
+        receipts += [receipt(p) for p in again]
+    receipts += [receipt(p) for p in store.append(CHAIN, [draft()])]
+    if how == "late" and (chosen or step != "push"):  # idempotent or refused; nobody sends a push without bound twice
+        faulty.arrive_late()
+    size = check_chain(store, receipts)
+    others = {"left-behind"} if step == "claim" else set()
+    if acknowledged or how == "not-applied" or step == "create":
+        assert size == len({r["id"] for r in receipts} | others)
+    else:  # it arrived after nobody waited for it any more: in, but never acknowledged
+        assert size == len({r["id"] for r in receipts}) + len(drafts)
+
+
+@pytest.mark.parametrize("event_id", [None, "new"], ids=["made-id", "chosen-id"])
+def test_a_push_refused_for_too_much_pending_gets_through_after_settling(
+    store: MongoStore, event_id: str | None
+) -> None:
+    store.append(CHAIN, [draft("known")])
+    for name in ("large", "larger"):
+        leave_behind(store.operations, name, payload={"text": "x" * (PENDING_LIMIT * 2 // 3)})
+    assert store.operations.push(CHAIN, [draft().entry], None) is None
+    (placed,) = store.append(CHAIN, [draft(event_id)])
+    assert placed.event.seq == 3
+    assert check_chain(store, [receipt(placed)]) == 4
+
+
+@pytest.mark.parametrize("event_id", [None, "known", "new"])
+def test_nothing_is_stored_in_a_chain_that_lost_its_sequence_document(store: MongoStore, event_id: str | None) -> None:
+    store.append(CHAIN, [draft("known")])
+    sequence = store.operations.sequences.find_one_and_delete({"_id": CHAIN})
+    if event_id == "known":
+        assert store.append(CHAIN, [draft("known")])[0].replayed
+    else:
+        with pytest.raises(ChainLostError):
+            store.append(CHAIN, [draft(event_id)])
+    assert store.operations.sequences.count_documents({}) == 0
+    assert store.operations.events.count_documents({}) == 1
+    assert sequence is not None
+    store.operations.sequences.insert_one(sequence)
+    assert check_chain(store, [receipt(store.append(CHAIN, [draft(event_id)])[0])]) == (1 if event_id == "known" else 2)
+
+
+@pytest.mark.parametrize("same_id", [False, True], ids=["same-seq", "same-seq-and-id"])
+def test_a_row_planted_in_the_next_event_s_place_stops_no_append_and_is_found(
+    store: MongoStore, caplog: pytest.LogCaptureFixture, same_id: bool
+) -> None:
+    store.append(CHAIN, [draft("known")])
+    chain = store.chain(CHAIN)
+    assert chain is not None
+    (planted,) = chain.state.extend([draft("new" if same_id else "planted", payload={"n": 2}).entry])
+    store.operations.raw_events.insert_one(RawBSONDocument(codec.encode_event(planted)))
+    (placed,) = store.append(CHAIN, [draft("next" if same_id else "new")] if not same_id else [draft()])
+    assert "settling chain main: another event stands in the place" in caplog.text
+    assert (placed.event.seq, placed.replayed) == (1, False)
+    assert store.get(CHAIN, placed.event.entry.event_id) == placed.event
+    report = audit(store)
+    assert [(f["kind"], f["seq"]) for f in report["findings"]] == [("unexpected", 1)]
+    assert store.append(CHAIN, [draft()])[0].event.seq == 2
+    store.operations.events.delete_one({"event_id": planted.entry.event_id})
+    assert check_chain(store, [receipt(placed)]) == 3

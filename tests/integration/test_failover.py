@@ -1,0 +1,99 @@
+"""Three mongods as one replica set: the primary is killed, stepped down and paused while 8 processes append."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
+from local.mongod import EmbeddedMongo, is_primary, replica_set_uri, start_replica_set, wait_until
+from tests.integration.writer import Writer, check_chain
+
+WRITERS = 8
+PROGRESS = 40
+"""Receipts between two failovers."""
+
+pytestmark = pytest.mark.xdist_group("failover")
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:
+    nodes = start_replica_set([tmp_path / name for name in "abc"])
+    yield nodes
+    for node in nodes:
+        node.kill()
+
+
+def primary_of(nodes: list[EmbeddedMongo]) -> EmbeddedMongo:
+    found: list[EmbeddedMongo] = []
+
+    def look() -> bool:
+        for node in nodes:
+            with node.client() as client:
+                if node.is_running() and is_primary(client):
+                    found.append(node)
+        return bool(found)
+
+    wait_until("a primary", look)
+    return found[-1]
+
+
+def fail_over(nodes: list[EmbeddedMongo], how: str) -> EmbeddedMongo:
+    """Takes the primary its office; returns it."""
+    primary = primary_of(nodes)
+    others = [node for node in nodes if node is not primary]
+    with primary.client() as client:
+        pid = client.admin.command("serverStatus")["pid"]
+        if how == "kill":
+            primary.kill()
+        elif how == "pause":  # it wakes up with writes that arrived meanwhile, and takes itself for the primary
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=0, force=True)
+    primary_of(others)
+    if how == "kill":
+        primary.start()
+    elif how == "pause":
+        os.kill(pid, signal.SIGCONT)
+    return primary
+
+
+def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path: Path) -> None:
+    uri, database = replica_set_uri(nodes), f"test_{uuid4().hex[:12]}"
+    writers = [Writer(uri, database, f"w{i}", tmp_path, chosen=i % 2 == 0, batch=1 + i // 4) for i in range(WRITERS)]
+
+    def progress() -> None:
+        enough = sum(len(writer.receipts()) for writer in writers) + PROGRESS
+        wait_until("appends to go on", lambda: sum(len(writer.receipts()) for writer in writers) >= enough)
+
+    for writer in writers:
+        writer.go()
+    progress()
+    for how in ("kill", "step down", "pause", "kill", "pause"):
+        fail_over(nodes, how)
+        progress()
+    for writer in writers:
+        writer.stop()
+    assert [writer.failures() for writer in writers] == [[]] * WRITERS
+    receipts = [given for writer in writers for given in writer.receipts()]
+    with connect(f"{uri}&readPreference=primary") as client:
+        store = MongoStore(Operations(client, database), "example.com/log")
+        wait_until("the set to settle down", lambda: answers(store))
+        size = check_chain(store, receipts)
+    acknowledged = {given["id"] for given in receipts}
+    tried = {event_id for writer in writers for ids in writer.tried() for event_id in ids}
+    assert tried <= acknowledged
+    assert len(acknowledged) <= size
+
+
+def answers(store: MongoStore) -> bool:
+    try:
+        store.ping()
+    except (PyMongoError, OSError):
+        return False
+    return True

@@ -1,0 +1,237 @@
+"""A program that appends to one chain, the handle to run it as a process of its own, and the check of what it did.
+
+`python -m tests.integration.writer URI DATABASE NAME [OPTIONS as JSON]` prints `{"ready": true}`, waits for a line on
+stdin and appends until stdin ends. Each receipt is a JSON line on stdout, written out before the next append. With the
+environment variable DIE_AT=`push:after:2` it kills itself after its second push.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eventlog.service.audit import Auditor
+from eventlog.store.audits import AuditStore
+from eventlog.store.errors import ChainLostError, StoreError, StoreUnavailableError
+from eventlog.store.interface import Draft, Placed
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
+from local.machine import wait_until
+from tests.factories import draft
+
+ORIGIN = "example.com/log"
+CHAIN = "main"
+STEPS = {"read_sequence", "read_events", "has_events", "ensure_indexes", "create", "push", "insert", "trim", "claim"}
+_ROOT = Path(__file__).parents[2]
+_RETRY_SECONDS = 40
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """``chosen``: ids are the client's, and an append is retried until it is acknowledged. ``count``: 0 is no end."""
+
+    chosen: bool = False
+    count: int = 0
+    batch: int = 1
+    shared: str = ""
+
+
+class Dying(Operations):
+    """Operations that kill their own process at one step, ``step:before|after:n``."""
+
+    _left = 0
+
+    def die_at(self, where: str) -> None:
+        self._step, self._moment, left = where.split(":")
+        self._left = int(left)
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in STEPS or not self._left or name != self._step:
+            return found
+
+        def step(*args: Any) -> Any:
+            self._left -= 1
+            if not self._left and self._moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = found(*args)
+            if not self._left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return step
+
+
+def named(event_id: str) -> Draft:
+    """The draft that always belongs to a chosen id."""
+    return draft(event_id, payload={"id": event_id})
+
+
+class Program:
+    """What runs in the process."""
+
+    def __init__(self, store: MongoStore, name: str, options: Options) -> None:
+        self._store = store
+        self._name = name
+        self._options = options
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        say({"ready": True})
+        sys.stdin.readline()
+        threading.Thread(target=self._wait_for_the_end, daemon=True).start()
+        if self._options.shared:
+            self._append([named(self._options.shared)], until_acknowledged=True)
+        number = 0
+        while not self._stopped.is_set() and (not self._options.count or number < self._options.count):
+            ids = [f"{self._name}-{number}-{i}" for i in range(self._options.batch)]
+            if self._options.chosen:
+                say({"trying": ids})
+                self._append([named(event_id) for event_id in ids], until_acknowledged=True)
+            else:
+                self._append([draft() for _ in ids], until_acknowledged=False)
+            number += 1
+
+    def _wait_for_the_end(self) -> None:
+        sys.stdin.read()
+        self._stopped.set()
+
+    def _append(self, drafts: list[Draft], until_acknowledged: bool) -> None:
+        deadline = time.monotonic() + _RETRY_SECONDS
+        while True:
+            try:
+                placed = self._store.append(CHAIN, drafts)
+            except ChainLostError as error:
+                say({"failed": repr(error)})
+            except StoreUnavailableError as error:
+                say({"unavailable": repr(error)})
+            except StoreError as error:
+                say({"failed": repr(error)})
+            else:
+                say({"receipts": [receipt(p) for p in placed]})
+                return
+            if not until_acknowledged or time.monotonic() > deadline:
+                return
+
+
+def say(line: Line) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def receipt(placed: Placed) -> Line:
+    event = placed.event
+    return {"id": event.entry.event_id, "seq": event.seq, "hash": event.hash.hex(), "prev": event.prev_hash.hex()}
+
+
+class Writer:
+    """The program as a process; its output is in files, so that nothing it wrote is lost with it."""
+
+    def __init__(self, uri: str, database: str, name: str, folder: Path, die_at: str = "", **options: Any) -> None:
+        self.name = name
+        self._output = folder / f"{name}.out"
+        self._errors = folder / f"{name}.err"
+        arguments = [uri, database, name, json.dumps(asdict(Options(**options)))]
+        command = [sys.executable, "-m", "tests.integration.writer", *arguments]
+        with self._output.open("w") as out, self._errors.open("w") as err:
+            self.process = subprocess.Popen(
+                command, cwd=_ROOT, env=os.environ | {"DIE_AT": die_at}, stdin=subprocess.PIPE, stdout=out, stderr=err
+            )
+
+    def lines(self) -> list[Line]:
+        """What it said so far; a line that its death cut short was not said."""
+        return [json.loads(line) for line in self._output.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def receipts(self) -> list[Line]:
+        return [found for line in self.lines() for found in line.get("receipts", [])]
+
+    def failures(self) -> list[Any]:
+        """Errors other than "unavailable", and what it logged as an error."""
+        logged = [line for line in self._errors.read_text().splitlines() if not line.startswith("WARNING")]
+        return [line["failed"] for line in self.lines() if "failed" in line] + logged
+
+    def tried(self) -> list[list[str]]:
+        return [line["trying"] for line in self.lines() if "trying" in line]
+
+    def wait_until_ready(self) -> None:
+        wait_until(f"{self.name} to be ready", lambda: bool(self.lines()) or self.process.poll() is not None)
+
+    def go(self) -> None:
+        self.wait_until_ready()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, more: int) -> None:
+        """Returns when it got that many more receipts."""
+        enough = len(self.receipts()) + more
+        wait_until(f"{self.name} to append", lambda: len(self.receipts()) >= enough)
+
+    def finish(self) -> None:
+        """Returns when it made all its appends."""
+        self.process.wait(_RETRY_SECONDS)
+        self.stop()
+
+    def stop(self) -> None:
+        """Lets it finish its append."""
+        self.process.communicate(timeout=_RETRY_SECONDS)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def audit(store: MongoStore) -> Line:
+    """A full audit's report."""
+    auditor = Auditor(store, AuditStore(store.operations), ORIGIN)
+    report = auditor.run(auditor.start(CHAIN, "full"), 60)
+    assert report["status"] != "running"
+    return report
+
+
+def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
+    """The audit is intact and nothing is left unsettled; every acknowledged event is there once, with its receipt's
+    seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size."""
+    report = audit(store)
+    assert (report["status"], report["findings"]) == ("intact", [])
+    operations = store.operations
+    sequence = operations.sequences.find_one({"_id": CHAIN})
+    assert sequence is not None
+    assert sequence["pending"] == []
+    assert sequence["size"] == sequence["settled"]["size"] == report["to_seq"]
+    fields = {"event_id": 1, "seq": 1, "hash": 1, "prev_hash": 1}
+    stored = [
+        {"id": e["event_id"], "seq": e["seq"], "hash": e["hash"].hex(), "prev": e["prev_hash"].hex()}
+        for e in operations.events.find({"chain": CHAIN}, fields, sort=[("seq", 1)])
+    ]
+    assert [e["seq"] for e in stored] == list(range(sequence["size"]))
+    by_id = {e["id"]: e for e in stored}
+    assert len(by_id) == len(stored)
+    untrue = [(given, by_id.get(given["id"])) for given in receipts if by_id.get(given["id"]) != given]
+    assert not untrue
+    return len(stored)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    uri, database, name, *rest = sys.argv[1:]
+    options = Options(**json.loads(rest[0])) if rest else Options()
+    with connect(uri) as client:
+        operations = Dying(client, database)
+        if where := os.environ.get("DIE_AT"):
+            operations.die_at(where)
+        Program(MongoStore(operations, ORIGIN), name, options).run()
+
+
+if __name__ == "__main__":
+    main()

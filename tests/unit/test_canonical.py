@@ -1,0 +1,81 @@
+"""Canonical JSON is byte-identical to the reference, and refuses what it refuses."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventlog.formats.canonical import canonicalize
+
+BIG = 2**53
+KEYS = st.text(max_size=4) | st.sampled_from(
+    ["", "$ref", "a.b", "é", "e\u0301", "\ue000", "\uffff", "\U00010000", "😀"]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.text(max_size=8)
+    | st.integers(-BIG + 1, BIG - 1)
+    | st.sampled_from([BIG - 1, -BIG + 1, 0, -0.0, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, 1e16])
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20
+)
+REFUSED = st.sampled_from([BIG, -BIG, 10**30, math.nan, math.inf, -math.inf, "\ud800", "a\udfffb", b"x", {1: 2}])
+
+
+def outcome(value: Any) -> bytes | None:
+    """The reference's bytes, None if it refuses."""
+    try:
+        return rfc8785.dumps(value)
+    except (ValueError, TypeError):
+        return None
+
+
+@settings(max_examples=250, deadline=None)
+@given(VALUES)
+def test_any_json_value_gives_the_bytes_of_the_reference(value: Any) -> None:
+    assert canonicalize(value) == rfc8785.dumps(value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(KEYS, st.integers(0, 9), max_size=12))
+def test_keys_are_sorted_by_utf_16_code_units_like_the_reference(value: dict[str, int]) -> None:
+    assert canonicalize(value) == rfc8785.dumps(value)
+    keys = list(json.loads(canonicalize(value)))
+    assert keys == sorted(keys, key=lambda key: key.encode("utf-16-be"))
+
+
+@settings(max_examples=80, deadline=None)
+@given(bad=REFUSED, beside=VALUES, key=KEYS, in_list=st.booleans())
+def test_what_the_reference_refuses_is_refused_wherever_it_stands(
+    bad: Any, beside: Any, key: str, in_list: bool
+) -> None:
+    value = [beside, {key: bad}] if in_list else {"beside": beside, "bad": [bad]}
+    assert outcome(value) is None
+    with pytest.raises(ValueError):  # noqa: PT011  the reference's texts are its own
+        canonicalize(value)
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\udc00"])
+def test_a_key_with_a_lone_surrogate_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="not canonical JSON"):
+        canonicalize({key: 1})
+    with pytest.raises(ValueError, match="not canonical JSON"):
+        canonicalize({key: 1.5, "😀": 1})
+
+
+@settings(max_examples=80, deadline=None)
+@given(VALUES)
+def test_canonical_text_is_canonical_when_every_number_is_read_as_a_double(value: Any) -> None:
+    text = canonicalize(value)
+    assert canonicalize(json.loads(text, parse_int=float)) == text
+
+
+def test_unicode_is_not_normalised() -> None:
+    assert canonicalize(["é", "e\u0301"]) == '["é","e\u0301"]'.encode()
