@@ -96,6 +96,8 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     settled = document["settled"]
     check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
     state = ChainState(int(settled["size"]), _hash(settled, "hash"), list(_hashes(settled, "frontier")))
+    if state.size < 0:
+        raise NotOursError("settled.size is negative")
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
     pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]

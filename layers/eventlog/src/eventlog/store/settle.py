@@ -57,7 +57,7 @@ class Settler:
             if image is None:
                 return 0
             target = image.size if target is None else target
-            if image.settled.size >= target:
+            if image.settled.size >= target or not image.pending:
                 return image.settled.size
             self._round(image.settled, image.pending)
 
