@@ -53,7 +53,7 @@ def test_an_audit_that_found_something_is_no_place_to_go_on_from(store: MongoSto
     whole(auditor)
     append(store, 5)
     store.operations.events.update_one({"seq": 7}, {"$set": {"principal": "forged"}})
-    assert whole(auditor)["last_verified_size"] == 5
+    assert whole(auditor)["status"] == "tampered"
     again = whole(auditor, "incremental")
     assert (again["from_seq"], again["status"]) == (5, "tampered")
     assert [(f["kind"], f["seq"]) for f in again["findings"]] == [("content_mismatch", 7)]

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from eventlog.http.app import create_app
 from eventlog.http.resources import ConfigurationError, Resources
 from eventlog.settings import Settings
+from eventlog.store.audits import AuditStore
+from eventlog.store.errors import StoreUnavailableError
 from functions.ingest.app import router
 
 SECRET = "s3cr3t-payload-value"
@@ -110,3 +112,9 @@ def test_the_uri_comes_from_secrets_manager_when_a_secret_is_named(
 def test_without_any_uri_the_error_names_the_settings() -> None:
     with pytest.raises(ConfigurationError, match="MONGO_URI"):
         _ = Resources(Settings(mongo_uri=None)).store
+
+
+def test_an_audit_read_without_a_database_is_reported_as_unavailable() -> None:
+    resources = Resources(Settings(mongo_uri="mongodb://127.0.0.1:1/", mongo_database="none"))
+    with closing(resources), pytest.raises(StoreUnavailableError), resources.store.operations.session() as session:
+        AuditStore(resources.store.operations).sequence("main", session)

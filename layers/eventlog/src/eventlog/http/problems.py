@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from eventlog.formats.strict_json import MalformedJSONError, Problem
+from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.service.errors import InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.service.ingest import BatchConflictError
 from eventlog.service.submission import pointer
@@ -20,7 +20,6 @@ from eventlog.store.errors import CorruptionError, IdConflictError, StoreUnavail
 
 MEDIA_TYPE = "application/problem+json"
 
-MAX_ERRORS, MAX_POINTER = 100, 1000
 """What a problem document shows at most: an answer must not outgrow the request it refuses."""
 
 STATUS: dict[type[Exception], int] = {
@@ -68,7 +67,9 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [{"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_ERRORS)],
+        "errors": [
+            {"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_PROBLEMS)
+        ],
     }
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 

@@ -209,8 +209,9 @@ class Auditor:
 
     def _finish(self, report: Report) -> None:
         state = VerifierState(**report.pop("state"))
-        target, known, _ = report.pop("target"), report.pop("known"), report.pop("position")
-        del report["read_at"]
+        target = report.pop("target")
+        for name in ("known", "position", "read_at"):
+            del report[name]
         report["to_seq"] = Int64(state.position)
         if target is not None and not state.hole and target["size"] == state.size:
             _check_settled(state, target, _emitter(report))
@@ -220,8 +221,6 @@ class Auditor:
         report["status"] = "tampered" if report["findings_total"] else "intact"
         if report["status"] == "intact":
             report["verified"] = {"size": Int64(state.size), "hash": state.links[0], "frontier": state.frontier}
-        elif known:
-            report["last_verified_size"] = known["size"]
 
 
 def _emitter(report: Report) -> Callable[[Finding], None]:

@@ -133,9 +133,9 @@ class ChainVerifier:
         if self.state.hole:
             self._fill(event.prev_hash)
         entry, seq = event.entry, event.seq
-        before = len(findings := list[Finding]())
+        findings: list[Finding] = []
         contents = check_entry(entry, seq, findings.append)
-        self._check_shape(event, raw, intact=len(findings) == before)
+        self._check_shape(event, raw, intact=not findings)
         for finding in findings:
             self._emit(finding)
         links = self.state.links

@@ -33,7 +33,8 @@ class AuditStore:
 
     def sequence(self, chain: str, session: ClientSession) -> bytes | None:
         """The sequence document as stored."""
-        found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
+        with mapped():
+            found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else bytes(found.raw)
 
     def scan(

@@ -41,7 +41,7 @@ RawCollection = Collection[RawBSONDocument]
 _MAJORITY = WriteConcern(w="majority", wtimeout=5000)
 _PUSH_MS = 5000
 _DUPLICATE_KEY = 11000
-_PUSH_FIELDS = {"size": 1, "settled": 1, "claim": 1, "pending.content_hash": 1, "pending.received_at": 1}
+_PUSH_FIELDS = {"settled": 1, "claim": 1, "pending.content_hash": 1, "pending.received_at": 1}
 
 INDEXES: tuple[tuple[str, ...], ...] = (
     ("chain", "timestamp", "seq"),
@@ -185,15 +185,15 @@ class Operations:
         Raises:
             CorruptionError: another document stands in an event's place.
         """
-        documents = {codec.document_id(e.entry.chain, e.entry.event_id): codec.encode_event(e) for e in events}
+        documents = [codec.encode_event(event) for event in events]
         try:
-            self.raw_events.insert_many(map(RawBSONDocument, documents.values()), ordered=False, session=session)
+            self.raw_events.insert_many(map(RawBSONDocument, documents), ordered=False, session=session)
         except BulkWriteError as error:
             details = error.details or {}
             failed = details.get("writeErrors", [])
             if details.get("writeConcernErrors") or any(e["code"] != _DUPLICATE_KEY for e in failed):
                 raise StoreUnavailableError("MongoDB: settling was not acknowledged") from error
-            self._check_duplicates(documents, session)
+            self._check_duplicates(events, set(documents), session)
 
     def trim(self, cut: Cut) -> Left | None:
         """Drop the first ``count`` pending entries if ``settled.size`` is still as it was; None if it isn't.
@@ -225,18 +225,18 @@ class Operations:
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
         return sequences.update_one({"_id": chain, **free}, update).matched_count == 1
 
-    def _check_duplicates(self, documents: dict[str, bytes], session: ClientSession) -> None:
-        query = {"_id": {"$in": list(documents)}}
-        committed = {found["_id"]: found.raw for found in self.raw_events.find(query, session=session)}
-        wrong = [key for key, raw in documents.items() if committed.get(key, raw) != raw]
-        missing = [key for key in documents if key not in committed]
-        if missing and not wrong:
-            local = self.raw_events.with_options(read_concern=ReadConcern("local"))
-            here = {found["_id"] for found in local.find({"_id": {"$in": missing}}, {"_id": 1})}
-            wrong = [key for key in missing if key not in here]
-        if wrong:
-            raise CorruptionError(f"another event stands in the place of {wrong[0]}")
-        if missing:
+    def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
+        """Majority reads alone tell corruption from an event that is there but not yet committed."""
+        chain, ids = events[0].entry.chain, [codec.document_id(e.entry.chain, e.entry.event_id) for e in events]
+        places = {"chain": chain, "seq": {"$in": [Int64(event.seq) for event in events]}}
+        found = {
+            bytes(document.raw)
+            for query in ({"_id": {"$in": ids}}, places)
+            for document in self.raw_events.find(query, session=session)
+        }
+        if found - expected:
+            raise CorruptionError(f"another event stands in the place of one at seq {events[0].seq}..{events[-1].seq}")
+        if expected - found:
             raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
 
 
