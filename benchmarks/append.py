@@ -1,10 +1,12 @@
 """Appends against plain inserts, the naive chain and a transaction: separate processes on one chain."""
 
 from dataclasses import dataclass
+from functools import cache
 from random import Random
+from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -22,6 +24,12 @@ from eventlog.store.operations import INDEXES, Operations
 ORIGIN = "bench"
 CHAIN = "main"
 _POOL = 64
+
+
+@cache
+def client_of(uri: str) -> MongoClient[dict[str, Any]]:
+    """A process's one client: its background threads would otherwise take part in every measurement."""
+    return connect(uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Ours:
     database: str = "ours"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
-        store = MongoStore(Operations(connect(uri), self.database), ORIGIN)
+        store = MongoStore(Operations(client_of(uri), self.database), ORIGIN)
         make = self.shape.entries(rng)
 
         def append() -> int:
@@ -74,7 +82,7 @@ class Plain:
     database: str = "plain"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
-        events = Operations(connect(uri), self.database).raw_events
+        events = Operations(client_of(uri), self.database).raw_events
         make = self.shape.entries(rng)
         state = ChainState(rng.randrange(2**40) << 20, rng.randbytes(32))
         state.frontier = [state.hash] * state.size.bit_count()
@@ -98,7 +106,7 @@ class Naive:
     database: str = "naive"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
-        events = Operations(connect(uri), self.database).events
+        events = Operations(client_of(uri), self.database).events
         make = self.shape.entries(rng)
 
         def insert() -> int:
@@ -120,7 +128,7 @@ class Transaction:
     database: str = "transaction"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
-        client = connect(uri)
+        client = client_of(uri)
         operations = Operations(client, self.database)
         events, heads = operations.raw_events, operations.sequences
         make = self.shape.entries(rng)

@@ -75,7 +75,7 @@ def _serve(pipe: Connection, uri: str, number: int) -> None:
             pipe.send("ready")
             pipe.send(_work(operation, pipe.recv(), seconds))
         except Exception as error:
-            pipe.send(f"{type(error).__name__}: {error}")
+            pipe.send(f"{type(error).__name__}: {error}"[:300])
 
 
 def _work(operation: Operation, at: float, seconds: float) -> tuple[int, list[float], float]:

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import AutoReconnect
 
-from eventlog.store import append, codec
+from eventlog.store import append, codec, settle
 from eventlog.store.errors import ChainLostError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import MongoStore
@@ -22,7 +22,7 @@ Client = MongoClient[dict[str, Any]]
 UNKNOWN = [UnknownOutcomeError(in_flight=True), UnknownOutcomeError(in_flight=False)]
 FAILED = [AutoReconnect("connection lost"), StoreUnavailableError("not acknowledged")]
 FAULTS = [("push", error) for error in UNKNOWN] + [
-    (step, error) for step in ("create", "insert", "trim", "claim") for error in FAILED
+    (step, error) for step in ("create", "insert", "trim", "trim_all") for error in FAILED
 ]
 
 CASES = [
@@ -73,6 +73,7 @@ def faulty(client: Client, database: str) -> Faulty:
 @pytest.fixture
 def failing(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> MongoStore:
     monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(settle, "BLOCK", 1)
     return MongoStore(faulty, ORIGIN)
 
 
@@ -86,8 +87,7 @@ def prepare(store: MongoStore, step: str) -> list[Placed]:
     if step == "create":
         return []
     placed = store.append(CHAIN, [draft("known")])
-    if step == "claim":
-        leave_behind(store.operations, "left-behind")
+    store.settle(CHAIN)
     return placed
 
 
@@ -106,6 +106,7 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
     store: MongoStore,
     faulty: Faulty,
     failing: MongoStore,
+    monkeypatch: pytest.MonkeyPatch,
     *,
     step: str,
     error: Exception,
@@ -115,6 +116,8 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
 ) -> None:
     receipts = [receipt(p) for p in prepare(store, step)]
     drafts = make_drafts(step, chosen, batch)
+    if step == "trim_all":
+        monkeypatch.setattr(settle, "LARGE", 1)
     faulty.arm(step, error, how)
     acknowledged: list[Placed] = []
     try:
@@ -135,9 +138,8 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
     if how == "late" and (chosen or step != "push"):  # idempotent or refused; nobody sends a push without bound twice
         faulty.arrive_late()
     size = check_chain(store, receipts)
-    others = {"left-behind"} if step == "claim" else set()
     if acknowledged or how == "not-applied" or step == "create":
-        assert size == len({r["id"] for r in receipts} | others)
+        assert size == len({r["id"] for r in receipts})
     else:  # it arrived after nobody waited for it any more: in, but never acknowledged
         assert size == len({r["id"] for r in receipts}) + len(drafts)
 
@@ -158,6 +160,7 @@ def test_a_push_refused_for_too_much_pending_gets_through_after_settling(
 @pytest.mark.parametrize("event_id", [None, "known", "new"])
 def test_nothing_is_stored_in_a_chain_that_lost_its_sequence_document(store: MongoStore, event_id: str | None) -> None:
     store.append(CHAIN, [draft("known")])
+    store.settle(CHAIN)
     sequence = store.operations.sequences.find_one_and_delete({"_id": CHAIN})
     if event_id == "known":
         assert store.append(CHAIN, [draft("known")])[0].replayed
@@ -173,9 +176,11 @@ def test_nothing_is_stored_in_a_chain_that_lost_its_sequence_document(store: Mon
 
 @pytest.mark.parametrize("same_id", [False, True], ids=["same-seq", "same-seq-and-id"])
 def test_a_row_planted_in_the_next_event_s_place_stops_no_append_and_is_found(
-    store: MongoStore, caplog: pytest.LogCaptureFixture, same_id: bool
+    store: MongoStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, same_id: bool
 ) -> None:
+    monkeypatch.setattr(settle, "BLOCK", 1)
     store.append(CHAIN, [draft("known")])
+    store.settle(CHAIN)
     chain = store.chain(CHAIN)
     assert chain is not None
     (planted,) = chain.state.extend([draft("new" if same_id else "planted", payload={"n": 2}).entry])

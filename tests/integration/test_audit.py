@@ -23,6 +23,7 @@ def auditor(store: MongoStore) -> Auditor:
 
 def append(store: MongoStore, count: int, chain: str = "main") -> None:
     store.append(chain, [draft(chain=chain) for _ in range(count)])
+    store.settle(chain)
 
 
 def whole(auditor: Auditor, mode: str = "full", chain: str = "main") -> Report:

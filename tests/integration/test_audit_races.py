@@ -57,6 +57,7 @@ def test_a_longer_audit_that_ends_between_two_reads_does_not_make_the_log_look_t
 
 def test_a_sequence_document_and_first_event_gone_together_are_found(store: MongoStore) -> None:
     store.append("main", [draft() for _ in range(5)])
+    store.settle("main")
     store.operations.sequences.delete_one({"_id": "main"})
     store.operations.events.delete_one({"seq": 0})
     auditor = Auditor(store, AuditStore(store.operations), ORIGIN)

@@ -18,8 +18,10 @@ ANY_TIME = [
     "insert:after:2",
     "trim:before:2",
     "trim:after:2",
-    "claim:before:1",
-    "claim:after:1",
+    "trim_all:before:1",
+    "trim_all:after:1",
+    "read_pending:before:1",
+    "read_pending:after:1",
 ]
 
 

@@ -31,6 +31,7 @@ class Log:
         self.events = store.operations.events
         self.sequences = store.operations.sequences
         store.append("main", [draft(f"e{number}", payload={"n": number}) for number in range(SIZE)])
+        store.settle("main")
 
     def audit(self, mode: str = "full") -> Report:
         auditor = Auditor(self.store, AuditStore(self.store.operations), ORIGIN)
@@ -266,6 +267,7 @@ def test_a_tail_cut_with_its_sequence_document_after_an_audit_is_truncated(log: 
     store = log.store
     first = [draft(f"f{number}") for number in range(3)]
     store.append("main", first[:1])
+    store.settle("main")
     before = log.sequences.find_one({"_id": "main"})
     assert before is not None
     store.append("main", first[1:])

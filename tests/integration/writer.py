@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.service.audit import Auditor
+from eventlog.store import settle
 from eventlog.store.audits import AuditStore
 from eventlog.store.errors import ChainLostError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
@@ -29,7 +30,18 @@ from tests.factories import draft
 
 ORIGIN = "example.com/log"
 CHAIN = "main"
-STEPS = {"read_sequence", "read_events", "has_events", "ensure_indexes", "create", "push", "insert", "trim", "claim"}
+STEPS = {
+    "read_sequence",
+    "read_events",
+    "has_events",
+    "ensure_indexes",
+    "create",
+    "push",
+    "insert",
+    "trim",
+    "trim_all",
+    "read_pending",
+}
 _ROOT = Path(__file__).parents[2]
 _RETRY_SECONDS = 40
 
@@ -230,6 +242,7 @@ def main() -> None:
         operations = Dying(client, database)
         if where := os.environ.get("DIE_AT"):
             operations.die_at(where)
+        settle.BLOCK, settle.LARGE, settle.OVERDUE = 4, 3, 16  # every path of settling in a short run
         Program(MongoStore(operations, ORIGIN), name, options).run()
 
 

@@ -25,11 +25,11 @@ class History:
         if self.receipts.setdefault(event_id, seq) != seq:
             raise ViolationError(f"{event_id} has receipts for {self.receipts[event_id]} and {seq}")
 
-    def show(self, settled: int, events: Mapping[int, str]) -> None:
-        """Note a reader's page of seq 0 .. `settled` - 1; it has no gap and extends what was shown before."""
-        for seq in range(settled):
+    def show(self, size: int, events: Mapping[int, str]) -> None:
+        """Note a reader's page of seq 0 .. `size` - 1; it has no gap and extends what was shown before."""
+        for seq in range(size):
             if seq not in events:
-                raise ViolationError(f"a reader misses seq {seq} of {settled} settled")
+                raise ViolationError(f"a reader misses seq {seq} of {size}")
             if self.shown.setdefault(seq, events[seq]) != events[seq]:
                 raise ViolationError(f"a reader saw {self.shown[seq]} and then {events[seq]} at seq {seq}")
 

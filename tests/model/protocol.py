@@ -5,8 +5,9 @@ which costs nothing, as it touches no shared state there. A crash is a generator
 
 Modelled: appends of one event or a batch with ids chosen by clients, appends with an id made by the server, settling
 by writers and by others, queries. Not modelled: contents and hashes (an entry is its id, so a replay with other content
-does not occur), the limit on pending bytes, the creation of a chain, and the claim: correctness must not depend on it,
-and to settle from the image that a w:1 claim returns is the same mistake as to settle from a local read.
+does not occur), the limit on pending bytes, the creation of a chain, and who settles which block: any writer settles
+any part, as correctness must not depend on that. A look-up that starts from the image of the process's last push is
+one that starts from an old majority read, and those are modelled.
 
 Every `Rule` can be switched off, to show that the model would notice.
 """
@@ -48,7 +49,7 @@ def look_up(context: Context, ids: tuple[str, ...], session: Session) -> Steps[L
 
 
 def query(context: Context, pages: int) -> Steps[None]:
-    """Read what is settled, several times, each in a session of its own."""
+    """Read what is settled and what is pending, several times, each in a session of its own."""
     order = ["sequences", "events"]
     if Rule.QUERY_SEQUENCES_FIRST in context.off:
         order.reverse()
@@ -56,7 +57,9 @@ def query(context: Context, pages: int) -> Steps[None]:
         session = None if Rule.QUERY_IN_ONE_SESSION in context.off else Session()
         images = yield from read_both(order, session, majority=True)
         if images is not None:
-            context.history.show(images["sequences"].sequence.settled, images["events"].events)
+            size, settled, pending = images["sequences"].sequence
+            seen = {seq: event_id for seq, event_id in images["events"].events.items() if seq < settled}
+            context.history.show(size, seen | dict(enumerate(pending, settled)))
 
 
 def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
@@ -129,10 +132,30 @@ def settle(context: Context, image: Sequence | None = None, rounds: int = ROUNDS
             continue
         if not image.pending:
             return
+        image = part_of(context, image)
         count = yield from store_prefix(context, image, session)
         if count:
-            yield trim(image, count, context.off, session)
+            reply = yield trim(image, count, context.off, session)
+            if reply.image is not None and context.rng.random() < 0.5:
+                yield from trim_stored(context, reply.image.sequence, session)
         image = None
+
+
+def part_of(context: Context, image: Sequence) -> Sequence:
+    """All of what an image has pending, or what is left of it after the first few entries: a block that is ours."""
+    skip = context.rng.randrange(len(image.pending)) if context.rng.random() < 0.4 else 0
+    return Sequence(image.size, image.settled + skip, image.pending[skip:])
+
+
+def trim_stored(context: Context, image: Sequence, session: Session) -> Steps[None]:
+    """Trim what a majority read shows to be stored already. The image may be rolled back later, the events can't."""
+    reply = yield Read("events", session, Rule.TRIM_COMMITTED_INSERTS not in context.off)
+    if reply.image is None:
+        return
+    stored = [reply.image.events.get(seq) == event_id for seq, event_id in enumerate(image.pending, image.settled)]
+    count = [*stored, False].index(False)
+    if count:
+        yield trim(image, count, context.off, session)
 
 
 def store_prefix(context: Context, image: Sequence, session: Session) -> Steps[int]:

@@ -81,13 +81,15 @@ class Lookup(NamedTuple):
 
 
 def push(ids: tuple[str, ...], bound: int | None, off: frozenset[Rule], session: Session) -> Write:
-    """Append to the pending entries unless an id is there, or may have been there and settled since the look-up."""
+    """Append to the pending entries; with a bound unless an id is there, or may have settled since the look-up."""
 
     def change(state: State) -> State | None:
         size, settled, pending = state.sequence
+        if bound is None:
+            return state._replace(sequence=Sequence(size + len(ids), settled, pending + ids))
         if any(event_id in pending for event_id in ids) and Rule.PUSH_UNLESS_PENDING not in off:
             return None
-        if bound is not None and settled > bound and Rule.PUSH_WITHIN_BOUND not in off:
+        if settled > bound and Rule.PUSH_WITHIN_BOUND not in off:
             return None
         return state._replace(sequence=Sequence(size + len(ids), settled, pending + ids))
 

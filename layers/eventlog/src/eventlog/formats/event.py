@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from eventlog.formats import hashing, merkle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text."""
 
     chain: str
@@ -23,8 +23,7 @@ class Entry:
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """An entry with its place in the chain. ``nodes`` are the Merkle nodes it completes, level 1 first."""
 
     entry: Entry

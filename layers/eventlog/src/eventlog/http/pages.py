@@ -19,7 +19,7 @@ def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
     cursor = None
     if found.more:
         last = found.events[-1]
-        cursor = format_cursor(query, found.settled_size, Position(last.entry.timestamp, last.seq))
+        cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
     accepted = _accepted(request)
     if accepted is None:
         events = [event_fields(event) for event in found.events]

@@ -69,7 +69,7 @@ class EventPage(BaseModel):
 
     events: list[EventOut]
     next_cursor: str | None
-    settled_size: int = Field(description="The chain's settled size the pages are read at")
+    settled_size: int = Field(description="How many of the chain's events have moved to their final place")
 
 
 class ChainOut(BaseModel):

@@ -19,7 +19,7 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         return None
     try:
         image = codec.decode_sequence(raw)
-        fresh = codec.encode_sequence(image, codec.decode(raw).get("claim"))
+        fresh = codec.encode_sequence(image)
     except NotOursError as error:
         emit(_wrong(f"not as this version writes it: {error}"))
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import (
     ChainLostError,
     IdConflictError,
@@ -22,16 +22,58 @@ from eventlog.store.operations import PENDING_LIMIT, Operations, PushImage, Unkn
 from eventlog.store.settle import Settler
 
 _DEADLINE_SECONDS = 8.0
-_OLD_MILLIS = 100
 _PAUSE_SECONDS = 0.005
+_CROWD = 96
+"""More pending entries than this show that settlers can't keep up: writers give way to them after their push."""
+_GIVE_WAY_SECONDS = 0.001
+_GIVE_WAY_LIMIT = 0.05
+_RECENT_SECONDS = 10.0
+_RECENT_CHAINS = 1000
 
 logger = logging.getLogger(__name__)
 
 
+class Recent:
+    """The last acknowledged push of this process to each chain, and the chain's state after it.
+
+    It saves a look-up one of its reads, and the next push most of the hashing. A database may be restored to an
+    earlier state while a process lives: an image is used for seconds only.
+    """
+
+    def __init__(self) -> None:
+        self._pushes: dict[str, tuple[float, PushImage, ChainState]] = {}
+
+    def put(self, chain: str, image: PushImage, state: ChainState) -> None:
+        """Remember a push; of very many chains only the last ones."""
+        if len(self._pushes) >= _RECENT_CHAINS:
+            self._pushes.clear()
+        self._pushes[chain] = (time.monotonic(), image, state)
+
+    def get(self, chain: str) -> tuple[PushImage, ChainState] | None:
+        """The last push and the state after it, if it was just now."""
+        found = self._pushes.get(chain)
+        if found is None or time.monotonic() - found[0] > _RECENT_SECONDS:
+            return None
+        return found[1], found[2]
+
+    def state_before(self, chain: str, image: PushImage, count: int) -> ChainState:
+        """The state before the last ``count`` entries of a push's image, from where it takes the least hashing."""
+        state, known = image.settled, self.get(chain)
+        if known and image.settled.size < known[1].size <= image.size - count:
+            last, later = known
+            if image.pending[later.size - image.settled.size - 1] == last.pending[-1]:
+                state = later
+        state = state.copy()
+        for content_hash in image.pending[state.size - image.settled.size : len(image.pending) - count]:
+            state.append(content_hash)
+        return state
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A look-up: the sequence document's image, if there is one, and the events found by id."""
+    """A look-up: the chain's size before it, the sequence document's image if it was read, the events found by id."""
 
+    bound: int
     image: SequenceImage | None
     events: dict[str, Event]
 
@@ -39,30 +81,50 @@ class Known:
 class Appender:
     """One append of drafts to one chain."""
 
-    def __init__(self, operations: Operations, chain: str, origin: str, drafts: Sequence[Draft]) -> None:
+    def __init__(
+        self, operations: Operations, recent: Recent, chain: str, origin: str, drafts: Sequence[Draft]
+    ) -> None:
         self._ops = operations
+        self._recent = recent
         self._chain = chain
         self._origin = origin
         self._drafts = {draft.entry.event_id: draft for draft in drafts}
+        self._chosen = any(draft.id_chosen for draft in drafts)
         self._deadline = time.monotonic() + _DEADLINE_SECONDS
 
     def run(self) -> list[Placed]:
         """Look up chosen ids, push what is new, derive the places, settle if it is our turn."""
-        known = self._look_up() if any(d.id_chosen for d in self._drafts.values()) else None
+        known = (self._look_up_recent() or self._look_up()) if self._chosen else None
+        refused = 0
         while True:
             fresh = [d.entry for i, d in self._drafts.items() if known is None or i not in known.events]
             if not fresh and known is not None:
                 return self._placed(known.events)
-            bound = None if known is None else known.image.size if known.image else 0
             try:
-                image = self._ops.push(self._chain, fresh, bound)
+                image = self._ops.push(self._chain, fresh, None if known is None else known.bound)
             except UnknownOutcomeError as error:
-                if error.in_flight and bound is None:
+                if error.in_flight and known is None:
                     return self._await()
             else:
                 if image is not None:
                     return self._committed(known, fresh, image)
-            known = self._look_up_again()
+                refused += 1
+            if refused == 1 and known is None:  # full, as a rule: others are settling
+                self._pause()
+            else:
+                known = self._look_up_again(pause=known is None or known.image is not None)
+
+    def _look_up_recent(self) -> Known | None:
+        """A look-up that starts from our last push: its ids and then ``events``; None if one of ours may be there."""
+        recent = self._recent.get(self._chain)
+        if recent is None or recent[0].ids is None or not recent[0].ids.isdisjoint(self._drafts):
+            return None
+        image = recent[0]
+        try:
+            found = self._ops.any_settled(self._chain, self._drafts, image.time)
+        except ConnectionFailure:
+            return None
+        return None if found else Known(image.size, None, {})
 
     def _look_up(self) -> Known:
         """Find the drafts' ids: ``sequences`` first, then ``events``, majority reads in one causal session (rule 4)."""
@@ -83,11 +145,12 @@ class Appender:
             conflicts = [i for i, event in found.items() if not _same(self._drafts[i], event.entry)]
             if conflicts:
                 raise IdConflictError(conflicts)
-            return Known(image, found)
+            return Known(image.size if image else 0, image, found)
 
-    def _look_up_again(self) -> Known:
+    def _look_up_again(self, *, pause: bool) -> Known:
         """After a push that failed or was refused: look up anew and remove what may have refused it."""
-        self._pause()
+        if pause:
+            self._pause()
         known = self._look_up()
         if known.image is None:
             return self._create()
@@ -116,29 +179,25 @@ class Appender:
                 return self._placed(known.events)
 
     def _committed(self, known: Known | None, fresh: Sequence[Entry], image: PushImage) -> list[Placed]:
-        settled = image.settled.copy()
-        first = len(image.pending) - len(fresh)
-        for content_hash, _ in image.pending[:first]:
-            settled.append(content_hash)
-        events = dict(known.events) if known else {}
-        events.update((event.entry.event_id, event) for event in settled.extend(fresh))
-        settler = Settler(self._ops, self._chain)
-        if first == 0:
-            self._settle(lambda: settler.own(image.settled, fresh))
-        elif _left_behind(image):
-            self._settle(settler.take_over)
-        return self._placed(events)
+        state = self._recent.state_before(self._chain, image, len(fresh))
+        events = list(state.extend(fresh))
+        self._recent.put(self._chain, image, state)
+        if not self._settle(lambda: Settler(self._ops, self._chain).after_push(image, events, state)):
+            _give_way(image)
+        found = dict(known.events) if known else {}
+        return self._placed(found | {event.entry.event_id: event for event in events})
 
-    def _settle(self, settle: Callable[[], object]) -> None:
-        """Settle for the readers' sake. Our entries are committed already, so its failure is not ours."""
+    def _settle(self, settle: Callable[[], bool | None]) -> bool:
+        """Settle for the readers' sake; whether there was a try. Our entries are committed, its failure is not ours."""
         try:
-            settle()
+            return bool(settle())
         except StoreUnavailableError:
-            return
+            return True
         except PyMongoError as error:
             logger.warning("settling chain %s failed: %s", self._chain, type(error).__name__)
         except (StoreError, NotOursError) as error:
             logger.error("settling chain %s: %s", self._chain, error)
+        return True
 
     def _placed(self, events: dict[str, Event]) -> list[Placed]:
         return [Placed(events[i], events[i].entry != draft.entry) for i, draft in self._drafts.items()]
@@ -149,10 +208,10 @@ class Appender:
         time.sleep(_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311  jitter, no secret
 
 
-def append(operations: Operations, chain: str, origin: str, drafts: Sequence[Draft]) -> list[Placed]:
+def append(operations: Operations, recent: Recent, chain: str, origin: str, drafts: Sequence[Draft]) -> list[Placed]:
     """See ``EventStore.append``."""
     with mapped():
-        return Appender(operations, chain, origin, drafts).run()
+        return Appender(operations, recent, chain, origin, drafts).run()
 
 
 def _same(draft: Draft, stored: Entry) -> bool:
@@ -165,8 +224,8 @@ def _same(draft: Draft, stored: Entry) -> bool:
     ) and (not draft.time_given or entry.timestamp == stored.timestamp)
 
 
-def _left_behind(image: PushImage) -> bool:
-    """Whether a settler opened its claim, or the oldest pending entry is older than it should be."""
-    claim, (_, oldest) = image.claim, image.pending[0]
-    opened = claim is not None and claim["by"] == ""
-    return opened or time.time() * 1000 - oldest > _OLD_MILLIS
+def _give_way(image: PushImage) -> None:
+    """Under load the settlers compete with all writers: if those wait a little, more is done, and sooner."""
+    crowd = len(image.pending) - _CROWD
+    if crowd > 0:
+        time.sleep(min(_GIVE_WAY_LIMIT, crowd * _GIVE_WAY_SECONDS))

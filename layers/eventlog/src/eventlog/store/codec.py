@@ -50,14 +50,21 @@ def encode_entry(entry: Entry) -> bytes:
 def encode_event(event: Event) -> bytes:
     """A document of ``events``."""
     entry = event.entry
-    fields = _entry_fields(entry)
     document = {
         "_id": document_id(entry.chain, entry.event_id),
         "v": 1,
         "chain": entry.chain,
-        "event_id": fields.pop("event_id"),
+        "event_id": entry.event_id,
         "seq": Int64(event.seq),
-        **fields,
+        "event_type": entry.event_type,
+        "source_id": entry.source_id,
+        "timestamp": DatetimeMS(entry.timestamp),
+        "received_at": DatetimeMS(entry.received_at),
+        "principal": entry.principal,
+        "payload": entry.payload,
+        "salt": entry.salt,
+        "payload_hash": entry.payload_hash,
+        "content_hash": entry.content_hash,
         "prev_hash": event.prev_hash,
         "hash": event.hash,
         "nodes": list(event.nodes),
@@ -76,12 +83,24 @@ def decode_event(raw: bytes) -> Event:
     if document["v"] != 1:
         raise NotOursError(f"v is {document['v']}")
     return Event(
-        entry=_decode_entry(document, document["chain"]),
+        entry=decode_entry(document, document["chain"]),
         seq=int(document["seq"]),
         prev_hash=_hash(document, "prev_hash"),
         hash=_hash(document, "hash"),
         nodes=_hashes(document, "nodes"),
     )
+
+
+def decode_entry(document: Any, chain: str) -> Entry:
+    """An entry of a document that ``decode`` gave.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
+    check_types(document, _ENTRY_TYPES)
+    fields = {name: document[name] for name in _ENTRY_TYPES}
+    fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
+    return Entry(chain=chain, **fields)
 
 
 def decode_sequence(raw: bytes) -> SequenceImage:
@@ -100,25 +119,23 @@ def decode_sequence(raw: bytes) -> SequenceImage:
         raise NotOursError("settled.size is negative")
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
-    pending = [_decode_entry(item, document["_id"]) for item in document["pending"]]
+    pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
     return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
 
 
-def encode_sequence(image: SequenceImage, claim: Any) -> bytes:
-    """A sequence document as this version writes it; a claim is null or {by, at}."""
-    if claim is not None:
-        check_types(claim, {"by": str, "at": DatetimeMS})
-        claim = {"by": claim["by"], "at": claim["at"]}
-    document = {
+def encode_sequence(image: SequenceImage) -> bytes:
+    """A sequence document as this version writes it; one made by version 0.1 keeps its empty ``claim``."""
+    document: dict[str, Any] = {
         "_id": image.chain,
         "origin": image.origin,
         "size": Int64(image.size),
         "settled": settled_fields(image.settled),
         "pending": [_entry_fields(entry) for entry in image.pending],
         "pending_bytes": Int64(image.pending_bytes),
-        "claim": claim,
     }
+    if image.raw.endswith(b"\x0aclaim\0\0"):
+        document["claim"] = None
     return encode(document)
 
 
@@ -141,7 +158,6 @@ def new_sequence(chain: str, origin: str, genesis: bytes) -> dict[str, Any]:
         "settled": settled_fields(ChainState(0, genesis)),
         "pending": [],
         "pending_bytes": Int64(0),
-        "claim": None,
     }
 
 
@@ -185,13 +201,6 @@ def _entry_fields(entry: Entry) -> dict[str, Any]:
         "payload_hash": entry.payload_hash,
         "content_hash": entry.content_hash,
     }
-
-
-def _decode_entry(document: Any, chain: str) -> Entry:
-    check_types(document, _ENTRY_TYPES)
-    fields = {name: document[name] for name in _ENTRY_TYPES}
-    fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
-    return Entry(chain=chain, **fields)
 
 
 def _hash(document: Mapping[str, Any], name: str) -> bytes:

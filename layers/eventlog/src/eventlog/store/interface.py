@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState, Entry, Event
 
 Order = Literal["asc", "desc"]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An entry to append. ``id_chosen``: the client named it, so it may exist already; ``time_given``: the timestamp
     is the client's, so a replay must have the same."""
 
@@ -19,8 +18,7 @@ class Draft:
     time_given: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An event and whether it stood in the log before this append."""
 
     event: Event
@@ -37,9 +35,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A page of one chain's settled events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
+    """A page of one chain's events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
 
-    Empty ``event_types`` or ``source_ids`` mean any. ``size`` caps what is seen at the first page's settled size.
+    Empty ``event_types`` or ``source_ids`` mean any. ``size`` caps what is seen at the chain's size at the first page.
     """
 
     chain: str
@@ -58,10 +56,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order, whether more follow, and the settled size they were read at."""
+    """Events in order, whether more follow, the chain's size they were read at, and how many were settled then."""
 
     events: list[Event]
     more: bool
+    size: int
     settled_size: int
 
 
@@ -107,8 +106,8 @@ class EventStore(Protocol):
     Crashes: a process may die between any two steps. A committed entry waits in the sequence document until anyone
     settles it into ``events``; settling twice, or from many processes at once, changes nothing.
 
-    Visibility: ``get`` finds an acknowledged event at once; ``page`` shows settled events (seq < settled size). All
-    reads are majority reads on the primary, sequences before events, in one causally consistent session.
+    Visibility: ``get`` and ``page`` show an acknowledged event at once, pending or settled. All reads are majority
+    reads on the primary, sequences before events, in one causally consistent session.
     """
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
@@ -128,7 +127,7 @@ class EventStore(Protocol):
         ...
 
     def page(self, query: Query) -> Page:
-        """One page of settled events."""
+        """One page of acknowledged events."""
         ...
 
     def chains(self, after: str, limit: int) -> list[Chain]:

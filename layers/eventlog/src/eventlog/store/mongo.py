@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from eventlog.formats.event import Event
-from eventlog.store.append import append
+from eventlog.store.append import Recent, append
 from eventlog.store.codec import decode_sequence
 from eventlog.store.errors import mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
@@ -33,9 +33,10 @@ class MongoStore:
     def __init__(self, operations: Operations, origin: str) -> None:
         self.operations = operations
         self._origin = origin
+        self._recent = Recent()
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        return append(self.operations, chain, self._origin, drafts)
+        return append(self.operations, self._recent, chain, self._origin, drafts)
 
     def settle(self, chain: str) -> int:
         with mapped():

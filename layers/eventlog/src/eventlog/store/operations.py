@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bson import Int64
+from bson import Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
@@ -33,15 +33,13 @@ from eventlog.store.interface import SequenceImage
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
 
-CLAIM_SECONDS = 0.25
-"""A settler that has not trimmed for this long is taken for dead."""
-
 RawCollection = Collection[RawBSONDocument]
 
 _MAJORITY = WriteConcern(w="majority", wtimeout=5000)
 _PUSH_MS = 5000
 _DUPLICATE_KEY = 11000
-_PUSH_FIELDS = {"settled": 1, "claim": 1, "pending.content_hash": 1, "pending.received_at": 1}
+_PUSH_FIELDS = {"settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
+_BOUNDED_PUSH_FIELDS = _PUSH_FIELDS | {"pending.event_id": 1}
 
 INDEXES: tuple[tuple[str, ...], ...] = (
     ("chain", "timestamp", "seq"),
@@ -61,35 +59,23 @@ class UnknownOutcomeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PushImage:
-    """What a sequence document held right after our own acknowledged push: majority-committed."""
+    """What a sequence document held right after our own acknowledged push: majority-committed.
 
-    settled: ChainState
-    pending: list[tuple[bytes, int]]
-    claim: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a trim left behind: the number of pending entries and who holds the claim."""
-
-    pending: int
-    claimed_by: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """What a trim removes: ``count`` entries of ``bytes`` bytes after ``before``, with the chain's state ``after``.
-
-    ``claim`` is what the settler leaves as the claim's holder: its own name, or nothing for a successor.
+    ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
+    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then.
     """
 
-    chain: str
-    before: int
-    after: ChainState
-    count: int
-    bytes: int
-    owner: str
-    claim: str
+    settled: ChainState
+    pending: list[bytes]
+    waiting_bytes: int
+    own_bytes: int
+    ids: frozenset[str] | None
+    time: Timestamp
+
+    @property
+    def size(self) -> int:
+        """The chain's size, our entries included."""
+        return self.settled.size + len(self.pending)
 
 
 class Operations:
@@ -98,7 +84,7 @@ class Operations:
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
         self._client = client
         majority = ReadConcern("majority")
-        db = client.get_database(database, codec.CODEC, read_concern=majority, write_concern=_MAJORITY)
+        self._db = db = client.get_database(database, codec.CODEC, read_concern=majority, write_concern=_MAJORITY)
         self.events = db["events"]
         self.sequences = db["sequences"]
         self.audits = db["audits"]
@@ -119,7 +105,7 @@ class Operations:
         self.audits.create_index([("chain", ASCENDING), ("_id", ASCENDING)])
         self.audits.create_index([("chain", ASCENDING), ("status", ASCENDING), ("to_seq", ASCENDING)])
 
-    def read_sequence(self, chain: str, session: ClientSession) -> SequenceImage | None:
+    def read_sequence(self, chain: str, session: ClientSession | None = None) -> SequenceImage | None:
         """Majority read of a sequence document."""
         found = self.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else codec.decode_sequence(bytes(found.raw))
@@ -132,6 +118,26 @@ class Operations:
             for found in self.raw_events.find({"_id": {"$in": keys}}, session=session)
         ]
 
+    def read_hashes(self, chain: str, start: int, end: int) -> dict[int, bytes]:
+        """Majority read of the hashes of the stored documents with start <= seq < end."""
+        places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
+        return {int(found["seq"]): found["hash"] for found in self.events.find(places, {"seq": 1, "hash": 1})}
+
+    def any_settled(self, chain: str, ids: Iterable[str], time: Timestamp) -> bool:
+        """Majority read, not older than ``time``, in one round trip: whether one of the ids is in ``events``."""
+        keys = [codec.document_id(chain, event_id) for event_id in ids]
+        found = self._db.command(
+            {
+                "find": self.events.name,
+                "filter": {"_id": {"$in": keys} if len(keys) > 1 else keys[0]},
+                "projection": {"_id": 1},
+                "limit": 1,
+                "singleBatch": True,
+                "readConcern": {"level": "majority", "afterClusterTime": time},
+            }
+        )
+        return bool(found["cursor"]["firstBatch"])
+
     def has_events(self, chain: str) -> bool:
         """Whether any event of the chain is stored."""
         return self.events.find_one({"chain": chain}, {"_id": 1}) is not None
@@ -143,12 +149,32 @@ class Operations:
         except DuplicateKeyError:
             return
 
-    def push(self, chain: str, entries: Sequence[Entry], bound: int | None) -> PushImage | None:
-        """The commit (w: majority): append entries to ``pending`` if none of their ids is there and it isn't full.
+    def read_pending(self, chain: str, start: int, end: int) -> tuple[int, list[Entry]]:
+        """Majority read of pending entries: the first of start..end-1 that is pending still, and those from there on.
 
-        With ``bound``, the size seen before the ids were looked up, the push is refused once anything pushed after
-        that look-up has been settled: whoever pushed one of the ids meanwhile is then still in ``pending``, where the
-        first condition sees it. So a bounded push can't double an id, however late the server applies it.
+        Raises:
+            NotOursError
+        """
+        skip = {"$max": [0, {"$subtract": [start, "$settled.size"]}]}
+        fields = {"settled.size": 1, "pending": {"$slice": ["$pending", skip, end - start]}}
+        found = self.sequences.find_one({"_id": chain}, fields)
+        if found is None:
+            return end, []
+        first = max(start, int(found["settled"]["size"]))
+        return first, [codec.decode_entry(item, chain) for item in found["pending"][: max(0, end - first)]]
+
+    def read_raw(self, chain: str, start: int, end: int) -> set[bytes]:
+        """Majority read of the stored documents with start <= seq < end."""
+        places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
+        return {bytes(found.raw) for found in self.raw_events.find(places)}
+
+    def push(self, chain: str, entries: Sequence[Entry], bound: int | None) -> PushImage | None:
+        """The commit (w: majority): append entries to ``pending`` if it isn't full.
+
+        With ``bound``, the size seen before the ids were looked up, the push is refused if one of the ids is pending,
+        or once anything pushed after that look-up has been settled: whoever pushed one of the ids meanwhile is then
+        still in ``pending``. So a bounded push can't double an id, however late the server applies it. Ids that
+        nobody else can have need no bound.
 
         Returns None when refused.
 
@@ -156,28 +182,37 @@ class Operations:
             UnknownOutcomeError: no acknowledgement.
         """
         encoded = [codec.encode_entry(entry) for entry in entries]
-        condition: dict[str, Any] = {
-            "_id": chain,
-            "pending_bytes": {"$lt": PENDING_LIMIT},
-            "pending.event_id": {"$nin": [entry.event_id for entry in entries]},
-        }
+        size = sum(map(len, encoded))
+        query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
+        fields = _PUSH_FIELDS
         if bound is not None:
-            condition["settled.size"] = {"$lte": Int64(bound)}
+            query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
+            query["settled.size"] = {"$lte": Int64(bound)}
+            fields = _BOUNDED_PUSH_FIELDS
         update = {
             "$push": {"pending": {"$each": [RawBSONDocument(raw) for raw in encoded]}},
-            "$inc": {"size": Int64(len(encoded)), "pending_bytes": Int64(sum(map(len, encoded)))},
+            "$inc": {"size": Int64(len(encoded)), "pending_bytes": Int64(size)},
+        }
+        command = {
+            "findAndModify": self.sequences.name,
+            "query": query,
+            "update": update,
+            "new": True,
+            "fields": fields,
+            "maxTimeMS": _PUSH_MS,
+            "writeConcern": _MAJORITY.document,
         }
         try:
-            found = self.sequences.find_one_and_update(
-                condition, update, _PUSH_FIELDS, return_document=ReturnDocument.AFTER, maxTimeMS=_PUSH_MS
-            )
+            reply = self._db.command(command, codec_options=codec.CODEC)
         except ServerSelectionTimeoutError:  # nothing was sent
             raise
         except AutoReconnect as error:
             raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
-        except OperationFailure as error:  # the server answered: a write-concern error, a step-down, a time limit
+        except OperationFailure as error:  # the server answered: a step-down, a time limit
             raise UnknownOutcomeError(in_flight=False) from error
-        return None if found is None else _push_image(found)
+        if "writeConcernError" in reply:
+            raise UnknownOutcomeError(in_flight=False)
+        return None if reply["value"] is None else _push_image(reply, size)
 
     def insert(self, events: Sequence[Event], session: ClientSession) -> None:
         """Insert events (w: majority); identical ones that exist are fine once a majority read shows them.
@@ -195,35 +230,34 @@ class Operations:
                 raise StoreUnavailableError("MongoDB: settling was not acknowledged") from error
             self._check_duplicates(events, set(documents), session)
 
-    def trim(self, cut: Cut) -> Left | None:
-        """Drop the first ``count`` pending entries if ``settled.size`` is still as it was; None if it isn't.
+    def trim(self, chain: str, before: int, after: ChainState, size: int | None = None) -> list[bytes] | None:
+        """Drop the pending entries of ``before`` .. ``after.size`` - 1 (w: 1) if ``settled.size`` is still ``before``.
 
-        w: 1 would be safe; w: majority lets a writer that settled its own events see them in its next query.
+        ``size``: their bytes, if known. Returns the content hashes of what is pending then, or None if it wasn't so.
         """
-        more = {"$gt": [{"$size": "$pending"}, cut.count]}
-        mine = {"by": {"$literal": cut.claim}, "at": "$$NOW"}
-        successor = {"$not": [{"$in": [{"$ifNull": ["$claim.by", ""]}, ["", cut.owner]]}]}
+        count = after.size - before
+        more = {"$gt": [{"$size": "$pending"}, count]}
+        dropped = {"$map": {"input": {"$slice": ["$pending", count]}, "in": {"$bsonSize": "$$this"}}}
+        dropped_bytes = {"$toLong": {"$sum": dropped}} if size is None else Int64(size)
         stage = {
-            "settled": {"$literal": codec.settled_fields(cut.after)},
-            "pending": {"$cond": [more, {"$slice": ["$pending", cut.count, 2147483647]}, []]},
-            "pending_bytes": {"$subtract": ["$pending_bytes", Int64(cut.bytes)]},
-            "claim": {"$cond": [more, {"$cond": [successor, "$claim", mine]}, None]},
+            "settled": {"$literal": codec.settled_fields(after)},
+            "pending": {"$cond": [more, {"$slice": ["$pending", count, 2147483647]}, []]},
+            "pending_bytes": {"$subtract": ["$pending_bytes", dropped_bytes]},
         }
-        found = self.sequences.find_one_and_update(
-            {"_id": cut.chain, "settled.size": Int64(cut.before)},
+        found = self.sequences.with_options(write_concern=WriteConcern(w=1)).find_one_and_update(
+            {"_id": chain, "settled.size": Int64(before)},
             [{"$set": stage}],
-            {"pending.received_at": 1, "claim": 1},
+            {"pending.content_hash": 1},
             return_document=ReturnDocument.AFTER,
         )
-        return None if found is None else Left(len(found["pending"]), (found["claim"] or {}).get("by"))
+        return None if found is None else [item["content_hash"] for item in found["pending"]]
 
-    def claim(self, chain: str, owner: str) -> bool:
-        """Claim settling (w: 1) unless someone alive has it. Only economy: correctness never depends on it."""
-        stale = {"$lt": ["$claim.at", {"$subtract": ["$$NOW", int(CLAIM_SECONDS * 1000)]}]}
-        free = {"$or": [{"claim": None}, {"claim.by": ""}, {"$expr": stale}]}
-        update = [{"$set": {"claim": {"by": {"$literal": owner}, "at": "$$NOW"}}}]
+    def trim_all(self, chain: str, before: int, after: ChainState, size: int) -> bool:
+        """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
+        update = {"settled": codec.settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
-        return sequences.update_one({"_id": chain, **free}, update).matched_count == 1
+        place = {"_id": chain, "settled.size": Int64(before), "size": Int64(after.size), "pending_bytes": Int64(size)}
+        return sequences.update_one(place, {"$set": update}).matched_count == 1
 
     def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
         """Majority reads alone tell corruption from an event that is there but not yet committed."""
@@ -240,11 +274,14 @@ class Operations:
             raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
 
 
-def _push_image(found: dict[str, Any]) -> PushImage:
+def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     try:
+        found = reply["value"]
         settled = found["settled"]
         state = ChainState(int(settled["size"]), settled["hash"], list(settled["frontier"]))
-        pending = [(item["content_hash"], int(item["received_at"])) for item in found["pending"]]
-        return PushImage(state, pending, found["claim"])
+        pending = [item["content_hash"] for item in found["pending"]]
+        ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][0] else None
+        waiting = int(found["pending_bytes"]) - own_bytes
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptionError("the sequence document is damaged; run an audit") from error
+    return PushImage(state, pending, waiting, own_bytes, ids, reply["operationTime"])

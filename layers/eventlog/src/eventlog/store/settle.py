@@ -1,82 +1,126 @@
-"""Settling: pending entries move from a sequence document into ``events``.
+"""Settling: pending entries move from a sequence document into ``events``, in blocks.
+
+A large push is settled by its writer. For small ones, seqs are cut into blocks of ``BLOCK``, and the writer whose push
+passes the end of a block settles it, so that seldom two settle the same entries and nobody has to be asked. What a dead
+writer left, a later one or the audit settles. Nothing depends on who does it.
 
 Four rules keep it safe; ``tests/model`` shows each to be necessary. (1) Settle only from an image known to be
 majority-committed. (2) Trim an entry only once its event is majority-committed. (3) Answers rest on majority reads.
 (4) Read ``sequences`` before ``events``, in one causally consistent session.
 """
 
-import time
 from collections.abc import Sequence
-from uuid import uuid4
+from collections.abc import Set as AbstractSet
 
-from eventlog.formats.event import ChainState, Entry
+from eventlog.formats.event import ChainState, Event
 from eventlog.store import codec
-from eventlog.store.operations import Cut, Left, Operations
+from eventlog.store.interface import SequenceImage
+from eventlog.store.operations import Operations, PushImage
 
-_TURN_SECONDS = 0.1
-"""A writer settles for others at most this long, then opens its claim to a successor."""
+BLOCK = 96
+"""Entries settled together."""
+LARGE = 32
+LARGE_BYTES = 64 << 10
+"""A push of at least so many entries, or bytes, is settled by its own writer, without those of others."""
+OVERDUE = 512
+OVERDUE_BYTES = 512 << 10
+"""So many pending entries, or bytes of them, show that settlers are dead or slow: who passes a multiple settles all."""
 
 
 class Settler:
-    """One turn at settling a chain."""
+    """Settles one chain."""
 
     def __init__(self, operations: Operations, chain: str) -> None:
         self._ops = operations
         self._chain = chain
-        self._owner = uuid4().hex
-        self._until = time.monotonic() + _TURN_SECONDS
 
-    def own(self, settled: ChainState, entries: Sequence[Entry]) -> None:
-        """Settle entries of our own acknowledged push, which found ``pending`` empty, then what came meanwhile."""
-        left = self._round(settled, entries)
-        if left is not None and self._mine(left):
-            self.rest()
+    def after_push(self, image: PushImage, events: Sequence[Event], after: ChainState) -> bool:
+        """Settle what our own acknowledged push of ``events`` makes our turn; whether there was anything.
 
-    def take_over(self) -> None:
-        """Settle what another writer left behind, if nobody else does."""
-        if self._ops.claim(self._chain, self._owner):
+        ``after`` is the chain's state after them.
+        """
+        waiting, before = len(image.pending) - len(events), events[0].seq
+        overdue = _passes(waiting, len(events), OVERDUE) or _passes(image.waiting_bytes, image.own_bytes, OVERDUE_BYTES)
+        if len(events) >= LARGE or image.own_bytes >= LARGE_BYTES:
+            self._store(events, after.copy(), size=image.own_bytes, trims=1)
+        elif not overdue and before // BLOCK != image.size // BLOCK:
+            self._block(image, events, before - before % BLOCK, after)
+        elif not overdue:
+            return False
+        if overdue:
             self.rest()
+        return True
 
     def rest(self) -> None:
-        """Settle until ``pending`` is empty, a successor holds the claim, or the turn is over."""
-        while True:
-            with self._ops.session() as session:
-                image = self._ops.read_sequence(self._chain, session)
-            if image is None or not image.pending:
-                return
-            left = self._round(image.settled, image.pending)
-            if left is None or not self._mine(left):
-                return
+        """Settle all that is pending now, once."""
+        image = self._ops.read_sequence(self._chain)
+        if image is not None and image.pending:
+            self._all(image)
 
     def drain(self) -> int:
-        """Settle everything that is pending now, whoever else settles; return the settled size."""
-        target = None
-        while True:
+        """Settle everything that is pending now; return the settled size."""
+        image = self._ops.read_sequence(self._chain)
+        target = image.size if image else 0
+        while image is not None and image.settled.size < target and image.pending:
+            self._all(image)
+            image = self._ops.read_sequence(self._chain)
+        return image.settled.size if image else 0
+
+    def _block(self, image: PushImage, events: Sequence[Event], start: int, after: ChainState) -> None:
+        """Settle what is pending from ``start`` on up to our own last event."""
+        start, before = max(start, image.settled.size), events[0].seq
+        first, others = self._ops.read_pending(self._chain, start, before) if start < before else (start, [])
+        if first + len(others) != before:  # others have settled further than this, or the read was of an old image
+            return
+        state = image.settled.copy()
+        for content_hash in image.pending[: first - state.size]:
+            state.append(content_hash)
+        self._store([*state.extend(others), *events], after.copy())
+
+    def _all(self, image: SequenceImage) -> None:
+        """Insert what isn't stored yet, trim all."""
+        stored = self._ops.read_raw(self._chain, image.settled.size, image.size)
+        state = image.settled.copy()
+        self._store(list(state.extend(image.pending)), state, stored)
+
+    def _store(
+        self,
+        events: Sequence[Event],
+        after: ChainState,
+        stored: AbstractSet[bytes] = frozenset(),
+        size: int | None = None,
+        trims: int = BLOCK,
+    ) -> None:
+        """Insert events, but for those ``stored``, and trim them; ``after`` is the chain's state after them.
+
+        ``size``: their bytes as pending entries, if known.
+        If ``trims`` entries or more are pending then, those that others stored meanwhile are trimmed too.
+        """
+        before = events[0].seq
+        missing = [event for event in events if not stored or codec.encode_event(event) not in stored]
+        if missing:
             with self._ops.session() as session:
-                image = self._ops.read_sequence(self._chain, session)
-            if image is None:
-                return 0
-            target = image.size if target is None else target
-            if image.settled.size >= target or not image.pending:
-                return image.settled.size
-            self._round(image.settled, image.pending)
+                self._ops.insert(missing, session)
+        size = size or sum(len(codec.encode_entry(event.entry)) for event in events)
+        if len(events) >= LARGE and self._ops.trim_all(self._chain, before, after, size):
+            return
+        left = self._ops.trim(self._chain, before, after, size)
+        while left and len(left) >= trims:
+            left = self._trim_stored(after, left)
 
-    def _round(self, settled: ChainState, entries: Sequence[Entry]) -> Left | None:
-        state = settled.copy()
-        events = list(state.extend(entries))
-        with self._ops.session() as session:
-            self._ops.insert(events, session)
-        size = sum(len(codec.encode_entry(entry)) for entry in entries)
-        cut = Cut(
-            chain=self._chain,
-            before=settled.size,
-            after=state,
-            count=len(entries),
-            bytes=size,
-            owner=self._owner,
-            claim="" if time.monotonic() > self._until else self._owner,
-        )
-        return self._ops.trim(cut)
+    def _trim_stored(self, state: ChainState, pending: Sequence[bytes]) -> list[bytes] | None:
+        """Trim what writers of later blocks have stored already but could not trim before us."""
+        before = state.size
+        stored = self._ops.read_hashes(self._chain, before, before + len(pending))
+        ahead = state.copy()
+        for content_hash in pending:
+            seq, _, digest, _ = ahead.append(content_hash)
+            if stored.get(seq) != digest:
+                break
+            state.append(content_hash)
+        return self._ops.trim(self._chain, before, state) if state.size > before else None
 
-    def _mine(self, left: Left) -> bool:
-        return left.pending > 0 and left.claimed_by == self._owner
+
+def _passes(waiting: int, own: int, mark: int) -> bool:
+    """Whether there was more than a mark already, and our own push passed a multiple of it."""
+    return waiting >= mark and waiting // mark != (waiting + own) // mark
