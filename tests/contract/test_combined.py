@@ -15,6 +15,7 @@ from eventlog.store.errors import IdConflictError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations, UnknownOutcomeError
+from tests.coroutines import run
 from tests.factories import draft
 from tests.integration.writer import CHAIN, ORIGIN, STEPS, check_chain, receipt
 
@@ -75,7 +76,7 @@ def together(operations: Watched, combiner: Combiner, first: Sequence[Draft], *o
         operations.go_on.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    return asyncio.run(scenario())
+    return run(scenario())
 
 
 def placed(outcomes: Outcomes) -> list[Placed]:

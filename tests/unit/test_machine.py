@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 from local.machine import bind
+from tests.coroutines import run
 
 
 def test_answers_go_out_at_once_on_a_socket_bound_before_the_server_started() -> None:
@@ -23,4 +24,4 @@ def test_answers_go_out_at_once_on_a_socket_bound_before_the_server_started() ->
             await writer.wait_closed()
             return switched_on
 
-    assert asyncio.run(accepted_with_no_delay())
+    assert run(accepted_with_no_delay())
