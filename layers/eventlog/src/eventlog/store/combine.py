@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 
 from eventlog.store.errors import IdConflictError, StoreError, StoreUnavailableError
@@ -25,6 +26,7 @@ _WRITERS = 32
 _ENTRY_SIZE = 512
 
 Append = Callable[[str, Sequence[Draft]], list[Placed]]
+Outcome = list[Placed] | Exception
 Lane = tuple[str, bool]
 """A chain, and whether ids were chosen: those need a look-up first, and only they may be pushed again."""
 
@@ -32,13 +34,14 @@ Lane = tuple[str, bool]
 class _Waiting:
     """One caller's append until it is written; cancelling its future takes it back while nobody has begun."""
 
-    __slots__ = ("drafts", "future", "ids", "size")
+    __slots__ = ("drafts", "future", "ids", "loop", "size")
 
-    def __init__(self, drafts: Sequence[Draft]) -> None:
+    def __init__(self, drafts: Sequence[Draft], loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.drafts = drafts
         self.ids = {draft.entry.event_id for draft in drafts}
         self.size = sum(len(draft.entry.payload) + _ENTRY_SIZE for draft in drafts)
         self.future: Future[list[Placed]] = Future()
+        self.loop = loop
 
     def give_up(self) -> None:
         """After waiting too long for its turn.
@@ -81,16 +84,19 @@ class Combiner:
 
     async def append_async(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
         """The same for a coroutine; another thread writes."""
-        waiting = _Waiting(drafts)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(drafts, loop)
         lane = _lane(chain, drafts)
+        told = loop.create_future()
+        waiting.future.add_done_callback(lambda _: told.done() or told.set_result(None))
         if self._enter(lane, waiting):
             self._start(lane)
-        outcome = asyncio.wrap_future(waiting.future)
         try:
-            done, _ = await asyncio.wait((outcome,), timeout=WAIT_SECONDS)
+            done, _ = await asyncio.wait((told,), timeout=WAIT_SECONDS)
             if not done:
                 waiting.give_up()
-            return await outcome
+                await told
+            return waiting.future.result()
         finally:
             waiting.future.cancel()
 
@@ -162,8 +168,7 @@ class Combiner:
                     raise RuntimeError("a conflict about nobody's ids") from error
                 taken = others
             else:
-                for waiting in taken:
-                    waiting.future.set_result(list(islice(placed, len(waiting.drafts))))
+                _tell((waiting, list(islice(placed, len(waiting.drafts)))) for waiting in taken)
                 return
 
 
@@ -173,19 +178,40 @@ def _lane(chain: str, drafts: Iterable[Draft]) -> Lane:
 
 def _refuse(taken: Iterable[_Waiting], error: IdConflictError) -> list[_Waiting]:
     """Tell the conflict to those who sent one of its ids; return the others."""
-    others = []
-    for waiting in taken:
-        if ids := [name for name in error.ids if name in waiting.ids]:
-            waiting.future.set_exception(IdConflictError(ids))
-        else:
-            others.append(waiting)
-    return others
+    conflicts = {waiting: [name for name in error.ids if name in waiting.ids] for waiting in taken}
+    _tell((waiting, IdConflictError(ids)) for waiting, ids in conflicts.items() if ids)
+    return [waiting for waiting, ids in conflicts.items() if not ids]
 
 
 def _fail(taken: Iterable[_Waiting], error: Exception) -> None:
     """End those that have no outcome yet. Each gets a store's error of its own, as a raised one carries a traceback."""
+    outcomes: list[tuple[_Waiting, Outcome]] = []
     for waiting in taken:
-        if not waiting.future.done():
-            own = type(error)(*error.args) if isinstance(error, StoreError) else error
-            own.__cause__ = error.__cause__
-            waiting.future.set_exception(own)
+        own = type(error)(*error.args) if isinstance(error, StoreError) else error
+        own.__cause__ = error.__cause__
+        outcomes.append((waiting, own))
+    _tell(outcomes)
+
+
+def _tell(outcomes: Iterable[tuple[_Waiting, Outcome]]) -> None:
+    """Hand over the outcomes: to all callers of an event loop at once, as waking it for each would take turns with it
+    for the interpreter's lock."""
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, Outcome]]] = {}
+    for waiting, outcome in outcomes:
+        by_loop.setdefault(waiting.loop, []).append((waiting, outcome))
+    for loop, some in by_loop.items():
+        if loop is None:
+            _end(some)
+        else:
+            with suppress(RuntimeError):  # it is closed, and nobody waits any more
+                loop.call_soon_threadsafe(_end, some)
+
+
+def _end(outcomes: Iterable[tuple[_Waiting, Outcome]]) -> None:
+    for waiting, outcome in outcomes:
+        if waiting.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.future.set_exception(outcome)
+        else:
+            waiting.future.set_result(outcome)
