@@ -87,18 +87,19 @@ class Combiner:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(drafts, loop)
         lane = _lane(chain, drafts)
-        told = loop.create_future()
-        waiting.future.add_done_callback(lambda _: told.done() or told.set_result(None))
+        told = asyncio.Event()
+        waiting.future.add_done_callback(lambda _: told.set())  # called in the loop, see _tell
         if self._enter(lane, waiting):
             self._start(lane)
         try:
-            done, _ = await asyncio.wait((told,), timeout=WAIT_SECONDS)
-            if not done:
-                waiting.give_up()
-                await told
-            return waiting.future.result()
+            async with asyncio.timeout(WAIT_SECONDS):
+                await told.wait()
+        except TimeoutError:
+            waiting.give_up()
+            await told.wait()
         finally:
             waiting.future.cancel()
+        return waiting.future.result()
 
     def _enter(self, lane: Lane, waiting: _Waiting) -> bool:
         """Queue; whether nobody writes, so that it is the caller's turn."""
