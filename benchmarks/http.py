@@ -54,7 +54,7 @@ CASES = (Case(1), Case(32), Case(1, 100))
 
 def run(run: Run) -> Report:
     """Measure each case in alternate rounds."""
-    rounds, seconds = (2, 0.4) if run.quick else (5, 1.2)
+    rounds, seconds = (2, 0.4) if run.quick else (5, 1.0)
     _prepare(run)
     with ExitStack() as opened:
         clients = opened.enter_context(closing(Clients(2)))
