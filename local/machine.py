@@ -41,7 +41,8 @@ def free_port() -> int:
 
 def bind(port: int) -> socket.socket:
     """A TCP socket bound to the port, not yet listening. Raises: OSError when it is taken."""
-    bound = socket.socket()
+    # asyncio switches Nagle's algorithm off (40 ms an answer) only where the socket itself says that it is TCP
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # there it would share the port; elsewhere it only ignores closed connections
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

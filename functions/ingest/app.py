@@ -21,9 +21,9 @@ router = APIRouter(prefix="/api/v1", tags=["ingest"])
     responses={201: {"model": Receipt}, 200: {"model": Receipt, "description": "A replay"}, **_ERRORS},
     openapi_extra=EVENT_BODY,
 )
-def append_event(held: Held, request: Request, body: Body, principal: Principal, query: Parameters) -> Response:
+async def append_event(held: Held, request: Request, body: Body, principal: Principal, query: Parameters) -> Response:
     """Append one event: native JSON, or a CloudEvent in structured or binary mode."""
-    return ingest.append_one(held, request, body, chain=query.chain, principal=principal)
+    return await ingest.append_one(held, request, body, chain=query.chain, principal=principal)
 
 
 @router.post(

@@ -1,11 +1,35 @@
 """What every event store must do (the contract in eventlog.store.interface)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
+from pymongo import MongoClient
 
 from eventlog.formats.event import Event
+from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError
-from eventlog.store.interface import EventStore, Position, Query
+from eventlog.store.interface import Draft, EventStore, Placed, Position, Query
+from eventlog.store.mongo import MongoStore
+from eventlog.store.operations import Operations
 from tests.factories import draft
+
+
+class CombinedStore(MongoStore):
+    """As the HTTP API appends: callers that wait together share a write."""
+
+    def __init__(self, operations: Operations, origin: str) -> None:
+        super().__init__(operations, origin)
+        self._combiner = Combiner(super().append)
+
+    def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        return self._combiner.append(chain, drafts)
+
+
+@pytest.fixture(params=[MongoStore, CombinedStore])
+def store(request: pytest.FixtureRequest, client: MongoClient[dict[str, Any]], database: str) -> EventStore:
+    made: EventStore = request.param(Operations(client, database), "example.com/log")
+    return made
 
 
 def all_events(store: EventStore, chain: str = "main") -> list[Event]:

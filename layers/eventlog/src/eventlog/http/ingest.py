@@ -1,19 +1,25 @@
 """From a request to drafts and receipts: which media type means which parser."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from eventlog.http import requests
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
 from eventlog.service.submission import ChainName
+from eventlog.store.interface import Draft
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
 REPLAYED = "Idempotent-Replayed"
+_SMALL = 16 << 10
+"""A body of so many bytes is read within a millisecond; a larger one in a thread, so that nobody waits for it."""
 
 
 class AppendQuery(BaseModel):
@@ -50,20 +56,26 @@ BATCH_BODY = {
 }
 
 
-def append_one(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
+async def append_one(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
     """Append the event of a request: native, or a CloudEvent in structured or binary mode."""
-    make: Any = cloudevents.draft
-    if cloudevents.is_binary(request.headers):
-        value = cloudevents.from_binary(request.headers, body)
-    elif requests.media_type(request.headers, JSON, CLOUDEVENT) == CLOUDEVENT:
-        value = cloudevents.parse_structured(body)
-    else:
-        make, value = submission.native_draft, submission.parse_event(body)
-    placed = held.ingest.one(make, value, chain=chain, principal=principal)
-    headers = {"Location": f"/api/v1/events/{placed.event.entry.event_id}?chain={placed.event.entry.chain}"}
+    read = partial(_read_one, held, request.headers, body, chain=chain, principal=principal)
+    draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
+    placed = await held.ingest.one(draft)
+    headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
     return json_response(receipt(placed), 201, headers)
+
+
+def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, principal: str) -> Draft:
+    make: Any = cloudevents.draft
+    if cloudevents.is_binary(headers):
+        value = cloudevents.from_binary(headers, body)
+    elif requests.media_type(headers, JSON, CLOUDEVENT) == CLOUDEVENT:
+        value = cloudevents.parse_structured(body)
+    else:
+        make, value = submission.native_draft, submission.parse_event(body)
+    return held.ingest.draft(make, value, chain=chain, principal=principal)
 
 
 def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.problems import problem
@@ -65,6 +66,8 @@ class Observed:
         route = getattr(scope.get("route"), "path", "unmatched")
         fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": round(millis, 1)}
         self._logger.info("request", extra={"correlation_id": correlation, **fields})
+        if is_metrics_disabled():  # the library would make them all the same, and only not print them
+            return
         metrics = EphemeralMetrics(namespace="EventLog", service=f"eventlog-{self._service}")
         metrics.add_dimension("route", f"{scope['method']} {route}")
         metrics.add_metric("Requests", MetricUnit.Count, 1)

@@ -46,7 +46,7 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     return name
 
 
-def principal(request: Request) -> str:
+async def principal(request: Request) -> str:
     """Who signed in, as API Gateway's authorizer found: a JWT's ``sub`` or an IAM ARN; locally ``anonymous``."""
     event: dict[str, Any] = request.scope.get("aws.event") or {}
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}

@@ -10,6 +10,7 @@ from eventlog.service.audit import Auditor
 from eventlog.service.ingest import Ingest
 from eventlog.settings import Settings
 from eventlog.store.audits import AuditStore
+from eventlog.store.combine import Combiner
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
 
@@ -38,7 +39,7 @@ class Resources:
 
     @cached_property
     def ingest(self) -> Ingest:
-        return Ingest(self.store)
+        return Ingest(Combiner(self.store.append))
 
     @cached_property
     def auditor(self) -> Auditor:
@@ -59,8 +60,8 @@ class Resources:
         return str(get_secret(self.settings.mongo_uri_secret, max_age=300))
 
 
-def resources(request: Request) -> Resources:
-    """The app's resources, as a dependency."""
+async def resources(request: Request) -> Resources:
+    """The app's resources, as a dependency (a coroutine: others are sent to a thread)."""
     found: Resources = request.app.state.resources
     return found
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import InputError, InvalidError, TooLargeError
 from eventlog.service.submission import MAX_BATCH, check_batch
+from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError
-from eventlog.store.interface import Draft, EventStore, Placed
+from eventlog.store.interface import Draft, Placed
 
 
 class MakeDraft(Protocol):
@@ -34,18 +35,25 @@ def now_millis() -> int:
 class Ingest:
     """Appends what clients submit."""
 
-    def __init__(self, store: EventStore, clock: Callable[[], int] = now_millis) -> None:
-        self._store = store
+    def __init__(self, log: Combiner, clock: Callable[[], int] = now_millis) -> None:
+        self._log = log
         self._clock = clock
 
-    def one(self, make: MakeDraft, value: Any, *, chain: str | None, principal: str) -> Placed:
+    def draft(self, make: MakeDraft, value: Any, *, chain: str | None, principal: str) -> Draft:
+        """Check one event, which is received now.
+
+        Raises:
+            InputError
+        """
+        return make(value, chain=chain, principal=principal, received_at=self._clock())
+
+    async def one(self, draft: Draft) -> Placed:
         """Append one event.
 
         Raises:
-            InputError, StoreError
+            StoreError
         """
-        draft = make(value, chain=chain, principal=principal, received_at=self._clock())
-        return self._store.append(draft.entry.chain, [draft])[0]
+        return (await self._log.append_async(draft.entry.chain, [draft]))[0]
 
     def batch(self, make: MakeDraft, values: Sequence[Any], *, chain: str | None, principal: str) -> list[Placed]:
         """Append up to 500 events of one chain in order, or none; every bad item is named by its index.
@@ -71,6 +79,6 @@ class Ingest:
             raise kind([problem for failure in failures for problem in failure.problems])
         check_batch(drafts)
         try:
-            return self._store.append(drafts[0].entry.chain, drafts)
+            return self._log.append(drafts[0].entry.chain, drafts)
         except IdConflictError as error:
             raise BatchConflictError(error.ids, drafts) from error

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from eventlog.formats import strict_json
 from eventlog.formats.canonical import canonicalize
