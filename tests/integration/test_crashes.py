@@ -69,7 +69,7 @@ def test_writers_killed_at_every_step_while_others_append(
     dead: list[Writer] = []
     for number, die_at in enumerate(ANY_TIME):
         chosen = number % 2 == 0 or die_at.startswith("read_events")
-        batch = 3 if number % 4 < 2 else 1
+        batch = 6 if die_at.startswith("trim_all") else 3 if number % 4 < 2 else 1
         dead.append(Writer(mongo_uri, database, f"victim-{number}", tmp_path, die_at, chosen=chosen, batch=batch))
         dead[-1].go()
         wait_for_death(dead[-1])

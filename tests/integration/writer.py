@@ -30,18 +30,8 @@ from tests.factories import draft
 
 ORIGIN = "example.com/log"
 CHAIN = "main"
-STEPS = {
-    "read_sequence",
-    "read_events",
-    "has_events",
-    "ensure_indexes",
-    "create",
-    "push",
-    "insert",
-    "trim",
-    "trim_all",
-    "read_pending",
-}
+STEPS = {"read_sequence", "read_events", "read_pending", "has_events", "ensure_indexes", "create", "push"}
+STEPS |= {"insert", "trim", "trim_all"}
 _ROOT = Path(__file__).parents[2]
 _RETRY_SECONDS = 40
 
@@ -242,7 +232,7 @@ def main() -> None:
         operations = Dying(client, database)
         if where := os.environ.get("DIE_AT"):
             operations.die_at(where)
-        settle.BLOCK, settle.LARGE, settle.OVERDUE = 4, 3, 16  # every path of settling in a short run
+        settle.BLOCK, settle.LARGE, settle.OVERDUE = 4, 6, 16  # every path of settling in a short run
         Program(MongoStore(operations, ORIGIN), name, options).run()
 
 
