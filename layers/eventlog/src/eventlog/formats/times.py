@@ -47,8 +47,6 @@ def format_time(millis: int) -> str:
     Raises:
         ValueError: outside the years 1970..9999.
     """
-    if not 0 <= millis <= MAX_MILLIS:
-        raise ValueError(f"{millis} ms is outside the years 1970..9999")
     hours, rest = divmod(millis, 3_600_000)
     seconds, milliseconds = divmod(rest, 1000)
     return _hour(hours) + _SECONDS_OF_HOUR[seconds] + _MILLIS_OF_SECOND[milliseconds]
@@ -57,4 +55,6 @@ def format_time(millis: int) -> str:
 @lru_cache(maxsize=1024)
 def _hour(hours: int) -> str:
     """Events come many in an hour, and strftime takes longer than a hash."""
+    if not 0 <= hours <= MAX_MILLIS // 3_600_000:
+        raise ValueError("outside the years 1970..9999")
     return f"{_EPOCH + timedelta(hours=hours):%Y-%m-%dT%H:}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState
-from eventlog.store.layout import EventLayout, ending
+from eventlog.store.layout import ENDINGS, EventLayout
 
 
 def follow(chain: str, state: ChainState, documents: Iterable[bytes]) -> bytes | None:
@@ -15,14 +15,15 @@ def follow(chain: str, state: ChainState, documents: Iterable[bytes]) -> bytes |
     that differs, with the state as it was before it, or None at the end.
     """
     split = EventLayout(chain).split
+    size, previous, frontier = state.size, state.hash, state.frontier
     for raw in documents:
         try:
             parts = split(raw)
             if parts is None:
-                return raw
-            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, rest = parts
+                break
+            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
             payload_hash = hashing.payload_hash(salt, payload)
-            content = hashing.content_hash(
+            content_hash = hashing.content_hash(
                 chain=chain,
                 event_id=event_id,
                 event_type=event_type,
@@ -33,11 +34,16 @@ def follow(chain: str, state: ChainState, documents: Iterable[bytes]) -> bytes |
                 payload_hash=payload_hash,
             )
         except (struct.error, ValueError):
-            return raw
-        leaf = hashing.leaf_hash(hashing.leaf(state.size, state.hash, content))
-        frontier = state.frontier.copy()
-        nodes = merkle.append_leaf(frontier, state.size, leaf)
-        if seq != state.size or rest != ending(salt, (payload_hash, content, state.hash, leaf), nodes):
-            return raw
-        state.size, state.hash, state.frontier = seq + 1, leaf, frontier
-    return None
+            break
+        leaf = hashing.leaf_hash(hashing.leaf(size, previous, content_hash))
+        before = frontier.copy()
+        nodes = merkle.append_leaf(frontier, size, leaf)
+        fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
+        if seq != size or raw[end:] != fresh:
+            frontier = before
+            break
+        size, previous = size + 1, leaf
+    else:
+        raw = None
+    state.size, state.hash, state.frontier = size, previous, frontier
+    return raw

@@ -7,14 +7,13 @@ property test holds the two together. What it refuses is for ``codec`` to unders
 import struct
 from collections.abc import Sequence
 
-Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, bytes]
-"""seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; what follows the payload."""
+Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int]
+"""seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; where the payload ends."""
 
 _TO_TYPE = struct.Struct("<6sq12sI")
 _TO_SOURCE = struct.Struct("<12sI")
 _TO_PRINCIPAL = struct.Struct("<12sq13sq11sI")
 _TO_PAYLOAD = struct.Struct("<10sI")
-_SALT = slice(12, 28)
 
 
 class EventLayout:
@@ -31,7 +30,7 @@ class EventLayout:
         self._names += (b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0")
 
     def split(self, raw: bytes) -> Parts | None:
-        """The fields, if everything up to the payload is as this version writes it; the rest is for ``ending``.
+        """The fields, if everything up to the payload is as this version writes it; the rest is for ``ENDINGS``.
 
         Raises:
             struct.error, UnicodeDecodeError: it isn't.
@@ -59,7 +58,7 @@ class EventLayout:
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
         at = end + _TO_PAYLOAD.size
         end = at + length5 - 1
-        payload, rest = raw[at:end], raw[end:]
+        payload = raw[at:end]
         if (name0, prefix, name1, name2, name3, name4, name5, name6, name7, name8) != self._names:
             return None
         if not (length0 > self._prefix and length1 and length2 and length3 and length4 and length5):
@@ -67,13 +66,18 @@ class EventLayout:
         if size != len(raw) or event_id != again:
             return None
         payload.decode()
-        texts = event_id.decode(), event_type.decode(), source_id.decode()
-        return seq, *texts, timestamp, received_at, principal.decode(), payload, rest[_SALT], rest
-
-
-def ending(salt: bytes, hashes: Sequence[bytes], nodes: Sequence[bytes]) -> bytes:
-    """What follows the payload; the hashes are payload_hash, content_hash, prev_hash and hash."""
-    return _ENDINGS[len(nodes)] % (salt, *hashes, *nodes)
+        return (
+            seq,
+            event_id.decode(),
+            event_type.decode(),
+            source_id.decode(),
+            timestamp,
+            received_at,
+            principal.decode(),
+            payload,
+            raw[end + 12 : end + 28],
+            end,
+        )
 
 
 def _ending(nodes: int) -> bytes:
@@ -89,4 +93,5 @@ def _hash(name: bytes) -> bytes:
     return b"\x05%b\0\x20\0\0\0\0%%b" % name
 
 
-_ENDINGS = tuple(map(_ending, range(64)))
+ENDINGS = tuple(map(_ending, range(64)))
+"""What follows the payload, by the number of nodes: salt, payload_hash, content_hash, prev_hash, hash and nodes."""
