@@ -1,7 +1,7 @@
 """A chain of any length put straight into the database: the documents that appends would have left there."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 from typing import Any
 
@@ -31,12 +31,12 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
     events = operations.raw_events.with_options(write_concern=WriteConcern(w=1))
     state = ChainState(0, hashing.genesis(ORIGIN, chain))
     with ThreadPoolExecutor(1) as storing:
-        stored = storing.submit(list)
+        stored: Future[Any] = storing.submit(list)
         for start in range(0, count, _BATCH):
             entries = _entries(chain, start, min(start + _BATCH, count))
             documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(entries)]
             stored.result()
-            stored = storing.submit(lambda batch: list(events.insert_many(batch).inserted_ids), documents)
+            stored = storing.submit(events.insert_many, documents)
         stored.result()
     document = codec.new_sequence(chain, ORIGIN, state.hash)
     operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": codec.settled_fields(state)})

@@ -5,7 +5,6 @@ property test holds the two together. What it refuses is for ``codec`` to unders
 """
 
 import struct
-from collections.abc import Sequence
 
 Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int]
 """seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; where the payload ends."""
@@ -26,8 +25,10 @@ class EventLayout:
         self._prefix = len(prefix)
         self._to_id = struct.Struct(f"<I5sI{len(prefix)}s")
         self._to_event_id = struct.Struct(f"<{len(middle)}sI")
-        self._names = (b"\x02_id\0", prefix, middle, b"\0\x12seq\0", b"\x02event_type\0", b"\0\x02source_id\0")
-        self._names += (b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0")
+        self._names = (
+            *(b"\x02_id\0", prefix, middle, b"\0\x12seq\0", b"\x02event_type\0", b"\0\x02source_id\0"),
+            *(b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0"),
+        )
 
     def split(self, raw: bytes) -> Parts | None:
         """The fields, if everything up to the payload is as this version writes it; the rest is for ``ENDINGS``.
