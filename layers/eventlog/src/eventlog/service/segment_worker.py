@@ -1,4 +1,4 @@
-"""A worker process of an audit, ``python -m eventlog.service.segment_worker FD``: it verifies segments it is told of."""
+"""A worker process of an audit: ``python -m eventlog.service.segment_worker FD`` verifies the segments it gets."""
 
 import os
 import sys
