@@ -75,8 +75,10 @@ class Segment:
 
 
 def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
-    """Verify what stands at start..stop-1, two events or more; None if they are not exactly these events."""
+    """Verify what stands at start..stop-1; None if they are not exactly these events, two or more."""
     first = next(documents, b"")
+    if stop - start < 2:
+        return None
     try:
         prev_hash = decode_event(first).prev_hash
     except NotOursError:
