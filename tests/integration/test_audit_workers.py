@@ -39,6 +39,7 @@ class Watched:
         self.pids: list[int] = []
         self.before: Callable[[Pool, int], object] = lambda _pool, _start: None
         asked = Pool.segment
+        self._patch = monkeypatch
 
         def segment(pool: Pool, start: int, stop: int) -> Segment | None:
             self.pids += [worker._process.pid for worker in pool._workers.values()]
@@ -50,6 +51,9 @@ class Watched:
             return found
 
         monkeypatch.setattr(Pool, "segment", segment)
+
+    def impatient(self) -> None:
+        self._patch.setattr(audit_workers, "_ANSWER_SECONDS", 0.3)
 
     def all_gone(self) -> bool:
         return bool(self.pids) and not any(map(alive, self.pids))
@@ -65,7 +69,6 @@ def alive(pid: int) -> bool:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     monkeypatch.setattr(audit_module, "_STEP", STEP)
-    monkeypatch.setattr(audit_workers, "_ANSWER_SECONDS", 0.5)
     return Watched(monkeypatch)
 
 
@@ -164,6 +167,7 @@ def test_workers_that_die_or_hang_are_done_without(
 
     expected = alone(filled)
     watched.before = strike
+    watched.impatient()
     report = whole(make(filled, mongo_uri, filled.operations.events.database.name))
     assert essence(report) == essence(expected)
     assert 2 <= watched.segments <= 9
