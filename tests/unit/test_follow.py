@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from bson import DatetimeMS, Int64
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, make_entry
 from eventlog.formats.times import MAX_MILLIS
 from eventlog.service.follow import follow, verify_segment
@@ -113,6 +115,19 @@ def test_a_time_that_cannot_be_written_is_not_followed(time: int) -> None:
     changed = codec.encode(codec.decode(HONEST[5]) | {"timestamp": DatetimeMS(time)})
     assert follow("main", ChainState(0, GENESIS), [*HONEST[:5], changed]) == changed
     same([*HONEST[:5], changed, *HONEST[6:12]])
+
+
+def test_a_payload_that_is_no_text_is_not_followed_even_with_all_its_hashes() -> None:
+    payload = hashing.payload_hash(b"s" * 16, b"\xff")
+    entry = codec.decode_event(HONEST[0]).entry
+    names = ("chain", "event_id", "event_type", "source_id", "timestamp", "received_at", "principal")
+    content = hashing.content_hash(**{name: getattr(entry, name) for name in names}, payload_hash=payload)
+    changed = replace(entry, payload="X", salt=b"s" * 16, payload_hash=payload, content_hash=content)
+    (event,) = ChainState(0, GENESIS).extend([changed])
+    assert follow("main", ChainState(0, GENESIS), [raw := codec.encode_event(event)]) == raw
+    damaged = raw.replace(b"\x02payload\0\x02\0\0\0X", b"\x02payload\0\x02\0\0\0\xff")
+    assert follow("main", ChainState(0, GENESIS), [damaged]) == damaged
+    same([damaged, *HONEST[1:5]])
 
 
 def test_a_document_of_another_chain_is_not_followed() -> None:
