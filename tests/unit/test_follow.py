@@ -124,7 +124,8 @@ def test_a_payload_that_is_no_text_is_not_followed_even_with_all_its_hashes() ->
     content = hashing.content_hash(**{name: getattr(entry, name) for name in names}, payload_hash=payload)
     changed = replace(entry, payload="X", salt=b"s" * 16, payload_hash=payload, content_hash=content)
     (event,) = ChainState(0, GENESIS).extend([changed])
-    assert follow("main", ChainState(0, GENESIS), [raw := codec.encode_event(event)]) == raw
+    raw = codec.encode_event(event)
+    assert follow("main", ChainState(0, GENESIS), [raw]) == raw
     damaged = raw.replace(b"\x02payload\0\x02\0\0\0X", b"\x02payload\0\x02\0\0\0\xff")
     assert follow("main", ChainState(0, GENESIS), [damaged]) == damaged
     same([damaged, *HONEST[1:5]])

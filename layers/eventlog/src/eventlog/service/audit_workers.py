@@ -42,7 +42,7 @@ class Workers:
     uri: str = field(repr=False)
     database: str
     count: int = field(default_factory=lambda: min(cores(), _MAX_WORKERS))
-    least: int = 50_000
+    least: int = 100_000
 
     @contextmanager
     def start(self, chain: str, after: Timestamp, *, start: int, end: int, step: int) -> Iterator["Pool | None"]:
