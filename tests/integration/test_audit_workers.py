@@ -41,12 +41,12 @@ class Watched:
         asked = Pool.segment
         self._patch = monkeypatch
 
-        def segment(pool: Pool, start: int, stop: int) -> Segment | None:
+        def segment(pool: Pool, start: int) -> Segment | None:
             self.pids += [worker._process.pid for worker in pool._workers.values()]
             while not all(worker.ready for worker in pool._workers.values()):
                 pool._receive(1)
             self.before(pool, start)
-            found = asked(pool, start, stop)
+            found = asked(pool, start)
             self.segments += found is not None
             return found
 
@@ -206,6 +206,18 @@ def test_an_incremental_audit_that_starts_inside_a_step_goes_on_with_workers(
     report = auditor.run(auditor.start("main", "incremental"), 60)
     assert (report["from_seq"], report["events_checked"], report["status"]) == (SIZE, 4 * STEP, "intact")
     assert watched.segments == 4
+
+
+def test_what_starts_inside_a_step_and_ends_before_the_next_is_not_for_workers(
+    filled: MongoStore, mongo_uri: str, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = make(filled, mongo_uri, filled.operations.events.database.name)
+    whole(auditor)
+    filled.append("main", [draft() for _ in range(5)])
+    monkeypatch.setattr(audit_workers._Worker, "order", lambda *_: pytest.fail("a task was given out"))
+    report = auditor.run(auditor.start("main", "incremental"), 60)
+    assert (report["events_checked"], report["status"]) == (5, "intact")
+    assert watched.all_gone()
 
 
 def test_an_audit_that_fails_leaves_no_process_behind(

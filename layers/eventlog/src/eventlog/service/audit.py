@@ -210,7 +210,7 @@ class Auditor:
         start, end = int(report["position"]), report["to_seq"]
         stop = (start // _STEP + 1) * _STEP
         stop = stop if end is None else min(stop, int(end))
-        segment = pool.segment(start, stop) if pool and not _at_known(report, start, stop) else None
+        segment = pool.segment(start) if pool and not _at_known(report, start, stop) else None
         if segment is not None and verifier.join(segment):
             report["events_checked"] = Int64(report["events_checked"] + stop - start)
             position, done = stop, bool(stop == end)

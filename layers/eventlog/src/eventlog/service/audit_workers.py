@@ -76,11 +76,14 @@ class Pool:
         worker = _Worker(where)
         self._workers[worker.pipe] = worker
 
-    def segment(self, start: int, stop: int) -> Segment | None:
-        """The segment start..stop-1 if a worker found it perfect; else, or if none works on it, None."""
+    def segment(self, start: int) -> Segment | None:
+        """The segment from ``start`` on if a worker found it perfect; else, or if none works on it, None.
+
+        Workers get segments that start at a multiple of the step and end at the next, or at the end of all.
+        """
         self._receive(0)
         self._answers = {at: answer for at, answer in self._answers.items() if at >= start}
-        if stop - start == min(self._step, self._end - start):
+        if start % self._step == 0:
             self._order(start)
         until = time.monotonic() + _ANSWER_SECONDS
         while worker := next((worker for worker in self._workers.values() if start in worker.tasks), None):
