@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import append
+from benchmarks import append, audit
 from benchmarks.measure import Report, Run
 from local.mongod import EmbeddedMongo
 
-BENCHMARKS: dict[str, Callable[[Run], Report]] = {"append": append.run}
+BENCHMARKS: dict[str, Callable[[Run], Report]] = {"append": append.run, "audit": audit.run}
 
 
 def main() -> None:

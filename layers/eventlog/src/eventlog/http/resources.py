@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from pymongo import MongoClient
 
 from eventlog.service.audit import Auditor
+from eventlog.service.audit_workers import Workers
 from eventlog.service.ingest import Ingest
 from eventlog.settings import Settings
 from eventlog.store.audits import AuditStore
@@ -43,7 +44,8 @@ class Resources:
 
     @cached_property
     def auditor(self) -> Auditor:
-        return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin)
+        workers = Workers(self._uri(), self.settings.mongo_database)
+        return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin, workers=workers)
 
     def close(self) -> None:
         """Close the connection, if there is one."""

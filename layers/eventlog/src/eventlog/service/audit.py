@@ -6,7 +6,8 @@ can be resumed. Memory stays flat.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from bson import DatetimeMS, Int64
 from uuid_utils.compat import uuid7
 
 from eventlog.formats import hashing
+from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.errors import NotFoundError
 from eventlog.service.sequence_check import check_sequence, check_strays
 from eventlog.service.verify import ChainVerifier, Finding, VerifierState, understand
@@ -27,19 +29,27 @@ Mode = Literal["full", "incremental"]
 Report = dict[str, Any]
 
 MAX_FINDINGS = 100
-_STEP = 2000
+_STEP = 8192  # a power of two, for segments: follow.py
+_CHUNK = 500
+_RENEW_SECONDS = 2.0
 
 
 class Auditor:
     """Starts, runs and resumes audits."""
 
     def __init__(
-        self, store: EventStore, audits: AuditStore, origin: str, clock: Callable[[], float] = time.time
+        self,
+        store: EventStore,
+        audits: AuditStore,
+        origin: str,
+        clock: Callable[[], float] = time.time,
+        workers: Workers | None = None,
     ) -> None:
         self._store = store
         self._audits = audits
         self._origin = origin
         self._clock = clock
+        self._workers = workers
 
     def start(self, chain: str, mode: Mode) -> Report:
         """Check the sequence document and what stands outside the settled part; store the report as running.
@@ -59,15 +69,16 @@ class Auditor:
     def run(self, report: Report, seconds: float) -> Report:
         """Go on with a running audit until it is done or the time is over; the report as stored."""
         until = time.monotonic() + seconds
-        while report["status"] == "running":
-            done = self._step(report)
-            if done:
-                self._finish(report)
-            over = time.monotonic() >= until
-            report["lease"] = DatetimeMS(0 if over else int(self._clock() * 1000))
-            self._audits.save(report)
-            if over:
-                break
+        with self._pool(report) as pool:
+            while report["status"] == "running":
+                done = self._step(report, pool)
+                if done:
+                    self._finish(report)
+                over = time.monotonic() >= until
+                report["lease"] = DatetimeMS(0 if over else int(self._clock() * 1000))
+                self._audits.save(report)
+                if over:
+                    break
         return report
 
     def resume(self, seconds: float) -> list[Report]:
@@ -184,28 +195,46 @@ class Auditor:
         elif image is None or image.settled.size > last:
             emit(Finding("missing", last, "1", "0", "the last event an earlier audit verified is not in the log"))
 
-    def _step(self, report: Report) -> bool:
-        """Verify the next documents; whether the end is reached."""
+    def _pool(self, report: Report) -> AbstractContextManager[Pool | None]:
+        end = report["to_seq"] if report["status"] == "running" else None
+        if self._workers is None or end is None:
+            return nullcontext()
+        start = int(report["position"])
+        return self._workers.start(report["chain"], report["read_at"], start=start, end=int(end), step=_STEP)
+
+    def _step(self, report: Report, pool: Pool | None) -> bool:
+        """Verify the next documents, up to a multiple of ``_STEP``; whether the end is reached."""
         state = VerifierState(**report["state"])
         state.size = int(state.size)
         verifier = ChainVerifier(state, _emitter(report))
-        chain, known, end = report["chain"], report["known"], report["to_seq"]
-        start, after = int(report["position"]), report["read_at"]
-        stop = start + _STEP if end is None else min(start + _STEP, int(end))
-        count = 0
-        for raw in self._audits.scan(chain, start, stop, after=after):
-            verifier.document(raw)
-            count += 1
-            if known and state.size == known["size"] and report["from_seq"] < state.size:
-                actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
-                _compare_known(known, state.size - 1, actual, _emitter(report))
-        report["events_checked"] = Int64(report["events_checked"] + count)
-        following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
-        if following is None and end is not None and state.position < end:
-            verifier.gap(int(end), "truncated")
+        start, end = int(report["position"]), report["to_seq"]
+        stop = (start // _STEP + 1) * _STEP
+        stop = stop if end is None else min(stop, int(end))
+        segment = pool.segment(start) if pool and not _at_known(report, start, stop) else None
+        if segment is not None and verifier.join(segment):
+            report["events_checked"] = Int64(report["events_checked"] + stop - start)
+            position, done = stop, bool(stop == end)
+        else:
+            position, done = self._scan(report, verifier, start, stop)
         report["state"] = _stored(state)
-        report["position"] = Int64(max(stop, 0 if following is None else understand(following)[2] or 0))
-        return following is None
+        report["position"] = Int64(position)
+        return done
+
+    def _scan(self, report: Report, verifier: ChainVerifier, start: int, stop: int) -> tuple[int, bool]:
+        """Verify the documents from ``start`` to ``stop`` in order; where to go on, and whether nothing is left."""
+        chain, end, after = report["chain"], report["to_seq"], report["read_at"]
+        rows = self._audits.scan(chain, start, stop, after=after)
+        verify = _comparing(report, verifier) if _at_known(report, start, stop) else verifier.documents
+        renewed = time.monotonic()
+        while count := verify(chain, islice(rows, _CHUNK)):
+            report["events_checked"] = Int64(report["events_checked"] + count)
+            if time.monotonic() > renewed + _RENEW_SECONDS:
+                self._audits.renew(report["_id"])
+                renewed = time.monotonic()
+        following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
+        if following is None and end is not None and verifier.state.position < end:
+            verifier.gap(int(end), "truncated")
+        return max(stop, 0 if following is None else understand(following)[2] or 0), following is None
 
     def _finish(self, report: Report) -> None:
         state = VerifierState(**report.pop("state"))
@@ -242,6 +271,28 @@ def _understood(raw: bytes | None) -> SequenceImage | None:
         return None if raw is None else decode_sequence(raw)
     except NotOursError:
         return None
+
+
+def _at_known(report: Report, start: int, stop: int) -> bool:
+    """Whether these are the documents at which the state may be one that an earlier audit verified."""
+    known = report["known"]
+    return known is not None and report["from_seq"] < known["size"] and start <= known["size"] <= stop
+
+
+def _comparing(report: Report, verifier: ChainVerifier) -> Callable[[str, Iterable[bytes]], int]:
+    """``verifier.documents`` that holds the state against the one an earlier audit verified."""
+
+    def documents(_chain: str, rows: Iterable[bytes]) -> int:
+        state, known, count = verifier.state, report["known"], 0
+        for raw in rows:
+            verifier.document(raw)
+            count += 1
+            if state.size == known["size"] and report["from_seq"] < state.size:
+                actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
+                _compare_known(known, state.size - 1, actual, _emitter(report))
+        return count
+
+    return documents
 
 
 def _compare_known(known: dict[str, Any], seq: int, actual: bytes | None, emit: Callable[[Finding], None]) -> None:

@@ -5,12 +5,13 @@ when every check passes, everything equals a recomputation from the stored field
 goes on with whatever reading the rest of the chain agrees with. Pure: documents in, findings out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats import hashing, merkle
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.service.follow import Segment, follow
 from eventlog.store import codec
 from eventlog.store.errors import NotOursError
 
@@ -99,6 +100,29 @@ class ChainVerifier:
         self.state = state
         self._emit = emit
 
+    def documents(self, chain: str, documents: Iterable[bytes]) -> int:
+        """Verify the next stored documents of this chain; how many there were."""
+        rows, count = iter(documents), 0
+        while True:
+            followed, odd = self._follow(chain, rows)
+            count += followed
+            if odd is None:
+                return count
+            self.document(odd)
+            count += 1
+
+    def _follow(self, chain: str, documents: Iterator[bytes]) -> tuple[int, bytes | None]:
+        """Go the quick way where it is open: all is known. How far, and the first document it doesn't go over."""
+        state = self.state
+        frontier = [node for node in state.frontier if node is not None]
+        if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
+            return 0, next(documents, None)
+        honest = ChainState(state.size, state.links[0], frontier)
+        odd = follow(chain, honest, documents)
+        followed = honest.size - state.size
+        state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
+        return followed, odd
+
     def document(self, raw: bytes) -> None:
         """Verify the next stored document."""
         event, why, seq = understand(raw)
@@ -113,6 +137,16 @@ class ChainVerifier:
             self.state.hole, self.state.links = True, []
         else:
             self._event(event, raw)
+
+    def join(self, segment: Segment) -> bool:
+        """Go on over a segment that was verified by itself; False, and nothing done, if it doesn't follow."""
+        state = self.state
+        if state.hole or state.size != segment.start or segment.prev_hash not in state.links:
+            return False
+        state.size, state.links = segment.size, [segment.hash]
+        state.frontier += segment.frontier
+        self.document(segment.last)
+        return True
 
     def gap(self, seq: int, kind: str) -> None:
         """Report the events up to ``seq`` as not there."""

@@ -12,6 +12,7 @@ from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
 
 _LEASE_MILLIS = 10_000
+_BATCH = 2_000
 
 
 class AuditStore:
@@ -58,7 +59,7 @@ class AuditStore:
             if after is not None:
                 reading.advance_operation_time(after)
             cursor = self._ops.raw_events.find(
-                {"chain": chain, "seq": bounds}, session=reading, sort=[("seq", 1)], limit=limit
+                {"chain": chain, "seq": bounds}, session=reading, sort=[("seq", 1)], limit=limit, batch_size=_BATCH
             )
             for found in cursor:
                 yield bytes(found.raw)
@@ -87,6 +88,11 @@ class AuditStore:
     def save(self, report: dict[str, Any]) -> None:
         with mapped():
             self._ops.audits.replace_one({"_id": report["_id"]}, report)
+
+    def renew(self, audit_id: str) -> None:
+        """Renew the lease of an audit that is at work."""
+        with mapped():
+            self._ops.audits.update_one({"_id": audit_id}, [{"$set": {"lease": "$$NOW"}}])
 
     def get(self, audit_id: str) -> dict[str, Any] | None:
         with mapped():

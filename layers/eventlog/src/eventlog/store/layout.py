@@ -1,0 +1,98 @@
+"""The bytes of an event document exactly as this version writes it, by position and without a BSON library.
+
+It reads what ``codec.encode_event`` writes and nothing else, so it needs no table of types and makes no objects; a
+property test holds the two together. What it refuses is for ``codec`` to understand.
+"""
+
+import struct
+
+Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int]
+"""seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; where the payload ends."""
+
+_TO_TYPE = struct.Struct("<6sq12sI")
+_TO_SOURCE = struct.Struct("<12sI")
+_TO_PRINCIPAL = struct.Struct("<12sq13sq11sI")
+_TO_PAYLOAD = struct.Struct("<10sI")
+
+
+class EventLayout:
+    """The documents of one chain: strings with their lengths before them, names and fixed fields in between."""
+
+    def __init__(self, chain: str) -> None:
+        name = chain.encode()
+        prefix = name + b"/"
+        middle = b"\0\x10v\0\1\0\0\0\x02chain\0%b%b\0\x02event_id\0" % ((len(name) + 1).to_bytes(4, "little"), name)
+        self._prefix = len(prefix)
+        self._to_id = struct.Struct(f"<I5sI{len(prefix)}s")
+        self._to_event_id = struct.Struct(f"<{len(middle)}sI")
+        self._names = (
+            *(b"\x02_id\0", prefix, middle, b"\0\x12seq\0", b"\x02event_type\0", b"\0\x02source_id\0"),
+            *(b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0"),
+        )
+
+    def split(self, raw: bytes) -> Parts | None:
+        """The fields, if everything up to the payload is as this version writes it; the rest is for ``ENDINGS``.
+
+        Raises:
+            struct.error, UnicodeDecodeError: it isn't.
+        """
+        size, name0, length0, prefix = self._to_id.unpack_from(raw)
+        at = self._to_id.size
+        end = at + length0 - self._prefix - 1
+        event_id = raw[at:end]
+        name1, length1 = self._to_event_id.unpack_from(raw, end)
+        at = end + self._to_event_id.size
+        end = at + length1 - 1
+        again = raw[at:end]
+        name2, seq, name3, length2 = _TO_TYPE.unpack_from(raw, end)
+        at = end + _TO_TYPE.size
+        end = at + length2 - 1
+        event_type = raw[at:end]
+        name4, length3 = _TO_SOURCE.unpack_from(raw, end)
+        at = end + _TO_SOURCE.size
+        end = at + length3 - 1
+        source_id = raw[at:end]
+        name5, timestamp, name6, received_at, name7, length4 = _TO_PRINCIPAL.unpack_from(raw, end)
+        at = end + _TO_PRINCIPAL.size
+        end = at + length4 - 1
+        principal = raw[at:end]
+        name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
+        at = end + _TO_PAYLOAD.size
+        end = at + length5 - 1
+        payload = raw[at:end]
+        if (name0, prefix, name1, name2, name3, name4, name5, name6, name7, name8) != self._names:
+            return None
+        if not (length0 > self._prefix and length1 and length2 and length3 and length4 and length5):
+            return None
+        if size != len(raw) or event_id != again:
+            return None
+        payload.decode()
+        return (
+            seq,
+            event_id.decode(),
+            event_type.decode(),
+            source_id.decode(),
+            timestamp,
+            received_at,
+            principal.decode(),
+            payload,
+            raw[end + 12 : end + 28],
+            end,
+        )
+
+
+def _ending(nodes: int) -> bytes:
+    """The template for so many nodes."""
+    names = (b"payload_hash", b"content_hash", b"prev_hash", b"hash")
+    fixed = b"\0\x05salt\0\x10\0\0\0\0%b" + b"".join(map(_hash, names))
+    items = b"".join(_hash(b"%d" % number) for number in range(nodes))
+    size = 5 + len(items) + 30 * nodes  # each %b stands for 32 bytes
+    return b"%b\x04nodes\0%b%b\0\0" % (fixed, size.to_bytes(4, "little").replace(b"%", b"%%"), items)
+
+
+def _hash(name: bytes) -> bytes:
+    return b"\x05%b\0\x20\0\0\0\0%%b" % name
+
+
+ENDINGS = tuple(map(_ending, range(64)))
+"""What follows the payload, by the number of nodes: salt, payload_hash, content_hash, prev_hash, hash and nodes."""
