@@ -13,7 +13,7 @@ from eventlog.store.operations import Operations
 
 def stored(run: Run, count: int) -> str:
     """The name of a database whose chain has ``count`` settled events; it is seeded if it isn't there."""
-    name = f"stored_{count}"
+    name = f"seeded_{count}"
     with run.client() as client:
         found = Operations(client, name).sequences.find_one({"_id": CHAIN}, {"size": 1})
         if found is None or found["size"] != count:
