@@ -1,16 +1,15 @@
-"""Pages of settled events by keyset, each read straight from one index in order.
+"""Pages of settled events by keyset: one find a page, in order from one index.
 
-The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}: each has exact index
-bounds, while one filter with ``$or`` would examine every event of a busy millisecond again.
+The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, and several types or sources
+are as many ranges each. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their
+scans in order; with anything beside the ``$or`` it would examine every event of a busy millisecond again.
 """
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
 from bson import DatetimeMS, Int64
-from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 
@@ -23,7 +22,8 @@ PAGE_BYTES = 4 << 20
 """A page ends early once its documents have this many bytes."""
 
 _MERGED_SCANS = 200
-"""MongoDB merges at most this many index scans in order (internalQueryMaxScansToExplode); beyond, we merge."""
+"""MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as
+it has."""
 
 Filter = dict[str, Any]
 
@@ -46,15 +46,21 @@ def read_page(operations: Operations, query: Query) -> Page:
     return Page(events, more, size)
 
 
-def plans(query: Query, size: int) -> list[list[Filter]]:
-    """The filters to run: steps one after the other, the filters of one step merged in order."""
+def filter_of(query: Query, size: int) -> Filter:
+    """What is in the page and after it: by ``$in`` where MongoDB takes it apart itself (faster), else by ``$or``."""
     if query.sort == "seq":
         low = query.from_seq or 0
         high = size if query.to_seq is None else min(size, query.to_seq)
         if query.after:
             low, high = _seq_rest(query, low, high)
-        return [[{"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(high)}}]]
-    return [[{**base, **time} for base in _splits(query)] for time in _time_steps(query, size)]
+        return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(high)}}
+    times = _time_ranges(query, size)
+    wanted = {"event_type": query.event_types, "source_id": query.source_ids}
+    values = {name: given for name, given in wanted.items() if given}
+    combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+    if len(times) == 1 and len(combinations) <= _MERGED_SCANS:
+        return {"chain": query.chain, **{name: {"$in": list(given)} for name, given in values.items()}, **times[0]}
+    return {"$or": [{"chain": query.chain, **chosen, **time} for chosen in combinations for time in times]}
 
 
 def index_of(query: Query) -> list[tuple[str, int]]:
@@ -67,29 +73,14 @@ def index_of(query: Query) -> list[tuple[str, int]]:
     return [(name, ASCENDING) for name in [*names, "timestamp", "seq"]]
 
 
-def sort_of(query: Query, condition: Filter) -> list[tuple[str, int]]:
-    """The order as MongoDB takes it: within one millisecond by seq alone, or it would sort all that ``$in`` finds."""
-    direction = ASCENDING if query.order == "asc" else DESCENDING
-    in_one_place = query.sort == "seq" or not isinstance(condition["timestamp"], dict)
-    return [("seq", direction)] if in_one_place else [("timestamp", direction), ("seq", direction)]
-
-
 def _read(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[bytes]:
-    def run(condition: Filter) -> Iterator[RawBSONDocument]:
-        order = sort_of(query, condition)
-        cursor = operations.raw_events.find(condition, session=session, sort=order, hint=index_of(query))
-        yield from cursor.limit(query.limit + 1)
-
-    for step in plans(query, size):
-        streams = [run(condition) for condition in step]
-        merged = heapq.merge(*streams, key=_key(query), reverse=query.order == "desc")
-        yield from (bytes(found.raw) for found in merged)
-
-
-def _key(query: Query) -> Callable[[RawBSONDocument], tuple[int, int]]:
-    if query.sort == "seq":
-        return lambda found: (0, int(found["seq"]))
-    return lambda found: (int(found["timestamp"]), int(found["seq"]))
+    direction = ASCENDING if query.order == "asc" else DESCENDING
+    order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
+    condition = filter_of(query, size)
+    cursor = operations.raw_events.find(
+        condition, session=session, sort=order, hint=index_of(query), limit=query.limit + 1
+    )
+    return (bytes(found.raw) for found in cursor)
 
 
 def _seq_rest(query: Query, low: int, high: int) -> tuple[int, int]:
@@ -97,8 +88,8 @@ def _seq_rest(query: Query, low: int, high: int) -> tuple[int, int]:
     return (query.after.seq + 1, high) if query.order == "asc" else (low, min(high, query.after.seq))
 
 
-def _time_steps(query: Query, size: int) -> list[Filter]:
-    """The time and seq bounds, one or two steps."""
+def _time_ranges(query: Query, size: int) -> list[Filter]:
+    """The time and seq bounds: what is left of the cursor's millisecond, and what comes after it."""
     start = DatetimeMS(query.start_time or 0)
     times: Filter = {"$gte": start}
     if query.end_time is not None:
@@ -116,19 +107,3 @@ def _time_steps(query: Query, size: int) -> list[Filter]:
         {"timestamp": at, "seq": {"$lt": Int64(min(size, query.after.seq))}},
         {"timestamp": {"$gte": start, "$lt": at}, "seq": settled},
     ]
-
-
-def _splits(query: Query) -> list[Filter]:
-    """The equalities, split so that no filter needs more index scans than MongoDB merges."""
-    base: Filter = {"chain": query.chain}
-    if query.source_ids:
-        base["source_id"] = _any_of(query.source_ids)
-    if not query.event_types:
-        return [base]
-    step = max(1, _MERGED_SCANS // max(1, len(query.source_ids)))
-    types = query.event_types
-    return [{**base, "event_type": _any_of(types[i : i + step])} for i in range(0, len(types), step)]
-
-
-def _any_of(values: Sequence[str]) -> Any:
-    return values[0] if len(values) == 1 else {"$in": list(values)}
