@@ -37,13 +37,16 @@ def text(name: str, outcome: Outcome) -> str:
 
 
 def write(page: Path, command: str, run: Run, outcomes: Mapping[str, Outcome]) -> None:
-    """Write a page of all outcomes, and their plots into the folder beside it that has its name."""
+    """Write a page of all outcomes, then their plots into the folder beside it that has its name."""
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     parts = [_HEAD.format(command=command), _markdown(environment(run))]
     for name, outcome in outcomes.items():
-        parts += _section(name, outcome, folder)
+        parts += _section(name, outcome, folder.name)
     page.write_text("\n".join(part.rstrip() + "\n" for part in parts))
+    for outcome in outcomes.values():
+        for file, draw in ({} if isinstance(outcome, Failure) else outcome.plots).items():
+            draw(str(folder / file))
 
 
 def environment(run: Run) -> Table:
@@ -77,14 +80,13 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _section(name: str, outcome: Outcome, folder: Path) -> Iterator[str]:
+def _section(name: str, outcome: Outcome, folder: str) -> Iterator[str]:
     if isinstance(outcome, Failure):
         yield f"## {name}: failed\n\n{outcome.reason}"
         return
     yield from map(_markdown, outcome.tables)
-    for file, draw in outcome.plots.items():
-        draw(str(folder / file))
-        yield f"![{Path(file).stem}]({folder.name}/{file})"
+    for file in outcome.plots:
+        yield f"![{Path(file).stem}]({folder}/{file})"
 
 
 def _markdown(table: Table) -> str:
