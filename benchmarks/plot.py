@@ -51,6 +51,7 @@ def draw(path: str, plot: Plot) -> None:
         if plot.log_x:
             axes.set_xscale("log")
         axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
+        axes.margins(y=0.15)
         axes.set_ylim(bottom=0)
         axes.grid(visible=True)
         axes.legend(frameon=False)
