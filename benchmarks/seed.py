@@ -20,8 +20,7 @@ _POOL = 256
 
 
 def seed(client: MongoClient[dict[str, Any]], database: str, chain: str, count: int) -> None:
-    """Write ``count`` settled events, one a second from ``data.START``, into a fresh database."""
-    client.drop_database(database)
+    """Write a new chain of ``count`` settled events, one a second from ``data.START``."""
     operations = Operations(client, database)
     operations.events.create_index([("chain", ASCENDING), ("seq", ASCENDING)], unique=True)
     events = operations.raw_events.with_options(write_concern=WriteConcern(w=1))

@@ -17,6 +17,7 @@ def stored(run: Run, count: int) -> str:
     with run.client() as client:
         found = Operations(client, name).sequences.find_one({"_id": CHAIN}, {"size": 1})
         if found is None or found["size"] != count:
+            client.drop_database(name)
             seed(client, name, CHAIN, count)
     return name
 
