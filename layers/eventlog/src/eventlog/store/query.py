@@ -6,7 +6,7 @@ scans in order; with anything beside the ``$or`` it would examine every event of
 """
 
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -34,16 +34,15 @@ def read_page(operations: Operations, query: Query) -> Page:
         sequence = operations.sequences.find_one({"_id": query.chain}, {"settled.size": 1}, session=session)
         settled = int(sequence["settled"]["size"]) if sequence else 0
         size = settled if query.size is None else min(query.size, settled)
-        found = _read(operations, query, size, session)
         events: list[Event] = []
         taken = 0
-        for raw in islice(found, query.limit):
-            events.append(codec.decode_event(raw))
-            taken += len(raw)
-            if taken >= PAGE_BYTES:
-                break
-        more = next(found, None) is not None
-    return Page(events, more, size)
+        for batch in _read(operations, query, size, session):
+            for event, length in zip(codec.decode_events(batch), codec.sizes(batch), strict=True):
+                if len(events) == query.limit or taken >= PAGE_BYTES:
+                    return Page(events, True, size)
+                events.append(event)
+                taken += length
+    return Page(events, False, size)
 
 
 def filter_of(query: Query, size: int) -> Filter:
@@ -77,10 +76,10 @@ def _read(operations: Operations, query: Query, size: int, session: ClientSessio
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
     condition = filter_of(query, size)
-    cursor = operations.raw_events.find(
+    batches: Iterator[Any] = operations.events.find_raw_batches(
         condition, session=session, sort=order, hint=index_of(query), limit=query.limit + 1
     )
-    return (bytes(found.raw) for found in cursor)
+    return batches
 
 
 def _seq_rest(query: Query, low: int, high: int) -> tuple[int, int]:
