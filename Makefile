@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run demo test lint lock build clean
+.PHONY: help run demo test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,12 @@ demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndj
 
 test: lint  ## static checks and every test
 	@$(BIN)/python -m pytest
+
+bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
+	@$(BIN)/python -m benchmarks --quick
 
 lint: .venv/.ready  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -34,9 +34,12 @@ class MongodProcess:
     The port of the last run is used again if it is free, unless another is asked for.
     """
 
-    def __init__(self, data_dir: Path, port: int | None = None, replica_set: str = "rs0") -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, replica_set: str = "rs0", cache_gb: float = 0.5
+    ) -> None:
         self.data_dir = data_dir.absolute()
         self.replica_set = replica_set
+        self._cache_gb = cache_gb
         self.log_path = self.data_dir / "mongod.log"
         self._db_path = self.data_dir / "db"
         self._port_path = self.data_dir / "port"
@@ -141,7 +144,7 @@ class MongodProcess:
             "--port": str(self._port),
             "--bind_ip": HOST,
             "--replSet": self.replica_set,
-            "--wiredTigerCacheSizeGB": "0.5",
+            "--wiredTigerCacheSizeGB": f"{self._cache_gb:g}",
             "--oplogSize": "256",
         }
         parameters = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=0")

@@ -2,7 +2,6 @@
 
 import struct
 from contextlib import suppress
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -122,7 +121,7 @@ def test_a_payload_that_is_no_text_is_not_followed_even_with_all_its_hashes() ->
     entry = codec.decode_event(HONEST[0]).entry
     names = ("chain", "event_id", "event_type", "source_id", "timestamp", "received_at", "principal")
     content = hashing.content_hash(**{name: getattr(entry, name) for name in names}, payload_hash=payload)
-    changed = replace(entry, payload="X", salt=b"s" * 16, payload_hash=payload, content_hash=content)
+    changed = entry._replace(payload="X", salt=b"s" * 16, payload_hash=payload, content_hash=content)
     (event,) = ChainState(0, GENESIS).extend([changed])
     raw = codec.encode_event(event)
     assert follow("main", ChainState(0, GENESIS), [raw]) == raw

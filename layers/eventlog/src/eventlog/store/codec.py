@@ -4,7 +4,8 @@ Encoding is deterministic (fixed field order, int64 for every count, subtype-0 b
 stored document with a fresh encoding byte for byte. Decoding checks every type and refuses what we never write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import bson
@@ -35,6 +36,10 @@ _ENTRY_TYPES: dict[str, type] = {
     "content_hash": bytes,
 }
 _EVENT_TYPES = {"_id": str, "v": int, "chain": str, "seq": Int64, "prev_hash": bytes, "hash": bytes, "nodes": list}
+_TYPES = {**_EVENT_TYPES, **_ENTRY_TYPES}
+_NAMES = ("_id", "v", "chain", *_ENTRY_TYPES, "seq", "prev_hash", "hash", "nodes")
+_VALUE_TYPES = tuple(_TYPES[name] for name in _NAMES)
+_values = itemgetter(*_NAMES)
 
 
 def document_id(chain: str, event_id: str) -> str:
@@ -78,17 +83,29 @@ def decode_event(raw: bytes) -> Event:
     Raises:
         NotOursError: a field is missing or of another type, or the version isn't 1.
     """
-    document = decode(raw)
-    check_types(document, _EVENT_TYPES)
-    if document["v"] != 1:
-        raise NotOursError(f"v is {document['v']}")
-    return Event(
-        entry=decode_entry(document, document["chain"]),
-        seq=int(document["seq"]),
-        prev_hash=_hash(document, "prev_hash"),
-        hash=_hash(document, "hash"),
-        nodes=_hashes(document, "nodes"),
-    )
+    return _decode_document(decode(raw))
+
+
+def decode_events(batch: bytes) -> list[Event]:
+    """Understand documents of ``events`` that stand one after the other: faster than one by one.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
+    try:
+        documents = bson.decode_all(batch, CODEC)
+    except (InvalidBSON, ValueError, OverflowError) as error:
+        raise NotOursError(f"not decodable: {type(error).__name__}") from error
+    return [_decode_document(document) for document in documents]
+
+
+def sizes(batch: bytes) -> Iterator[int]:
+    """The bytes of each document of a batch."""
+    start = 0
+    while start < len(batch):
+        size = int.from_bytes(batch[start : start + 4], "little")
+        yield size
+        start += size
 
 
 def decode_entry(document: Any, chain: str) -> Entry:
@@ -201,6 +218,23 @@ def _entry_fields(entry: Entry) -> dict[str, Any]:
         "payload_hash": entry.payload_hash,
         "content_hash": entry.content_hash,
     }
+
+
+def _decode_document(document: dict[str, Any]) -> Event:
+    """All types at once; only what differs is looked at field by field, to name it."""
+    try:
+        values = _values(document)
+    except KeyError:
+        values = ()
+    if tuple(map(type, values)) != _VALUE_TYPES:
+        check_types(document, _EVENT_TYPES)
+        check_types(document, _ENTRY_TYPES)
+    _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, *hashes = values[:13]
+    if version != 1:
+        raise NotOursError(f"v is {version}")
+    entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
+    prev_hash, digest = _hash(document, "prev_hash"), _hash(document, "hash")
+    return Event(entry, int(document["seq"]), prev_hash, digest, _hashes(document, "nodes"))
 
 
 def _hash(document: Mapping[str, Any], name: str) -> bytes:

@@ -1,12 +1,13 @@
-"""Pages of events by keyset: what is settled straight from one index in order, what is pending merged in.
+"""Pages of events by keyset: what is settled by one find, in order from one index, what is pending merged in.
 
-The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}: each has exact index
-bounds, while one filter with ``$or`` would examine every event of a busy millisecond again.
+The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, and several types or sources
+are as many ranges each. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their
+scans in order; with anything beside the ``$or`` it would examine every event of a busy millisecond again.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -22,7 +23,8 @@ PAGE_BYTES = 4 << 20
 """A page ends early once its documents have this many bytes."""
 
 _MERGED_SCANS = 200
-"""MongoDB merges at most this many index scans in order (internalQueryMaxScansToExplode); beyond, we merge."""
+"""MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as
+it has."""
 
 _MAX_SEQ = 2**63 - 1
 
@@ -38,26 +40,31 @@ def read_page(operations: Operations, query: Query) -> Page:
         if image is None:
             return Page([], more=False, size=0, settled_size=0)
         size = image.size if query.size is None else min(query.size, image.size)
-        settled = _read(operations, query, min(size, image.settled.size), session)
-        pending = _pending(query, image, size)
-        found = heapq.merge(settled, pending, key=_key(query), reverse=_descends(query)) if pending else settled
+        found = _settled(operations, query, min(size, image.settled.size), session)
+        if pending := _pending(query, image, size):
+            found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
         events: list[Event] = []
         taken = 0
-        for event, length in islice(found, query.limit):
+        for event, length in found:
+            if len(events) == query.limit or taken >= PAGE_BYTES:
+                return Page(events, more=True, size=size, settled_size=image.settled.size)
             events.append(event)
             taken += length
-            if taken >= PAGE_BYTES:
-                break
-        more = next(found, None) is not None
-    return Page(events, more, size, image.settled.size)
+    return Page(events, more=False, size=size, settled_size=image.settled.size)
 
 
-def plans(query: Query, size: int) -> list[list[Filter]]:
-    """The filters to run: steps one after the other, the filters of one step merged in order."""
+def filter_of(query: Query, size: int) -> Filter:
+    """What is in the page and after it: by ``$in`` where MongoDB takes it apart itself (faster), else by ``$or``."""
     if query.sort == "seq":
         low, high = _seq_bounds(query)
-        return [[{"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}]]
-    return [[{**base, **time} for base in _splits(query)] for time in _time_steps(query, size)]
+        return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
+    times = _time_ranges(query, size)
+    wanted = {"event_type": query.event_types, "source_id": query.source_ids}
+    values = {name: given for name, given in wanted.items() if given}
+    combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+    if len(times) == 1 and len(combinations) <= _MERGED_SCANS:
+        return {"chain": query.chain, **{name: {"$in": list(given)} for name, given in values.items()}, **times[0]}
+    return {"$or": [{"chain": query.chain, **chosen, **time} for chosen in combinations for time in times]}
 
 
 def index_of(query: Query) -> list[tuple[str, int]]:
@@ -70,30 +77,20 @@ def index_of(query: Query) -> list[tuple[str, int]]:
     return [(name, ASCENDING) for name in [*names, "timestamp", "seq"]]
 
 
-def sort_of(query: Query, condition: Filter) -> list[tuple[str, int]]:
-    """The order as MongoDB takes it: within one millisecond by seq alone, or it would sort all that ``$in`` finds."""
+def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[Found]:
     direction = ASCENDING if query.order == "asc" else DESCENDING
-    in_one_place = query.sort == "seq" or not isinstance(condition["timestamp"], dict)
-    return [("seq", direction)] if in_one_place else [("timestamp", direction), ("seq", direction)]
-
-
-def _read(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[Found]:
-    def run(condition: Filter) -> Iterator[Found]:
-        order = sort_of(query, condition)
-        cursor = operations.raw_events.find(condition, session=session, sort=order, hint=index_of(query))
-        for found in cursor.limit(query.limit + 1):
-            raw = bytes(found.raw)
-            yield codec.decode_event(raw), len(raw)
-
-    for step in plans(query, size):
-        streams = [run(condition) for condition in step]
-        yield from streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_key(query), reverse=_descends(query))
+    order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
+    batches: Iterator[Any] = operations.events.find_raw_batches(
+        filter_of(query, size), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
+    )
+    for batch in batches:
+        yield from zip(codec.decode_events(batch), codec.sizes(batch), strict=True)
 
 
 def _pending(query: Query, image: SequenceImage, size: int) -> list[Found]:
     """The pending events of the page and those after it, in order."""
     found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
-    return sorted(found, key=_key(query), reverse=_descends(query))
+    return sorted(found, key=_key(query), reverse=query.order == "desc")
 
 
 def _fits(query: Query, event: Event) -> bool:
@@ -105,7 +102,7 @@ def _fits(query: Query, event: Event) -> bool:
     if after is not None:
         place = (entry.timestamp, event.seq)
         previous = (after.timestamp, after.seq)
-        if place == previous or (place > previous) is _descends(query):
+        if place == previous or (place > previous) is (query.order == "desc"):
             return False
     return (
         (query.start_time or 0) <= entry.timestamp
@@ -121,10 +118,6 @@ def _key(query: Query) -> Callable[[Found], tuple[int, int]]:
     return lambda found: (found[0].entry.timestamp, found[0].seq)
 
 
-def _descends(query: Query) -> bool:
-    return query.order == "desc"
-
-
 def _seq_bounds(query: Query) -> tuple[int, int]:
     """[low, high) of what is left of a query by seq."""
     low, high = query.from_seq or 0, _MAX_SEQ if query.to_seq is None else query.to_seq
@@ -133,8 +126,8 @@ def _seq_bounds(query: Query) -> tuple[int, int]:
     return (query.after.seq + 1, high) if query.order == "asc" else (low, min(high, query.after.seq))
 
 
-def _time_steps(query: Query, size: int) -> list[Filter]:
-    """The time and seq bounds, one or two steps."""
+def _time_ranges(query: Query, size: int) -> list[Filter]:
+    """The time and seq bounds: what is left of the cursor's millisecond, and what comes after it."""
     start = DatetimeMS(query.start_time or 0)
     times: Filter = {"$gte": start}
     if query.end_time is not None:
@@ -152,19 +145,3 @@ def _time_steps(query: Query, size: int) -> list[Filter]:
         {"timestamp": at, "seq": {"$lt": Int64(min(size, query.after.seq))}},
         {"timestamp": {"$gte": start, "$lt": at}, "seq": settled},
     ]
-
-
-def _splits(query: Query) -> list[Filter]:
-    """The equalities, split so that no filter needs more index scans than MongoDB merges."""
-    base: Filter = {"chain": query.chain}
-    if query.source_ids:
-        base["source_id"] = _any_of(query.source_ids)
-    if not query.event_types:
-        return [base]
-    step = max(1, _MERGED_SCANS // max(1, len(query.source_ids)))
-    types = query.event_types
-    return [{**base, "event_type": _any_of(types[i : i + step])} for i in range(0, len(types), step)]
-
-
-def _any_of(values: Sequence[str]) -> Any:
-    return values[0] if len(values) == 1 else {"$in": list(values)}

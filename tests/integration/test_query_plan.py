@@ -1,0 +1,91 @@
+"""What a page examines, by explain of the finds it really sent: every combination of filters, orders and two pages."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import product
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+
+from benchmarks.plans import Explainer
+from eventlog.formats.event import Entry, make_entry
+from eventlog.store.interface import Draft, Order, Position, Query
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
+
+COUNT, LIMIT, START = 3000, 20, 1_700_000_000_000
+TYPES, SOURCES = tuple(f"t{n}" for n in range(20)), tuple(f"s{n}" for n in range(20))
+
+
+def entry(n: int) -> Entry:
+    """Tens of events in each millisecond; the first types and sources are frequent, the last ones rare."""
+    some = random.Random(n)
+    return make_entry(
+        chain="main",
+        event_id=f"e{n}",
+        event_type=TYPES[int(20 * some.random() ** 3)],
+        source_id=SOURCES[int(20 * some.random() ** 3)],
+        timestamp=START + some.randrange(60),
+        received_at=START,
+        principal="p",
+        payload="{}",
+        salt=bytes(16),
+    )
+
+
+@pytest.fixture(scope="module")
+def explainer(mongo_uri: str) -> Iterator[Explainer]:
+    """Sees the pages of a chain of 3,000 events."""
+    name = f"test_{uuid4().hex[:12]}"
+    with connect(mongo_uri) as client:
+        store = MongoStore(Operations(client, name), "example.com/log")
+        for first in range(0, COUNT, 500):
+            store.append("main", [Draft(entry(n)) for n in range(first, first + 500)])
+        assert store.settle("main") == COUNT
+        with closing(Explainer(mongo_uri, name)) as explainer:
+            yield explainer
+        client.drop_database(name)
+
+
+TIMES: dict[str, dict[str, Any]] = {
+    "any time": {},
+    "from": {"start_time": START + 15},
+    "until": {"end_time": START + 45},
+    "between": {"start_time": START + 15, "end_time": START + 45},
+    "one millisecond": {"start_time": START + 30, "end_time": START + 31},
+}
+SOME = (0, 1, 3, 20)
+FILTERS = {
+    f"{name}, {types} types, {sources} sources": Query(
+        chain="main", event_types=TYPES[:types], source_ids=SOURCES[:sources], limit=LIMIT, **TIMES[name]
+    )
+    for name, types, sources in product(TIMES, SOME, SOME)
+}
+FILTERS |= {
+    "by seq": Query(chain="main", sort="seq", limit=LIMIT),
+    "by seq, a range": Query(chain="main", sort="seq", from_seq=100, to_seq=2900, limit=LIMIT),
+}
+PAGES = {"first": None, "in the middle of a millisecond": Position(START + 30, COUNT // 2)}
+
+
+@pytest.mark.parametrize("order", get_args(Order))
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_a_page_examines_what_it_shows_and_little_more(
+    explainer: Explainer, filters: str, page: str, order: Order
+) -> None:
+    """One key and one document for each event, and one to see whether more follow.
+
+    Several types or sources are one index scan for each combination, and after a cursor two: the rest of its
+    millisecond, and what comes after. MongoDB merges the scans in order, and each beyond the first takes one key more,
+    to know where it starts: the least that a merge can do. It takes no document more.
+    """
+    query = replace(FILTERS[filters], order=order, after=PAGES[page])
+    examined = explainer.examined(explainer.finds(query))
+    scans = max(1, len(query.event_types)) * max(1, len(query.source_ids)) * (2 if query.after else 1)
+    assert examined.keys <= LIMIT + max(10, scans)
+    assert examined.documents <= LIMIT + 1
+    assert examined.sorts == 0
