@@ -1,8 +1,10 @@
 """Appends against plain inserts, the naive chain and a transaction: separate processes on one chain."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from random import Random
+from statistics import median
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -12,8 +14,9 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from benchmarks import data
-from benchmarks.measure import Report, Run
-from benchmarks.writers import Operation
+from benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from benchmarks.plot import Plot, draw
+from benchmarks.writers import Load, Make, Operation, Writers, merged
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry
 from eventlog.store import codec
@@ -176,7 +179,159 @@ def forks(run: Run, database: str) -> int:
         return events.estimated_document_count() - next((found["n"] for found in distinct), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What several kinds of writers did in the same alternate runs."""
+
+    writers: int
+    loads: dict[str, list[Load]]
+
+    def ratio(self, name: str = "ours", to: str = "plain") -> float:
+        """Events a second to those of another kind, the median of the rounds."""
+        return ratio([load.rate for load in self.loads[name]], [load.rate for load in self.loads[to]])
+
+    def rate(self, name: str) -> float:
+        return median(load.rate for load in self.loads[name])
+
+    def millis(self, name: str, percent: float) -> float:
+        return percentile(merged(self.loads[name]), percent)
+
+
 def run(run: Run) -> Report:
     """Every table of the append benchmark."""
     prepare(run)
-    return Report([])
+    counts = (1, 8, 32) if run.quick else (1, 2, 4, 8, 16, 32, 64)
+    rounds, seconds = (1, 0.8) if run.quick else (3, 1.6)
+    writers = Writers(run.uri, max(counts))
+    try:
+        singles = {count: _singles(writers, count, rounds, seconds) for count in counts}
+        shapes = [_shape(writers, shape, rounds, seconds) for shape in _SHAPES if not run.quick or shape.asked]
+    finally:
+        writers.close()
+    tables = [_singles_table(singles), _peers_table(run, singles)]
+    tables.append(Table("Batches, sizes and chosen ids", _SHAPES_NOTE, _SHAPES_COLUMNS, shapes))
+    plots: dict[str, Callable[[str], None]] = {
+        "append-throughput.svg": lambda path: draw(path, _throughput(singles)),
+        "append-p99.svg": lambda path: draw(path, _p99(singles)),
+    }
+    return Report(tables, plots)
+
+
+def _singles(writers: Writers, count: int, rounds: int, seconds: float) -> Group:
+    shape = Shape()
+    makes: dict[str, Make] = {
+        "ours": Ours(shape),
+        "plain": Plain(shape),
+        "naive": Naive(shape),
+        "transaction": Transaction(shape),
+    }
+    runs = {name: partial(writers.run, make, count, seconds) for name, make in makes.items()}
+    return Group(count, alternately(rounds, runs))
+
+
+_FLOORS = {1: 0.5, 8: 0.6, 32: 0.6}
+
+
+def _singles_table(singles: Mapping[int, Group]) -> Table:
+    rows = []
+    for count, group in singles.items():
+        floor = _FLOORS.get(count)
+        slower = group.millis("ours", 99) / group.millis("plain", 99)
+        rows.append(
+            [
+                str(count),
+                f"{group.rate('ours'):.0f}",
+                f"{group.rate('plain'):.0f}",
+                judged(group.ratio(), floor=floor),
+                f"{group.millis('ours', 50):.1f} / {group.millis('plain', 50):.1f}",
+                f"{group.millis('ours', 99):.1f} / {group.millis('plain', 99):.1f}",
+                judged(slower, ceiling=3 if count == 32 else None),
+            ]
+        )
+    columns = ["writers", "ours, events/s", "plain, events/s", "ratio", "p50 ms", "p99 ms", "p99 to plain"]
+    return Table("Single events on one chain", _SINGLES_NOTE, columns, rows)
+
+
+def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
+    rows = []
+    for count, group in singles.items():
+        to_transaction = group.rate("ours") / group.rate("transaction")
+        rows.append(
+            [
+                str(count),
+                f"{group.ratio('naive'):.2f}",
+                f"{group.ratio('transaction'):.2f}",
+                f"{group.millis('transaction', 99):.0f}",
+                judged(to_transaction, floor=6 if count == 32 else None),
+            ]
+        )
+    lost = ", ".join(f"{name} {forks(run, name)}" for name in ("naive", "transaction", "ours"))
+    note = f"Events that follow one which another follows too, over all runs: {lost}."
+    if 32 in singles and 64 in singles:
+        kept = singles[64].rate("ours") / singles[32].rate("ours")
+        note += f" Ours with 64 writers to ours with 32: {judged(kept, floor=0.85)}."
+    columns = ["writers", "naive to plain", "transaction to plain", "transaction p99 ms", "ours to transaction"]
+    return Table("The chains most people write", note, columns, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A row of the second table; ``asked``: the ratio it should have."""
+
+    name: str
+    writers: int
+    shape: Shape
+    asked: float | None = None
+    made: bool = False
+
+
+_SHAPES = (
+    _Case("batches of 500", 1, Shape(batch=500), 0.85),
+    _Case("batches of 100", 1, Shape(batch=100)),
+    _Case("batches of 100", 4, Shape(batch=100), 0.5),
+    _Case("payloads of 16 KiB", 1, Shape(size=16 << 10)),
+    _Case("payloads of 16 KiB", 8, Shape(size=16 << 10)),
+    _Case("payloads of 200 KiB", 1, Shape(size=200 << 10)),
+    _Case("payloads of 200 KiB", 8, Shape(size=200 << 10)),
+    _Case("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
+    _Case("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
+    _Case("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
+)
+_SINGLES_NOTE = (
+    "Separate processes, one chain, events as sshd's in size, `w: majority`. Plain: inserts of the same documents with "
+    "the same indexes, in no order and with no chain."
+)
+_SHAPES_NOTE = "As above. The last rows are not to plain inserts but to our own appends with ids made by the server."
+_SHAPES_COLUMNS = ["what", "writers", "events/s", "compared with", "ratio", "p50 ms", "p99 ms"]
+
+
+def _shape(writers: Writers, case: _Case, rounds: int, seconds: float) -> list[str]:
+    base = Ours(Shape()) if case.made else Plain(case.shape)
+    runs = {
+        "ours": partial(writers.run, Ours(case.shape), case.writers, seconds),
+        "plain": partial(writers.run, base, case.writers, seconds),
+    }
+    group = Group(case.writers, alternately(rounds, runs))
+    return [
+        case.name,
+        str(case.writers),
+        f"{group.rate('ours'):.0f}",
+        f"{group.rate('plain'):.0f}",
+        judged(group.ratio(), floor=case.asked),
+        f"{group.millis('ours', 50):.1f} / {group.millis('plain', 50):.1f}",
+        f"{group.millis('ours', 99):.1f} / {group.millis('plain', 99):.1f}",
+    ]
+
+
+def _throughput(singles: Mapping[int, Group]) -> Plot:
+    names = ("plain", "ours", "naive", "transaction")
+    lines = {name: [group.rate(name) for group in singles.values()] for name in names}
+    title = "Single events a second on one chain"
+    return Plot(title=title, x_label="writers", y_label="events/s", x=list(singles), lines=lines, log_x=True)
+
+
+def _p99(singles: Mapping[int, Group]) -> Plot:
+    names = ("plain", "ours", "naive")
+    lines = {name: [group.millis(name, 99) for group in singles.values()] for name in names}
+    title = "99th percentile of an append (the transaction's is beyond)"
+    return Plot(title=title, x_label="writers", y_label="ms", x=list(singles), lines=lines, log_x=True)

@@ -31,7 +31,7 @@ from tests.factories import draft
 ORIGIN = "example.com/log"
 CHAIN = "main"
 STEPS = {"read_sequence", "read_events", "read_pending", "has_events", "ensure_indexes", "create", "push"}
-STEPS |= {"insert", "trim", "trim_all"}
+STEPS |= {"any_settled", "insert", "read_hashes", "read_raw", "trim", "trim_all"}
 _ROOT = Path(__file__).parents[2]
 _RETRY_SECONDS = 40
 
