@@ -35,10 +35,6 @@ class ApiClient:
         """All events that match, over as many pages as it takes."""
         return [event for page in self._pages(parameters) for event in page]
 
-    def settled_size(self, chain: str) -> int:
-        """How many of the chain's events queries see by now."""
-        return int(checked(self._http.get("/events", params={"chain": chain, "limit": "1"}))["settled_size"])
-
     def audit(self, chain: str) -> dict[str, Any]:
         """The report of a full audit."""
         report = checked(self._http.post("/audits", json={"chain": chain, "mode": "full"}))

@@ -20,6 +20,7 @@ from functions.ingest import app as ingest
 from functions.query import app as query
 from local.database import open_database
 from local.machine import HOST
+from local.settling import SettleSchedule
 
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0
@@ -127,10 +128,13 @@ def serve(bound: socket.socket, mongo_uri: str | None, tell: Callable[[str], Non
         banner = BANNER.format(url=url, mongo=place, now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         app = build_app(settings)
         audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
+        settling = SettleSchedule(app.state.resources.store)
         audits.start()
+        settling.start()
         try:
             Server(app, bound, lambda: tell(banner)).serve_forever()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
             audits.stop()
+            settling.stop()

@@ -73,7 +73,6 @@ def test_a_line_that_the_api_refuses_is_named(tmp_path: Path) -> None:
 def wrong_demo(monkeypatch: pytest.MonkeyPatch) -> Demo:
     """The demo with an API that finds nothing, and takes everything for intact."""
     api = create_autospec(ApiClient, instance=True)
-    api.settled_size.return_value = 1
     api.find.return_value = []
     api.audit.return_value = {"status": "intact", "events_checked": 0, "findings": []}
     monkeypatch.setattr("local.demo.edit_payload", lambda *_: ("{}", "{}"))

@@ -42,6 +42,11 @@ class MongoStore:
         with mapped():
             return Settler(self.operations, chain).drain()
 
+    def unsettled(self) -> dict[str, int]:
+        """The chains that have pending entries, and their sizes."""
+        with mapped():
+            return {found["_id"]: int(found["size"]) for found in self.operations.read_unsettled()}
+
     def get(self, chain: str, event_id: str) -> Event | None:
         with mapped(), self.operations.session() as session:
             image = self.operations.read_sequence(chain, session)

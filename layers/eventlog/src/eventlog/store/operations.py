@@ -163,6 +163,10 @@ class Operations:
         first = max(start, int(found["settled"]["size"]))
         return first, [codec.decode_entry(item, chain) for item in found["pending"][: max(0, end - first)]]
 
+    def read_unsettled(self) -> list[dict[str, Any]]:
+        """Majority read of the names and sizes of all chains that have pending entries."""
+        return list(self.sequences.find({"pending.0": {"$exists": True}}, {"size": 1}))
+
     def read_raw(self, chain: str, start: int, end: int) -> set[bytes]:
         """Majority read of the stored documents with start <= seq < end."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}

@@ -1,0 +1,29 @@
+"""The development server's settling of quiet chains."""
+
+from eventlog.store.mongo import MongoStore
+from local.machine import wait_until
+from local.settling import SettleSchedule
+from tests.factories import draft
+
+
+def test_only_chains_that_nobody_appends_to_are_settled(store: MongoStore) -> None:
+    schedule = SettleSchedule(store)
+    store.append("main", [draft()])
+    schedule.tick()
+    assert store.unsettled() == {"main": 1}
+    store.append("main", [draft()])
+    schedule.tick()
+    assert store.unsettled() == {"main": 2}
+    schedule.tick()
+    assert store.unsettled() == {}
+    assert store.operations.events.count_documents({}) == 2
+
+
+def test_the_thread_settles_and_stops(store: MongoStore) -> None:
+    schedule = SettleSchedule(store, every=0.01)
+    schedule.start()
+    for chain in ("a", "b"):
+        store.append(chain, [draft(chain=chain)])
+    wait_until("both to be settled", lambda: not store.unsettled())
+    schedule.stop()
+    assert not schedule.is_alive()
