@@ -35,7 +35,7 @@ def test_single_events_take_one_round_trip_each_and_three_more_a_block(watched: 
     store = MongoStore(watched, ORIGIN)
     for number in range(2 * BLOCK):
         store.append(CHAIN, [draft(f"e{number}" if chosen else None)])
-    settled = {"read_pending": 2, "insert": 2, "trim_all": 2}
+    settled = {"read_pending": 2, "insert": 2, "trim": 2}
     looked_up = {"any_settled": 2 * BLOCK - 1, "read_sequence": 1, "read_events": 1} if chosen else {}
     assert watched.steps == Counter({"push": 2 * BLOCK} | settled | looked_up)
 

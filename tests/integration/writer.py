@@ -232,7 +232,7 @@ def main() -> None:
         operations = Dying(client, database)
         if where := os.environ.get("DIE_AT"):
             operations.die_at(where)
-        settle.BLOCK, settle.LARGE, settle.OVERDUE = 4, 6, 16  # every path of settling in a short run
+        settle.BLOCK, settle.OVERDUE = 4, 16  # every path of settling in a short run
         Program(MongoStore(operations, ORIGIN), name, options).run()
 
 

@@ -1,8 +1,8 @@
 """Settling: pending entries move from a sequence document into ``events``, in blocks.
 
-A large push is settled by its writer. For small ones, seqs are cut into blocks of ``BLOCK``, and the writer whose push
-passes the end of a block settles it, so that seldom two settle the same entries and nobody has to be asked. What a dead
-writer left, a later one or the audit settles. Nothing depends on who does it.
+Seqs are cut into blocks of ``BLOCK``, and the writer whose push passes the end of a block settles it, so that seldom
+two settle the same entries and nobody has to be asked; large pushes are settled by their own writers. What a dead one
+left, a later one or the audit settles. Nothing depends on who does it.
 
 Four rules keep it safe; ``tests/model`` shows each to be necessary. (1) Settle only from an image known to be
 majority-committed. (2) Trim an entry only once its event is majority-committed. (3) Answers rest on majority reads.
@@ -19,9 +19,8 @@ from eventlog.store.operations import Operations, PushImage
 
 BLOCK = 96
 """Entries settled together."""
-LARGE = 32
 LARGE_BYTES = 64 << 10
-"""A push of at least so many entries, or bytes, is settled by its own writer, without those of others."""
+"""A push of a whole block or of so many bytes is settled by its own writer, without those of others."""
 OVERDUE = 512
 OVERDUE_BYTES = 512 << 10
 """So many pending entries, or bytes of them, show that settlers are dead or slow: who passes a multiple settles all."""
@@ -40,11 +39,13 @@ class Settler:
         ``after`` is the chain's state after them.
         """
         waiting, before = len(image.pending) - len(events), events[0].seq
+        start, end = before - before % BLOCK, image.size - image.size % BLOCK
         overdue = _passes(waiting, len(events), OVERDUE) or _passes(image.waiting_bytes, image.own_bytes, OVERDUE_BYTES)
-        if len(events) >= LARGE or image.own_bytes >= LARGE_BYTES:
-            self._store(events, after.copy(), size=image.own_bytes, trims=1)
-        elif not overdue and before // BLOCK != image.size // BLOCK:
-            self._block(image, events, before - before % BLOCK, after)
+        large = len(events) >= BLOCK or image.own_bytes >= LARGE_BYTES
+        if large or (start < end and not waiting):
+            self._store(events, after.copy(), size=image.own_bytes, trims=1, alone=not waiting)
+        elif start < end and not overdue:
+            self._block(image, events, max(start, image.settled.size), end)
         elif not overdue:
             return False
         if overdue:
@@ -66,35 +67,38 @@ class Settler:
             image = self._ops.read_sequence(self._chain)
         return image.settled.size if image else 0
 
-    def _block(self, image: PushImage, events: Sequence[Event], start: int, after: ChainState) -> None:
-        """Settle what is pending from ``start`` on up to our own last event."""
-        start, before = max(start, image.settled.size), events[0].seq
+    def _block(self, image: PushImage, events: Sequence[Event], start: int, end: int) -> None:
+        """Settle start..end-1, whose last are of our own ``events``; what others pushed is read."""
+        before = events[0].seq
         first, others = self._ops.read_pending(self._chain, start, before) if start < before else (start, [])
         if first + len(others) != before:  # others have settled further than this, or the read was of an old image
             return
         state = image.settled.copy()
         for content_hash in image.pending[: first - state.size]:
             state.append(content_hash)
-        self._store([*state.extend(others), *events], after.copy())
+        self._store(list(state.extend([*others, *(event.entry for event in events[: end - before])])), state)
 
     def _all(self, image: SequenceImage) -> None:
         """Insert what isn't stored yet, trim all."""
         stored = self._ops.read_raw(self._chain, image.settled.size, image.size)
         state = image.settled.copy()
-        self._store(list(state.extend(image.pending)), state, stored)
+        self._store(list(state.extend(image.pending)), state, stored=stored)
 
     def _store(
         self,
         events: Sequence[Event],
         after: ChainState,
+        *,
         stored: AbstractSet[bytes] = frozenset(),
         size: int | None = None,
         trims: int = BLOCK,
+        alone: bool = False,
     ) -> None:
         """Insert events, but for those ``stored``, and trim them; ``after`` is the chain's state after them.
 
         ``size``: their bytes as pending entries, if known.
         If ``trims`` entries or more are pending then, those that others stored meanwhile are trimmed too.
+        ``alone``: nothing else was pending just now.
         """
         before = events[0].seq
         missing = [event for event in events if not stored or codec.encode_event(event) not in stored]
@@ -102,7 +106,7 @@ class Settler:
             with self._ops.session() as session:
                 self._ops.insert(missing, session)
         size = size or sum(len(codec.encode_entry(event.entry)) for event in events)
-        if len(events) >= LARGE and self._ops.trim_all(self._chain, before, after, size):
+        if alone and self._ops.trim_all(self._chain, before, after, size):
             return
         left = self._ops.trim(self._chain, before, after, size)
         while left and len(left) >= trims:
