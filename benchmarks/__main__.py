@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, audit, growth, http, query
+from benchmarks import append, audit, cold_start, growth, http, query
 from benchmarks.measure import Report, Run
 from benchmarks.report import Failure, Outcome, text, write
 from local.mongod import EmbeddedMongo
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Run], Report]] = {
     "query": query.run,
     "growth": growth.run,
     "audit": audit.run,
+    "cold_start": cold_start.run,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 CACHE_GB = 4

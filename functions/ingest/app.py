@@ -1,5 +1,8 @@
 """POST events."""
 
+import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
+
+# isort: split
 from fastapi import APIRouter, Request, Response
 
 from eventlog.http import ingest

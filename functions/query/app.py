@@ -1,5 +1,8 @@
 """GET events and chains."""
 
+import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
+
+# isort: split
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response

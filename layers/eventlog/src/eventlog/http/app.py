@@ -8,6 +8,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from eventlog import start
 from eventlog.http import problems
 from eventlog.http.observability import Observed
 from eventlog.http.resources import Resources
@@ -38,9 +39,11 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
 
 
 def lambda_handler(app: FastAPI) -> Mangum:
-    """The app behind API Gateway. Mangum would run the lifespan in each invocation, and sends as base64 whatever is
-    not on its list of text types."""
-    return Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
+    """The app behind API Gateway: the last step of a function's start. Mangum would run the lifespan in each
+    invocation, and sends as base64 whatever is not on its list of text types."""
+    handler = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
+    start.done()
+    return handler
 
 
 def _document(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
+import eventlog.service.ingest  # noqa: F401  held.ingest needs it: now, not in the first request
 from eventlog.http import requests
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt

@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
-from eventlog.service.errors import InvalidError, NotFoundError, TooLargeError, UnsupportedError
-from eventlog.service.ingest import BatchConflictError
+from eventlog.service.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.service.submission import pointer
 from eventlog.store.errors import CorruptionError, IdConflictError, StoreUnavailableError
 

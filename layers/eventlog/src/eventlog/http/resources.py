@@ -1,19 +1,21 @@
-"""What a running app holds: settings and, made on first use, the store. One MongoDB client a process."""
+"""What a running app holds: settings and, made on first use, the store. One MongoDB client a process.
+
+A function imports its own service when it starts; another function's is imported when it is first asked for.
+"""
 
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from pymongo import MongoClient
 
-from eventlog.service.audit import Auditor
-from eventlog.service.audit_workers import Workers
-from eventlog.service.ingest import Ingest
 from eventlog.settings import Settings
-from eventlog.store.audits import AuditStore
-from eventlog.store.combine import Combiner
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
+
+if TYPE_CHECKING:
+    from eventlog.service.audit import Auditor
+    from eventlog.service.ingest import Ingest
 
 
 class ConfigurationError(Exception):
@@ -39,11 +41,18 @@ class Resources:
         return MongoStore(Operations(self.client, self.settings.mongo_database), self.settings.origin)
 
     @cached_property
-    def ingest(self) -> Ingest:
+    def ingest(self) -> "Ingest":
+        from eventlog.service.ingest import Ingest  # noqa: PLC0415  the ingest function's own
+        from eventlog.store.combine import Combiner  # noqa: PLC0415
+
         return Ingest(Combiner(self.store.append))
 
     @cached_property
-    def auditor(self) -> Auditor:
+    def auditor(self) -> "Auditor":
+        from eventlog.service.audit import Auditor  # noqa: PLC0415  the audit function's own, with multiprocessing
+        from eventlog.service.audit_workers import Workers  # noqa: PLC0415
+        from eventlog.store.audits import AuditStore  # noqa: PLC0415
+
         workers = Workers(self._uri(), self.settings.mongo_database)
         return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin, workers=workers)
 

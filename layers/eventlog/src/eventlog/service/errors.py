@@ -1,6 +1,10 @@
 """Errors about what a client sent. Each carries problems: a pointer to the field and a sentence about it."""
 
+from collections.abc import Sequence
+
 from eventlog.formats.strict_json import Problem
+from eventlog.store.errors import IdConflictError
+from eventlog.store.interface import Draft
 
 
 class InputError(Exception):
@@ -25,3 +29,12 @@ class UnsupportedError(InputError):
 
 class NotFoundError(Exception):
     """There is no such thing (404); the text says what was looked for."""
+
+
+class BatchConflictError(IdConflictError):
+    """Events of a batch exist with other content; ``problems`` names them by their index."""
+
+    def __init__(self, ids: list[str], drafts: Sequence[Draft]) -> None:
+        super().__init__(ids)
+        where = {draft.entry.event_id: index for index, draft in enumerate(drafts)}
+        self.problems = [Problem(f"/{where[name]}/event_id", f"{name} exists with other content") for name in ids]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from eventlog.formats.strict_json import Problem
-from eventlog.service.errors import InputError, InvalidError, TooLargeError
+from eventlog.service.errors import BatchConflictError, InputError, InvalidError, TooLargeError
 from eventlog.service.submission import MAX_BATCH, check_batch
 from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError
@@ -16,15 +16,6 @@ class MakeDraft(Protocol):
     """``native_draft`` or ``cloudevents.draft``."""
 
     def __call__(self, value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft: ...
-
-
-class BatchConflictError(IdConflictError):
-    """Events of a batch exist with other content; ``problems`` names them by their index."""
-
-    def __init__(self, ids: list[str], drafts: Sequence[Draft]) -> None:
-        super().__init__(ids)
-        where = {draft.entry.event_id: index for index, draft in enumerate(drafts)}
-        self.problems = [Problem(f"/{where[name]}/event_id", f"{name} exists with other content") for name in ids]
 
 
 def now_millis() -> int:

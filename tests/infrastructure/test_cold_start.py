@@ -1,0 +1,95 @@
+"""What a function's start imports, opens and weighs: counted in interpreters that have the built artefacts alone."""
+
+import json
+import marshal
+
+import pytest
+
+from benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build, weigh
+
+UNZIPPED = 40_000_000
+"""Budget of the layer with its bytecode; Lambda's limit for all layers and the function is 250 MiB."""
+
+# Modules that a start must not import. PyMongo's and powertools' optional parts, and what only development has:
+NEVER = {
+    *("boto3", "botocore", "urllib3", "aws_xray_sdk", "aws_lambda_powertools.utilities.parameters"),
+    *("dns", "gridfs", "pymongocrypt", "pymongo.ocsp_support", "pymongo.srv_resolver"),
+    *("httpx", "multipart", "python_multipart", "uvicorn", "jinja2", "yaml", "pytest", "mypy"),
+}
+INGEST = {"eventlog.http.ingest", "eventlog.service.ingest", "eventlog.service.cloudevents", "eventlog.store.combine"}
+QUERY = {"eventlog.http.pages", "eventlog.http.event_query", "eventlog.service.cursor"}
+AUDIT = {"eventlog.http.audits", "eventlog.service.audit", "eventlog.service.audit_workers", "eventlog.store.audits"}
+AUDIT |= {"eventlog.service.verify", "multiprocessing.connection"}
+OWN = {"ingest": INGEST, "query": QUERY, "chain_audit": AUDIT}
+
+WATCHED = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.fork", "os.exec")
+WATCH = f"""
+import json
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event) if event in {WATCHED} else None)
+{HANDLER}
+import gc, threading
+print(json.dumps([seen, threading.active_count(), gc.isenabled(), gc.get_freeze_count(), gc.get_stats()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
+    return build(tmp_path_factory.mktemp("artefacts"))
+
+
+def modules(built: Artefacts, function: str) -> set[str]:
+    done = built.python(f"{HANDLER}\nprint(*sys.modules)", function)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_imports_its_own_service_and_no_other(built: Artefacts, function: str) -> None:
+    imported = modules(built, function)
+    others = set[str]().union(*(own for name, own in OWN.items() if name != function))
+    assert OWN[function] - imported == set()
+    assert imported & others == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_imports_nothing_that_a_request_rarely_needs(built: Artefacts, function: str) -> None:
+    assert modules(built, function) & NEVER == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_opens_no_connection_and_starts_no_thread_or_process(built: Artefacts, function: str) -> None:
+    seen, threads, *_ = json.loads(built.python(WATCH, function).stdout)
+    assert seen == []
+    assert threads == 1
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_collects_garbage_neither_while_it_lasts_nor_in_the_first_request(
+    built: Artefacts, function: str
+) -> None:
+    *_, enabled, frozen, generations = json.loads(built.python(WATCH, function).stdout)
+    assert enabled
+    assert frozen > 50_000
+    assert generations[2]["collections"] == 0
+
+
+def test_every_module_of_the_layer_comes_with_bytecode_that_is_never_checked_against_its_source(
+    built: Artefacts,
+) -> None:
+    layer = built.layer / "python"
+    sources = set(layer.rglob("*.py"))
+    compiled = {path.parent.parent / f"{path.name.partition('.')[0]}.py": path for path in layer.rglob("*.pyc")}
+    assert compiled.keys() == sources
+    flags = {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled.values()}
+    assert flags == {0b01}, "PEP 552: hash-based and unchecked"
+
+
+def test_bytecode_names_the_place_where_lambda_puts_the_layer(built: Artefacts) -> None:
+    (compiled,) = (built.layer / "python/eventlog/__pycache__").glob("start.*.pyc")
+    assert marshal.loads(compiled.read_bytes()[16:]).co_filename == "/opt/python/eventlog/start.py"
+
+
+def test_the_layer_leaves_out_what_the_runtime_has_and_stays_in_its_budget(built: Artefacts) -> None:
+    names = {path.name for path in (built.layer / "python").iterdir()}
+    assert names & {"boto3", "botocore", "s3transfer", "dateutil", "six.py", "urllib3", "pip", "bin"} == set()
+    assert weigh(built.layer) < UNZIPPED
