@@ -62,7 +62,7 @@ class Walk:
         self.rates = rates or Rates.draw(self.rng)
         self.database = ReplicaSet(self.rng, self.rng.choice((0.0, 0.3)))
         self.history = History()
-        self.context = Context(self.rng, self.history, frozenset(off))
+        self.context = Context(self.rng, self.history, frozenset(off), {})
         self.in_flight: list[tuple[str, Change]] = []
         self.trace = trace
         self.to_start = self._cast()
