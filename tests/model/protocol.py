@@ -116,6 +116,12 @@ def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
         found = None
 
 
+def append_in_turn(context: Context, ids: tuple[str, ...]) -> Steps[None]:
+    """Append one event after the other, as one client does."""
+    for event_id in ids:
+        yield from append_chosen(context, (event_id,))
+
+
 def append_made(context: Context, event_id: str) -> Steps[None]:
     """Append an event with a fresh id: push at once; after an error as above, after silence only look it up."""
     ids = (event_id,)
