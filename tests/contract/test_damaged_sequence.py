@@ -100,11 +100,32 @@ ACTS: dict[str, Act] = {
 }
 
 
-WRONG_ERROR = """settled-size-infinite settled-size-negative settled-size-without-frontier settled-size-last
-settled-hash-text settled-hash-null frontier-text frontier-empty frontier-of-text frontier-of-null
-entry-content_hash-text entry-content_hash-null""".split()
-UNTRUE = """settled-size-digits settled-size-double settled-size-last settled-hash-short frontier-too-long
-pending-missing pending-empty entry-text entry-null entry-content_hash-short""".split()
+WRONG_ERROR = [
+    "settled-size-infinite",
+    "settled-size-negative",
+    "settled-size-without-frontier",
+    "settled-size-last",
+    "settled-hash-text",
+    "settled-hash-null",
+    "frontier-text",
+    "frontier-empty",
+    "frontier-of-text",
+    "frontier-of-null",
+    "entry-content_hash-text",
+    "entry-content_hash-null",
+]
+UNTRUE = [
+    "settled-size-digits",
+    "settled-size-double",
+    "settled-size-last",
+    "settled-hash-short",
+    "frontier-too-long",
+    "pending-missing",
+    "pending-empty",
+    "entry-text",
+    "entry-null",
+    "entry-content_hash-short",
+]
 
 
 def damages(failing: list[str], reason: str) -> list[Any]:

@@ -18,6 +18,7 @@ from eventlog.store.interface import Position, Query
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations
 from eventlog.store.settle import Settler
+from local.machine import wait_until
 from tests.factories import draft
 
 Client = MongoClient[dict[str, Any]]
@@ -80,6 +81,12 @@ def push(store: MongoStore, chain: str, added: list[tuple[int, str, str]]) -> No
         assert store.operations.push(chain, entries, None) is not None
 
 
+def settled_size(store: MongoStore, chain: str) -> int:
+    image = store.operations.read_sequence(chain)
+    assert image is not None
+    return image.settled.size
+
+
 def settle_first(store: MongoStore, chain: str, count: int) -> None:
     """Move the first few pending events only, as the settler of a block does."""
     image = store.operations.read_sequence(chain)
@@ -90,6 +97,7 @@ def settle_first(store: MongoStore, chain: str, count: int) -> None:
         for event in found:
             after.append(event.entry.content_hash)
         Settler(store.operations, chain)._store(found, after)
+        wait_until("a majority to have the trim", lambda: settled_size(store, chain) >= after.size)
 
 
 def do(store: MongoStore, chain: str, step: Any) -> None:

@@ -140,8 +140,7 @@ def append_made(context: Context, event_id: str) -> Steps[None]:
 
 def remember(context: Context, process: int, reply: Reply, session: Session) -> None:
     """Keep the image of an acknowledged push for the process's next look-up."""
-    acknowledged = reply.outcome is Outcome.OK or Rule.RECENT_ACKNOWLEDGED in context.off
-    if reply.image is not None and acknowledged:
+    if reply.image is not None and reply.outcome is Outcome.OK:
         context.recent[process] = Recent(reply.image.sequence, session.after)
 
 

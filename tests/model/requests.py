@@ -27,7 +27,6 @@ class Rule(Enum):
     PUSH_WITHIN_BOUND = "push on condition that settled_size <= size at the look-up"
     RECENT_UNLESS_PENDING = "look up from the last push's image only if it has none of the ids pending"
     RECENT_THEN_EVENTS = "look up from the last push's image, then in events as of that push or later"
-    RECENT_ACKNOWLEDGED = "look up from the image of acknowledged pushes only"
     TRIM_ALL_ON_SIZE = "trim all that is pending on condition that it is all that was stored"
     NO_PUSH_AFTER_SILENCE = "never push a server-made id again after a network error"
 
