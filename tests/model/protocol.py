@@ -3,11 +3,10 @@
 A process is a generator: it yields a request and is sent the reply. Whatever it does between two yields is atomic,
 which costs nothing, as it touches no shared state there. A crash is a generator that is never resumed.
 
-Modelled: appends of one event or a batch with ids chosen by clients, appends with an id made by the server, settling
-by writers and by others, queries. Not modelled: contents and hashes (an entry is its id, so a replay with other content
-does not occur), the limit on pending bytes, the creation of a chain, and who settles which block: any writer settles
-any part, as correctness must not depend on that. A look-up that starts from the image of the process's last push is
-one that starts from an old majority read, and those are modelled.
+Modelled: appends of one event or a batch with ids chosen by clients, appends with an id made by the server, look-ups
+that start from a process's last push, settling by writers and by others, queries. Not modelled: contents and hashes (an
+entry is its id, so a replay with other content does not occur), the limit on pending bytes, the creation of a chain,
+and who settles which block: any writer settles any part, as correctness must not depend on that.
 
 Every `Rule` can be switched off, to show that the model would notice.
 """
@@ -16,9 +15,23 @@ from collections.abc import Mapping
 
 from tests.model.invariants import ViolationError
 from tests.model.replica_set import Sequence, Session, State
-from tests.model.requests import Context, Lookup, Outcome, Read, Reply, Rule, Steps, insert, push, trim
+from tests.model.requests import (
+    Context,
+    Lookup,
+    Outcome,
+    Read,
+    Recent,
+    Reply,
+    Rule,
+    Steps,
+    insert,
+    push,
+    trim,
+    trim_all,
+)
 
 ROUNDS = 4
+MEMORIES = 2
 
 
 def read_both(order: list[str], session: Session | None, *, majority: bool) -> Steps[dict[str, State] | None]:
@@ -48,6 +61,22 @@ def look_up(context: Context, ids: tuple[str, ...], session: Session) -> Steps[L
     return Lookup({event_id: seqs[event_id] for event_id in ids if event_id in seqs}, size)
 
 
+def look_up_recent(context: Context, process: int, ids: tuple[str, ...]) -> Steps[Lookup | None]:
+    """Find out from the process's last push that ids are new; None if they may be there, or a read fails."""
+    recent = context.recent.get(process)
+    if recent is None:
+        return None
+    if not set(ids).isdisjoint(recent.sequence.pending) and Rule.RECENT_UNLESS_PENDING not in context.off:
+        return None
+    session = Session()
+    if Rule.RECENT_THEN_EVENTS not in context.off:
+        session.saw(recent.time)
+    reply = yield Read("events", session)
+    if reply.image is None or not set(ids).isdisjoint(reply.image.events.values()):
+        return None
+    return Lookup({}, recent.sequence.size)
+
+
 def query(context: Context, pages: int) -> Steps[None]:
     """Read what is settled and what is pending, several times, each in a session of its own."""
     order = ["sequences", "events"]
@@ -67,11 +96,13 @@ def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
 
     One session for all rounds lets a look-up wait for what refused the push; a new one is as safe and less often lucky.
     """
-    session = Session()
+    session, process = Session(), context.rng.randrange(MEMORIES)
+    found = yield from look_up_recent(context, process, ids)
     for _ in range(ROUNDS):
         if context.rng.random() < 0.3:
             session = Session()
-        found = yield from look_up(context, ids, session)
+        if found is None:
+            found = yield from look_up(context, ids, session)
         if found is None:
             continue
         missing = tuple(event_id for event_id in ids if event_id not in found.seqs)
@@ -79,8 +110,16 @@ def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
             acknowledge(context, found.seqs)
             return
         reply = yield push(missing, found.bound, context.off, session)
+        remember(context, process, reply, session)
         if (yield from pushed(context, missing, found.seqs, reply)):
             return
+        found = None
+
+
+def append_in_turn(context: Context, ids: tuple[str, ...]) -> Steps[None]:
+    """Append one event after the other, as one client does."""
+    for event_id in ids:
+        yield from append_chosen(context, (event_id,))
 
 
 def append_made(context: Context, event_id: str) -> Steps[None]:
@@ -97,6 +136,12 @@ def append_made(context: Context, event_id: str) -> Steps[None]:
         if found is not None and found.seqs:
             acknowledge(context, found.seqs)
             return
+
+
+def remember(context: Context, process: int, reply: Reply, session: Session) -> None:
+    """Keep the image of an acknowledged push for the process's next look-up."""
+    if reply.image is not None and reply.outcome is Outcome.OK:
+        context.recent[process] = Recent(reply.image.sequence, session.after)
 
 
 def acknowledge(context: Context, seqs: Mapping[str, int]) -> None:
@@ -135,6 +180,11 @@ def settle(context: Context, image: Sequence | None = None, rounds: int = ROUNDS
         image = part_of(context, image)
         count = yield from store_prefix(context, image, session)
         if count:
+            if count == len(image.pending) and context.rng.random() < 0.4:
+                reply = yield trim_all(image, context.off, session)
+                if reply.outcome is not Outcome.REFUSED:
+                    image = None
+                    continue
             reply = yield trim(image, count, context.off, session)
             if reply.image is not None and context.rng.random() < 0.5:
                 yield from trim_stored(context, reply.image.sequence, session)

@@ -25,6 +25,9 @@ class Rule(Enum):
     QUERY_IN_ONE_SESSION = "query in one causally consistent session"
     PUSH_UNLESS_PENDING = "push on condition that the id is not pending"
     PUSH_WITHIN_BOUND = "push on condition that settled_size <= size at the look-up"
+    RECENT_UNLESS_PENDING = "look up from the last push's image only if it has none of the ids pending"
+    RECENT_THEN_EVENTS = "look up from the last push's image, then in events as of that push or later"
+    TRIM_ALL_ON_SIZE = "trim all that is pending on condition that it is all that was stored"
     NO_PUSH_AFTER_SILENCE = "never push a server-made id again after a network error"
 
 
@@ -65,12 +68,23 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[Read | Write, Reply, T]
 
 
+class Recent(NamedTuple):
+    """A process's last push of chosen ids: the document right after it, and the cluster time then."""
+
+    sequence: Sequence
+    time: int
+
+
 class Context(NamedTuple):
-    """What all processes of a run share: nothing that the real ones could not."""
+    """What all processes of a run share: nothing that the real ones could not.
+
+    ``recent`` is what each of a few real processes remembers, of which each runs several of the model's.
+    """
 
     rng: Random
     history: History
     off: frozenset[Rule]
+    recent: dict[int, Recent]
 
 
 class Lookup(NamedTuple):
@@ -118,6 +132,18 @@ def trim(image: Sequence, count: int, off: frozenset[Rule], session: Session) ->
         return state._replace(sequence=Sequence(size, settled + dropped, pending[count:]))
 
     return Write(f"trim {count} at {image.settled}", change, session, majority=False)
+
+
+def trim_all(image: Sequence, off: frozenset[Rule], session: Session) -> Write:
+    """Drop all pending entries if they are those of the image."""
+
+    def change(state: State) -> State | None:
+        size, settled, _ = state.sequence
+        if settled != image.settled or (size != image.size and Rule.TRIM_ALL_ON_SIZE not in off):
+            return None
+        return state._replace(sequence=Sequence(size, image.size, ()))
+
+    return Write(f"trim all at {image.settled}", change, session, majority=False)
 
 
 def describe(request: Read | Write, reply: Reply) -> str:

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.model.invariants import History, ViolationError
-from tests.model.protocol import append_chosen, append_made, query, settle
+from tests.model.protocol import append_chosen, append_in_turn, append_made, query, settle
 from tests.model.replica_set import Applied, Change, ReplicaSet
 from tests.model.requests import Context, Outcome, Read, Reply, Rule, Steps, Write, describe
 
@@ -60,9 +60,9 @@ class Walk:
     ) -> None:
         self.rng = Random(seed)
         self.rates = rates or Rates.draw(self.rng)
-        self.database = ReplicaSet(self.rng, self.rng.choice((0.0, 0.3)))
+        self.database = ReplicaSet(self.rng, self.rng.choice((0.0, 0.3, 0.8)))
         self.history = History()
-        self.context = Context(self.rng, self.history, frozenset(off))
+        self.context = Context(self.rng, self.history, frozenset(off), {})
         self.in_flight: list[tuple[str, Change]] = []
         self.trace = trace
         self.to_start = self._cast()
@@ -75,6 +75,8 @@ class Walk:
         for number in range(rng.randint(2, 5)):
             ids = rng.choice(("x", "x", "y", "xy", "yxz"))
             cast.append((f"writer{number}-{ids}", append_chosen(context, tuple(ids))))
+        for _ in range(rng.randint(0, 2)):
+            cast.append((f"writer{len(cast)}-wx", append_in_turn(context, ("w", "x"))))
         for number in range(rng.randint(0, 3)):
             cast.append((f"maker{number}", append_made(context, f"m{number}")))
         for number in range(rng.randint(0, 3)):
