@@ -219,7 +219,6 @@ def test_a_page_is_the_same_whatever_is_settled(
         pytest.param(
             1,
             id="settled",
-            marks=pytest.mark.xfail(reason="the ranges of a cursor's place are not cut to the query's own times"),
         ),
     ],
 )

@@ -122,7 +122,7 @@ class Appender:
         image = recent[0]
         try:
             found = self._ops.any_settled(self._chain, self._drafts, image.time)
-        except ConnectionFailure:
+        except PyMongoError:  # the look-up with all its reads decides
             return None
         return None if found else Known(image.size, None, {})
 

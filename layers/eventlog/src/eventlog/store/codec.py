@@ -129,16 +129,25 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     document = decode(raw)
     types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
     check_types(document, types)
-    settled = document["settled"]
+    state = decode_settled(document["settled"])
+    pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
+    size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
+    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
+
+
+def decode_settled(settled: Any) -> ChainState:
+    """Understand the ``settled`` part of a sequence document.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
     check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
     state = ChainState(int(settled["size"]), _hash(settled, "hash"), list(_hashes(settled, "frontier")))
     if state.size < 0:
         raise NotOursError("settled.size is negative")
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
-    pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
-    size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
-    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
+    return state
 
 
 def encode_sequence(image: SequenceImage) -> bytes:

@@ -27,18 +27,25 @@ from pymongo.write_concern import WriteConcern
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store import codec
-from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError
 from eventlog.store.interface import SequenceImage
 
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
+
+Head = tuple[int, bytes, bytes]
+"""What is settled, as its size and its last event's hash, and the content hash of the first pending entry. No other
+chain of the same name, in a database restored meanwhile, has the same."""
 
 RawCollection = Collection[RawBSONDocument]
 
 _MAJORITY = WriteConcern(w="majority", wtimeout=5000)
 _PUSH_MS = 5000
 _DUPLICATE_KEY = 11000
-_PUSH_FIELDS = {"settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
+_SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
+"""What mongos answers when a shard does not: host unreachable or not found, timeouts, a socket that broke."""
+_DAMAGED = "the sequence document is damaged; run an audit"
+_PUSH_FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
 _BOUNDED_PUSH_FIELDS = _PUSH_FIELDS | {"pending.event_id": 1}
 
 INDEXES: tuple[tuple[str, ...], ...] = (
@@ -118,10 +125,10 @@ class Operations:
             for found in self.raw_events.find({"_id": {"$in": keys}}, session=session)
         ]
 
-    def read_hashes(self, chain: str, start: int, end: int) -> dict[int, bytes]:
+    def read_hashes(self, chain: str, start: int, end: int) -> dict[int, Any]:
         """Majority read of the hashes of the stored documents with start <= seq < end."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
-        return {int(found["seq"]): found["hash"] for found in self.events.find(places, {"seq": 1, "hash": 1})}
+        return {int(found["seq"]): found.get("hash") for found in self.events.find(places, {"seq": 1, "hash": 1})}
 
     def any_settled(self, chain: str, ids: Iterable[str], time: Timestamp) -> bool:
         """Majority read, not older than ``time``, in one round trip: whether one of the ids is in ``events``."""
@@ -160,8 +167,11 @@ class Operations:
         found = self.sequences.find_one({"_id": chain}, fields)
         if found is None:
             return end, []
-        first = max(start, int(found["settled"]["size"]))
-        return first, [codec.decode_entry(item, chain) for item in found["pending"][: max(0, end - first)]]
+        try:
+            first = max(start, int(found["settled"]["size"]))
+            return first, [codec.decode_entry(item, chain) for item in found["pending"][: max(0, end - first)]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptionError(_DAMAGED) from error
 
     def read_unsettled(self) -> list[dict[str, Any]]:
         """Majority read of the names and sizes of all chains that have pending entries."""
@@ -192,6 +202,7 @@ class Operations:
         if bound is not None:
             query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
             query["settled.size"] = {"$lte": Int64(bound)}
+            query["size"] = {"$gte": Int64(bound)}  # else it is another chain, of a database restored meanwhile
             fields = _BOUNDED_PUSH_FIELDS
         update = {
             "$push": {"pending": {"$each": [RawBSONDocument(raw) for raw in encoded]}},
@@ -213,7 +224,7 @@ class Operations:
         except AutoReconnect as error:
             raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
         except OperationFailure as error:  # the server answered: a step-down, a time limit
-            raise UnknownOutcomeError(in_flight=False) from error
+            raise UnknownOutcomeError(in_flight=error.code in _SHARD_SILENT) from error
         if "writeConcernError" in reply:
             raise UnknownOutcomeError(in_flight=False)
         return None if reply["value"] is None else _push_image(reply, size)
@@ -234,12 +245,19 @@ class Operations:
                 raise StoreUnavailableError("MongoDB: settling was not acknowledged") from error
             self._check_duplicates(events, set(documents), session)
 
-    def trim(self, chain: str, before: int, after: ChainState, size: int | None = None) -> list[bytes] | None:
-        """Drop the pending entries of ``before`` .. ``after.size`` - 1 (w: 1) if ``settled.size`` is still ``before``.
+    def trim(
+        self,
+        chain: str,
+        before: Head,
+        after: ChainState,
+        size: int | None = None,
+        session: ClientSession | None = None,
+    ) -> list[bytes] | None:
+        """Drop the pending entries between two states (w: 1) if what is settled is still ``before``.
 
         ``size``: their bytes, if known. Returns the content hashes of what is pending then, or None if it wasn't so.
         """
-        count = after.size - before
+        count = after.size - before[0]
         more = {"$gt": [{"$size": "$pending"}, count]}
         dropped = {"$map": {"input": {"$slice": ["$pending", count]}, "in": {"$bsonSize": "$$this"}}}
         dropped_bytes = {"$toLong": {"$sum": dropped}} if size is None else Int64(size)
@@ -249,18 +267,19 @@ class Operations:
             "pending_bytes": {"$subtract": ["$pending_bytes", dropped_bytes]},
         }
         found = self.sequences.with_options(write_concern=WriteConcern(w=1)).find_one_and_update(
-            {"_id": chain, "settled.size": Int64(before)},
+            _at(chain, before),
             [{"$set": stage}],
             {"pending.content_hash": 1},
             return_document=ReturnDocument.AFTER,
+            session=session,
         )
-        return None if found is None else [item["content_hash"] for item in found["pending"]]
+        return None if found is None else [item.get("content_hash") for item in found["pending"]]
 
-    def trim_all(self, chain: str, before: int, after: ChainState, size: int) -> bool:
+    def trim_all(self, chain: str, before: Head, after: ChainState, size: int) -> bool:
         """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
         update = {"settled": codec.settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
-        place = {"_id": chain, "settled.size": Int64(before), "size": Int64(after.size), "pending_bytes": Int64(size)}
+        place = _at(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
         return sequences.update_one(place, {"$set": update}).matched_count == 1
 
     def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
@@ -278,14 +297,26 @@ class Operations:
             raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
 
 
+def _at(chain: str, head: Head) -> dict[str, Any]:
+    size, settled_hash, first = head
+    return {
+        "_id": chain,
+        "settled.size": Int64(size),
+        "settled.hash": settled_hash,
+        "pending.0.content_hash": first,
+    }
+
+
 def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
+    found = reply["value"]
     try:
-        found = reply["value"]
-        settled = found["settled"]
-        state = ChainState(int(settled["size"]), settled["hash"], list(settled["frontier"]))
+        codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
+        state = codec.decode_settled(found["settled"])
         pending = [item["content_hash"] for item in found["pending"]]
-        ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][0] else None
-        waiting = int(found["pending_bytes"]) - own_bytes
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptionError("the sequence document is damaged; run an audit") from error
-    return PushImage(state, pending, waiting, own_bytes, ids, reply["operationTime"])
+        ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
+    except (NotOursError, KeyError, TypeError) as error:
+        raise CorruptionError(_DAMAGED) from error
+    odd = any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in pending)
+    if odd or found["size"] != state.size + len(pending):
+        raise CorruptionError(_DAMAGED)
+    return PushImage(state, pending, int(found["pending_bytes"]) - own_bytes, own_bytes, ids, reply["operationTime"])

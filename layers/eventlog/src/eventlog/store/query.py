@@ -135,13 +135,12 @@ def _time_ranges(query: Query, size: int) -> list[Filter]:
     settled = {"$lt": Int64(size)}
     if query.after is None:
         return [{"timestamp": times, "seq": settled}]
-    at = DatetimeMS(query.after.timestamp)
-    if query.order == "asc":
-        return [
-            {"timestamp": at, "seq": {"$gt": Int64(query.after.seq), **settled}},
-            {"timestamp": {**times, "$gt": at}, "seq": settled},
-        ]
-    return [
-        {"timestamp": at, "seq": {"$lt": Int64(min(size, query.after.seq))}},
-        {"timestamp": {"$gte": start, "$lt": at}, "seq": settled},
-    ]
+    place, asc = query.after.timestamp, query.order == "asc"
+    beyond = {"$gt": Int64(query.after.seq), **settled} if asc else {"$lt": Int64(min(size, query.after.seq))}
+    if asc:
+        rest: Filter = {**times, "$gt": DatetimeMS(place)}
+    else:
+        rest = {"$gte": start, "$lt": DatetimeMS(place if query.end_time is None else min(place, query.end_time))}
+    inside = (query.start_time or 0) <= place and (query.end_time is None or place < query.end_time)
+    here: list[Filter] = [{"timestamp": DatetimeMS(place), "seq": beyond}] if inside else []
+    return [*here, {"timestamp": rest, "seq": settled}]

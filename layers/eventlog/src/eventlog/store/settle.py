@@ -9,8 +9,11 @@ majority-committed. (2) Trim an entry only once its event is majority-committed.
 (4) Read ``sequences`` before ``events``, in one causally consistent session.
 """
 
+import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+
+from pymongo.client_session import ClientSession
 
 from eventlog.formats.event import ChainState, Event
 from eventlog.store import codec
@@ -24,6 +27,7 @@ LARGE_BYTES = 64 << 10
 OVERDUE = 512
 OVERDUE_BYTES = 512 << 10
 """So many pending entries, or bytes of them, show that settlers are dead or slow: who passes a multiple settles all."""
+_DRAIN_SECONDS = 5.0
 
 
 class Settler:
@@ -40,9 +44,13 @@ class Settler:
         """
         waiting, before = len(image.pending) - len(events), events[0].seq
         start, end = before - before % BLOCK, image.size - image.size % BLOCK
-        overdue = _passes(waiting, len(events), OVERDUE) or _passes(image.waiting_bytes, image.own_bytes, OVERDUE_BYTES)
-        large = len(events) >= BLOCK or image.own_bytes >= LARGE_BYTES
-        if large or (start < end and not waiting):
+        whole, large = len(events) >= BLOCK, image.own_bytes >= LARGE_BYTES
+        overdue = _passes(waiting, len(events), OVERDUE, small=not whole) or _passes(
+            image.waiting_bytes, image.own_bytes, OVERDUE_BYTES, small=not large
+        )
+        if whole and 0 < waiting < BLOCK:  # so what waits are small pushes, which nobody else will settle
+            self._block(image, events, image.settled.size, image.size)
+        elif whole or large or (start < end and not waiting):
             self._store(events, after.copy(), size=image.own_bytes, trims=1, alone=not waiting)
         elif start < end and not overdue:
             self._block(image, events, max(start, image.settled.size), end)
@@ -59,12 +67,17 @@ class Settler:
             self._all(image)
 
     def drain(self) -> int:
-        """Settle everything that is pending now; return the settled size."""
-        image = self._ops.read_sequence(self._chain)
-        target = image.size if image else 0
-        while image is not None and image.settled.size < target and image.pending:
-            self._all(image)
-            image = self._ops.read_sequence(self._chain)
+        """Settle everything that is pending now, and wait until a majority read shows it; return the settled size.
+
+        Reads and trims share a causally consistent session: what was trimmed, by whomever, is not read as pending.
+        """
+        until = time.monotonic() + _DRAIN_SECONDS
+        with self._ops.session() as session:
+            image = self._ops.read_sequence(self._chain, session)
+            target = image.size if image else 0
+            while image is not None and image.settled.size < target and image.pending and time.monotonic() < until:
+                self._all(image, session)
+                image = self._ops.read_sequence(self._chain, session)
         return image.settled.size if image else 0
 
     def _block(self, image: PushImage, events: Sequence[Event], start: int, end: int) -> None:
@@ -78,11 +91,11 @@ class Settler:
             state.append(content_hash)
         self._store(list(state.extend([*others, *(event.entry for event in events[: end - before])])), state)
 
-    def _all(self, image: SequenceImage) -> None:
+    def _all(self, image: SequenceImage, session: ClientSession | None = None) -> None:
         """Insert what isn't stored yet, trim all."""
         stored = self._ops.read_raw(self._chain, image.settled.size, image.size)
         state = image.settled.copy()
-        self._store(list(state.extend(image.pending)), state, stored=stored)
+        self._store(list(state.extend(image.pending)), state, stored=stored, session=session)
 
     def _store(
         self,
@@ -93,6 +106,7 @@ class Settler:
         size: int | None = None,
         trims: int = BLOCK,
         alone: bool = False,
+        session: ClientSession | None = None,
     ) -> None:
         """Insert events, but for those ``stored``, and trim them; ``after`` is the chain's state after them.
 
@@ -100,31 +114,31 @@ class Settler:
         If ``trims`` entries or more are pending then, those that others stored meanwhile are trimmed too.
         ``alone``: nothing else was pending just now.
         """
-        before = events[0].seq
+        before = (events[0].seq, events[0].prev_hash, events[0].entry.content_hash)
         missing = [event for event in events if not stored or codec.encode_event(event) not in stored]
         if missing:
-            with self._ops.session() as session:
-                self._ops.insert(missing, session)
+            with self._ops.session() as inserting:
+                self._ops.insert(missing, inserting)
         size = size or sum(len(codec.encode_entry(event.entry)) for event in events)
         if alone and self._ops.trim_all(self._chain, before, after, size):
             return
-        left = self._ops.trim(self._chain, before, after, size)
+        left = self._ops.trim(self._chain, before, after, size, session)
         while left and len(left) >= trims:
             left = self._trim_stored(after, left)
 
     def _trim_stored(self, state: ChainState, pending: Sequence[bytes]) -> list[bytes] | None:
         """Trim what writers of later blocks have stored already but could not trim before us."""
-        before = state.size
-        stored = self._ops.read_hashes(self._chain, before, before + len(pending))
+        before = (state.size, state.hash, pending[0])
+        stored = self._ops.read_hashes(self._chain, state.size, state.size + len(pending))
         ahead = state.copy()
         for content_hash in pending:
             seq, _, digest, _ = ahead.append(content_hash)
             if stored.get(seq) != digest:
                 break
             state.append(content_hash)
-        return self._ops.trim(self._chain, before, state) if state.size > before else None
+        return self._ops.trim(self._chain, before, state) if state.size > before[0] else None
 
 
-def _passes(waiting: int, own: int, mark: int) -> bool:
-    """Whether there was more than a mark already, and our own push passed a multiple of it."""
-    return waiting >= mark and waiting // mark != (waiting + own) // mark
+def _passes(waiting: int, own: int, mark: int, *, small: bool) -> bool:
+    """Whether our own push passed a multiple of a mark; a large one alone does not count as passing the first."""
+    return (small or waiting >= mark) and waiting // mark != (waiting + own) // mark
