@@ -116,9 +116,9 @@ def _starts(built: Artefacts, quick: bool) -> Table:
         f"Milliseconds in fresh interpreters that have only the built artefacts on their path, in turn, {rounds} "
         f"rounds, medians. The floor is `{FLOOR}` (pydantic comes with FastAPI, bson with PyMongo): no route, no "
         "model, nothing of ours, no logger, no settings. What every request needs is imported at the start and not "
-        "put off to the first request. Handlers put off garbage collection until they have started, so a "
-        "floor without any stands beside the plain one. Bytecode is compiled as in the shipped layer, files are in the "
-        "page cache: Lambda's own start, and fetching the layer, come on top. The ratio is of CPU time.",
+        "put off to the first request. Handlers put off garbage collection until they have started, so a floor "
+        "without any stands beside the plain one. Bytecode is as in the shipped layer, files are in the page cache: "
+        "Lambda's own start, and fetching the layer, come on top. The ratio is of CPU time.",
         ["", "imports", "their CPU time", "whole process", *(f"to the {floor}" for floor in floors)],
         [[name, *_medians(starts), *cells[name]] for name, starts in found.items()],
     )
