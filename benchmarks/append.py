@@ -201,7 +201,7 @@ def run(run: Run) -> Report:
     """Every table of the append benchmark."""
     prepare(run)
     counts = (1, 8, 32) if run.quick else (1, 2, 4, 8, 16, 32, 64)
-    rounds, seconds = (1, 0.8) if run.quick else (3, 1.6)
+    rounds, seconds = (1, 0.8) if run.quick else (3, 1.3)
     writers = Writers(run.uri, max(counts))
     try:
         singles = {count: _singles(writers, count, rounds, seconds) for count in counts}
