@@ -65,7 +65,7 @@ class EventOut(Receipt):
 
 
 class EventPage(BaseModel):
-    """A page of settled events; ``next_cursor`` is null on the last one."""
+    """A page of events; ``next_cursor`` is null on the last one."""
 
     events: list[EventOut]
     next_cursor: str | None
