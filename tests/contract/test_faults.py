@@ -146,6 +146,28 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("event_id", [None, "new"], ids=["made-id", "chosen-id"])
+def test_a_push_that_was_refused_and_then_failed_though_applied_is_not_made_again(
+    store: MongoStore, faulty: Faulty, monkeypatch: pytest.MonkeyPatch, event_id: str | None
+) -> None:
+    store.append(CHAIN, [draft("known")])
+    pushes = []
+
+    def push(*args: Any) -> Any:
+        pushes.append(args)
+        if len(pushes) == 1:
+            return None
+        image = Operations.push(faulty, *args)
+        if len(pushes) == 2:
+            raise UnknownOutcomeError(in_flight=False)
+        return image
+
+    monkeypatch.setattr(faulty, "push", push)
+    (placed,) = MongoStore(faulty, ORIGIN).append(CHAIN, [draft(event_id)])
+    assert len(pushes) == 2
+    assert check_chain(store, [receipt(placed)]) == 2
+
+
+@pytest.mark.parametrize("event_id", [None, "new"], ids=["made-id", "chosen-id"])
 def test_a_push_refused_for_too_much_pending_gets_through_after_settling(
     store: MongoStore, event_id: str | None
 ) -> None:

@@ -95,7 +95,7 @@ class Appender:
     def run(self) -> list[Placed]:
         """Look up chosen ids, push what is new, derive the places, settle if it is our turn."""
         known = (self._look_up_recent() or self._look_up()) if self._chosen else None
-        refused = 0
+        refused = False
         while True:
             fresh = [d.entry for i, d in self._drafts.items() if known is None or i not in known.events]
             if not fresh and known is not None:
@@ -108,11 +108,11 @@ class Appender:
             else:
                 if image is not None:
                     return self._committed(known, fresh, image)
-                refused += 1
-            if refused == 1 and known is None:  # full, as a rule: others are settling
-                self._pause()
-            else:
-                known = self._look_up_again(pause=known is None or known.image is not None)
+                if known is None and not refused:  # nothing was stored: it is full, as a rule, and others are settling
+                    refused = True
+                    self._pause()
+                    continue
+            known = self._look_up_again(pause=known is None or known.image is not None)
 
     def _look_up_recent(self) -> Known | None:
         """A look-up that starts from our last push: its ids and then ``events``; None if one of ours may be there."""
