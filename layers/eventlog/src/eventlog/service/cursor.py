@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque to clients, fixed typed fields, bound to their query and the first page's settled size."""
+"""Keyset cursors: opaque, of fixed typed fields, bound to their query and the chain's size at its first page."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ def format_cursor(query: Query, size: int, after: Position) -> str:
 
 
 def parse_cursor(query: Query, text: str) -> tuple[int, Position]:
-    """The settled size and position of a cursor made for this query.
+    """The size and position of a cursor made for this query.
 
     Raises:
         ValueError: not a cursor of ours, or another query's.

@@ -19,7 +19,8 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         return None
     try:
         image = codec.decode_sequence(raw)
-        fresh = codec.encode_sequence(image)
+        stored = codec.decode(raw)
+        fresh = codec.encode_sequence(image, *([stored["claim"]] if "claim" in stored else []))
     except NotOursError as error:
         emit(_wrong(f"not as this version writes it: {error}"))
         return None

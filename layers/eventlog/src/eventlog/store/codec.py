@@ -59,17 +59,9 @@ def encode_event(event: Event) -> bytes:
         "_id": document_id(entry.chain, entry.event_id),
         "v": 1,
         "chain": entry.chain,
-        "event_id": entry.event_id,
+        "event_id": entry.event_id,  # stands before seq; the fields that follow have it again, in the same place
         "seq": Int64(event.seq),
-        "event_type": entry.event_type,
-        "source_id": entry.source_id,
-        "timestamp": DatetimeMS(entry.timestamp),
-        "received_at": DatetimeMS(entry.received_at),
-        "principal": entry.principal,
-        "payload": entry.payload,
-        "salt": entry.salt,
-        "payload_hash": entry.payload_hash,
-        "content_hash": entry.content_hash,
+        **_entry_fields(entry),
         "prev_hash": event.prev_hash,
         "hash": event.hash,
         "nodes": list(event.nodes),
@@ -150,8 +142,14 @@ def decode_settled(settled: Any) -> ChainState:
     return state
 
 
-def encode_sequence(image: SequenceImage) -> bytes:
-    """A sequence document as this version writes it; one made by version 0.1 keeps its empty ``claim``."""
+def encode_sequence(image: SequenceImage, *claim: Any) -> bytes:
+    """A sequence document as this version writes it, or as it leaves one that settlers used to claim.
+
+    Such a document has a last field ``claim``, null or {by, at}, which says nothing any more.
+
+    Raises:
+        NotOursError: the claim is something else.
+    """
     document: dict[str, Any] = {
         "_id": image.chain,
         "origin": image.origin,
@@ -160,8 +158,10 @@ def encode_sequence(image: SequenceImage) -> bytes:
         "pending": [_entry_fields(entry) for entry in image.pending],
         "pending_bytes": Int64(image.pending_bytes),
     }
-    if image.raw.endswith(b"\x0aclaim\0\0"):
-        document["claim"] = None
+    for held in claim:
+        if held is not None:
+            check_types(held, {"by": str, "at": DatetimeMS})
+        document["claim"] = held and {"by": held["by"], "at": held["at"]}
     return encode(document)
 
 

@@ -273,7 +273,7 @@ class Operations:
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        return None if found is None else [item.get("content_hash") for item in found["pending"]]
+        return None if found is None else _content_hashes(found)
 
     def trim_all(self, chain: str, before: Head, after: ChainState, size: int) -> bool:
         """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
@@ -307,16 +307,27 @@ def _at(chain: str, head: Head) -> dict[str, Any]:
     }
 
 
+def _content_hashes(found: dict[str, Any]) -> list[bytes]:
+    """The pending entries' content hashes.
+
+    Raises:
+        CorruptionError: one is missing or is none.
+    """
+    hashes = [item.get("content_hash") for item in found["pending"]]
+    if any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in hashes):
+        raise CorruptionError(_DAMAGED)
+    return hashes
+
+
 def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     found = reply["value"]
     try:
         codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
         state = codec.decode_settled(found["settled"])
-        pending = [item["content_hash"] for item in found["pending"]]
         ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
-    except (NotOursError, KeyError, TypeError) as error:
+    except (NotOursError, KeyError, TypeError, IndexError) as error:
         raise CorruptionError(_DAMAGED) from error
-    odd = any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in pending)
-    if odd or found["size"] != state.size + len(pending):
+    pending = _content_hashes(found)
+    if found["size"] != state.size + len(pending):
         raise CorruptionError(_DAMAGED)
     return PushImage(state, pending, int(found["pending_bytes"]) - own_bytes, own_bytes, ids, reply["operationTime"])

@@ -2,7 +2,8 @@
 
 Seqs are cut into blocks of ``BLOCK``, and the writer whose push passes the end of a block settles it, so that seldom
 two settle the same entries and nobody has to be asked; large pushes are settled by their own writers. What a dead one
-left, a later one or the audit settles. Nothing depends on who does it.
+left, a later one or the audit settles. Nothing depends on who does it. A chain's first push is settled at once, so that
+a chain that has lost its sequence document is never taken for a new one.
 
 Four rules keep it safe; ``tests/model`` shows each to be necessary. (1) Settle only from an image known to be
 majority-committed. (2) Trim an entry only once its event is majority-committed. (3) Answers rest on majority reads.
@@ -50,7 +51,7 @@ class Settler:
         )
         if whole and 0 < waiting < BLOCK:  # so what waits are small pushes, which nobody else will settle
             self._block(image, events, image.settled.size, image.size)
-        elif whole or large or (start < end and not waiting):
+        elif whole or large or before == 0 or (start < end and not waiting):
             self._store(events, after.copy(), size=image.own_bytes, trims=1, alone=not waiting)
         elif start < end and not overdue:
             self._block(image, events, max(start, image.settled.size), end)
