@@ -313,7 +313,7 @@ def _content_hashes(found: dict[str, Any]) -> list[bytes]:
     Raises:
         CorruptionError: one is missing or is none.
     """
-    hashes = [item.get("content_hash") if isinstance(item, dict) else None for item in found["pending"]]
+    hashes: list[Any] = [item.get("content_hash") if isinstance(item, dict) else None for item in found["pending"]]
     if any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in hashes):
         raise CorruptionError(_DAMAGED)
     return hashes
