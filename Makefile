@@ -10,13 +10,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-.venv/.ready: requirements-uv.txt requirements-dev.txt layers/eventlog/pyproject.toml
+.venv/.ready: requirements-uv.txt requirements-dev.txt layers/eventlog/pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s (%s); try: make PYTHON=python3.12" % (sys.version.split()[0], sys.executable))'
 	@echo "Setting up .venv (once) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --require-hashes -r requirements-uv.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-uv.txt requirements-dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog --editable client
 	@touch $@
 
 run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
@@ -41,8 +41,9 @@ lint: .venv/.ready  ## ruff and mypy
 
 lock: .venv/.ready  ## write the locked requirements anew
 	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-dev.in layers/eventlog/pyproject.toml -o requirements-dev.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml -c requirements-dev.txt \
+	@echo "event-logging-system @ file://$(CURDIR)/layers/eventlog" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - requirements-dev.in layers/eventlog/pyproject.toml --extra server client/pyproject.toml \
+		--no-emit-package event-logging-system -o requirements-dev.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml --extra server -c requirements-dev.txt \
 		--no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
 
 build: .venv/.ready  ## sam build

@@ -31,6 +31,15 @@ def append_leaf(frontier: list[bytes], size: int, leaf_hash: bytes) -> list[byte
     return nodes
 
 
+def append_subtree(frontier: list[bytes], size: int, level: int, node: bytes) -> int:
+    """Append the root of a perfect subtree of 2^level leaves to the frontier, in place; the new size.
+
+    ``size`` is a multiple of 2^level.
+    """
+    append_leaf(frontier, size >> level, node)
+    return size + (1 << level)
+
+
 def root(frontier: Sequence[bytes]) -> bytes:
     """The Merkle tree head of the tree with this frontier."""
     if not frontier:

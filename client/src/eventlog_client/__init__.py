@@ -1,0 +1,1 @@
+"""Client of the Event Logging System."""

@@ -1,0 +1,105 @@
+"""Anchors: checkpoints numbered, dated and linked, as they are kept outside the database.
+
+An anchor is a signed checkpoint with one more signature line, the *seal*, by the same key under the same name:
+
+    signature = uint64_be(number) || uint64_be(time) || previous || Ed25519 over the message
+    message   = "eventlog/anchor/v1\\nnumber <number>\\ntime <time>\\nprevious <hex>\\n" || the checkpoint's text
+
+of type 0xff "eventlog/anchor/v1" (C2SP signed-note, "Signature types"). So every anchor is a standard checkpoint, whose
+other readers ignore the seal. ``number`` counts a chain's anchors from 1, ``time`` is milliseconds since 1970,
+``previous`` the SHA-256 of the anchor before it (zeros for the first).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from eventlog.formats.checkpoint import MAX_SIZE, Checkpoint, format_checkpoint, verify_checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import Note, Signature, Signer, VerifierKey, format_note, sign_note
+
+KIND = b"\xffeventlog/anchor/v1"
+NO_ANCHOR = bytes(32)
+"""``previous`` of the first anchor."""
+_HEAD = 8 + 8 + 32
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """An anchor's place in its chain's anchors."""
+
+    number: int
+    time: int
+    previous: bytes
+
+    def message(self, text: str) -> bytes:
+        """What is signed."""
+        head = f"eventlog/anchor/v1\nnumber {self.number}\ntime {self.time}\nprevious {self.previous.hex()}\n"
+        return (head + text).encode()
+
+    def head(self) -> bytes:
+        """What stands before the signature."""
+        return self.number.to_bytes(8, "big") + self.time.to_bytes(8, "big") + self.previous
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A verified anchor: ``data`` is it byte for byte, ``keys`` have signed it, the one that sealed it first."""
+
+    checkpoint: Checkpoint
+    seal: Seal
+    data: bytes
+    keys: tuple[VerifierKey, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the anchor: ``previous`` of the next one."""
+        return sha256(self.data).digest()
+
+
+def sign_anchor(checkpoint: Checkpoint, seal: Seal, signers: Sequence[Signer]) -> bytes:
+    """Sign a checkpoint by each signer and seal it by the first: the anchor's bytes."""
+    text, name = format_checkpoint(checkpoint), checkpoint.origin
+    note = sign_note(text, name, signers)
+    key = VerifierKey(name, signers[0].public_key, KIND)
+    line = Signature(name, key.key_id, seal.head() + signers[0].sign(seal.message(text)))
+    return format_note(Note(text, (*note.signatures, line)))
+
+
+def verify_anchor(data: bytes, public_keys: Sequence[bytes]) -> Anchor:
+    """Read an anchor, signed and sealed by one of these Ed25519 public keys under its own origin line.
+
+    Raises:
+        EvidenceError
+    """
+    unnamed = [VerifierKey("", public) for public in public_keys]
+    checkpoint, note = _verified(data, unnamed)
+    signed = [VerifierKey(checkpoint.origin, key.public_key) for key in unnamed]
+    signed = [key for key in signed if key.signature_in(note) is not None]
+    for key in signed:
+        sealing = VerifierKey(key.name, key.public_key, KIND)
+        line = sealing.signature_in(note)
+        if line is not None:
+            seal = _parse_seal(line)
+            sealing.verify(seal.message(format_checkpoint(checkpoint)), line[_HEAD:])
+            others = [other for other in signed if other != key]
+            return Anchor(checkpoint, seal, data, (key, *others))
+    raise EvidenceError("the anchor is not sealed by a key that is known here")
+
+
+def _verified(data: bytes, unnamed: Sequence[VerifierKey]) -> tuple[Checkpoint, Note]:
+    """The checkpoint of an anchor, signed under its own name, in exactly three lines."""
+    name = data.partition(b"\n")[0].decode(errors="replace")
+    checkpoint, note = verify_checkpoint(data, [VerifierKey(name, key.public_key) for key in unnamed])
+    if note.text != format_checkpoint(checkpoint):
+        raise EvidenceError("an anchor's checkpoint has three lines")
+    return checkpoint, note
+
+
+def _parse_seal(line: bytes) -> Seal:
+    if len(line) != _HEAD + 64:
+        raise EvidenceError("the seal has another length")
+    number, time = int.from_bytes(line[:8], "big"), int.from_bytes(line[8:16], "big")
+    if not 1 <= number <= MAX_SIZE or time > MAX_SIZE:
+        raise EvidenceError("the seal's number or time is out of range")
+    return Seal(number, time, line[16:_HEAD])

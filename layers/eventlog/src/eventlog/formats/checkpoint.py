@@ -1,0 +1,75 @@
+"""Checkpoints (C2SP tlog-checkpoint): a chain's origin line, size and Merkle root as the text of a signed note."""
+
+import base64
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import Note, VerifierKey, decode_base64, parse_note, verify_note
+
+MAX_SIZE = 2**63 - 1
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head. ``origin`` is the origin line: the log's origin, a slash and the chain (see ``origin_line``)."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def origin_line(origin: str, chain: str, epoch: int = 1) -> str:
+    """Who speaks in a checkpoint: ``origin/chain``, and after restores of a backup ``origin/chain~2``, ``~3``, ...
+
+    A restored chain may never sign what contradicts its past, so it speaks under a new name (docs/operations.md).
+    """
+    return f"{origin}/{chain}" if epoch == 1 else f"{origin}/{chain}~{epoch}"
+
+
+def format_checkpoint(checkpoint: Checkpoint) -> str:
+    """The note text: three lines."""
+    return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Read a note text; extension lines are allowed and ignored, as C2SP has it.
+
+    Raises:
+        EvidenceError
+    """
+    if not text.endswith("\n"):
+        raise EvidenceError("a checkpoint ends with a newline")
+    lines = text[:-1].split("\n")
+    if len(lines) < 3 or not all(lines):
+        raise EvidenceError("a checkpoint is at least three lines, none empty: origin, size, root")
+    root = decode_base64(lines[2], "the root")
+    size = parse_decimal(lines[1], "the size")
+    if len(root) != 32:
+        raise EvidenceError("the root must have 32 bytes")
+    return Checkpoint(lines[0], size, root)
+
+
+def verify_checkpoint(data: bytes, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, Note]:
+    """Read a signed checkpoint and check that it is signed by one of the keys, under its own origin line.
+
+    Raises:
+        EvidenceError
+    """
+    note = parse_note(data)
+    checkpoint = parse_checkpoint(note.text)
+    verify_note(note, [key for key in keys if key.name == checkpoint.origin])
+    return checkpoint, note
+
+
+def parse_decimal(text: str, what: str) -> int:
+    """A decimal number without leading zeroes, below 2^63.
+
+    Raises:
+        EvidenceError: naming ``what``.
+    """
+    if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
+        raise EvidenceError(f"{what} is not a decimal number below 2^63 without leading zeroes")
+    return int(text)

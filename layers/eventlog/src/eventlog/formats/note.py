@@ -1,0 +1,195 @@
+"""Signed notes and verifier keys (C2SP signed-note): text that one or more keys have signed.
+
+    note = text, a blank line, one signature line or more: "— " name " " base64(key id || signature)
+    key id = SHA-256(name || 0x0A || type || public key)[:4]
+    verifier key (vkey) = name "+" hex(key id) "+" base64(type || public key)
+
+Ed25519 alone (RFC 8032). Type 0x01 signs the text as it is.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from eventlog.formats.errors import EvidenceError
+
+ED25519 = b"\x01"
+MAX_NOTE = 1 << 20
+MAX_SIGNATURES = 64
+_SIGNATURE = 64
+_DASH = "— "
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
+
+
+class Signer(Protocol):
+    """Something that holds an Ed25519 private key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes (RFC 8032)."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes (RFC 8032); the same message always gets the same signature."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature line: who signed, as they say, and what."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A parsed note; nothing in it is verified. ``text`` ends with a newline."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """An Ed25519 public key under a name, for one type of signature."""
+
+    name: str
+    public_key: bytes
+    kind: bytes = ED25519
+
+    @property
+    def key_id(self) -> bytes:
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public_key).digest()[:4]
+
+    def signature_in(self, note: Note) -> bytes | None:
+        """What the line of this key in the note holds after the key id; None if there is no line of this key."""
+        values = [s.value for s in note.signatures if s.name == self.name and s.key_id == self.key_id]
+        if len(values) > 1:
+            raise EvidenceError(f"the note has two signatures of the key {self.name}")
+        return values[0] if values else None
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Check a signature.
+
+        Raises:
+            EvidenceError
+        """
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  20 ms that appends and queries don't need
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
+        except (InvalidSignature, ValueError) as error:
+            raise EvidenceError(f"the signature of {self.name} is not valid") from error
+
+
+def format_vkey(key: VerifierKey) -> str:
+    """Write a verifier key."""
+    material = base64.b64encode(key.kind + key.public_key).decode()
+    return f"{key.name}+{key.key_id.hex()}+{material}"
+
+
+def parse_vkey(text: str) -> VerifierKey:
+    """Read a verifier key of type 0x01.
+
+    Raises:
+        EvidenceError
+    """
+    name, _, rest = text.partition("+")
+    key_id, _, material = rest.partition("+")
+    decoded = decode_base64(material, "the verifier key")
+    if not _NAME.fullmatch(name):
+        raise EvidenceError("a verifier key begins with a name without blanks and plus signs")
+    if decoded[:1] != ED25519 or len(decoded) != 33:
+        raise EvidenceError("the verifier key is not an Ed25519 key of type 0x01")
+    key = VerifierKey(name, decoded[1:])
+    if key_id != key.key_id.hex():
+        raise EvidenceError("the verifier key's id is not that of its name and key")
+    return key
+
+
+def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
+    """Sign a text that ends with a newline, by each signer under this name."""
+    message = text.encode()
+    lines = [Signature(name, VerifierKey(name, s.public_key).key_id, s.sign(message)) for s in signers]
+    return Note(text, tuple(lines))
+
+
+def verify_note(note: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
+    """Check the note's signatures of type 0x01 by these keys; those that signed it, at least one.
+
+    Signatures of other keys are ignored; a wrong one of a known key refuses the whole note.
+
+    Raises:
+        EvidenceError
+    """
+    found: list[VerifierKey] = []
+    for key in keys:
+        signature = key.signature_in(note)
+        if signature is not None:
+            key.verify(note.text.encode(), signature)
+            found.append(key)
+    if not found:
+        raise EvidenceError("the note is not signed by a key that is known here")
+    return found
+
+
+def format_note(note: Note) -> bytes:
+    """Write a note."""
+    lines = [f"{_DASH}{s.name} {base64.b64encode(s.key_id + s.value).decode()}\n" for s in note.signatures]
+    return f"{note.text}\n{''.join(lines)}".encode()
+
+
+def parse_note(data: bytes) -> Note:
+    """Read a note; it is accepted only as ``format_note`` writes it.
+
+    Raises:
+        EvidenceError
+    """
+    if len(data) > MAX_NOTE:
+        raise EvidenceError(f"the note is longer than {MAX_NOTE} bytes")
+    try:
+        whole = data.decode()
+    except UnicodeDecodeError as error:
+        raise EvidenceError("the note is not UTF-8") from error
+    if _CONTROL.search(whole):
+        raise EvidenceError("the note has a control character")
+    text, blank, rest = whole.rpartition("\n\n")
+    lines = rest.split("\n")
+    if not blank or lines.pop() or not lines:
+        raise EvidenceError("a note is a text, a blank line and signature lines that end with a newline")
+    if len(lines) > MAX_SIGNATURES:
+        raise EvidenceError(f"the note has more than {MAX_SIGNATURES} signatures")
+    return Note(text + "\n", tuple(_parse_signature(line) for line in lines))
+
+
+def _parse_signature(line: str) -> Signature:
+    dash, name, value = line[:2], *line[2:].partition(" ")[::2]
+    if dash != _DASH or not _NAME.fullmatch(name):
+        raise EvidenceError("a signature line is '— name base64'")
+    decoded = decode_base64(value, "a signature")
+    if len(decoded) < 5:
+        raise EvidenceError("a signature is too short")
+    return Signature(name, decoded[:4], decoded[4:])
+
+
+def decode_base64(text: str, what: str) -> bytes:
+    """Decode standard Base 64 (RFC 4648, section 4) in its one canonical form.
+
+    Raises:
+        EvidenceError: naming ``what``.
+    """
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EvidenceError(f"{what} is not Base 64") from error
+    if base64.b64encode(decoded).decode() != text:
+        raise EvidenceError(f"{what} is not canonical Base 64")
+    return decoded
