@@ -95,6 +95,7 @@ class Operations:
         self.events = db["events"]
         self.sequences = db["sequences"]
         self.audits = db["audits"]
+        self.checkpoints = db["checkpoints"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
