@@ -11,7 +11,7 @@ from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
-from eventlog.service.audit import Mode, Report
+from eventlog.service.audit_report import Mode, Report
 from eventlog.service.errors import InvalidError
 from eventlog.service.submission import pointer
 

@@ -1,7 +1,7 @@
 """Reads a chain's anchors in the order of their numbers and says what is wrong with them.
 
-Each is verified by itself (format, signature, seal) and against the one before it: numbers without a gap, each linked to
-the last, sizes and times that never go back, one root for one size. The database's copies must be the same.
+Each is verified by itself (format, signature, seal) and against the one before it: numbers without a gap, each linked
+to the last, sizes and times that never go back, one root for one size. The database's copies must be the same.
 """
 
 import re
@@ -55,11 +55,15 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One look further: the anchor, if it can be trusted, what is wrong, and what the next one has to follow."""
+    """One look further: the anchor, if it can be trusted, what is wrong, and what the next one has to follow.
+
+    ``superseded``: it holds no longer, as a restore after it says.
+    """
 
     reached: Reached
     anchor: Anchor | None = None
     findings: list[Finding] = field(default_factory=list)
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,8 @@ class AnchorReader:
                 step.findings.extend(beside.check(self.chain, number, step.anchor))
             reached = step.reached
             yield step
+        if beside is not None and (wrong := beside.unnumbered()):
+            yield Step(reached, None, [wrong])
         if last is not None and reached.number < last:
             yield Step(replace(reached, number=last, digest=None), None, [_missing(reached.number + 1, last)])
 
@@ -137,7 +143,8 @@ class AnchorReader:
         head, key = anchor.checkpoint, anchor.keys[0].public_key
         if reached.key not in {None, key} and not self.rotated(number, head.size):
             findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
-        return Step(Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key), anchor, findings)
+        after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)
+        return Step(after, anchor, findings, any(restore.supersedes(number, head.size) for restore in restores))
 
     def _check(self, anchor: Anchor, reached: Reached, number: int, restores: Sequence[Restore]) -> None:
         head, seal = anchor.checkpoint, anchor.seal
@@ -177,6 +184,12 @@ class _Copies:
         if not there:
             detail = f"the database has no copy of anchor {number}"
             yield Finding("checkpoint_missing", None, str(number), None, detail)
+
+    def unnumbered(self) -> Finding | None:
+        """What no anchor has made."""
+        while self._next is not None and self._next[0] is not None:
+            self._next = next(self._stored, None)
+        return None if self._next is None else _invalid("the database has a copy of an anchor without a number")
 
 
 def record_of(chain: str, anchor: Anchor) -> Record:

@@ -1,6 +1,6 @@
 """Anchoring: a chain's verified head is signed and kept outside the database, one anchor after the other.
 
-Nothing is signed before what is to be signed has been put, exclusively, into its place as a claim; whoever finds a claim,
+Nothing is signed before what is to be signed has been put, exclusively, into its place as a claim; whoever finds one,
 because two are at work at once or one has died, finishes that very one or, if it is not true, refuses. So there are
 never two roots for one size, nor a smaller or inconsistent tree, under one name.
 """
@@ -36,6 +36,7 @@ class Standing:
     holds: Anchor | None = None
     last: int = 0
     restores: list[Restore] = field(default_factory=list)
+    restore_findings: list[Finding] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -63,7 +64,7 @@ class RefusedError(Exception):
 
 
 class Anchoring:
-    """Signs and anchors. ``signers``: the current one first; ``public_keys``: all that are trusted, retired ones too."""
+    """Signs and anchors. ``signers``: the current one first; ``public_keys``: all that are trusted."""
 
     def __init__(
         self,
@@ -102,8 +103,7 @@ class Anchoring:
         """
         reader, found = self.reader(chain, origins), Standing()
         known = self._known(chain, found)
-        found.restores, wrong = reader.restores()
-        found.findings += wrong
+        found.restores, found.restore_findings = reader.restores()
         before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
         found.last = known
         for step in reader.walk(before, found.restores):
@@ -124,7 +124,7 @@ class Anchoring:
             RefusedError, StoreError
         """
         newest = standing.newest
-        if newest is None or standing.findings:
+        if newest is None:
             return
         first = self._known(chain, standing) + 1
         for number in range(first, newest.seal.number):
@@ -190,11 +190,12 @@ class Anchoring:
         """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""
         newest = standing.newest
         number = newest.seal.number + 1 if newest else 1
-        seal = Seal(number, max(self._clock(), newest.seal.time if newest else 0), newest.digest if newest else NO_ANCHOR)
+        since = newest.seal.time if newest else 0
+        seal = Seal(number, max(self._clock(), since), newest.digest if newest else NO_ANCHOR)
         checkpoint = Checkpoint(origin_line(head.origin, head.chain, standing.epoch), head.size, head.root)
         claim = seal.message(format_checkpoint(checkpoint))
         if not self.anchors.create(head.chain, claim_key(number), claim):
-            checkpoint, seal = self._claimed(head, checkpoint, seal, since=newest.seal.time if newest else 0)
+            checkpoint, seal = self._claimed(head, checkpoint, seal, since=since)
             if checkpoint.size > head.size:
                 return None
         data = sign_anchor(checkpoint, seal, self._signers)

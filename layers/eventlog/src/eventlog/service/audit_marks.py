@@ -1,11 +1,10 @@
-"""Marks: sizes at which an audit knows from elsewhere what the chain must have been, from anchors and earlier audits."""
+"""Marks: sizes at which an audit knows from anchors, or from earlier audits, what the chain must have been."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from bson import Int64
 
-from eventlog.formats.restore import Restore
 from eventlog.service.anchor_walk import Reached, Step
 from eventlog.service.audit_report import Report, emitter
 from eventlog.service.verify import Finding, VerifierState
@@ -25,11 +24,10 @@ class Mark:
 class Marks:
     """The marks of one audit, taken in the order of their sizes. Anchors are read as the audit gets to them."""
 
-    def __init__(self, report: Report, steps: Iterator[Step], restores: Sequence[Restore]) -> None:
+    def __init__(self, report: Report, steps: Iterator[Step]) -> None:
         self._report = report
         self._emit = emitter(report)
         self._steps: Iterator[Step] = steps
-        self._restores = restores
         self._ahead: Step | None = None
         self._known = report["known"] if report["known"] and report["known"]["size"] > report["position"] else None
 
@@ -62,14 +60,13 @@ class Marks:
     def _anchors(self, size: int) -> Iterator[Mark]:
         while (step := self._peek()) is not None:
             anchor = step.anchor
-            old = anchor and any(r.supersedes(anchor.seal.number, anchor.checkpoint.size) for r in self._restores)
-            if anchor and not old and anchor.checkpoint.size > size:
+            if anchor and not step.superseded and anchor.checkpoint.size > size:
                 return
             self._ahead = None
             for finding in step.findings:
                 self._emit(finding)
             self._report["walk"]["reached"] = stored_reached(step.reached)
-            if anchor and not old:
+            if anchor and not step.superseded:
                 yield Mark(anchor.checkpoint.size, root=anchor.checkpoint.root, anchor=anchor.seal.number)
 
     def _peek(self) -> Step | None:

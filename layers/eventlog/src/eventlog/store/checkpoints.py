@@ -68,7 +68,7 @@ class CheckpointStore:
         with mapped():
             for found in self._raw.find(query, sort=[("number", ASCENDING)]):
                 number = found.get("number")
-                yield int(number) if type(number) in {int, Int64} else None, bytes(found.raw)
+                yield int(number) if isinstance(number, int) else None, bytes(found.raw)
 
     def add(self, record: Record) -> None:
         """Store an anchor; one that is there already, the same in all fields, is fine.
