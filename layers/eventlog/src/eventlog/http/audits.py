@@ -57,6 +57,12 @@ def _report(reports: list[Report]) -> None:
         if report["status"] == "tampered":
             kinds = sorted({finding["kind"] for finding in report["findings"]})
             logger.error("tampering found", extra={"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds})
+        if report["status"] == "incomplete":
+            fields = {"chain": report["chain"], "audit_id": report["_id"], "because": report["incomplete_because"]}
+            logger.warning("audit incomplete", extra=fields)
+        metrics.add_metric("IncompleteAudits", MetricUnit.Count, float(report["status"] == "incomplete"))
+        if report.get("unanchored_events") is not None:
+            metrics.add_metric("UnanchoredEvents", MetricUnit.Count, float(report["unanchored_events"]))
         metrics.add_metric("AuditFindings", MetricUnit.Count, float(report["findings_total"]))
         metrics.add_metric("EventsAudited", MetricUnit.Count, float(report["events_checked"]))
     if reports:

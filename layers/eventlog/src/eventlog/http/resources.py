@@ -15,9 +15,11 @@ from eventlog.store.operations import Operations
 
 if TYPE_CHECKING:
     from eventlog.formats.note import Signer
+    from eventlog.service.anchoring import Anchoring
     from eventlog.service.audit import Auditor
     from eventlog.service.ingest import Ingest
     from eventlog.store.anchors import AnchorStore
+    from eventlog.store.tree import TreeReader
 
 
 class ConfigurationError(Exception):
@@ -56,7 +58,9 @@ class Resources:
         from eventlog.store.audits import AuditStore  # noqa: PLC0415
 
         workers = Workers(self._uri(), self.settings.mongo_database)
-        return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin, workers=workers)
+        audits = AuditStore(self.store.operations)
+        anchoring = self._anchoring(audits.tree)
+        return Auditor(self.store, audits, self.settings.origin, workers=workers, anchoring=anchoring)
 
     @cached_property
     def anchors(self) -> "AnchorStore | None":
@@ -80,6 +84,24 @@ class Resources:
 
         retired = [public_key_of(vkey) for vkey in listed(self.settings.retired_keys)]
         return list(dict.fromkeys([*(signer.public_key for signer in self.signers), *retired]))
+
+    def _anchoring(self, tree: "TreeReader") -> "Anchoring | None":
+        from eventlog.service.anchoring import Anchoring  # noqa: PLC0415
+        from eventlog.service.ingest import now_millis  # noqa: PLC0415
+        from eventlog.store.checkpoints import CheckpointStore  # noqa: PLC0415
+
+        if self.anchors is None:
+            return None
+        return Anchoring(
+            self.store,
+            tree,
+            CheckpointStore(self.store.operations),
+            self.anchors,
+            signers=self.signers,
+            public_keys=lambda: self.trusted_keys,
+            idle_millis=self.settings.anchor_idle_seconds * 1000,
+            clock=now_millis,
+        )
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, verify_anchor
 from eventlog.formats.checkpoint import origin_line
@@ -20,7 +20,7 @@ from eventlog.store.anchors import AnchorStore
 from eventlog.store.checkpoints import Record, encode_record
 
 _NOTE = re.compile(r"([0-9]{12})\.note")
-_OTHER = re.compile(r"[0-9]{12}\.claim|restore-[0-9]{4}\.note")
+_OTHER = re.compile(r"[0-9]{12}(-[0-9]+)?\.claim|restore-[0-9]{4}\.note")
 _RESTORES = "restore-"
 _READ_AHEAD = 64
 _READERS = 8
@@ -31,9 +31,9 @@ def note_key(number: int) -> str:
     return f"{number:012}.note"
 
 
-def claim_key(number: int) -> str:
-    """Where what will be signed as an anchor is kept."""
-    return f"{number:012}.claim"
+def claim_key(number: int, epoch: int) -> str:
+    """Where what will be signed as an anchor is kept; a restore leaves an old claim behind."""
+    return f"{number:012}.claim" if epoch == 1 else f"{number:012}-{epoch}.claim"
 
 
 def restore_key(epoch: int) -> str:
@@ -81,7 +81,8 @@ class AnchorReader:
         """The restores declared so far, in order, and what is wrong with them."""
         found: list[Restore] = []
         wrong: list[Finding] = []
-        for key in self.store.keys(self.chain, _RESTORES):
+        keys = self.store.keys(self.chain, _RESTORES)
+        for key in takewhile(lambda key: key.startswith(_RESTORES), keys):
             try:
                 restore = verify_restore(self.store.read(self.chain, key) or b"", self.public_keys)
                 lines = [origin_line(origin, self.chain, len(found) + 2) for origin in self.origins]
@@ -98,10 +99,12 @@ class AnchorReader:
         restores: Sequence[Restore],
         copies: Iterable[tuple[int | None, bytes]] | None = None,
         last: int | None = None,
+        copied: int = 0,
     ) -> Iterator[Step]:
         """The anchors after ``reached``, up to number ``last`` if given; ``copies`` are the database's, in order.
 
-        Without ``last`` whatever is there is read, and nothing is missing at the end.
+        Without ``last`` whatever is there is read, and nothing is missing at the end. Of anchors after ``copied`` the
+        database may have no copy yet.
         """
         beside = None if copies is None else _Copies(copies)
         for key, data in self._objects(note_key(reached.number)):
@@ -113,7 +116,7 @@ class AnchorReader:
             if last is not None and number > last:
                 break
             step = self._step(reached, number, data, restores)
-            if beside is not None:
+            if beside is not None and number <= copied:
                 step.findings.extend(beside.check(self.chain, number, step.anchor))
             reached = step.reached
             yield step

@@ -29,11 +29,15 @@ _TRIES = 5
 
 @dataclass(slots=True)
 class Standing:
-    """What is anchored of a chain. ``last`` is the highest number known of, ``holds`` the newest anchor that the chain
-    must extend, which is ``newest`` unless a restore was declared after it."""
+    """What is anchored of a chain.
+
+    ``copied`` is the highest number that the database knows, ``last`` the highest of all. ``holds`` is the newest anchor
+    that the chain must extend: ``newest`` unless a restore was declared after it.
+    """
 
     newest: Anchor | None = None
     holds: Anchor | None = None
+    copied: int = 0
     last: int = 0
     restores: list[Restore] = field(default_factory=list)
     restore_findings: list[Finding] = field(default_factory=list)
@@ -74,7 +78,7 @@ class Anchoring:
         anchors: AnchorStore,
         *,
         signers: Sequence[Signer],
-        public_keys: Sequence[bytes],
+        public_keys: Callable[[], Sequence[bytes]],
         idle_millis: int,
         clock: Callable[[], int],
     ) -> None:
@@ -82,19 +86,28 @@ class Anchoring:
         self.checkpoints = checkpoints
         self.tree = tree
         self._store = store
-        self._signers = signers
-        self._public_keys = public_keys
+        self.signers = signers
+        self._trusted = public_keys
         self._idle_millis = idle_millis
         self._clock = clock
 
     @property
+    def public_keys(self) -> Sequence[bytes]:
+        """Whose signatures count.
+
+        Raises:
+            StoreError: a key can't be asked for.
+        """
+        return self._trusted()
+
+    @property
     def current_key(self) -> bytes:
         """The public key that new anchors are sealed by."""
-        return self._signers[0].public_key
+        return self.signers[0].public_key
 
     def reader(self, chain: str, origins: Sequence[str]) -> AnchorReader:
         """Reads a chain's anchors."""
-        return AnchorReader(self.anchors, chain, self._public_keys, origins, partial(self._rotated, chain))
+        return AnchorReader(self.anchors, chain, self.public_keys, origins, partial(self._rotated, chain))
 
     def standing(self, chain: str, origins: Sequence[str]) -> Standing:
         """Look at the last anchors, from the newest one that the database knows on.
@@ -105,7 +118,7 @@ class Anchoring:
         known = self._known(chain, found)
         found.restores, found.restore_findings = reader.restores()
         before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
-        found.last = known
+        found.last = found.copied = known
         for step in reader.walk(before, found.restores):
             found.findings += step.findings
             found.newest = step.anchor or found.newest
@@ -129,7 +142,7 @@ class Anchoring:
         first = self._known(chain, standing) + 1
         for number in range(first, newest.seal.number):
             data = self.anchors.read(chain, note_key(number))
-            self._keep_copy(chain, verify_anchor(data or b"", self._public_keys))
+            self._keep_copy(chain, verify_anchor(data or b"", self.public_keys))
         self._keep_copy(chain, newest)
 
     def advance(self, head: Head, standing: Standing) -> Anchor | None:
@@ -139,6 +152,8 @@ class Anchoring:
             RefusedError: the head contradicts an anchor or a claim.
             StoreError: the anchors, the key or the database can't be reached.
         """
+        if standing.newest is None:
+            self.checkpoints.ensure_indexes()
         for _ in range(_TRIES):
             newest, holds = standing.newest, standing.holds
             if holds is not None:
@@ -175,7 +190,7 @@ class Anchoring:
             return newest
         try:
             data = self.anchors.read(chain, note_key(last.kept)) if last.kept else None
-            return None if data is None else verify_anchor(data, self._public_keys)
+            return None if data is None else verify_anchor(data, self.public_keys)
         except EvidenceError as error:
             detail = f"anchor {last.kept}: {error}"
             found.findings.append(Finding("checkpoint_invalid", None, None, None, detail))
@@ -194,11 +209,12 @@ class Anchoring:
         seal = Seal(number, max(self._clock(), since), newest.digest if newest else NO_ANCHOR)
         checkpoint = Checkpoint(origin_line(head.origin, head.chain, standing.epoch), head.size, head.root)
         claim = seal.message(format_checkpoint(checkpoint))
-        if not self.anchors.create(head.chain, claim_key(number), claim):
-            checkpoint, seal = self._claimed(head, checkpoint, seal, since=since)
+        if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
+            written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
+            checkpoint, seal = self._claimed(written, head, checkpoint, seal, since=since)
             if checkpoint.size > head.size:
                 return None
-        data = sign_anchor(checkpoint, seal, self._signers)
+        data = sign_anchor(checkpoint, seal, self.signers)
         if not self.anchors.create(head.chain, note_key(number), data):
             data = self.anchors.read(head.chain, note_key(number)) or b""
         anchor = self._verified(data, number)
@@ -206,10 +222,12 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"anchor {number} is not what was claimed for it")
         return anchor
 
-    def _claimed(self, head: Head, ours: Checkpoint, seal: Seal, since: int) -> tuple[Checkpoint, Seal]:
+    def _claimed(
+        self, written: bytes, head: Head, ours: Checkpoint, seal: Seal, *, since: int
+    ) -> tuple[Checkpoint, Seal]:
         """What stands claimed for the next anchor, once it is known to be true."""
         try:
-            claimed, other = parse_claim(self.anchors.read(head.chain, claim_key(seal.number)) or b"")
+            claimed, other = parse_claim(written)
         except EvidenceError as error:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number}: {error}") from error
         if (other.number, other.previous, claimed.origin) != (seal.number, seal.previous, ours.origin):
@@ -222,7 +240,7 @@ class Anchoring:
 
     def _verified(self, data: bytes, number: int) -> Anchor:
         try:
-            return verify_anchor(data, self._public_keys)
+            return verify_anchor(data, self.public_keys)
         except EvidenceError as error:
             raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
 

@@ -39,7 +39,7 @@ class AuditAnchors:
     def look(self, report: Report) -> Standing:
         """What is anchored of the chain, and the event of a change of keys, before anything else is read."""
         report["walk"] = {"reached": stored_reached(Reached()), "rewritten": False}
-        report["last_anchor"] = Int64(0)
+        report["last_anchor"] = report["copied"] = Int64(0)
         if self._anchoring is None:
             return Standing()
         chain, emit = report["chain"], emitter(report)
@@ -54,7 +54,7 @@ class AuditAnchors:
         if not standing.last and self._registry.has(chain):
             detail = "the registry says that this chain was anchored, but there is no anchor of it"
             emit(Finding("checkpoint_missing", None, None, None, detail))
-        report["last_anchor"] = Int64(standing.last)
+        report["last_anchor"], report["copied"] = Int64(standing.last), Int64(standing.copied)
         describe(report, standing.holds)
         return standing
 
@@ -67,7 +67,7 @@ class AuditAnchors:
         reached = read_reached(report["walk"]["reached"])
         reader = self._anchoring.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
         copies = self._anchoring.checkpoints.stored(chain, reached.number + 1)
-        yield from reader.walk(reached, reader.restores()[0], copies, last)
+        yield from reader.walk(reached, reader.restores()[0], copies, last, int(report["copied"]))
 
     def advance(self, report: Report, head: Head) -> None:
         """Anchor what was found intact, and register the chain once it is anchored."""

@@ -44,7 +44,8 @@ def begin(
 ) -> None:
     """Where to start and where to end.
 
-    An incremental audit starts at the newest anchor, or without anchors where an earlier audit ended.
+    An incremental audit starts at the newest anchor, or without anchors where an earlier audit ended; without a
+    sequence document it starts at 0.
 
     Raises:
         StoreUnavailableError: MongoDB does not even show what was anchored before, as a primary that is none any more.
@@ -57,12 +58,13 @@ def begin(
         _report_truncated(audits, report, least, image.size)
     report["unreached"] = Int64(least) if image is None else None
     state = VerifierState(0, _genesis(chain, image, origin))
-    if report["mode"] == "incremental" and known is not None:
-        _check_verified(audits, report, known, image)
-        if anchored is None:
+    if report["mode"] == "incremental" and image is not None:
+        if known is not None:
+            _check_verified(audits, report, known, image)
+        if anchored is not None:
+            state = _anchored_state(audits.tree, report, anchored)
+        elif known is not None:
             state = VerifierState(int(known["size"]), [known["hash"]], list(known["frontier"]))
-    if report["mode"] == "incremental" and anchored is not None:
-        state = _anchored_state(audits.tree, report, anchored)
     report["target"] = None if image is None else asdict(image.settled) | {"size": Int64(image.settled.size)}
     report["from_seq"] = report["position"] = Int64(state.size)
     report["to_seq"] = Int64(max(state.size, image.settled.size)) if image else None
@@ -84,7 +86,7 @@ def _genesis(chain: str, image: SequenceImage | None, origin: str) -> list[bytes
     return [hashing.genesis(name, chain) for name in origins]
 
 
-def _check_verified(audits: AuditStore, report: Report, known: dict[str, Any], image: SequenceImage | None) -> None:
+def _check_verified(audits: AuditStore, report: Report, known: dict[str, Any], image: SequenceImage) -> None:
     """The last event an earlier audit verified still stands as it did."""
     last = int(known["size"]) - 1
     if last < 0:
@@ -98,7 +100,7 @@ def _check_verified(audits: AuditStore, report: Report, known: dict[str, Any], i
             emit(Finding("rewritten", last, known["hash"].hex(), event.hash.hex(), detail))
     elif raw is not None:
         emit(Finding("unexpected", last, None, None, why))
-    elif image is None or image.settled.size > last:
+    elif image.settled.size > last:
         emit(Finding("missing", last, "1", "0", "the last event an earlier audit verified is not in the log"))
 
 

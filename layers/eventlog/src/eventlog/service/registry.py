@@ -11,11 +11,11 @@ from typing import Any
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
+from eventlog.service.submission import OWN_PREFIX
 from eventlog.store.errors import StoreError
 from eventlog.store.interface import Draft, EventStore, Position, Query
 
-REGISTRY = "eventlog.registry"
-OWN_PREFIX = "eventlog."
+REGISTRY = f"{OWN_PREFIX}registry"
 PRINCIPAL = "eventlog/audit"
 _PAGE = 1000
 

@@ -125,9 +125,15 @@ class AuditStore:
     def verified(self, chain: str, session: ClientSession) -> dict[str, Any] | None:
         """The furthest state that an intact audit verified."""
         with mapped():
-            query = {"chain": chain, "status": "intact"}
+            query = {"chain": chain, "status": "intact", "verified": {"$exists": True}}
             found = self._ops.audits.find_one(query, {"verified": 1}, session=session, sort=[("to_seq", -1)])
         return None if found is None else found.get("verified")
+
+    def forget_verified(self, chain: str, size: int) -> None:
+        """Forget that audits have verified the chain beyond ``size``: those events were lost."""
+        with mapped():
+            further = {"chain": chain, "verified.size": {"$gt": Int64(size)}}
+            self._ops.audits.update_many(further, {"$unset": {"verified": 1}})
 
     def take_running(self) -> str | None:
         """Lease an audit that is running but has nobody at work; its id."""
