@@ -69,10 +69,11 @@ class S3Anchors:
         check_names(chain, key)
         with _mapped():
             for attempt in range(ATTEMPTS):
+                if attempt:
+                    time.sleep(_PAUSE * 2**attempt)
                 created = self._put(self._key(chain, key), data)
                 if created is not None:
                     return created
-                time.sleep(_PAUSE * 2**attempt)
         raise AnchorsUnavailableError("anchors: S3 goes on reporting a conflict (ConditionalRequestConflict)")
 
     def _put(self, key: str, data: bytes) -> bool | None:
