@@ -1,8 +1,8 @@
 """A small KMS: GetPublicKey and Sign of Ed25519 keys over HTTP, in the JSON protocol that AWS's own client speaks.
 
 moto has no Ed25519 keys. A real boto3 client talks to this server, so botocore checks our parameters against AWS's own
-model, and the server refuses what KMS refuses for a key of spec ECC_NIST_EDWARDS25519: any algorithm but ED25519_SHA_512
-with message type RAW. What it can't show is that AWS agrees.
+model, and the server refuses what KMS refuses for a key of spec ECC_NIST_EDWARDS25519: any algorithm but
+ED25519_SHA_512 with message type RAW. What it can't show is that AWS agrees.
 """
 
 import base64
