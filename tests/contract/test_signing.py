@@ -23,8 +23,8 @@ from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.note import Signer, VerifierKey, format_vkey
 from eventlog.service import signing
-from eventlog.service.signing import KeyFile, KmsKey, SigningError, create_key_file, open_signer, public_key_of
-from eventlog.store.errors import StoreUnavailableError
+from eventlog.service.signing import KeyFile, KmsKey, create_key_file, open_signer, public_key_of
+from eventlog.store.errors import SigningError, StoreUnavailableError
 from tests import kms_server
 from tests.kms_server import KmsServer
 
