@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.service.signing import create_key_file
 from tests.infrastructure import sam
 
 pytestmark = pytest.mark.xdist_group("sam")
@@ -23,10 +24,14 @@ CALLS = {
         *("post-event", "post-batch", "post-batch-ndjson"),
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
-    "QueryFunction": ["get-events", "get-event", "get-chains", "get-chain", "get-health"],
     "ChainAuditFunction": [
         *("post-audit", "get-audits", "get-audit-unknown"),
         *("schedule-incremental", "schedule-full"),
+    ],
+    "QueryFunction": [
+        *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
+        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
+        "get-export",
     ],
 }
 RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
@@ -39,19 +44,26 @@ class Artifacts:
         self.built, self.scratch, self.mongo_uri = built, scratch, mongo_uri
         self.database = f"artifacts_{uuid.uuid4().hex}"
         self.output = ""
+        self.key = scratch / "key.pem"
+        create_key_file(self.key)
 
     def environment(self, function: str) -> dict[str, str]:
         variables = sam.of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
         fixed = {name: value for name, value in variables.items() if isinstance(value, str)}
         path = [self.built / function, self.built / "EventLogLayer" / "python"]
-        return fixed | {
-            "PYTHONPATH": os.pathsep.join(map(str, path)),
-            "MONGO_URI": self.mongo_uri,
-            "MONGO_DATABASE": self.database,
-            "EVENTLOG_ORIGIN": ORIGIN,
-            "EVENTLOG_TRACING": "false",
-            "POWERTOOLS_LOG_LEVEL": "DEBUG",
-        }
+        evidence = {"EVENTLOG_ANCHORS": str(self.scratch / "anchors"), "EVENTLOG_SIGNING_KEYS": str(self.key)}
+        return (
+            fixed
+            | (evidence if "EVENTLOG_ANCHORS" in variables else {})
+            | {
+                "PYTHONPATH": os.pathsep.join(map(str, path)),
+                "MONGO_URI": self.mongo_uri,
+                "MONGO_DATABASE": self.database,
+                "EVENTLOG_ORIGIN": ORIGIN,
+                "EVENTLOG_TRACING": "false",
+                "POWERTOOLS_LOG_LEVEL": "DEBUG",
+            }
+        )
 
     def call(self, function: str, names: list[str]) -> list[sam.Json]:
         answers = self.scratch / f"{uuid.uuid4()}.json"
@@ -148,6 +160,31 @@ def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
     chain = body(answers["get-chain"], 200)
     assert (chain["origin"], chain["size"]) == (ORIGIN, 9)
     assert body(answers["get-chains"], 200)["chains"][0]["chain"] == "main"
+
+
+@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-root"])
+def test_query_proves_what_the_chain_holds(answers: dict[str, sam.Json], name: str) -> None:
+    assert body(answers[name], 200)["chain" if name == "get-root" else "hashes"]
+
+
+@pytest.mark.parametrize("name", ["get-checkpoint", "get-log-checkpoint"])
+def test_query_shows_the_checkpoint_that_the_audit_signed(answers: dict[str, sam.Json], name: str) -> None:
+    assert answers[name]["statusCode"] == 200
+    assert answers[name]["body"].startswith(f"{ORIGIN}/main\n9\n")
+
+
+def test_query_serves_a_tile_byte_for_byte(answers: dict[str, sam.Json]) -> None:
+    tile = answers["get-log-tile"]
+    assert (tile["statusCode"], tile["isBase64Encoded"]) == (200, True)
+    assert len(base64.b64decode(tile["body"])) == 9 * 32
+
+
+def test_query_exports_a_bundle(answers: dict[str, sam.Json]) -> None:
+    export = answers["get-export"]
+    assert export["statusCode"] == 200
+    content = base64.b64decode(export["body"]) if export["isBase64Encoded"] else export["body"].encode()
+    header, *_, end = [json.loads(line) for line in content.splitlines()]
+    assert (header["format"], end) == ("eventlog-bundle/v1", {"end": {"events": 9, "next_seq": None}})
 
 
 def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:

@@ -11,7 +11,7 @@ from eventlog.formats.note import parse_vkey
 class Settings(BaseSettings):
     """Everything that can be set. A Lambda function gets these as environment variables from template.yaml."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
     mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")

@@ -20,16 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signer, VerifierKey, parse_vkey
-from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.errors import SigningError
 from eventlog.store.files import create_file
 
 MAX_KMS_MESSAGE = 4096
 """Bytes that KMS signs as they are; a checkpoint and its seal have a few hundred."""
 _MAX_KEY_FILE = 1 << 16
-
-
-class SigningError(StoreUnavailableError):
-    """A key can't be had or does not sign: nothing was signed."""
 
 
 class KeyFile:

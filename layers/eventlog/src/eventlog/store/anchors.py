@@ -31,7 +31,7 @@ class AnchorStore(Protocol):
     """
 
     def chains(self) -> Iterator[str]:
-        """The chains that have objects, in order of their names."""
+        """The chains that have objects, each once, in any order."""
         ...
 
     def keys(self, chain: str, after: str = "") -> Iterator[str]:
@@ -63,8 +63,8 @@ class DirectoryAnchors:
 
     def chains(self) -> Iterator[str]:
         with _mapped():
-            found = [entry.name for entry in _scan(self._path) if entry.is_dir()]
-            yield from (name for name in names(sorted(found)) if any(self.keys(name)))
+            found = names(entry.name for entry in _scan(self._path) if entry.is_dir())
+            yield from (name for name in found if any(self.keys(name)))
 
     def keys(self, chain: str, after: str = "") -> Iterator[str]:
         if not is_name(chain):

@@ -33,7 +33,8 @@ class S3Anchors:
     """``AnchorStore`` in objects ``<prefix>/<chain>/<key>``, written once (``If-None-Match: *``) in compliance mode.
 
     The bucket is versioned, as Object Lock demands. A delete without a version leaves a delete marker: then the object
-    is not there for ``read`` and ``keys``, which is how an audit notices, but its version is, and can be copied back.
+    is not there for ``read`` and ``keys``, which is how an audit notices, and ``create`` would make a second version;
+    the first one stays, and is seen again when the marker is deleted. (template.yaml has a policy against markers.)
     """
 
     def __init__(self, client: Any, bucket: str, prefix: str = "", retention_days: int = 365) -> None:
@@ -69,10 +70,11 @@ class S3Anchors:
         check_names(chain, key)
         with _mapped():
             for attempt in range(ATTEMPTS):
+                if attempt:
+                    time.sleep(_PAUSE * 2**attempt)
                 created = self._put(self._key(chain, key), data)
                 if created is not None:
                     return created
-                time.sleep(_PAUSE * 2**attempt)
         raise AnchorsUnavailableError("anchors: S3 goes on reporting a conflict (ConditionalRequestConflict)")
 
     def _put(self, key: str, data: bytes) -> bool | None:
