@@ -34,3 +34,9 @@ class SizeQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     size: Size | None = Field(default=None, description="Default: the newest")
+
+
+class NoQuery(BaseModel):
+    """No parameters at all."""
+
+    model_config = ConfigDict(extra="forbid")

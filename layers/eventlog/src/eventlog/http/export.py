@@ -7,11 +7,11 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from eventlog.formats.bundle import TimeRange
 from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.http.resources import Resources
 from eventlog.service.export import Wanted, export
 from eventlog.service.submission import ChainName, Millis
-from eventlog.store.selection import Window
 
 NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
@@ -48,7 +48,7 @@ def stream(held: Resources, request: Request, parameters: ExportQuery) -> Stream
         chain=parameters.chain,
         from_seq=parameters.from_seq,
         to_seq=parameters.to_seq,
-        window=Window(parameters.start_time, parameters.end_time) if by_time else None,
+        window=TimeRange(parameters.start_time, parameters.end_time) if by_time else None,
         limit=PART_BYTES if "aws.event" in request.scope else None,
     )
     lines = export(held.evidence, wanted)

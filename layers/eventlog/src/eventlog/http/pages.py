@@ -2,10 +2,11 @@
 
 from fastapi import Request, Response
 
+from eventlog.formats.event_json import event_fields
 from eventlog.http import requests
 from eventlog.http.event_query import EventQuery
 from eventlog.http.resources import Resources
-from eventlog.http.schemas import event_fields, json_response, to_csv, to_ndjson
+from eventlog.http.schemas import json_response, to_csv, to_ndjson
 from eventlog.service.cursor import format_cursor
 from eventlog.store.interface import Position
 
@@ -31,4 +32,3 @@ def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
         link = request.url.include_query_params(cursor=cursor)
         headers |= {"Next-Cursor": cursor, "Link": f'<{link.path}?{link.query}>; rel="next"'}
     return Response(body, 200, headers, accepted)
-

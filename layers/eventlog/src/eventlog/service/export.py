@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from eventlog.formats import bundle, merkle, proof
-from eventlog.formats.bundle import End, Gap, Header, Selection, SeqRange, TimeRange
+from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import format_event
 from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import InvalidError, NotFoundError
 from eventlog.service.evidence import Evidence, check_root, checkpoint_of
 from eventlog.store.errors import CorruptionError
-from eventlog.store.selection import Window, batches, bounds
+from eventlog.store.selection import batches, bounds
 from eventlog.store.tree import TreeView
 
 _CHUNK = 1 << 18
@@ -31,7 +31,7 @@ class Wanted:
     chain: str
     from_seq: int = 0
     to_seq: int | None = None
-    window: Window | None = None
+    window: TimeRange | None = None
     limit: int | None = None
 
 
@@ -48,12 +48,11 @@ def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
             raise NotFoundError(f"There is no checkpoint of chain {wanted.chain} yet, and a bundle needs one.")
         size, root = record.size, checkpoint_of(record).root
         check_root(record, view.root(size))
-        if wanted.window is None:
-            selection = _seq_range(wanted, size)
+        selection = wanted.window or _seq_range(wanted, size)
+        if isinstance(selection, SeqRange):
             low, high = selection.from_seq, selection.to_seq
         else:
-            selection = TimeRange(wanted.window.start, wanted.window.end)
-            low, high = bounds(evidence.operations, view, wanted.window, size)
+            low, high = bounds(evidence.operations, view, selection, size)
             low = max(low, wanted.from_seq)
         yield bundle.header_line(Header(view.image.origin, wanted.chain, record.note, record.keys, selection))
         lines = _Lines(view, size, limit=wanted.limit)

@@ -1,11 +1,12 @@
 """Events of a tree in order of seq, a batch at a time: a range of seqs, or those of a time window."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson import DatetimeMS, Int64
 from pymongo import ASCENDING
 
+from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
 from eventlog.store import codec
 from eventlog.store.errors import mapped
@@ -17,22 +18,7 @@ _BY_SEQ = [("chain", ASCENDING), ("seq", ASCENDING)]
 _BY_TIME = [("chain", ASCENDING), ("timestamp", ASCENDING), ("seq", ASCENDING)]
 
 
-class Window(NamedTuple):
-    """start <= timestamp < end, in milliseconds since 1970; None is open."""
-
-    start: int | None
-    end: int | None
-
-    def has(self, event: Event) -> bool:
-        timestamp = event.entry.timestamp
-        return (self.start or 0) <= timestamp and (self.end is None or timestamp < self.end)
-
-    def filter(self) -> dict[str, Any]:
-        """What MongoDB is asked."""
-        return {"$gte": DatetimeMS(self.start or 0)} | ({} if self.end is None else {"$lt": DatetimeMS(self.end)})
-
-
-def bounds(operations: Operations, view: TreeView, window: Window, size: int) -> tuple[int, int]:
+def bounds(operations: Operations, view: TreeView, window: TimeRange, size: int) -> tuple[int, int]:
     """[low, high) around the seqs below ``size`` of the events in a time window, from its index alone; (0, 0) if there
     are none.
 
@@ -40,7 +26,7 @@ def bounds(operations: Operations, view: TreeView, window: Window, size: int) ->
         StoreUnavailableError
     """
     settled = min(size, view.image.settled.size)
-    match = {"chain": view.image.chain, "timestamp": window.filter(), "seq": {"$lt": Int64(settled)}}
+    match = {"chain": view.image.chain, "timestamp": _times(window), "seq": {"$lt": Int64(settled)}}
     group = {"_id": None, "low": {"$min": "$seq"}, "high": {"$max": "$seq"}}
     stages = [{"$match": match}, {"$group": group}]
     with mapped():
@@ -50,7 +36,9 @@ def bounds(operations: Operations, view: TreeView, window: Window, size: int) ->
     return (min(seqs), max(seqs) + 1) if seqs else (0, 0)
 
 
-def batches(operations: Operations, view: TreeView, low: int, high: int, window: Window | None) -> Iterator[list[Event]]:
+def batches(
+    operations: Operations, view: TreeView, low: int, high: int, window: TimeRange | None
+) -> Iterator[list[Event]]:
     """The events with low <= seq < high, of a window those that are in it.
 
     Raises:
@@ -59,7 +47,7 @@ def batches(operations: Operations, view: TreeView, low: int, high: int, window:
     settled = min(high, view.image.settled.size)
     wanted: dict[str, Any] = {"chain": view.image.chain, "seq": {"$gte": Int64(low), "$lt": Int64(settled)}}
     if window is not None:
-        wanted["timestamp"] = window.filter()
+        wanted["timestamp"] = _times(window)
     if low < settled:
         with mapped():
             found: Iterator[Any] = operations.events.find_raw_batches(
@@ -67,3 +55,8 @@ def batches(operations: Operations, view: TreeView, low: int, high: int, window:
             )
             yield from map(codec.decode_events, found)
     yield [event for event in view.pending if low <= event.seq < high and (window is None or window.has(event))]
+
+
+def _times(window: TimeRange) -> dict[str, Any]:
+    found = {"$gte": DatetimeMS(window.start_time or 0)}
+    return found if window.end_time is None else found | {"$lt": DatetimeMS(window.end_time)}
