@@ -187,7 +187,7 @@ def broken_off(api: TestClient, **parameters: Any) -> str:
     with TestClient(api.app, raise_server_exceptions=False) as client:
         answer = client.get(EXPORT, params=parameters)
     assert answer.content.startswith(b'{"format":"eventlog-bundle/v1"')
-    with pytest.raises(EvidenceError, match="cut off|is not the hash of"):
+    with pytest.raises(EvidenceError, match=r"cut off|is not the hash of"):
         verified(answer.content)
     return str(broken.value)
 
