@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eventlog.formats.note import Signer
     from eventlog.service.anchoring import Anchoring
     from eventlog.service.audit import Auditor
+    from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
     from eventlog.store.anchors import AnchorStore
     from eventlog.store.tree import TreeReader
@@ -50,6 +51,12 @@ class Resources:
         from eventlog.store.combine import Combiner  # noqa: PLC0415
 
         return Ingest(Combiner(self.store.append))
+
+    @cached_property
+    def evidence(self) -> "Evidence":
+        from eventlog.service.evidence import Evidence  # noqa: PLC0415  the query function's own
+
+        return Evidence(self.store.operations)
 
     @cached_property
     def auditor(self) -> "Auditor":

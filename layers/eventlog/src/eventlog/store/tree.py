@@ -4,13 +4,13 @@ Node (0, i) is the ``hash`` of event i; node (l, i) with l >= 1 is ``nodes[l - 1
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from bson import Int64
 from pymongo.client_session import ClientSession
 
-from eventlog.formats import merkle, proof
+from eventlog.formats import hashing, merkle, proof
 from eventlog.formats.event import Event
 from eventlog.formats.proof import Node
 from eventlog.store.errors import CorruptionError, mapped
@@ -77,6 +77,33 @@ class TreeView:
         nodes = self.nodes(proof.needed([*ranges, (0, first), (0, second)]))
         return Consistency(proof.heads(ranges, nodes), _root(nodes, first), _root(nodes, second))
 
+    def event(self, event_id: str) -> Event | None:
+        """The event with this id, pending or settled.
+
+        Raises:
+            CorruptionError, StoreUnavailableError
+        """
+        waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
+        if waiting is not None:
+            return waiting
+        with mapped():
+            return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        """The leaves start..end-1 of the tree of ``image.size``, 72 bytes each.
+
+        Raises:
+            CorruptionError: one is missing or damaged.
+            StoreUnavailableError
+        """
+        found: dict[int, tuple[Any, Any]] = {e.seq: (e.prev_hash, e.entry.content_hash) for e in self.pending}
+        try:
+            with mapped():
+                found |= self._operations.read_links(self.image.chain, start, end, self.session)
+            return [hashing.leaf(seq, *map(_hash, found[seq])) for seq in range(start, end)]
+        except (KeyError, TypeError) as error:
+            raise self._damaged("a leaf is missing or damaged") from error
+
     def nodes(self, needed: Collection[Node]) -> dict[Node, bytes]:
         """Nodes of the tree of ``image.size``, in one query.
 
@@ -113,16 +140,16 @@ class TreeReader:
         self._operations = operations
 
     @contextmanager
-    def view(self, chain: str) -> Iterator[TreeView | None]:
+    def view(self, chain: str, session: ClientSession | None = None) -> Iterator[TreeView | None]:
         """The chain's tree now, every acknowledged event in it; None if there is no such chain.
 
         Raises:
             CorruptionError, StoreUnavailableError
         """
-        with self._operations.session() as session:
+        with nullcontext(session) if session else self._operations.session() as reading:
             with mapped():
-                image = self._operations.read_sequence(chain, session)
-            yield None if image is None else TreeView(self._operations, session, image)
+                image = self._operations.read_sequence(chain, reading)
+            yield None if image is None else TreeView(self._operations, reading, image)
 
     def root(self, chain: str, size: int) -> bytes:
         """As ``TreeView.root``; a chain that isn't there is CorruptionError."""
