@@ -68,7 +68,7 @@ class AnchoredLog:
         """What an operator does after a restore."""
         auditor = self.auditor()
         audits = AuditStore(self.store.operations)
-        return Restorer(self.store, audits, self.anchoring(), auditor, self.now).restore(chain, reason)
+        return Restorer(self.store, audits, self.anchoring(), auditor, clock=self.now).restore(chain, reason)
 
     def append(self, count: int, chain: str = "main") -> None:
         self.store.append(chain, [draft(chain=chain, received_at=self.now()) for _ in range(count)])

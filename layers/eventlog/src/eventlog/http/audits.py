@@ -7,6 +7,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from fastapi import Response
 from pydantic import ValidationError
 
+import eventlog.service.audit  # noqa: F401  held.auditor needs it: now, not in the first request
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http.resources import Resources
@@ -47,6 +48,14 @@ def run_scheduled(held: Resources, mode: str) -> list[dict[str, Any]]:
     _report(reports)
     shown = [audit_fields(report) for report in reports]
     return [{name: report[name] for name in _SHOWN} for report in shown]
+
+
+def restore(held: Resources, chain: str, reason: str) -> dict[str, Any]:
+    """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows."""
+    Logger(service="eventlog-chain_audit").warning("restore declared", extra={"chain": chain, "reason": reason})
+    report = held.restorer.restore(chain, reason)
+    _report([report])
+    return audit_fields(report)
 
 
 def _report(reports: list[Report]) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
+    from eventlog.service.restore import Restorer
     from eventlog.store.anchors import AnchorStore
-    from eventlog.store.tree import TreeReader
 
 
 class ConfigurationError(Exception):
@@ -66,8 +66,17 @@ class Resources:
 
         workers = Workers(self._uri(), self.settings.mongo_database)
         audits = AuditStore(self.store.operations)
-        anchoring = self._anchoring(audits.tree)
-        return Auditor(self.store, audits, self.settings.origin, workers=workers, anchoring=anchoring)
+        return Auditor(self.store, audits, self.settings.origin, workers=workers, anchoring=self.anchoring)
+
+    @cached_property
+    def restorer(self) -> "Restorer":
+        """Declares restores; needs anchors."""
+        from eventlog.service.restore import Restorer  # noqa: PLC0415
+        from eventlog.store.audits import AuditStore  # noqa: PLC0415
+
+        if self.anchoring is None:
+            raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
+        return Restorer(self.store, AuditStore(self.store.operations), self.anchoring, self.auditor)
 
     @cached_property
     def anchors(self) -> "AnchorStore | None":
@@ -92,22 +101,23 @@ class Resources:
         retired = [public_key_of(vkey) for vkey in listed(self.settings.retired_keys)]
         return list(dict.fromkeys([*(signer.public_key for signer in self.signers), *retired]))
 
-    def _anchoring(self, tree: "TreeReader") -> "Anchoring | None":
+    @cached_property
+    def anchoring(self) -> "Anchoring | None":
+        """Signs and anchors; None: nothing is anchored."""
         from eventlog.service.anchoring import Anchoring  # noqa: PLC0415
-        from eventlog.service.ingest import now_millis  # noqa: PLC0415
         from eventlog.store.checkpoints import CheckpointStore  # noqa: PLC0415
+        from eventlog.store.tree import TreeReader  # noqa: PLC0415
 
         if self.anchors is None:
             return None
         return Anchoring(
             self.store,
-            tree,
+            TreeReader(self.store.operations),
             CheckpointStore(self.store.operations),
             self.anchors,
             signers=self.signers,
             public_keys=lambda: self.trusted_keys,
             idle_millis=self.settings.anchor_idle_seconds * 1000,
-            clock=now_millis,
         )
 
     def close(self) -> None:

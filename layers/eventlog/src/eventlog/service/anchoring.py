@@ -16,6 +16,7 @@ from eventlog.formats.note import Signer
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.restore import Restore
 from eventlog.service.anchor_walk import AnchorReader, Reached, claim_key, note_key, record_of
+from eventlog.service.clock import now_millis
 from eventlog.service.verify import Finding
 from eventlog.store.anchors import AnchorStore
 from eventlog.store.checkpoints import CheckpointStore
@@ -31,7 +32,7 @@ _TRIES = 5
 class Standing:
     """What is anchored of a chain.
 
-    ``copied`` is the highest number that the database knows, ``last`` the highest of all. ``holds`` is the newest anchor
+    ``copied`` is the highest number that the database knows, ``last`` that of all. ``holds`` is the newest anchor
     that the chain must extend: ``newest`` unless a restore was declared after it.
     """
 
@@ -80,7 +81,7 @@ class Anchoring:
         signers: Sequence[Signer],
         public_keys: Callable[[], Sequence[bytes]],
         idle_millis: int,
-        clock: Callable[[], int],
+        clock: Callable[[], int] = now_millis,
     ) -> None:
         self.anchors = anchors
         self.checkpoints = checkpoints

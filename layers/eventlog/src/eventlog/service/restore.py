@@ -17,6 +17,7 @@ from eventlog.service.anchor_walk import note_key, restore_key
 from eventlog.service.anchoring import Anchoring, Standing
 from eventlog.service.audit import Auditor
 from eventlog.service.audit_report import Report
+from eventlog.service.clock import now_millis
 from eventlog.service.errors import InvalidError, NotFoundError
 from eventlog.service.registry import Registry
 from eventlog.store.audits import AuditStore
@@ -28,7 +29,13 @@ class Restorer:
     """Declares restores. ``auditor`` is the one that anchors."""
 
     def __init__(
-        self, store: EventStore, audits: AuditStore, anchoring: Anchoring, auditor: Auditor, clock: Callable[[], int]
+        self,
+        store: EventStore,
+        audits: AuditStore,
+        anchoring: Anchoring,
+        auditor: Auditor,
+        *,
+        clock: Callable[[], int] = now_millis,
     ) -> None:
         self._store = store
         self._audits = audits
