@@ -6,9 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
+from moto.core.models import botocore_stubber
 
 from eventlog.store.anchors import open_anchors
 from eventlog.store.errors import AnchorsUnavailableError
@@ -134,6 +136,23 @@ def test_a_conflict_that_does_not_end_leaves_open_what_is_there(stubbed: tuple[S
         conflict(stubber)
     with pytest.raises(AnchorsUnavailableError, match="ConditionalRequestConflict"):
         store.create("main", "1.note", b"x")
+
+
+def test_a_put_whose_answer_is_lost_is_made_again_and_finds_its_own_object(store: S3Anchors, client: Any) -> None:
+    lost: list[Any] = []
+
+    def lose_the_first(request: Any, **_: Any) -> AWSResponse | None:
+        if lost:
+            return None
+        answer = botocore_stubber("before-send", request)
+        assert answer
+        lost.append(answer.status_code)
+        answer.status_code = 500
+        return answer
+
+    client.meta.events.register_first("before-send.s3.PutObject", lose_the_first)
+    assert store.create("main", "1.note", b"x") is False
+    assert (lost, store.read("main", "1.note")) == ([200], b"x")
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("SlowDown", 503), ("InternalError", 500)])
