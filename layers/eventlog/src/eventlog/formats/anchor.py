@@ -17,6 +17,7 @@ from hashlib import sha256
 from eventlog.formats.checkpoint import MAX_SIZE, Checkpoint, format_checkpoint, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, Signer, VerifierKey, format_note, sign_note
+from eventlog.formats.times import MAX_MILLIS
 
 KIND = b"\xffeventlog/anchor/v1"
 NO_ANCHOR = bytes(32)
@@ -100,6 +101,6 @@ def _parse_seal(line: bytes) -> Seal:
     if len(line) != _HEAD + 64:
         raise EvidenceError("the seal has another length")
     number, time = int.from_bytes(line[:8], "big"), int.from_bytes(line[8:16], "big")
-    if not 1 <= number <= MAX_SIZE or time > MAX_SIZE:
+    if not 1 <= number <= MAX_SIZE or time > MAX_MILLIS:
         raise EvidenceError("the seal's number or time is out of range")
     return Seal(number, time, line[16:_HEAD])
