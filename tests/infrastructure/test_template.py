@@ -94,7 +94,7 @@ def test_every_route_wants_iam_or_a_token() -> None:
 
 def test_no_route_catches_all() -> None:
     greedy = [key for key in sam.routes() if "$default" in key or "+}" in key or key.startswith("ANY ")]
-    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{place+}"], "a tile's name has slashes"
+    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}"], "a tile's name has slashes"
 
 
 def test_the_api_may_call_every_function_it_leads_to() -> None:
