@@ -31,7 +31,7 @@ CALLS = {
     ],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
-        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-tlog-checkpoint", "get-tile"),
+        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
         "get-export",
     ],
 }
@@ -169,16 +169,16 @@ def test_query_proves_what_the_chain_holds(answers: dict[str, sam.Json], name: s
     assert body(answers[name], 200)["chain" if name == "get-root" else "hashes"]
 
 
-@pytest.mark.parametrize("name", ["get-checkpoint", "get-tlog-checkpoint"])
+@pytest.mark.parametrize("name", ["get-checkpoint", "get-log-checkpoint"])
 def test_query_shows_the_checkpoint_that_the_audit_signed(answers: dict[str, sam.Json], name: str) -> None:
     assert answers[name]["statusCode"] == 200
     assert answers[name]["body"].startswith(f"{ORIGIN}/main\n9\n")
 
 
 def test_query_serves_a_tile_byte_for_byte(answers: dict[str, sam.Json]) -> None:
-    tile = answers["get-tile"]
+    tile = answers["get-log-tile"]
     assert (tile["statusCode"], tile["isBase64Encoded"]) == (200, True)
-    assert len(base64.b64decode(tile["body"])) == 8 * 32
+    assert len(base64.b64decode(tile["body"])) == 9 * 32
 
 
 def test_query_exports_a_bundle(answers: dict[str, sam.Json]) -> None:
@@ -186,7 +186,7 @@ def test_query_exports_a_bundle(answers: dict[str, sam.Json]) -> None:
     assert export["statusCode"] == 200
     content = base64.b64decode(export["body"]) if export["isBase64Encoded"] else export["body"].encode()
     header, *_, end = [json.loads(line) for line in content.splitlines()]
-    assert (header["format"], end) == ("eventlog-bundle/v1", {"end": {"events": 5, "next_seq": None}})
+    assert (header["format"], end) == ("eventlog-bundle/v1", {"end": {"events": 9, "next_seq": None}})
 
 
 def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:
