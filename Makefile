@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run demo test bench bench-quick lint lock build clean
+.PHONY: help run demo drill test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
+
+drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
+	@$(BIN)/python -m local.drill
 
 test: lint  ## static checks and every test
 	@$(BIN)/python -m pytest
