@@ -137,7 +137,8 @@ REWRITES: list[dict[str, Any]] = [
 
 def rewritten(seq: int, change: dict[str, Any]) -> list[Event]:
     """The chain with one event changed and every hash after it made anew."""
-    state, found = ChainState(0, hashing.genesis(ORIGIN, CHAIN)), []
+    state = ChainState(0, hashing.genesis(ORIGIN, CHAIN))
+    found: list[Event] = []
     for event in EVENTS:
         fields = event.entry._asdict()
         del fields["payload_hash"], fields["content_hash"]
@@ -167,7 +168,7 @@ def test_any_bit_of_a_gap_hash_changed_is_refused(line: bytes) -> None:
         for bit in range(256):
             hashes = [bytes.fromhex(each) for each in fields["hashes"]]
             hashes[number] = (int(value, 16) ^ 1 << bit).to_bytes(32, "big")
-            changed = bundle.gap_line(Gap(*fields["gap"], tuple(hashes)))
+            changed = bundle.gap_line(Gap(fields["gap"][0], fields["gap"][1], tuple(hashes)))
             refused(swap(line, changed), r"do not lead to the checkpoint's root|not linked to what is before it")
 
 

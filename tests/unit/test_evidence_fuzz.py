@@ -90,6 +90,15 @@ def accepted(action: Callable[[], Any]) -> Any:
     return None
 
 
+def passes(check: Callable[[], None]) -> bool:
+    """Whether a check passes; if not, it refuses as it should."""
+    try:
+        check()
+    except EvidenceError:
+        return False
+    return True
+
+
 @THOROUGH
 @given(inputs(ANCHOR))
 def test_notes(data: bytes) -> None:
@@ -151,7 +160,7 @@ def test_bundles_of_entries(data: bytes) -> None:
 def test_events_as_text(data: bytes) -> None:
     """What is accepted with right hashes is the event, in whatever form its JSON is."""
     parsed = accepted(lambda: parse_event(parse_json(data)))
-    if parsed is not None and accepted(lambda: [check_event(parsed)]):
+    if parsed is not None and passes(lambda: check_event(parsed)):
         assert parsed == EVENT._replace(nodes=())
 
 
@@ -174,9 +183,9 @@ def test_objects_of_any_shape(parse: Callable[[Any], Any], name: str, value: Any
     fields = {key: MEMBERS[key] for key in names} | {name: value}
     parsed = accepted(lambda: parse(fields if whole else value))
     if parse is parse_receipt and parsed is not None:
-        accepted(lambda: check_receipt(parsed))
+        passes(lambda: check_receipt(parsed))
     if parse is parse_event and parsed is not None:
-        accepted(lambda: check_event(parsed))
+        passes(lambda: check_event(parsed))
 
 
 @THOROUGH
@@ -201,8 +210,8 @@ def test_bundles(data: bytes) -> None:
 )
 def test_proofs(leaf_hash: bytes, index: int, size: int, hashes: list[bytes], root: bytes) -> None:
     """No hashes made up at random prove anything, but of a tree of one leaf and of one that extends nothing."""
-    if accepted(lambda: [proof.verify_inclusion(leaf_hash, index, size, hashes, root)]):
+    if passes(lambda: proof.verify_inclusion(leaf_hash, index, size, hashes, root)):
         assert (index, size, hashes, leaf_hash) == (0, 1, [], root)
-    if accepted(lambda: [proof.verify_consistency(index, size, hashes, leaf_hash, root)]):
+    if passes(lambda: proof.verify_consistency(index, size, hashes, leaf_hash, root)):
         assert not hashes
         assert index in {0, size}

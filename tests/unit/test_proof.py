@@ -92,9 +92,9 @@ def test_any_one_bit_changed_in_an_inclusion_proof_is_refused(size: int) -> None
         values = [LEAVES[index], ROOTS[size], *inclusion(index, size)]
         for place, value in enumerate(values):
             for flipped in flips(value):
-                leaf, root, *hashes = [*values[:place], flipped, *values[place + 1 :]]
+                changed = [*values[:place], flipped, *values[place + 1 :]]
                 with pytest.raises(EvidenceError, match="does not lead to the root"):
-                    proof.verify_inclusion(leaf, index, size, hashes, root)
+                    proof.verify_inclusion(changed[0], index, size, changed[2:], changed[1])
 
 
 @pytest.mark.parametrize("second", range(2, FEW))
@@ -103,9 +103,9 @@ def test_any_one_bit_changed_in_a_consistency_proof_is_refused(second: int) -> N
         values = [ROOTS[first], ROOTS[second], *consistency(first, second)]
         for place, value in enumerate(values):
             for flipped in flips(value):
-                old, new, *hashes = [*values[:place], flipped, *values[place + 1 :]]
+                changed = [*values[:place], flipped, *values[place + 1 :]]
                 with pytest.raises(EvidenceError, match="does not extend"):
-                    proof.verify_consistency(first, second, hashes, old, new)
+                    proof.verify_consistency(first, second, changed[2:], *changed[:2])
 
 
 @pytest.mark.parametrize("size", range(1, SOME + 1))
