@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventlog.formats import note, proof
-from eventlog.formats.anchor import verify_anchor
+from eventlog.formats.anchor import NO_ANCHOR, Seal, parse_claim, verify_anchor
 from eventlog.formats.bundle import SeqRange, parse_end, parse_gap, parse_header
 from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.checkpoint import format_checkpoint, parse_checkpoint, verify_checkpoint
@@ -24,15 +24,18 @@ from eventlog.formats.event_json import (
 )
 from eventlog.formats.hashing import leaf
 from eventlog.formats.members import parse_json
+from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
-from tests.evidence import KEY, anchored, bundle_lines, checkpoint_of, events, nodes_of, signed
+from tests.evidence import KEY, LINE, START, anchored, bundle_lines, checkpoint_of, events, nodes_of, signed
 
 EVENTS = list(events(6))
 EVENT = EVENTS[3]
 CHECKPOINT = checkpoint_of(EVENTS)
 ANCHOR = anchored(CHECKPOINT)
 NOTE = signed(CHECKPOINT)
+CLAIM = Seal(1, START, NO_ANCHOR).message(format_checkpoint(CHECKPOINT))
+RESTORE = sign_restore(Restore(f"{LINE}~2", 2, 1, 6, START, "a backup"), [KEY])
 PROOF = format_tlog_proof(
     TlogProof(
         EVENT.seq,
@@ -114,6 +117,19 @@ def test_anchors(data: bytes) -> None:
     anchor = accepted(lambda: verify_anchor(data, [KEY.public_key]))
     original = verify_anchor(ANCHOR, [KEY.public_key])
     assert anchor is None or (anchor.checkpoint, anchor.seal) == (original.checkpoint, original.seal)
+
+
+@THOROUGH
+@given(inputs(CLAIM))
+def test_claims(data: bytes) -> None:
+    parsed = accepted(lambda: parse_claim(data))
+    assert parsed is None or parsed[1].message(format_checkpoint(parsed[0])) == data
+
+
+@THOROUGH
+@given(inputs(RESTORE))
+def test_restores(data: bytes) -> None:
+    assert accepted(lambda: verify_restore(data, [KEY.public_key])) in (None, verify_restore(RESTORE, [KEY.public_key]))
 
 
 @THOROUGH
