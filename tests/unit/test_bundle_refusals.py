@@ -194,6 +194,11 @@ def test_a_gap_at_the_genesis_does_not_hide_that_event_0_is_of_another_chain() -
     refused(lines, "line 2: event 0 is not linked to what is before it")
 
 
+def test_an_event_that_says_it_is_of_another_chain_is_refused_though_the_log_signed_it() -> None:
+    strange = list(events(3, chain="other"))
+    refused(bundle_lines(strange, [1], SeqRange(1, 2)), "event 1 is not of the header's chain and selection")
+
+
 def test_an_event_is_linked_to_a_leaf_that_a_gap_shows_by_itself() -> None:
     """The log signed a chain whose link is broken at event 3, and the bundle shows leaf 2 as the gap's last hash."""
     state = ChainState(0, hashing.genesis(ORIGIN, CHAIN))
@@ -260,6 +265,15 @@ def test_parts_that_contradict_each_other_are_refused_though_each_is_right() -> 
     fork = [*bundle_lines(EVENTS, [], SeqRange(0, 0)), *bundle_lines(forged, [], SeqRange(0, 0))]
     refused(fork, "another checkpoint of size 13: the log forked")
     assert len(verify_bundle(two_parts(EVENTS), PINNED).parts) == 2
+
+
+def test_parts_of_different_logs_go_together_though_their_chains_have_one_name() -> None:
+    other = list(events(3, ChainState(0, hashing.genesis("other.example", CHAIN))))
+    line = f"other.example/{CHAIN}"
+    lines = bundle_lines(other, [2], SeqRange(2, 3), signed(checkpoint_of(other, line)))
+    again = [orjson.dumps(orjson.loads(lines[0]) | {"origin": "other.example"}) + b"\n", *lines[1:]]
+    first = bundle_lines(EVENTS, [2], SeqRange(2, 3))
+    assert len(verify_bundle([*first, *again, *first], [*PINNED, KEY.named(line)]).parts) == 3
 
 
 def test_parts_of_different_chains_go_together() -> None:
