@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from eventlog.formats.event_json import event_fields
 from eventlog.http import pages
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.event_query import EventQuery
@@ -19,7 +20,6 @@ from eventlog.http.schemas import (
     EventPage,
     audit_fields,
     chain_fields,
-    event_fields,
     json_response,
 )
 from eventlog.service.errors import NotFoundError

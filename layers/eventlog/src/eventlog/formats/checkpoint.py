@@ -29,6 +29,19 @@ def origin_line(origin: str, chain: str, epoch: int = 1) -> str:
     return f"{origin}/{chain}" if epoch == 1 else f"{origin}/{chain}~{epoch}"
 
 
+def epoch_of(line: str, origin: str, chain: str) -> int:
+    """The epoch in which an origin line speaks for this chain of this log.
+
+    Raises:
+        EvidenceError: it speaks for another.
+    """
+    suffix = line.removeprefix(origin_line(origin, chain))
+    epoch = parse_decimal(suffix[1:], "the epoch") if suffix.startswith("~") else 1
+    if epoch < 1 or line != origin_line(origin, chain, epoch):
+        raise EvidenceError("the checkpoint is of another log or chain")
+    return epoch
+
+
 def format_checkpoint(checkpoint: Checkpoint) -> str:
     """The note text: three lines."""
     return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"

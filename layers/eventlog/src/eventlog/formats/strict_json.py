@@ -42,8 +42,11 @@ class _Duplicate(dict[str, Any]):
     key = ""
 
 
-def parse(body: bytes, *, max_depth: int) -> Any:
+def parse(body: bytes, *, max_depth: int, doubles: bool = False) -> Any:
     """Parse a JSON text (RFC 8259) strictly; objects and arrays may nest ``max_depth`` deep.
+
+    With ``doubles``, an integer outside +-(2^53-1) is read as a double: canonical text has such (1e16 is written
+    10000000000000000), and only so does it come out as it went in.
 
     Raises:
         MalformedJSONError: invalid UTF-8, a byte order mark, a syntax error, duplicate keys, NaN or Infinity,
@@ -51,7 +54,7 @@ def parse(body: bytes, *, max_depth: int) -> Any:
     """
     text = _decode(body)
     refused: list[Any] = []
-    value = _load(text, refused)
+    value = _load(text, refused, doubles)
     deep = body.count(b"[") + body.count(b"{") > max_depth
     if refused or deep or _SURROGATE_ESCAPE.search(body):
         problems = list(islice(_problems(value, max_depth), MAX_PROBLEMS))
@@ -73,7 +76,7 @@ def _decode(body: bytes) -> str:
         _fail(f"not UTF-8: invalid byte at offset {error.start}")
 
 
-def _load(text: str, refused: list[Any]) -> Any:
+def _load(text: str, refused: list[Any], doubles: bool) -> Any:
     def refuse(why: str) -> _Refused:
         refused.append(why)
         return _Refused(why)
@@ -81,7 +84,8 @@ def _load(text: str, refused: list[Any]) -> Any:
     def integer(digits: str) -> Any:
         number = int(digits) if len(digits) <= 17 else None
         if number is None or abs(number) > _MAX_INTEGER:
-            return refuse("integer outside -(2^53-1)..2^53-1, which a double can't hold exactly")
+            why = "integer outside -(2^53-1)..2^53-1, which a double can't hold exactly"
+            return decimal(digits) if doubles else refuse(why)
         return number
 
     def decimal(digits: str) -> Any:

@@ -2,9 +2,10 @@
 
 from fastapi import Request, Response
 
+from eventlog.formats.event_json import event_fields
 from eventlog.http.event_query import EventQuery
 from eventlog.http.resources import Resources
-from eventlog.http.schemas import event_fields, json_response, to_csv, to_ndjson
+from eventlog.http.schemas import json_response, to_csv, to_ndjson
 from eventlog.service.cursor import format_cursor
 from eventlog.store.interface import Position
 

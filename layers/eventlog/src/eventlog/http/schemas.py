@@ -11,6 +11,7 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from eventlog.formats.event import Event
+from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
 from eventlog.service.submission import ChainName
 from eventlog.store.interface import Chain, Placed
@@ -153,27 +154,6 @@ def receipt(placed: Placed) -> dict[str, Any]:
         "timestamp": format_time(event.entry.timestamp),
         "received_at": format_time(event.entry.received_at),
         "content_hash": event.entry.content_hash.hex(),
-        "prev_hash": event.prev_hash.hex(),
-        "hash": event.hash.hex(),
-    }
-
-
-def event_fields(event: Event) -> dict[str, Any]:
-    """An event as it is shown; the payload is the stored text, spliced in without parsing."""
-    entry = event.entry
-    return {
-        "event_id": entry.event_id,
-        "chain": entry.chain,
-        "seq": event.seq,
-        "event_type": entry.event_type,
-        "source_id": entry.source_id,
-        "timestamp": format_time(entry.timestamp),
-        "received_at": format_time(entry.received_at),
-        "principal": entry.principal,
-        "payload": orjson.Fragment(entry.payload),
-        "salt": entry.salt.hex(),
-        "payload_hash": entry.payload_hash.hex(),
-        "content_hash": entry.content_hash.hex(),
         "prev_hash": event.prev_hash.hex(),
         "hash": event.hash.hex(),
     }

@@ -1,0 +1,187 @@
+"""Events and receipts as the API shows them (JSON), written and read: what a client checks without trusting the log."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from eventlog.formats import hashing
+from eventlog.formats.canonical import canonicalize
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Entry, Event, make_entry
+from eventlog.formats.members import hex_bytes, members, text, time, whole
+from eventlog.formats.times import format_time
+
+_RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
+_EVENT = _RECEIPT | {"event_type", "source_id", "principal", "payload", "salt", "payload_hash"}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the log says it accepted: the event's place and hashes. Times are milliseconds since 1970."""
+
+    event_id: str
+    chain: str
+    seq: int
+    timestamp: int
+    received_at: int
+    content_hash: bytes
+    prev_hash: bytes
+    hash: bytes
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """An event as it is shown; the payload is the stored text, spliced in without parsing (by orjson alone)."""
+    entry = event.entry
+    return {
+        "event_id": entry.event_id,
+        "chain": entry.chain,
+        "seq": event.seq,
+        "event_type": entry.event_type,
+        "source_id": entry.source_id,
+        "timestamp": format_time(entry.timestamp),
+        "received_at": format_time(entry.received_at),
+        "principal": entry.principal,
+        "payload": orjson.Fragment(entry.payload),
+        "salt": entry.salt.hex(),
+        "payload_hash": entry.payload_hash.hex(),
+        "content_hash": entry.content_hash.hex(),
+        "prev_hash": event.prev_hash.hex(),
+        "hash": event.hash.hex(),
+    }
+
+
+def format_event(event: Event) -> bytes:
+    """The JSON text of an event, byte for byte as the API shows it."""
+    return orjson.dumps(event_fields(event))
+
+
+def parse_event(fields: Any) -> Event:
+    """Read an event from parsed JSON (``members.parse_json``); its hashes are taken as they stand, see ``check_event``.
+
+    Raises:
+        EvidenceError: naming the member that is missing, unknown or of another form.
+    """
+    known = members(fields, "an event")
+    if set(known) != _EVENT:
+        raise EvidenceError(f"an event has the members {', '.join(sorted(_EVENT))}, all of them and no other")
+    return Event(
+        entry=Entry(
+            chain=text(known, "chain"),
+            event_id=text(known, "event_id"),
+            event_type=text(known, "event_type"),
+            source_id=text(known, "source_id"),
+            timestamp=time(known, "timestamp"),
+            received_at=time(known, "received_at"),
+            principal=text(known, "principal"),
+            payload=_payload(known["payload"]),
+            salt=hex_bytes(known, "salt", 16),
+            payload_hash=hex_bytes(known, "payload_hash"),
+            content_hash=hex_bytes(known, "content_hash"),
+        ),
+        seq=whole(known, "seq"),
+        prev_hash=hex_bytes(known, "prev_hash"),
+        hash=hex_bytes(known, "hash"),
+    )
+
+
+def check_event(event: Event) -> None:
+    """Derive an event's hashes from its fields and compare them with those it states.
+
+    Raises:
+        EvidenceError: naming the first hash that is another.
+    """
+    entry = event.entry
+    derived = make_entry(
+        chain=entry.chain,
+        event_id=entry.event_id,
+        event_type=entry.event_type,
+        source_id=entry.source_id,
+        timestamp=entry.timestamp,
+        received_at=entry.received_at,
+        principal=entry.principal,
+        payload=entry.payload,
+        salt=entry.salt,
+    )
+    if derived.payload_hash != entry.payload_hash:
+        raise EvidenceError(f"event {event.seq}: payload_hash is not the hash of salt and payload")
+    if derived.content_hash != entry.content_hash:
+        raise EvidenceError(f"event {event.seq}: content_hash is not the hash of the event's fields")
+    check_receipt(receipt_of(event))
+
+
+def parse_receipt(fields: Any) -> Receipt:
+    """Read a receipt from parsed JSON (``members.parse_json``); an event is read as its receipt.
+
+    Raises:
+        EvidenceError: naming the member that is missing or of another form.
+    """
+    known = members(fields, "a receipt")
+    if set(known) not in (_RECEIPT, _EVENT):
+        raise EvidenceError(f"a receipt has the members {', '.join(sorted(_RECEIPT))}, all of them and no other")
+    return Receipt(
+        event_id=text(known, "event_id"),
+        chain=text(known, "chain"),
+        seq=whole(known, "seq"),
+        timestamp=time(known, "timestamp"),
+        received_at=time(known, "received_at"),
+        content_hash=hex_bytes(known, "content_hash"),
+        prev_hash=hex_bytes(known, "prev_hash"),
+        hash=hex_bytes(known, "hash"),
+    )
+
+
+def check_receipt(receipt: Receipt) -> None:
+    """Check that a receipt's hash is the leaf hash of its seq, prev_hash and content_hash.
+
+    Raises:
+        EvidenceError
+    """
+    leaf = hashing.leaf(receipt.seq, receipt.prev_hash, receipt.content_hash)
+    if hashing.leaf_hash(leaf) != receipt.hash:
+        raise EvidenceError(f"event {receipt.seq}: hash is not the hash of seq, prev_hash and content_hash")
+
+
+def receipt_of(event: Event) -> Receipt:
+    """The receipt that the log gave for an event."""
+    entry = event.entry
+    return Receipt(
+        event_id=entry.event_id,
+        chain=entry.chain,
+        seq=event.seq,
+        timestamp=entry.timestamp,
+        received_at=entry.received_at,
+        content_hash=entry.content_hash,
+        prev_hash=event.prev_hash,
+        hash=event.hash,
+    )
+
+
+def contradiction(a: Receipt | Event, b: Receipt | Event) -> str | None:
+    """Why the log can't have said both, each being right in itself; None if they go together.
+
+    Of different chains they always do.
+    """
+    first, second = sorted((_as_receipt(a), _as_receipt(b)), key=lambda receipt: receipt.seq)
+    if first.chain != second.chain or first == second:
+        return None
+    if first.seq == second.seq:
+        other = "hash" if first.hash != second.hash else "event, with the same hash"
+        return f"seq {first.seq} of chain {first.chain} was given twice, each time with another {other}"
+    if first.event_id == second.event_id:
+        return f"event {first.event_id} stands in chain {first.chain} at seq {first.seq} and at seq {second.seq}"
+    if first.seq + 1 == second.seq and first.hash != second.prev_hash:
+        return f"seq {second.seq} of chain {first.chain} is not linked to seq {first.seq}"
+    return None
+
+
+def _as_receipt(known: Receipt | Event) -> Receipt:
+    return receipt_of(known) if isinstance(known, Event) else known
+
+
+def _payload(value: Any) -> str:
+    """The canonical text of a payload."""
+    try:
+        return canonicalize(members(value, "payload")).decode()
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"payload has no canonical form: {type(error).__name__}") from error

@@ -1,0 +1,69 @@
+"""Strict reading of untrusted JSON: the text, and single members of an object, each in its one written form."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from eventlog.formats import strict_json
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.times import format_time, parse_time
+
+MAX_DEPTH = 64
+"""Payloads nest 32 deep; an event in a page, or in a line of a bundle, is a few levels more."""
+MAX_WHOLE = 2**53 - 1
+_HEX = re.compile("[0-9a-f]*")
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse a JSON text strictly (no duplicate keys, no lone surrogates, bounded depth), every number as a double.
+
+    Raises:
+        EvidenceError
+    """
+    try:
+        return strict_json.parse(data, max_depth=MAX_DEPTH, doubles=True)
+    except strict_json.MalformedJSONError as error:
+        raise EvidenceError(f"not JSON as the log writes it: {error.problems[0].detail}") from error
+
+
+def members(value: Any, what: str) -> dict[str, Any]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        raise EvidenceError(f"{what} must be a JSON object")
+    return value
+
+
+def text(fields: Mapping[str, Any], name: str) -> str:
+    """A string of Unicode characters."""
+    value = fields.get(name)
+    if type(value) is not str or any("\ud800" <= character <= "\udfff" for character in value):
+        raise EvidenceError(f"{name} must be a string")
+    return value
+
+
+def whole(fields: Mapping[str, Any], name: str) -> int:
+    """A whole number that a double holds exactly, 0..2^53-1."""
+    value = fields.get(name)
+    if type(value) is not int or not 0 <= value <= MAX_WHOLE:
+        raise EvidenceError(f"{name} must be a whole number 0..2^53-1")
+    return value
+
+
+def hex_bytes(fields: Mapping[str, Any], name: str, size: int = 32) -> bytes:
+    """``size`` bytes in lower-case hex."""
+    value = fields.get(name)
+    if type(value) is not str or len(value) != 2 * size or not _HEX.fullmatch(value):
+        raise EvidenceError(f"{name} must be {size} bytes in lower-case hex")
+    return bytes.fromhex(value)
+
+
+def time(fields: Mapping[str, Any], name: str) -> int:
+    """A time as the log writes it, in milliseconds since 1970."""
+    value = text(fields, name)
+    try:
+        millis = parse_time(value)
+    except ValueError as error:
+        raise EvidenceError(f"{name}: {error}") from error
+    if format_time(millis) != value:
+        raise EvidenceError(f"{name} must be a time written as 2024-11-23T12:34:56.789Z")
+    return millis
