@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -46,8 +47,13 @@ def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[
     return document
 
 
+def given_id(event: NewEvent | Mapping[str, Any]) -> Any:
+    """The id that the caller chose."""
+    return event.event_id if isinstance(event, NewEvent) else event.get("event_id")
+
+
 def json_text(value: Any) -> bytes:
-    """JSON that the log's strict parser reads as it was meant: floats stay floats. Raises: ValueError (NaN, Infinity)."""
+    """JSON that the log reads as it was meant: floats stay floats. Raises: ValueError (NaN, Infinity)."""
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -73,16 +79,20 @@ def checked_batch(sent: Sequence[Mapping[str, Any]], shown: Any, *, fresh: bool)
         LogMisbehavedError
     """
     if not isinstance(shown, list) or len(shown) != len(sent):
-        raise LogMisbehavedError(f"{len(sent)} events were sent, and other than {len(sent)} receipts came back", [shown])
+        raise LogMisbehavedError(
+            f"{len(sent)} events were sent, and other than {len(sent)} receipts came back", [shown]
+        )
     receipts = [checked_receipt(*pair) for pair in zip(sent, shown, strict=True)]
     order = range(len(receipts)) if fresh else sorted(range(len(receipts)), key=lambda at: receipts[at].seq)
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         a, b = receipts[one], receipts[other]
         why = contradiction(a, b)
         if why is None and fresh and b.seq != a.seq + 1:
             why = f"the batch's events {one} and {other} are not side by side: seq {a.seq} and {b.seq}"
         if why is not None:
-            raise LogMisbehavedError(f"the receipts of a batch contradict each other: {why}", [shown[one], shown[other]])
+            raise LogMisbehavedError(
+                f"the receipts of a batch contradict each other: {why}", [shown[one], shown[other]]
+            )
     return receipts
 
 

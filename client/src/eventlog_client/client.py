@@ -22,6 +22,7 @@ from eventlog_client.appends import (
     checked_batch,
     checked_receipt,
     document_of,
+    given_id,
     json_text,
     receipt_fields,
 )
@@ -79,11 +80,12 @@ class EventLog:
         event_type: str,
         source_id: str,
         payload: Mapping[str, Any],
+        *,
         timestamp: datetime | str | None = None,
         event_id: str | None = None,
         chain: str | None = None,
     ) -> Receipt:
-        """Append one event; its receipt. Without an id it gets one here, so that sending it again is no second event."""
+        """Append one event; its receipt. Without an id it gets one here, so that a retry is no second event."""
         sent = document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
         shown = self._evidence(self.transport.post("/events", json_text(sent)).body)
         return self._accept([checked_receipt(sent, shown)])[0]
@@ -91,24 +93,27 @@ class EventLog:
     def append_batch(self, events: Sequence[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
         """Append up to 500 events to one chain, all or none, in order; a mapping is an event in the API's own form."""
         sent = [document_of(event, chain) for event in events]
-        fresh = [event for event in events if (event if isinstance(event, Mapping) else vars_of(event)).get("event_id")]
+        fresh = all(given_id(event) is None for event in events)
         answer = self.transport.post("/events/batch", b"\n".join(map(json_text, sent)), NDJSON)
         shown = self._evidence(answer.body)
         receipts = shown.get("receipts") if isinstance(shown, dict) else None
-        return self._accept(checked_batch(sent, receipts, fresh=not fresh))
+        return self._accept(checked_batch(sent, receipts, fresh=fresh))
 
     def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
         """One event, found as soon as it is acknowledged."""
         body = self.transport.get(f"/events/{quote(event_id, safe='')}", {"chain": chain}).body
         event = self._event(body)
         if (event.entry.event_id, event.entry.chain) != (event_id, chain):
-            raise LogMisbehavedError(f"asked for event {event_id} of chain {chain}, and got another", [parse_json(body)])
+            raise LogMisbehavedError(
+                f"asked for event {event_id} of chain {chain}, and got another", [parse_json(body)]
+            )
         return event
 
     def events(self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Any) -> Iterator[Event]:
         """Events that match, over as many pages as it takes, or the first ``limit``.
 
-        Filters are those of GET /api/v1/events: start_time, end_time, event_type, source_id, order, sort, from_seq, to_seq.
+        Filters are those of GET /api/v1/events: start_time, end_time, event_type, source_id, order; sort, from_seq,
+        to_seq.
         """
         return reading.events(self.transport, self._event, {"chain": chain, **filters}, limit)
 
@@ -119,7 +124,7 @@ class EventLog:
     def tail(
         self, chain: str = DEFAULT_CHAIN, from_seq: int | None = None, poll: float = POLL_SECONDS
     ) -> Iterator[Event]:
-        """Events as they come, for ever, from ``from_seq`` or from now on; goes on when the log was away for a while."""
+        """Events as they come, for ever, from ``from_seq`` or from now on, also when the log was away for a while."""
         start = self.chain(chain).size if from_seq is None else from_seq
         return reading.tail(lambda seq: self.events_by_seq(chain, seq), start, lambda: self._sleep(poll))
 
@@ -129,17 +134,19 @@ class EventLog:
 
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
         """A chain's head."""
-        return parse_chain(self.transport.get(f"/chains/{chain_path(chain)}").object())
+        return parse_chain(self.transport.get(self._at(chain)).object())
 
     def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
         """The newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
-        data = self.transport.get(f"/chains/{chain_path(chain)}/checkpoint", {"size": size}).body
+        data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": size}).body
         return evidence.checkpoint(data, keys_of(self.keys, chain), size)
 
     def consistency(self, first: int, second: int, chain: str = DEFAULT_CHAIN) -> Consistency:
         """A proof that the tree of size ``second`` extends that of size ``first``."""
-        path = f"/chains/{chain_path(chain)}/consistency"
-        return evidence.consistency(self.transport.get(path, {"first": first, "second": second}).object(), first, second)
+        path = f"{self._at(chain)}/consistency"
+        return evidence.consistency(
+            self.transport.get(path, {"first": first, "second": second}).object(), first, second
+        )
 
     def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
         """An inclusion proof of an event, given by its id (then with its chain) or its receipt.
@@ -171,7 +178,7 @@ class EventLog:
     ) -> int:
         """Write the evidence bundle of a selection (from_seq and to_seq, or start_time and end_time), part after part.
 
-        The number of parts. They are written as they come: ``eventlog_client.bundles.verify`` checks them.
+        The number of parts. They are written as they come: ``formats.bundle_check.verify_bundle`` checks them.
         """
         return export(self.transport, destination, {"chain": chain, **selection}, advance)
 
@@ -186,7 +193,11 @@ class EventLog:
 
     def tlog(self, chain: str, path: str) -> bytes:
         """A resource of the chain's C2SP tlog-tiles interface, byte for byte."""
-        return self.transport.get(f"/chains/{chain_path(chain)}/tlog/{path}").body
+        return self.transport.get(f"{self._at(chain)}/tlog/{path}").body
+
+    @staticmethod
+    def _at(chain: str) -> str:
+        return f"/chains/{quote(chain, safe='')}"
 
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
@@ -203,7 +214,9 @@ class EventLog:
                 raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
         if found := self._seen.add(receipt):
             why, known = found
-            raise LogMisbehavedError(f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)])
+            raise LogMisbehavedError(
+                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
+            )
 
     @staticmethod
     def _evidence(body: bytes) -> Any:

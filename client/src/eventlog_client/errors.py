@@ -22,7 +22,7 @@ class StateError(ClientError):
 
 
 class KeyNeededError(ClientError):
-    """Something can't be verified without a pinned key."""
+    """Something can't be verified without another pinned key than those given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState, Event
 from eventlog.formats.note import VerifierKey, format_vkey, parse_note, verify_note
 from eventlog.formats.tiles import FULL, Tile
-from eventlog_client.errors import LogMisbehavedError, RefusedError, StateError
-from eventlog_client.keys import chain_of, keys_of, log_of
+from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError
+from eventlog_client.keys import keys_of, log_of
 from eventlog_client.state import Trusted
 
 LEAF = 72
@@ -48,10 +48,10 @@ class Monitor:
 
         Raises:
             LogMisbehavedError: with the checkpoints as evidence.
-            StateError: what is trusted was signed by a key that is not pinned here.
+            KeyNeededError: what is trusted was signed by a key that is not pinned here.
         """
         if trusted is not None and trusted.key not in self.keys:
-            raise StateError(f"the state was made with the key {format_vkey(trusted.key)}, which is not given now")
+            raise KeyNeededError(f"the state was made with the key {format_vkey(trusted.key)}, which is not given now")
         data = self._newest(trusted)
         seen = data.decode(errors="replace")
         try:
@@ -96,7 +96,9 @@ class Monitor:
                     _check_shown(head, next(shown, None))
             self.advance(len(leaves))
         if head.root != checkpoint.root:
-            raise EvidenceError(f"the leaves the log serves don't lead to the root it signed for size {checkpoint.size}")
+            raise EvidenceError(
+                f"the leaves the log serves don't lead to the root it signed for size {checkpoint.size}"
+            )
         return head
 
     def _leaves(self, bundle: Tile) -> list[bytes]:
@@ -163,6 +165,3 @@ def _other_origin(claimed: str, expected: Sequence[str]) -> str:
 
 def _notes(trusted: Trusted | None, *seen: str) -> list[str]:
     return [*([trusted.note] if trusted else []), *seen]
-
-
-__all__ = ["Monitor", "TiledLog", "append_leaf", "chain_of", "check_heads", "entry_bundles"]

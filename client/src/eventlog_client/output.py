@@ -1,7 +1,7 @@
 """What the command prints: tables on a terminal, plain lines elsewhere, JSON when asked for."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,15 @@ import orjson
 
 _REPLACED = {
     code: f"\\u{code:04x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x61C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    )
 }
 """Control and direction characters: what a log holds must not steer the terminal of who reads it."""
 
@@ -47,16 +55,17 @@ class Output:
         elif value is not None:
             self.line(value)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows as a table; lines with tabs where no terminal reads them, NDJSON with --json."""
-        if self.json:
-            for row in rows:
-                self.line(row)
-        elif sys.stdout.isatty():
+    def table(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as a table; lines with tabs where no terminal reads them."""
+        if sys.stdout.isatty():
             _rich_table(columns, rows)
         else:
-            for row in rows:
-                self.write("\t".join(cell(row.get(name)) for name in columns))
+            self.rows(columns, rows)
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as lines with tabs, each as it comes."""
+        for row in rows:
+            self.write("\t".join(cell(row.get(name)) for name in columns))
 
     def write(self, text: str) -> None:
         sys.stdout.write(text + "\n")
@@ -70,7 +79,7 @@ def cell(value: Any) -> str:
     return printable(compact(value) if isinstance(value, dict | list) else value)
 
 
-def _rich_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def _rich_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     from rich.console import Console  # noqa: PLC0415  a tenth of a second that scripts don't need
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

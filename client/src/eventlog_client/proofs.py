@@ -33,7 +33,7 @@ class Proof:
     fields: dict[str, Any]
 
     def tlog_proof(self) -> bytes:
-        """The same as a C2SP tlog-proof file, the leaf as its extra data. Raises: EvidenceError without a checkpoint."""
+        """The same as a C2SP tlog-proof file, the leaf as its extra data. Raises: EvidenceError: no checkpoint."""
         if self.checkpoint is None:
             raise EvidenceError("the proof has no checkpoint")
         return format_tlog_proof(TlogProof(self.leaf_index, self.hashes, self.checkpoint.encode(), self.leaf))

@@ -77,7 +77,9 @@ class Transport:
 
     def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
         """POST below /api/v1. Raises: as ``get``."""
-        return self._repeat(lambda: self._exchange(self._request("POST", path, None, body, content_type)))
+        return self._repeat(
+            lambda: self._exchange(self._request("POST", path, None, body=body, content_type=content_type))
+        )
 
     @contextmanager
     def lines(self, path: str, parameters: Parameters) -> Iterator[Iterator[bytes]]:
@@ -98,6 +100,7 @@ class Transport:
         method: str,
         path: str,
         parameters: Parameters | None,
+        *,
         body: bytes | None = None,
         content_type: str | None = None,
         accept: str | None = None,
