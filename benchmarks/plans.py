@@ -1,6 +1,6 @@
-"""The finds that a page really sends, to run them bare and to explain them."""
+"""The finds that a page or a proof really sends, to run them bare and to explain them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ _ASKED = ("find", "filter", "sort", "hint", "limit", "min", "max", "projection")
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What explain counts over all finds of a page, and how many ordered scans MongoDB merges in them."""
+    """What explain counts over all finds of a read, and how many ordered scans MongoDB merges in them."""
 
     keys: int
     documents: int
@@ -57,8 +57,12 @@ class Explainer:
 
     def finds(self, query: Query) -> list[Find]:
         """The finds of one page."""
+        return self.finds_of(lambda store: store.page(query))
+
+    def finds_of(self, read: Callable[[MongoStore], object]) -> list[Find]:
+        """The finds of any read."""
         self._recorder.finds.clear()
-        self._store.page(query)
+        read(self._store)
         return list(self._recorder.finds)
 
     def examined(self, finds: Sequence[Find]) -> Examined:

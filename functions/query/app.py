@@ -1,4 +1,4 @@
-"""GET events and chains."""
+"""GET events, chains and evidence."""
 
 import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
 
@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from eventlog.formats.event_json import event_fields
-from eventlog.http import pages
+from eventlog.http import evidence, export, pages
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.event_query import EventQuery
+from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
+from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import documented
 from eventlog.http.resources import Held
 from eventlog.http.schemas import (
@@ -26,6 +28,7 @@ from eventlog.service.errors import NotFoundError
 from eventlog.service.submission import ID_PATTERN, ChainName
 
 router = APIRouter(prefix="/api/v1", tags=["query"])
+EventId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
 @router.get("/events", responses={200: {"model": EventPage, **pages.EXPORTS}, **documented(422, 500, 503)})
@@ -35,7 +38,7 @@ def list_events(held: Held, request: Request, parameters: Annotated[EventQuery, 
 
 
 @router.get("/events/{event_id}", responses={200: {"model": EventOut}, **documented(404, 422, 500, 503)})
-def get_event(held: Held, event_id: Annotated[str, Path(pattern=ID_PATTERN)], chain: ChainName = "main") -> Response:
+def get_event(held: Held, event_id: EventId, chain: ChainName = "main") -> Response:
     """One event, found as soon as it is acknowledged."""
     event = held.store.get(chain, event_id)
     if event is None:
@@ -57,12 +60,70 @@ def list_chains(
 
 @router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})
 def get_chain(held: Held, chain: ChainName) -> Response:
-    """A chain's head and its last audit."""
+    """A chain's head, its newest checkpoint and its last audit."""
+    checkpoint = evidence.checkpoint_fields(held.evidence.newest(chain))
     found = held.store.chain(chain)
     if found is None:
         raise NotFoundError(f"There is no chain {chain}.")
     audits = [audit_fields(report) for report in held.auditor.reports(chain, 1, None)]
-    return json_response(chain_fields(found) | {"last_checkpoint": None, "last_audit": next(iter(audits), None)})
+    return json_response(chain_fields(found) | checkpoint | {"last_audit": next(iter(audits), None)})
+
+
+@router.get(
+    "/events/{event_id}/proof",
+    responses={200: {"model": ProofOut, **evidence.TEXT_CONTENT}, **documented(404, 422, 500, 503)},
+)
+def get_proof(held: Held, request: Request, event_id: EventId, parameters: Annotated[ProofQuery, Query()]) -> Response:
+    """Proof that the event is in the log: JSON, or a C2SP tlog-proof file by the Accept header."""
+    return evidence.proof(held, request, event_id, parameters)
+
+
+@router.get("/chains/{chain}/consistency", responses={200: {"model": ConsistencyOut}, **documented(404, 422, 500, 503)})
+def get_consistency(held: Held, chain: ChainName, parameters: Annotated[ConsistencyQuery, Query()]) -> Response:
+    """Proof that the log at one size is the beginning of the log at another."""
+    return evidence.consistency(held, chain, parameters)
+
+
+@router.get("/chains/{chain}/root", responses={200: {"model": RootOut}, **documented(404, 422, 500, 503)})
+def get_root(held: Held, chain: ChainName, parameters: Annotated[SizeQuery, Query()]) -> Response:
+    """The Merkle root at a size, by default the chain's now."""
+    return evidence.root(held, chain, parameters.size)
+
+
+@router.get(
+    "/chains/{chain}/checkpoint",
+    response_class=Response,
+    responses={200: evidence.TEXT_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_checkpoint(held: Held, chain: ChainName, parameters: Annotated[SizeQuery, Query()]) -> Response:
+    """A signed checkpoint byte for byte, the newest or the one of a size."""
+    return evidence.checkpoint(held, chain, parameters.size)
+
+
+@router.get(
+    "/chains/{chain}/tlog/checkpoint",
+    response_class=Response,
+    responses={200: evidence.TEXT_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_tlog_checkpoint(held: Held, chain: ChainName, _: Annotated[NoQuery, Query()]) -> Response:
+    """The newest checkpoint, where clients of C2SP tlog-tiles look for it."""
+    return evidence.checkpoint(held, chain, None)
+
+
+@router.get(
+    "/chains/{chain}/tlog/tile/{level}/{place:path}",
+    response_class=Response,
+    responses={200: evidence.BINARY_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_tile(held: Held, chain: ChainName, level: str, place: str, _: Annotated[NoQuery, Query()]) -> Response:
+    """A tile of the tree, or with `entries` for its level a bundle of leaves (C2SP tlog-tiles)."""
+    return evidence.tile(held, chain, level, place)
+
+
+@router.get("/export", response_class=Response, responses={200: export.CONTENT, **documented(404, 422, 500, 503)})
+def get_export(held: Held, request: Request, parameters: Annotated[export.ExportQuery, Query()]) -> Response:
+    """An evidence bundle: events by seq or by time with all it takes to verify them offline."""
+    return export.stream(held, request, parameters)
 
 
 @router.get("/health", responses=documented(503))

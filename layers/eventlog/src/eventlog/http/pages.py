@@ -3,6 +3,7 @@
 from fastapi import Request, Response
 
 from eventlog.formats.event_json import event_fields
+from eventlog.http import requests
 from eventlog.http.event_query import EventQuery
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, to_csv, to_ndjson
@@ -21,7 +22,7 @@ def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
     if found.more:
         last = found.events[-1]
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
-    accepted = _accepted(request)
+    accepted = requests.preferred(request.headers, NDJSON, CSV)
     if accepted is None:
         events = [event_fields(event) for event in found.events]
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
@@ -31,14 +32,3 @@ def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
         link = request.url.include_query_params(cursor=cursor)
         headers |= {"Next-Cursor": cursor, "Link": f'<{link.path}?{link.query}>; rel="next"'}
     return Response(body, 200, headers, accepted)
-
-
-def _accepted(request: Request) -> str | None:
-    """NDJSON or CSV if the client names it before JSON."""
-    for part in request.headers.get("accept", "").split(","):
-        name = part.split(";")[0].strip().lower()
-        if name in {NDJSON, CSV}:
-            return name
-        if name in {"application/json", "*/*"}:
-            return None
-    return None

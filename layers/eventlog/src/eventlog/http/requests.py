@@ -46,6 +46,17 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     return name
 
 
+def preferred(headers: Mapping[str, str], *others: str) -> str | None:
+    """The first of these media types if the client names it before JSON; None for JSON."""
+    for part in headers.get("accept", "").split(","):
+        name = part.split(";")[0].strip().lower()
+        if name in others:
+            return name
+        if name in {"application/json", "*/*"}:
+            return None
+    return None
+
+
 async def principal(request: Request) -> str:
     """Who signed in, as API Gateway's authorizer found: a JWT's ``sub`` or an IAM ARN; locally ``anonymous``."""
     event: dict[str, Any] = request.scope.get("aws.event") or {}

@@ -15,6 +15,7 @@ from eventlog.store.operations import Operations
 
 if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
+    from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
 
 
@@ -46,6 +47,12 @@ class Resources:
         from eventlog.store.combine import Combiner  # noqa: PLC0415
 
         return Ingest(Combiner(self.store.append))
+
+    @cached_property
+    def evidence(self) -> "Evidence":
+        from eventlog.service.evidence import Evidence  # noqa: PLC0415  the query function's own
+
+        return Evidence(self.store.operations)
 
     @cached_property
     def auditor(self) -> "Auditor":

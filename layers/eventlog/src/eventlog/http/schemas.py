@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
+from eventlog.http.evidence_schemas import CheckpointOut
 from eventlog.service.submission import ChainName
 from eventlog.store.interface import Chain, Placed
 
@@ -87,7 +88,8 @@ class ChainOut(BaseModel):
 class ChainDetail(ChainOut):
     """A chain with what is known of its integrity."""
 
-    last_checkpoint: dict[str, Any] | None
+    last_checkpoint: CheckpointOut | None
+    keys: list[str] = Field(description="Verifier keys that signed it, as the log says: pin them, don't take them here")
     last_audit: dict[str, Any] | None
 
 

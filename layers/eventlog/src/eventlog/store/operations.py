@@ -95,6 +95,7 @@ class Operations:
         self.events = db["events"]
         self.sequences = db["sequences"]
         self.audits = db["audits"]
+        self.checkpoints = db["checkpoints"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
@@ -129,6 +130,13 @@ class Operations:
         """Majority read of the hashes of the stored documents with start <= seq < end."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
         return {int(found["seq"]): found.get("hash") for found in self.events.find(places, {"seq": 1, "hash": 1})}
+
+    def read_links(self, chain: str, start: int, end: int, session: ClientSession) -> dict[int, tuple[Any, Any]]:
+        """Majority read of (prev_hash, content_hash) of the stored documents with start <= seq < end."""
+        places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
+        fields = {"_id": 0, "seq": 1, "prev_hash": 1, "content_hash": 1}
+        found = self.events.find(places, fields, session=session)
+        return {int(item["seq"]): (item.get("prev_hash"), item.get("content_hash")) for item in found}
 
     def any_settled(self, chain: str, ids: Iterable[str], time: Timestamp) -> bool:
         """Majority read, not older than ``time``, in one round trip: whether one of the ids is in ``events``."""

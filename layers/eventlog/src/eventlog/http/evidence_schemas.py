@@ -1,0 +1,44 @@
+"""What evidence looks like in JSON; hashes are lower-case hex."""
+
+from pydantic import BaseModel, Field
+
+
+class CheckpointOut(BaseModel):
+    """A signed and anchored tree head."""
+
+    number: int = Field(description="The chain's anchors are counted from 1")
+    size: int
+    root: str
+    time: str
+    note: str = Field(description="The signed note (C2SP tlog-checkpoint), byte for byte")
+
+
+class ProofOut(BaseModel):
+    """An inclusion proof (RFC 9162, section 2.1.3): ``leaf_hash`` and ``hashes`` lead to ``root``."""
+
+    chain: str
+    leaf_index: int
+    tree_size: int
+    leaf: str = Field(description="uint64_be(seq) || prev_hash || content_hash: 72 bytes")
+    leaf_hash: str
+    hashes: list[str] = Field(description="From the leaf to the root")
+    root: str
+    checkpoint: str | None = Field(description="The signed note of this size, if there is one")
+
+
+class ConsistencyOut(BaseModel):
+    """A consistency proof (RFC 9162, section 2.1.4)."""
+
+    first: int
+    second: int
+    hashes: list[str]
+    first_root: str
+    second_root: str
+
+
+class RootOut(BaseModel):
+    """The Merkle root at a size; nobody has signed it."""
+
+    chain: str
+    size: int
+    root: str

@@ -1,0 +1,55 @@
+"""From a request to the stream of an evidence bundle."""
+
+from itertools import chain
+from typing import Annotated, Self
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from eventlog.formats.bundle import TimeRange
+from eventlog.formats.checkpoint import MAX_SIZE
+from eventlog.http.resources import Resources
+from eventlog.service.export import Wanted, export
+from eventlog.service.submission import ChainName, Millis
+
+NDJSON = "application/x-ndjson"
+CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
+PART_BYTES = 4 << 20
+"""Behind Lambda, whose answers are held whole and at most 6 MB."""
+Seq = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+
+
+class ExportQuery(BaseModel):
+    """Which events to export: by seq, or by time; unknown parameters are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chain: ChainName = "main"
+    from_seq: Seq = Field(default=0, description="Inclusive; with times: go on here, at next_seq of the part before")
+    to_seq: Seq | None = Field(default=None, description="Exclusive; default: all that the newest checkpoint covers")
+    start_time: Millis | None = Field(default=None, description="Inclusive, by the events' timestamp")
+    end_time: Millis | None = Field(default=None, description="Exclusive")
+
+    @model_validator(mode="after")
+    def _one_kind_of_range(self) -> Self:
+        if self.to_seq is not None:
+            if self.start_time is not None or self.end_time is not None:
+                raise ValueError("to_seq does not go with start_time or end_time")
+            if self.from_seq > self.to_seq:
+                raise ValueError("from_seq is beyond to_seq")
+        return self
+
+
+def stream(held: Resources, request: Request, parameters: ExportQuery) -> StreamingResponse:
+    """A bundle line by line. What fails before the first line is a problem document; later, the stream breaks off."""
+    by_time = parameters.start_time is not None or parameters.end_time is not None
+    wanted = Wanted(
+        chain=parameters.chain,
+        from_seq=parameters.from_seq,
+        to_seq=parameters.to_seq,
+        window=TimeRange(parameters.start_time, parameters.end_time) if by_time else None,
+        limit=PART_BYTES if "aws.event" in request.scope else None,
+    )
+    lines = export(held.evidence, wanted)
+    return StreamingResponse(chain([next(lines)], lines), media_type=NDJSON)
