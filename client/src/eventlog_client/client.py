@@ -26,7 +26,7 @@ from eventlog_client.appends import (
     json_text,
     receipt_fields,
 )
-from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.exports import export
 from eventlog_client.keys import keys_of, log_of, pinned
 from eventlog_client.memory import SeenReceipts
@@ -166,7 +166,13 @@ class EventLog:
         """
         known = receipt_of(receipt) if isinstance(receipt, Event) else receipt
         evidence.need_keys(keys_of(self.keys, known.chain), known.chain)
-        return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
+        self._remember(known)
+        try:
+            return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
+        except RefusedError as error:
+            if error.status == 404:
+                self._not_denied(known)
+            raise
 
     def export(
         self,
@@ -201,6 +207,16 @@ class EventLog:
 
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
+
+    def _not_denied(self, receipt: Receipt) -> None:
+        """Raises: LogMisbehavedError: the log does not know an event that it gave this receipt for."""
+        try:
+            self.get(receipt.event_id, receipt.chain)
+        except RefusedError as error:
+            if error.status == 404:
+                finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
+                raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
+            raise
 
     def _accept(self, receipts: list[Receipt]) -> list[Receipt]:
         if self._verify:

@@ -19,7 +19,8 @@ def compare(
 ) -> int:
     """Say whether evidence contradicts itself.
 
-    From whomever: so a log that tells two people two things is found out. Checkpoints of different sizes are compared through the log itself if --url (before the command) names it.
+    From whomever: so a log that tells two people two things is found out. Checkpoints of
+    different sizes are compared through the log itself if --url (before the command) names it.
     """
     held = session(context)
     keys = verifier_keys(key)

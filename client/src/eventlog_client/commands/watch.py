@@ -28,7 +28,8 @@ def verify_log(
 ) -> None:
     """Follow the log's signed checkpoints.
 
-    Checks leaf by leaf that the newest one extends the one trusted so far (with --state: in earlier runs). On misconduct both checkpoints are kept in a file beside the state, and the exit code is 3.
+    Checks leaf by leaf that the newest one extends the one trusted so far (with --state: in earlier runs).
+    On misconduct both checkpoints are kept in a file beside the state, and the exit code is 3.
     """
     if once and every is not None:
         raise typer.BadParameter("give one of --once and --every")
