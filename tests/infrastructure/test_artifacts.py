@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.formats.proof import verify_inclusion
 from tests.infrastructure import sam
 
 pytestmark = pytest.mark.xdist_group("sam")
@@ -23,7 +24,11 @@ CALLS = {
         *("post-event", "post-batch", "post-batch-ndjson"),
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
-    "QueryFunction": ["get-events", "get-event", "get-chains", "get-chain", "get-health"],
+    "QueryFunction": [
+        *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
+        *("get-proof", "get-consistency", "get-root"),
+        *("get-checkpoint", "get-tlog-checkpoint", "get-tile", "get-export"),
+    ],
     "ChainAuditFunction": [
         *("post-audit", "get-audits", "get-audit-unknown"),
         *("schedule-incremental", "schedule-full"),
@@ -152,6 +157,19 @@ def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
 
 def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:
     assert answers["get-health"]["statusCode"] == 200
+
+
+def test_query_proves_an_event(answers: dict[str, sam.Json]) -> None:
+    proof = body(answers["get-proof"], 200)
+    hashes = [bytes.fromhex(value) for value in proof["hashes"]]
+    root = body(answers["get-root"], 200)["root"]
+    verify_inclusion(bytes.fromhex(proof["leaf_hash"]), proof["leaf_index"], 9, hashes, bytes.fromhex(root))
+    assert body(answers["get-consistency"], 200)["second_root"] == root
+
+
+@pytest.mark.parametrize("name", ["get-checkpoint", "get-tlog-checkpoint", "get-tile", "get-export"])
+def test_what_needs_a_checkpoint_is_a_problem_without_one(answers: dict[str, sam.Json], name: str) -> None:
+    assert body(answers[name], 404)["status"] == 404
 
 
 def test_audit_on_demand_finds_the_chain_intact(answers: dict[str, sam.Json]) -> None:

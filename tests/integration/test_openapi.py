@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from eventlog.store.mongo import connect
+from tests.anchoring import put_anchor
 from tests.integration.conftest import MakeApi
 
 ROUTES = [
@@ -25,8 +26,15 @@ ROUTES = [
     "POST /api/v1/events/batch",
     "GET /api/v1/events",
     "GET /api/v1/events/{event_id}",
+    "GET /api/v1/events/{event_id}/proof",
     "GET /api/v1/chains",
     "GET /api/v1/chains/{chain}",
+    "GET /api/v1/chains/{chain}/consistency",
+    "GET /api/v1/chains/{chain}/root",
+    "GET /api/v1/chains/{chain}/checkpoint",
+    "GET /api/v1/chains/{chain}/tlog/checkpoint",
+    "GET /api/v1/chains/{chain}/tlog/tile/{level}/{place}",
+    "GET /api/v1/export",
     "GET /api/v1/health",
     "POST /api/v1/audits",
     "GET /api/v1/audits",
@@ -38,11 +46,18 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @pytest.fixture(scope="module")
 def document(make_api: MakeApi, mongo_uri: str) -> Iterator[BaseSchema]:
-    """The document of an API that has an event, and the API behind it."""
+    """The document of an API that has an event and a checkpoint, and the API behind it."""
     name = f"test_{uuid4().hex[:12]}"
     with make_api(name) as api:
-        event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
+        event = {
+            "event_id": "e",
+            "event_type": "t",
+            "timestamp": "2026-11-23T12:00:00Z",
+            "source_id": "s",
+            "payload": {},
+        }
         assert api.post("/api/v1/events", json=event).status_code == 201
+        put_anchor(api.app.state.resources.store)  # type: ignore[attr-defined]
         yield schemathesis.openapi.from_asgi("/openapi.json", api.app)
     with connect(mongo_uri) as client:
         client.drop_database(name)
@@ -77,6 +92,31 @@ def test_exports_are_in_the_document_too(document: BaseSchema, accept: str) -> N
     documented = document.raw_schema["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, accept)
     assert accept in documented
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "accept", "kind"),
+    [
+        ("/api/v1/events/{event_id}/proof", {"event_id": "e"}, "text/plain", "text/plain"),
+        ("/api/v1/chains/{chain}/checkpoint", {"chain": "main"}, "*/*", "text/plain"),
+        ("/api/v1/chains/{chain}/tlog/checkpoint", {"chain": "main"}, "*/*", "text/plain"),
+        (
+            "/api/v1/chains/{chain}/tlog/tile/{level}/{place}",
+            {"chain": "main", "level": "0", "place": "000.p/1"},
+            "*/*",
+            "application/octet-stream",
+        ),
+        ("/api/v1/export", {}, "*/*", "application/x-ndjson"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_evidence_is_in_the_document_as_it_comes(
+    document: BaseSchema, path: str, values: dict[str, str], accept: str, kind: str
+) -> None:
+    answer = TestClient(document.app).get(path.format(**values), headers={"accept": accept})
+    documented = document.raw_schema["paths"][path]["get"]["responses"]["200"]["content"]
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, kind)
+    assert kind in documented
 
 
 def test_every_route_is_in_the_document(document: BaseSchema) -> None:

@@ -13,7 +13,13 @@ from functions.query import app as query
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-ROUTES = sorted({route.path for function in (ingest, query, chain_audit) for route in function.app.state.routes})
+ROUTES = sorted(
+    {
+        route.path.replace(":path", "")
+        for function in (ingest, query, chain_audit)
+        for route in function.app.state.routes
+    }
+)
 SETTINGS = [str(field.validation_alias or name).upper() for name, field in Settings.model_fields.items()]
 KINDS = sorted(
     set(

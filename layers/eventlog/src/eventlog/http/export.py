@@ -1,5 +1,6 @@
 """From a request to the stream of an evidence bundle."""
 
+from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated, Self
 
@@ -12,12 +13,17 @@ from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.http.resources import Resources
 from eventlog.service.export import Wanted, export
 from eventlog.service.submission import ChainName, Millis
+from eventlog.store.errors import StoreError
 
 NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
 PART_BYTES = 4 << 20
 """Behind Lambda, whose answers are held whole and at most 6 MB."""
 Seq = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+
+
+class BrokenOffError(Exception):
+    """A stream ends here: its status has been sent, so that it can't be a problem document any more."""
 
 
 class ExportQuery(BaseModel):
@@ -52,4 +58,11 @@ def stream(held: Resources, request: Request, parameters: ExportQuery) -> Stream
         limit=PART_BYTES if "aws.event" in request.scope else None,
     )
     lines = export(held.evidence, wanted)
-    return StreamingResponse(chain([next(lines)], lines), media_type=NDJSON)
+    return StreamingResponse(chain([next(lines)], _rest(lines)), media_type=NDJSON)
+
+
+def _rest(lines: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except StoreError as error:
+        raise BrokenOffError(f"an export broke off: {error}") from error

@@ -24,7 +24,7 @@ from eventlog.store.tree import Consistency, TreeReader, TreeView
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A verified inclusion proof of an event in the tree of ``size``; ``checkpoint`` is the one of that size, if any."""
+    """A verified inclusion proof of an event in the tree of ``size``; ``checkpoint`` is that of this size, if any."""
 
     event: Event
     leaf: bytes
@@ -67,13 +67,7 @@ class Evidence:
             event = view.event(event_id)
             if event is None:
                 raise NotFoundError(f"There is no event {event_id} in chain {chain}.")
-            if size is None:
-                if record is None or event.seq >= record.size:
-                    raise NotFoundError(
-                        f"No checkpoint covers event {event_id} yet, seq {event.seq} of chain {chain}: wait for the next,"
-                        f" or ask with size= for a proof without one ({event.seq + 1}..{view.image.size})."
-                    )
-                size = record.size
+            size = _tree_size(view, event, record) if size is None else size
             if not event.seq < size <= view.image.size:
                 raise _invalid("size", f"must be {event.seq + 1}..{view.image.size} for seq {event.seq}")
             found = view.inclusion(event.seq, size)
@@ -174,6 +168,20 @@ def check_root(record: Record, root: bytes) -> None:
     """
     if checkpoint_of(record).root != root:
         raise CorruptionError(f"the tree of chain {record.chain} is not that of its checkpoint {record.number}")
+
+
+def _tree_size(view: TreeView, event: Event, newest: Record | None) -> int:
+    """The size of the newest checkpoint, which covers the event.
+
+    Raises:
+        NotFoundError
+    """
+    if newest is None or event.seq >= newest.size:
+        raise NotFoundError(
+            f"No checkpoint covers event {event.entry.event_id} yet (seq {event.seq}): wait for the next, or ask with "
+            f"size={event.seq + 1}..{view.image.size} for a proof without one."
+        )
+    return newest.size
 
 
 def _check_size(view: TreeView, name: str, size: int) -> None:

@@ -27,8 +27,8 @@ def bounds(operations: Operations, view: TreeView, window: TimeRange, size: int)
     """
     settled = min(size, view.image.settled.size)
     match = {"chain": view.image.chain, "timestamp": _times(window), "seq": {"$lt": Int64(settled)}}
-    group = {"_id": None, "low": {"$min": "$seq"}, "high": {"$max": "$seq"}}
-    stages = [{"$match": match}, {"$group": group}]
+    group: dict[str, Any] = {"_id": None, "low": {"$min": "$seq"}, "high": {"$max": "$seq"}}
+    stages: list[dict[str, Any]] = [{"$match": match}, {"$group": group}]
     with mapped():
         found = list(operations.events.aggregate(stages, session=view.session, hint=dict(_BY_TIME)))
     seqs = [int(found[0][name]) for name in ("low", "high")] if found else []
