@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
 import pytest
 from pymongo import MongoClient
@@ -198,26 +198,48 @@ def test_help_names_the_exit_codes(tmp_path: Path) -> None:
 
 def test_tail_survives_a_restart_of_the_server_and_ends_with_ctrl_c(mongo: EmbeddedMongo, tmp_path: Path) -> None:
     port = free_port()
-    url = f"http://{HOST}:{port}"
-    arguments = ("--url", url, "--json", "tail", "--from-seq", "0", "--chain", "tailed", "--poll", "0.1")
-    (tmp_path / "server").mkdir()
-    with (tmp_path / "out").open("wb") as out:
-        add = lambda: run(tmp_path, COMMAND, "--url", url, *ADD, "--chain", "tailed")  # noqa: E731
-        with server(tmp_path / "server", MONGO_URI=mongo.uri, PORT=str(port)):
-            assert add().returncode == 0
-            tail = start(tmp_path, out, *arguments)
-            wait_until("the first event", lambda: len(seqs(tmp_path)) == 1)
-        with server(tmp_path / "server", MONGO_URI=mongo.uri, PORT=str(port)):
-            assert add().returncode == 0
-            wait_until("the second event", lambda: len(seqs(tmp_path)) == 2)
-            tail.send_signal(signal.SIGINT)
-            assert tail.wait(SECONDS) == 0
+    add = ("--url", f"http://{HOST}:{port}", *ADD, "--chain", "tailed")
+    with served_at(port, mongo, tmp_path):
+        assert run(tmp_path, COMMAND, *add).returncode == 0
+        options = ("--from-seq", "0", "--chain", "tailed", "--poll", "0.1")
+        tail = start(tmp_path, *add[:2], "--json", "tail", *options)
+        wait_until("the first event", lambda: len(seqs(tmp_path)) == 1)
+    with served_at(port, mongo, tmp_path):
+        assert run(tmp_path, COMMAND, *add).returncode == 0
+        wait_until("the second event", lambda: len(seqs(tmp_path)) == 2)
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(SECONDS) == 0
     assert seqs(tmp_path) == [0, 1]
+    assert (tmp_path / "err").read_text() == ""
 
 
-def start(folder: Path, out: IO[bytes], *arguments: str) -> subprocess.Popen[bytes]:
+def test_a_monitor_that_goes_on_survives_a_restart_of_the_server(mongo: EmbeddedMongo, tmp_path: Path) -> None:
+    port = free_port()
+    add = ("--url", f"http://{HOST}:{port}", *ADD, "--chain", "watched")
+    with served_at(port, mongo, tmp_path):
+        assert run(tmp_path, COMMAND, *add).returncode == 0
+        vkey = anchor(mongo, "watched")
+        watch = start(tmp_path, "verify-log", add[1], "--chain", "watched", "--key", vkey, "--every", "0.1")
+        wait_until("the first check", lambda: "size 1 verified" in (tmp_path / "out").read_text())
+    wait_until("the monitor to notice", lambda: "trying again" in (tmp_path / "err").read_text())
+    with served_at(port, mongo, tmp_path):
+        assert run(tmp_path, COMMAND, *add).returncode == 0
+        anchor(mongo, "watched")
+        wait_until("the next check", lambda: "size 2 verified, 1 leaves" in (tmp_path / "out").read_text())
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(SECONDS) in {0, 130}
+
+
+def served_at(port: int, mongo: EmbeddedMongo, folder: Path) -> AbstractContextManager[Running]:
+    (folder / "server").mkdir(exist_ok=True)
+    return server(folder / "server", MONGO_URI=mongo.uri, PORT=str(port))
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """The command in the background; what it says goes to the files ``out`` and ``err``."""
     command = [sys.executable, "-m", COMMAND, *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment(), stdout=out, stderr=subprocess.PIPE)
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        return subprocess.Popen(command, cwd=folder, env=environment(), stdout=out, stderr=err)
 
 
 def seqs(folder: Path) -> list[int]:

@@ -2,13 +2,13 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from eventlog_client.client import EventLog
-from eventlog_client.errors import LogMisbehavedError, RefusedError, UnreachableError
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
 from eventlog_client.session import Chain, Key, need_keys, session
@@ -39,8 +39,10 @@ def verify_log(
     with held.log(key, url) as log:
         while True:
             try:
-                trusted = _check(log, Monitor(log, chain, keys, events), trusted, state, held.output)
-            except (UnreachableError, RefusedError) as error:
+                new = _check(Monitor(log, chain, keys, events), trusted, state)
+                _tell(held.output, trusted, new, always=every is None)
+                trusted = new
+            except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
                     raise
                 sys.stderr.write(f"eventlog: {printable(error)}; trying again.\n")
@@ -52,22 +54,26 @@ def verify_log(
                 return
 
 
-def _check(log: EventLog, monitor: Monitor, trusted: Trusted | None, state: Path | None, output: Output) -> Trusted:
+def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Trusted:
     """One round: the state is replaced when all is verified, and evidence is kept when it is not."""
-    before = trusted.checkpoint.size if trusted else 0
     try:
         with progress(f"verifying {monitor.chain}", None) as advance:
-            new = Monitor(log, monitor.chain, monitor.keys, monitor.events, advance).check(trusted)
+            new = replace(monitor, advance=advance).check(trusted)
     except LogMisbehavedError as error:
-        if state is not None:
-            path = keep_evidence(state, {"finding": str(error), "evidence": error.evidence})
-            raise LogMisbehavedError(f"{error} (evidence kept in {path})", error.evidence) from error
-        raise
+        if state is None:
+            raise
+        path = keep_evidence(state, {"finding": str(error), "evidence": error.evidence})
+        raise LogMisbehavedError(f"{error} (evidence kept in {path})", error.evidence) from error
     if state is not None and (trusted is None or new.note != trusted.note):
         write_state(state, new)
-    checkpoint = new.checkpoint
-    output.say(
-        f"{checkpoint.origin}: size {checkpoint.size} verified, {checkpoint.size - before} leaves of it now.",
-        {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "verified_from": before},
-    )
     return new
+
+
+def _tell(output: Output, trusted: Trusted | None, new: Trusted, *, always: bool) -> None:
+    """What a round verified, if that is news."""
+    checkpoint, before = new.checkpoint, trusted.checkpoint.size if trusted else 0
+    if always or trusted is None or new.note != trusted.note:
+        output.say(
+            f"{checkpoint.origin}: size {checkpoint.size} verified, {checkpoint.size - before} leaves of it now.",
+            {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "from": before},
+        )
