@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pymongo import MongoClient
 
-from benchmarks import data
+from benchmarks import data, proofs
 from benchmarks.append import CHAIN, ORIGIN, Ours, Plain, Shape
 from benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
 from benchmarks.plans import Explainer
@@ -111,7 +111,7 @@ def run(run: Run) -> Report:
     counts = [10**exponent for exponent in exponents]
     stores = storage(run, counts[-1])  # before anything else is written there
     sizes = [Size(count, appends(run, count), pages(run, count), audits(run, count)) for count in counts]
-    tables = [_table(sizes), _compared(run, counts), stores]
+    tables = [_table(sizes), _compared(run, counts), proofs.table(run, counts), stores]
     return Report(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
 
 

@@ -36,3 +36,4 @@ def restored(run: Run, count: int) -> Iterator[str]:
             operations.events.delete_many({"chain": CHAIN, "seq": {"$gte": Int64(count)}})
             operations.raw_sequences.replace_one({"_id": CHAIN}, before)
             operations.audits.drop()
+            operations.checkpoints.drop()

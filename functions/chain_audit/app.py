@@ -56,7 +56,10 @@ _http = lambda_handler(app)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An API Gateway request, or the schedule's {"source": "eventlog.schedule", "mode": ...}."""
+    """An API Gateway request, the schedule's {"source": "eventlog.schedule", "mode": ...}, or an operator's
+    {"source": "eventlog.restore", "chain": ..., "reason": ...} after a chain was restored from a backup."""
     if "requestContext" in event:
         return dict(_http(event, context))
+    if event.get("source") == "eventlog.restore":
+        return audits.restore(app.state.resources, event["chain"], event["reason"])
     return {"audits": audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))}

@@ -111,13 +111,13 @@ def get_tlog_checkpoint(held: Held, chain: ChainName, _: Annotated[NoQuery, Quer
 
 
 @router.get(
-    "/chains/{chain}/tlog/tile/{level}/{place:path}",
+    "/chains/{chain}/tlog/tile/{level}/{tile:path}",
     response_class=Response,
     responses={200: evidence.BINARY_CONTENT, **documented(404, 422, 500, 503)},
 )
-def get_tile(held: Held, chain: ChainName, level: str, place: str, _: Annotated[NoQuery, Query()]) -> Response:
+def get_tile(held: Held, chain: ChainName, level: str, tile: str, _: Annotated[NoQuery, Query()]) -> Response:
     """A tile of the tree, or with `entries` for its level a bundle of leaves (C2SP tlog-tiles)."""
-    return evidence.tile(held, chain, level, place)
+    return evidence.tile(held, chain, level, tile)
 
 
 @router.get("/export", response_class=Response, responses={200: export.CONTENT, **documented(404, 422, 500, 503)})

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.formats.proof import verify_inclusion
+from eventlog.service.signing import create_key_file
 from tests.infrastructure import sam
 
 pytestmark = pytest.mark.xdist_group("sam")
@@ -24,14 +25,14 @@ CALLS = {
         *("post-event", "post-batch", "post-batch-ndjson"),
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
-    "QueryFunction": [
-        *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
-        *("get-proof", "get-consistency", "get-root"),
-        *("get-checkpoint", "get-tlog-checkpoint", "get-tile", "get-export"),
-    ],
     "ChainAuditFunction": [
         *("post-audit", "get-audits", "get-audit-unknown"),
         *("schedule-incremental", "schedule-full"),
+    ],
+    "QueryFunction": [
+        *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
+        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
+        "get-export",
     ],
 }
 RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
@@ -44,19 +45,26 @@ class Artifacts:
         self.built, self.scratch, self.mongo_uri = built, scratch, mongo_uri
         self.database = f"artifacts_{uuid.uuid4().hex}"
         self.output = ""
+        self.key = scratch / "key.pem"
+        create_key_file(self.key)
 
     def environment(self, function: str) -> dict[str, str]:
         variables = sam.of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
         fixed = {name: value for name, value in variables.items() if isinstance(value, str)}
         path = [self.built / function, self.built / "EventLogLayer" / "python"]
-        return fixed | {
-            "PYTHONPATH": os.pathsep.join(map(str, path)),
-            "MONGO_URI": self.mongo_uri,
-            "MONGO_DATABASE": self.database,
-            "EVENTLOG_ORIGIN": ORIGIN,
-            "EVENTLOG_TRACING": "false",
-            "POWERTOOLS_LOG_LEVEL": "DEBUG",
-        }
+        evidence = {"EVENTLOG_ANCHORS": str(self.scratch / "anchors"), "EVENTLOG_SIGNING_KEYS": str(self.key)}
+        return (
+            fixed
+            | (evidence if "EVENTLOG_ANCHORS" in variables else {})
+            | {
+                "PYTHONPATH": os.pathsep.join(map(str, path)),
+                "MONGO_URI": self.mongo_uri,
+                "MONGO_DATABASE": self.database,
+                "EVENTLOG_ORIGIN": ORIGIN,
+                "EVENTLOG_TRACING": "false",
+                "POWERTOOLS_LOG_LEVEL": "DEBUG",
+            }
+        )
 
     def call(self, function: str, names: list[str]) -> list[sam.Json]:
         answers = self.scratch / f"{uuid.uuid4()}.json"
@@ -152,7 +160,33 @@ def test_query_finds_the_event_as_it_was_sent(answers: dict[str, sam.Json]) -> N
 def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
     chain = body(answers["get-chain"], 200)
     assert (chain["origin"], chain["size"]) == (ORIGIN, 9)
-    assert body(answers["get-chains"], 200)["chains"][0]["chain"] == "main"
+    chains = [chain["chain"] for chain in body(answers["get-chains"], 200)["chains"]]
+    assert chains == ["eventlog.registry", "main"]
+
+
+@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-root"])
+def test_query_proves_what_the_chain_holds(answers: dict[str, sam.Json], name: str) -> None:
+    assert body(answers[name], 200)["chain" if name == "get-root" else "hashes"]
+
+
+@pytest.mark.parametrize("name", ["get-checkpoint", "get-log-checkpoint"])
+def test_query_shows_the_checkpoint_that_the_audit_signed(answers: dict[str, sam.Json], name: str) -> None:
+    assert answers[name]["statusCode"] == 200
+    assert answers[name]["body"].startswith(f"{ORIGIN}/main\n9\n")
+
+
+def test_query_serves_a_tile_byte_for_byte(answers: dict[str, sam.Json]) -> None:
+    tile = answers["get-log-tile"]
+    assert (tile["statusCode"], tile["isBase64Encoded"]) == (200, True)
+    assert len(base64.b64decode(tile["body"])) == 9 * 32
+
+
+def test_query_exports_a_bundle(answers: dict[str, sam.Json]) -> None:
+    export = answers["get-export"]
+    assert export["statusCode"] == 200
+    content = base64.b64decode(export["body"]) if export["isBase64Encoded"] else export["body"].encode()
+    header, *_, end = [json.loads(line) for line in content.splitlines()]
+    assert (header["format"], end) == ("eventlog-bundle/v1", {"end": {"events": 9, "next_seq": None}})
 
 
 def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:
@@ -165,11 +199,6 @@ def test_query_proves_an_event(answers: dict[str, sam.Json]) -> None:
     root = body(answers["get-root"], 200)["root"]
     verify_inclusion(bytes.fromhex(proof["leaf_hash"]), proof["leaf_index"], 9, hashes, bytes.fromhex(root))
     assert body(answers["get-consistency"], 200)["second_root"] == root
-
-
-@pytest.mark.parametrize("name", ["get-checkpoint", "get-tlog-checkpoint", "get-tile", "get-export"])
-def test_what_needs_a_checkpoint_is_a_problem_without_one(answers: dict[str, sam.Json], name: str) -> None:
-    assert body(answers[name], 404)["status"] == 404
 
 
 def test_audit_on_demand_finds_the_chain_intact(answers: dict[str, sam.Json]) -> None:
@@ -188,9 +217,9 @@ def test_audit_of_an_unknown_id_is_a_problem(answers: dict[str, sam.Json]) -> No
 
 @pytest.mark.parametrize("mode", ["incremental", "full"])
 def test_audit_on_schedule_goes_through_every_chain(answers: dict[str, sam.Json], mode: str) -> None:
-    (audit,) = answers[f"schedule-{mode}"]["audits"]
-    assert audit.pop("audit_id")
-    assert audit == {"chain": "main", "mode": mode, "status": "intact"}
+    audits = answers[f"schedule-{mode}"]["audits"]
+    assert all(audit.pop("audit_id") for audit in audits)
+    assert audits == [{"chain": chain, "mode": mode, "status": "intact"} for chain in ("main", "eventlog.registry")]
 
 
 def test_no_payload_and_no_credential_is_logged(artifacts: Artifacts, answers: dict[str, sam.Json]) -> None:

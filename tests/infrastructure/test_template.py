@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -13,6 +14,18 @@ pytestmark = pytest.mark.xdist_group("sam")
 HTTP_SAMPLES = [name for name in sam.samples() if not name.startswith("schedule-")]
 LAMBDA = "AWS::Lambda::Function"
 ROUTE = "AWS::ApiGatewayV2::Route"
+ADD_AND_READ = {
+    "Effect": "Allow",
+    "Action": ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject"],
+    "Resource": {"Fn::Sub": "${AnchorBucket.Arn}/*"},
+}
+LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": {"Fn::GetAtt": ["AnchorBucket", "Arn"]}}
+EVIDENCE = {
+    "EVENTLOG_ANCHORS": {"Fn::Sub": "s3://${AnchorBucket}"},
+    "EVENTLOG_ANCHOR_RETENTION_DAYS": {"Ref": "AnchorRetentionDays"},
+    "EVENTLOG_SIGNING_KEYS": {"Fn::Sub": "kms:${SigningKey}"},
+    "EVENTLOG_RETIRED_KEYS": {"Ref": "RetiredKeys"},
+}
 BASIC_EXECUTION = "service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -27,8 +40,8 @@ def statements(role: sam.Json) -> list[sam.Json]:
 
 def routes_in_code(function: str) -> set[str]:
     router = importlib.import_module(f"functions.{function}.app").router
-    paths = {route.path.replace(":path}", "+}"): route.methods for route in router.routes}
-    return {f"{method} {path}" for path, methods in paths.items() for method in methods}
+    paths = [(route, route.path.replace(":path}", "+}")) for route in router.routes]
+    return {f"{method} {path}" for route, path in paths for method in route.methods}
 
 
 def test_sam_finds_nothing_to_complain_about() -> None:
@@ -79,9 +92,9 @@ def test_every_route_wants_iam_or_a_token() -> None:
         assert route["AuthorizerId"]["Fn::If"][:2] == ["UsesJwt", {"Ref": "JwtAuthorizer"}], name
 
 
-def test_no_route_catches_all_but_the_places_of_tiles() -> None:
+def test_no_route_catches_all() -> None:
     greedy = [key for key in sam.routes() if "$default" in key or "+}" in key or key.startswith("ANY ")]
-    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{place+}"]
+    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}"], "a tile's name has slashes"
 
 
 def test_the_api_may_call_every_function_it_leads_to() -> None:
@@ -96,11 +109,28 @@ def test_each_function_may_log_and_read_the_one_secret() -> None:
     assert roles.keys() == {f"{name}Role" for name in sam.FUNCTIONS}
     for role in roles.values():
         (managed,) = role["ManagedPolicyArns"]
-        (statement,) = statements(role)
+        (statement,) = [found for found in statements(role) if "AnchorBucket" not in json.dumps(found)]
         assert managed.endswith(BASIC_EXECUTION)
         assert statement["Effect"] == "Allow"
         assert statement["Action"] in ("secretsmanager:GetSecretValue", ["secretsmanager:GetSecretValue"])
         assert statement["Resource"] == {"Fn::Sub": ["${secretArn}", {"secretArn": {"Ref": "MongoSecretArn"}}]}
+
+
+def test_the_audit_alone_may_add_anchors_and_read_them() -> None:
+    granted = [
+        (name, statement)
+        for name, role in sam.of_type("AWS::IAM::Role").items()
+        for statement in statements(role)
+        if "AnchorBucket" in json.dumps(statement)
+    ]
+    assert granted == [("ChainAuditFunctionRole", statement) for statement in (ADD_AND_READ, LIST)]
+
+
+def test_the_audit_alone_knows_anchors_and_keys() -> None:
+    for name, function in sam.of_type(LAMBDA).items():
+        variables = function["Environment"]["Variables"]
+        found = {key: value for key, value in variables.items() if "ANCHOR" in key or "KEYS" in key}
+        assert found == (EVIDENCE if name == "ChainAuditFunction" else {})
 
 
 def test_the_scheduler_may_call_the_audit_and_nothing_else() -> None:
@@ -112,7 +142,7 @@ def test_the_scheduler_may_call_the_audit_and_nothing_else() -> None:
 
 def test_no_statement_has_a_wildcard() -> None:
     for name, role in sam.of_type("AWS::IAM::Role").items():
-        assert "*" not in json.dumps(statements(role)), name
+        assert "*" not in json.dumps([found for found in statements(role) if found != ADD_AND_READ]), name
 
 
 def test_the_schedules_send_the_sample_events() -> None:
@@ -143,5 +173,6 @@ def test_a_sample_event_agrees_with_itself(name: str) -> None:
     assert context["routeKey"] == event["routeKey"]
     assert (context["http"]["method"], context["http"]["path"]) == (method, event["rawPath"])
     assert path.replace("+}", "}").format(**event.get("pathParameters", {})) == event["rawPath"]
+    assert dict(parse_qsl(event["rawQueryString"])).keys() == event.get("queryStringParameters", {}).keys()
     assert context["authorizer"].keys() <= {"iam", "jwt"}
     assert all(key == key.lower() for key in event["headers"])

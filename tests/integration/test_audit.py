@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service import audit as audit_module
-from eventlog.service.audit import Auditor, Report
+from eventlog.service import audit_pass
+from eventlog.service.audit import Auditor
+from eventlog.service.audit_report import Report
 from eventlog.service.errors import NotFoundError
 from eventlog.store.audits import AuditStore
 from eventlog.store.mongo import MongoStore
@@ -71,7 +72,7 @@ def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
         store.operations.events.delete_many({"seq": {"$in": [14, 15, 22]}})
     single = whole(auditor)
     store.operations.audits.delete_many({})
-    monkeypatch.setattr(audit_module, "_STEP", 5)
+    monkeypatch.setattr(audit_pass, "STEP", 5)
     report = auditor.run(auditor.start("main", "full"), 0)
     assert (report["status"], report["finished_at"]) == ("running", None)
     parts = 1
@@ -87,7 +88,7 @@ def test_a_report_nobody_is_at_work_on_is_resumed(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(store, 23)
-    monkeypatch.setattr(audit_module, "_STEP", 5)
+    monkeypatch.setattr(audit_pass, "STEP", 5)
     started = auditor.run(auditor.start("main", "full"), 0)
     assert started["status"] == "running"
     (resumed,) = auditor.resume(60)
@@ -174,7 +175,7 @@ def test_no_row_slips_through_between_two_steps(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch, seq: Any
 ) -> None:
     append(store, 12)
-    monkeypatch.setattr(audit_module, "_STEP", 5)
+    monkeypatch.setattr(audit_pass, "STEP", 5)
     store.operations.events.drop_indexes()
     template = store.operations.events.find_one({"seq": 4})
     assert template is not None
@@ -187,7 +188,7 @@ def test_more_strange_rows_than_a_step_holds_do_not_stop_an_audit(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(store, 12)
-    monkeypatch.setattr(audit_module, "_STEP", 3)
+    monkeypatch.setattr(audit_pass, "STEP", 3)
     template = store.operations.events.find_one({"seq": 4})
     assert template is not None
     rows = [template | {"_id": f"main/stray{number}", "seq": 6 + number / 10} for number in range(1, 9)]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service import audit as audit_module
-from eventlog.service import audit_workers
-from eventlog.service.audit import Auditor, Report
+from eventlog.service import audit_pass, audit_workers
+from eventlog.service.audit import Auditor
+from eventlog.service.audit_report import Report
 from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.follow import Segment
 from eventlog.store.audits import AuditStore
@@ -68,7 +68,7 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
-    monkeypatch.setattr(audit_module, "_STEP", STEP)
+    monkeypatch.setattr(audit_pass, "STEP", STEP)
     return Watched(monkeypatch)
 
 
@@ -274,8 +274,8 @@ def test_workers_end_with_their_parent(mongo_uri: str, database: str, sign: sign
 
 
 def test_a_lease_is_renewed_while_one_step_goes_on(filled: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_module, "_RENEW_SECONDS", -1.0)
-    monkeypatch.setattr(audit_module, "_CHUNK", 50)
+    monkeypatch.setattr(audit_pass, "_RENEW_SECONDS", -1.0)
+    monkeypatch.setattr(audit_pass, "_CHUNK", 50)
     auditor = Auditor(filled, AuditStore(filled.operations), ORIGIN, clock=lambda: time.time() - 3600)
     report = auditor.start("main", "full")
     monkeypatch.setattr(AuditStore, "save", lambda *_: None)

@@ -145,7 +145,7 @@ def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, fi
 def test_behind_lambda_a_tile_is_sent_as_base64_and_a_checkpoint_as_text(full: TestClient, mongo_uri: str) -> None:
     settings: Settings = full.app.state.resources.settings  # type: ignore[attr-defined]
     handler: Any = lambda_handler(create_app(router, title="query", settings=settings))
-    event = json.loads((Path(__file__).parents[2] / "events" / "get-tile.json").read_text(encoding="utf-8"))
+    event = json.loads((Path(__file__).parents[2] / "events" / "get-log-tile.json").read_text(encoding="utf-8"))
     event["rawPath"] = event["requestContext"]["http"]["path"] = f"{LOG}/tile/0/000"
     answer = handler(event, Context(1))
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)

@@ -10,7 +10,8 @@ from bson import DatetimeMS, Decimal128, Int64, MaxKey, MinKey
 from pymongo import MongoClient
 
 from eventlog.formats import hashing
-from eventlog.service.audit import Auditor, Report
+from eventlog.service.audit import Auditor
+from eventlog.service.audit_report import Report
 from eventlog.store.audits import AuditStore
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations

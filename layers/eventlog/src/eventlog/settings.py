@@ -1,13 +1,17 @@
 """Configuration, read once from the environment or ``.env`` and passed in; nothing reads it at import."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from eventlog.formats.note import parse_vkey
 
 
 class Settings(BaseSettings):
     """Everything that can be set. A Lambda function gets these as environment variables from template.yaml."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
     mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")
@@ -24,3 +28,49 @@ class Settings(BaseSettings):
         validation_alias="EVENTLOG_AUDIT_SECONDS",
         description="How long a request waits for an audit before it gets 202",
     )
+    anchors: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_ANCHORS",
+        description="Where signed checkpoints are kept outside the database: a directory, or s3://bucket[/prefix]",
+    )
+    signing_keys: str = Field(
+        default="",
+        validation_alias="EVENTLOG_SIGNING_KEYS",
+        description="What signs them: key files or kms:<id, ARN or alias>, separated by commas; the first one seals",
+    )
+    retired_keys: str = Field(
+        default="",
+        validation_alias="EVENTLOG_RETIRED_KEYS",
+        description="Verifier keys, separated by commas, that sign no more but whose old checkpoints are still valid",
+    )
+    anchor_idle_seconds: int = Field(
+        default=3600,
+        validation_alias="EVENTLOG_ANCHOR_IDLE_SECONDS",
+        gt=0,
+        description="How old a chain's newest anchor gets before there is another though nothing was added",
+    )
+    anchor_retention_days: int = Field(
+        default=365,
+        validation_alias="EVENTLOG_ANCHOR_RETENTION_DAYS",
+        gt=0,
+        le=36500,
+        description="How long nobody can remove an anchor from S3",
+    )
+
+    @field_validator("retired_keys")
+    @classmethod
+    def _check_retired(cls, value: str) -> str:
+        for vkey in listed(value):
+            parse_vkey(vkey)
+        return value
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> Self:
+        if bool(self.anchors) != bool(listed(self.signing_keys)):
+            raise ValueError("EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS come together")
+        return self
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a setting that commas separate, without blanks around them and without empty ones."""
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -4,8 +4,13 @@ A handler imports this first. ``eventlog.http.app.lambda_handler``, which it cal
 """
 
 import gc
+import sys
+from typing import Any, cast
 
 gc.disable()
+
+# PyMongo tries PyOpenSSL, which the layer does not have, and loads cryptography (20 ms) before it finds that out.
+cast(dict[str, Any], sys.modules).setdefault("pymongo.pyopenssl_context", None)
 
 
 def done() -> None:

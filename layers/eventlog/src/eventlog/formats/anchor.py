@@ -8,15 +8,26 @@ An anchor is a signed checkpoint with one more signature line, the *seal*, by th
 of type 0xff "eventlog/anchor/v1" (C2SP signed-note, "Signature types"). So every anchor is a standard checkpoint, whose
 other readers ignore the seal. ``number`` counts a chain's anchors from 1, ``time`` is milliseconds since 1970,
 ``previous`` the SHA-256 of the anchor before it (zeros for the first).
+
+Before anything is signed, the message itself is put in the anchor's place as its *claim*, so that nobody ever signs
+anything else there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from eventlog.formats.checkpoint import MAX_SIZE, Checkpoint, format_checkpoint, verify_checkpoint
+from eventlog.formats.checkpoint import (
+    MAX_SIZE,
+    Checkpoint,
+    format_checkpoint,
+    parse_checkpoint,
+    parse_decimal,
+    verify_checkpoint,
+)
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, Signer, VerifierKey, format_note, sign_note
+from eventlog.formats.times import MAX_MILLIS
 
 KIND = b"\xffeventlog/anchor/v1"
 NO_ANCHOR = bytes(32)
@@ -66,6 +77,30 @@ def sign_anchor(checkpoint: Checkpoint, seal: Seal, signers: Sequence[Signer]) -
     return format_note(Note(text, (*note.signatures, line)))
 
 
+def parse_claim(data: bytes) -> tuple[Checkpoint, Seal]:
+    """Read a seal's message; it is accepted only as ``Seal.message`` writes it.
+
+    Raises:
+        EvidenceError
+    """
+    try:
+        head, *fields, text = data.decode().split("\n", 4)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise EvidenceError("the claim is not the text of an anchor") from error
+    names = [field.partition(" ")[0] for field in fields]
+    if head != "eventlog/anchor/v1" or names != ["number", "time", "previous"]:
+        raise EvidenceError("the claim is not the text of an anchor")
+    number, time, previous = (field.partition(" ")[2] for field in fields)
+    try:
+        seal = Seal(parse_decimal(number, "the number"), parse_decimal(time, "the time"), bytes.fromhex(previous))
+    except ValueError as error:
+        raise EvidenceError("the claim's number, time or previous hash is malformed") from error
+    checkpoint = parse_checkpoint(text)
+    if len(seal.previous) != 32 or seal.message(format_checkpoint(checkpoint)) != data:
+        raise EvidenceError("the claim is not as an anchor's text is written")
+    return checkpoint, seal
+
+
 def verify_anchor(data: bytes, public_keys: Sequence[bytes]) -> Anchor:
     """Read an anchor, signed and sealed by one of these Ed25519 public keys under its own origin line.
 
@@ -100,6 +135,6 @@ def _parse_seal(line: bytes) -> Seal:
     if len(line) != _HEAD + 64:
         raise EvidenceError("the seal has another length")
     number, time = int.from_bytes(line[:8], "big"), int.from_bytes(line[8:16], "big")
-    if not 1 <= number <= MAX_SIZE or time > MAX_SIZE:
+    if not 1 <= number <= MAX_SIZE or time > MAX_MILLIS:
         raise EvidenceError("the seal's number or time is out of range")
     return Seal(number, time, line[16:_HEAD])

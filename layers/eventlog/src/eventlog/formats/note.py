@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
+from eventlog.formats.ed25519 import check_public_key
 from eventlog.formats.errors import EvidenceError
 
 ED25519 = b"\x01"
@@ -22,7 +23,7 @@ MAX_NOTE = 1 << 20
 MAX_SIGNATURES = 64
 _SIGNATURE = 64
 _DASH = "— "
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]+")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
@@ -79,11 +80,12 @@ class VerifierKey:
         """Check a signature.
 
         Raises:
-            EvidenceError
+            EvidenceError: it is not this key's, or the key is one that nobody may trust.
         """
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  20 ms that appends and queries don't need
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
+        check_public_key(self.public_key)
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError) as error:
@@ -109,6 +111,7 @@ def parse_vkey(text: str) -> VerifierKey:
         raise EvidenceError("a verifier key begins with a name without blanks and plus signs")
     if decoded[:1] != ED25519 or len(decoded) != 33:
         raise EvidenceError("the verifier key is not an Ed25519 key of type 0x01")
+    check_public_key(decoded[1:])
     key = VerifierKey(name, decoded[1:])
     if key_id != key.key_id.hex():
         raise EvidenceError("the verifier key's id is not that of its name and key")

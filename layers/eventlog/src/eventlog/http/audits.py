@@ -7,11 +7,12 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from fastapi import Response
 from pydantic import ValidationError
 
+import eventlog.service.audit  # noqa: F401  held.auditor needs it: now, not in the first request
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
-from eventlog.service.audit import Mode, Report
+from eventlog.service.audit_report import Mode, Report
 from eventlog.service.errors import InvalidError
 from eventlog.service.submission import pointer
 
@@ -49,6 +50,14 @@ def run_scheduled(held: Resources, mode: str) -> list[dict[str, Any]]:
     return [{name: report[name] for name in _SHOWN} for report in shown]
 
 
+def restore(held: Resources, chain: str, reason: str) -> dict[str, Any]:
+    """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows."""
+    Logger(service="eventlog-chain_audit").warning("restore declared", extra={"chain": chain, "reason": reason})
+    report = held.restorer.restore(chain, reason)
+    _report([report])
+    return audit_fields(report)
+
+
 def _report(reports: list[Report]) -> None:
     """Say loudly what was found: a log line for each tampered chain, and metrics to alarm on."""
     logger = Logger(service="eventlog-chain_audit")
@@ -57,6 +66,12 @@ def _report(reports: list[Report]) -> None:
         if report["status"] == "tampered":
             kinds = sorted({finding["kind"] for finding in report["findings"]})
             logger.error("tampering found", extra={"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds})
+        if report["status"] == "incomplete":
+            fields = {"chain": report["chain"], "audit_id": report["_id"], "because": report["incomplete_because"]}
+            logger.warning("audit incomplete", extra=fields)
+        metrics.add_metric("IncompleteAudits", MetricUnit.Count, float(report["status"] == "incomplete"))
+        if report.get("unanchored_events") is not None:
+            metrics.add_metric("UnanchoredEvents", MetricUnit.Count, float(report["unanchored_events"]))
         metrics.add_metric("AuditFindings", MetricUnit.Count, float(report["findings_total"]))
         metrics.add_metric("EventsAudited", MetricUnit.Count, float(report["events_checked"]))
     if reports:

@@ -13,7 +13,7 @@ from eventlog.http import requests
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
-from eventlog.service.submission import ChainName
+from eventlog.service.submission import OpenChainName
 from eventlog.store.interface import Draft
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -28,7 +28,7 @@ class AppendQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    chain: ChainName | None = Field(default=None, description="The chain of events that name none (default: main)")
+    chain: OpenChainName | None = Field(default=None, description="The chain of events that name none (default: main)")
 
 
 Parameters = Annotated[AppendQuery, Query()]

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from pymongo import MongoClient
 
-from eventlog.settings import Settings
+from eventlog.settings import Settings, listed
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
 
 if TYPE_CHECKING:
+    from eventlog.formats.note import Signer
+    from eventlog.service.anchoring import Anchoring
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
+    from eventlog.service.restore import Restorer
+    from eventlog.store.anchors import AnchorStore
 
 
 class ConfigurationError(Exception):
@@ -61,7 +65,60 @@ class Resources:
         from eventlog.store.audits import AuditStore  # noqa: PLC0415
 
         workers = Workers(self._uri(), self.settings.mongo_database)
-        return Auditor(self.store, AuditStore(self.store.operations), self.settings.origin, workers=workers)
+        audits = AuditStore(self.store.operations)
+        return Auditor(self.store, audits, self.settings.origin, workers=workers, anchoring=self.anchoring)
+
+    @cached_property
+    def restorer(self) -> "Restorer":
+        """Declares restores; needs anchors."""
+        from eventlog.service.restore import Restorer  # noqa: PLC0415
+        from eventlog.store.audits import AuditStore  # noqa: PLC0415
+
+        if self.anchoring is None:
+            raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
+        return Restorer(self.store, AuditStore(self.store.operations), self.anchoring, self.auditor)
+
+    @cached_property
+    def anchors(self) -> "AnchorStore | None":
+        """The anchor store; None: nothing is anchored."""
+        from eventlog.store.anchors import open_anchors  # noqa: PLC0415  the audit function's own, as are the keys
+
+        settings = self.settings
+        return open_anchors(settings.anchors, settings.anchor_retention_days) if settings.anchors else None
+
+    @cached_property
+    def signers(self) -> "list[Signer]":
+        """What signs; the first one seals."""
+        from eventlog.service.signing import open_signer  # noqa: PLC0415
+
+        return [open_signer(spec) for spec in listed(self.settings.signing_keys)]
+
+    @cached_property
+    def trusted_keys(self) -> list[bytes]:
+        """The public keys whose signatures count: those that sign, and the retired ones."""
+        from eventlog.service.signing import public_key_of  # noqa: PLC0415
+
+        retired = [public_key_of(vkey) for vkey in listed(self.settings.retired_keys)]
+        return list(dict.fromkeys([*(signer.public_key for signer in self.signers), *retired]))
+
+    @cached_property
+    def anchoring(self) -> "Anchoring | None":
+        """Signs and anchors; None: nothing is anchored."""
+        from eventlog.service.anchoring import Anchoring  # noqa: PLC0415
+        from eventlog.store.checkpoints import CheckpointStore  # noqa: PLC0415
+        from eventlog.store.tree import TreeReader  # noqa: PLC0415
+
+        if self.anchors is None:
+            return None
+        return Anchoring(
+            self.store,
+            TreeReader(self.store.operations),
+            CheckpointStore(self.store.operations),
+            self.anchors,
+            signers=self.signers,
+            public_keys=lambda: self.trusted_keys,
+            idle_millis=self.settings.anchor_idle_seconds * 1000,
+        )
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -110,6 +110,14 @@ class FindingOut(BaseModel):
     detail: str
 
 
+class Skew(BaseModel):
+    """Events whose claimed timestamp is over an hour from when they were received: no tampering, but worth a look."""
+
+    events: int
+    seq: int | None = Field(description="The event that is furthest off")
+    seconds: float = Field(description="received_at - timestamp of that event")
+
+
 class AuditReport(BaseModel):
     """An audit's report; seqs are [from_seq, to_seq)."""
 
@@ -121,7 +129,11 @@ class AuditReport(BaseModel):
     to_seq: int | None
     events_checked: int
     checked_root: str | None
-    anchored_size: int | None
+    anchored_size: int | None = Field(description="Events that the newest anchor covers")
+    anchored_at: str | None = Field(description="When that was made")
+    unanchored_events: int | None = Field(description="Events beyond it when the audit began")
+    skew: Skew
+    incomplete_because: str | None = Field(description="What could not be reached, so that not all was checked")
     started_at: str
     finished_at: str | None
     findings: list[FindingOut]
@@ -177,8 +189,9 @@ def audit_fields(report: dict[str, Any]) -> dict[str, Any]:
     """A stored audit report as shown."""
     shown = {name: report.get(name) for name in AuditReport.model_fields}
     shown["audit_id"] = report["_id"]
-    for name in ("started_at", "finished_at"):
-        moment = report[name]
+    shown["skew"] = report.get("skew") or {"events": 0, "seq": None, "seconds": 0.0}
+    for name in ("started_at", "finished_at", "anchored_at"):
+        moment = report.get(name)
         shown[name] = format_time(int(moment)) if isinstance(moment, DatetimeMS) else None
     return shown
 

@@ -1,41 +1,34 @@
-"""The audit of one chain: sequence document, every stored document, every link, the Merkle root.
+"""The audit of one chain: sequence document, every stored document, every link, the Merkle root, every anchor.
 
-It reads ``sequences``, then what stands outside the settled part, then ``sequences`` again, so that appends and
-settling under way never look like tampering; then it streams the settled part, in steps that are stored, so that it
-can be resumed. Memory stays flat.
+It reads what is anchored, then ``sequences``, then what stands outside the settled part, then ``sequences`` again, so
+that appends, settling and other audits under way never look like tampering; then it streams the settled part, in steps
+that are stored, so that it can be resumed. Memory stays flat. What it found intact it signs and anchors.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
-from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from bson import DatetimeMS, Int64
-from uuid_utils.compat import uuid7
 
-from eventlog.formats import hashing
+from eventlog.service import audit_pass
+from eventlog.service.anchoring import Anchoring, Head
+from eventlog.service.audit_anchors import AuditAnchors, describe
+from eventlog.service.audit_marks import Marks
+from eventlog.service.audit_pass import Pass
+from eventlog.service.audit_report import RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
+from eventlog.service.audit_start import begin, check_outside
 from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.errors import NotFoundError
-from eventlog.service.sequence_check import check_sequence, check_strays
-from eventlog.service.verify import ChainVerifier, Finding, VerifierState, understand
+from eventlog.service.verify import Emit, Finding, VerifierState
 from eventlog.store.audits import AuditStore
-from eventlog.store.codec import decode_sequence
-from eventlog.store.errors import NotOursError, StoreError
-from eventlog.store.interface import EventStore, SequenceImage
-
-Mode = Literal["full", "incremental"]
-Report = dict[str, Any]
-
-MAX_FINDINGS = 100
-_STEP = 8192  # a power of two, for segments: follow.py
-_CHUNK = 500
-_RENEW_SECONDS = 2.0
+from eventlog.store.errors import StoreError
+from eventlog.store.interface import EventStore
 
 
 class Auditor:
-    """Starts, runs and resumes audits."""
+    """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked."""
 
     def __init__(
         self,
@@ -44,12 +37,15 @@ class Auditor:
         origin: str,
         clock: Callable[[], float] = time.time,
         workers: Workers | None = None,
+        *,
+        anchoring: Anchoring | None = None,
     ) -> None:
         self._store = store
         self._audits = audits
         self._origin = origin
         self._clock = clock
         self._workers = workers
+        self._anchors = AuditAnchors(store, anchoring, origin, self._millis)
 
     def start(self, chain: str, mode: Mode) -> Report:
         """Check the sequence document and what stands outside the settled part; store the report as running.
@@ -57,12 +53,14 @@ class Auditor:
         Raises:
             NotFoundError: no such chain. StoreError: MongoDB can't be asked.
         """
+        report = new_report(chain, mode, self._millis())
+        standing = self._anchors.look(report)
         self._settle(chain)
-        report = self._new(chain, mode)
-        image = self._check_outside(report)
-        if image is None and not report["findings"]:
+        image = check_outside(self._audits, report)
+        if image is None and not report["findings"] and not standing.last:
             raise NotFoundError(f"There is no chain {chain}.")
-        self._begin(report, image)
+        begin(self._audits, report, image, standing.holds, self._origin)
+        describe(report, None)
         self._audits.add(report)
         return report
 
@@ -70,16 +68,21 @@ class Auditor:
         """Go on with a running audit until it is done or the time is over; the report as stored."""
         until = time.monotonic() + seconds
         with self._pool(report) as pool:
-            while report["status"] == "running":
-                done = self._step(report, pool)
-                if done:
-                    self._finish(report)
-                over = time.monotonic() >= until
-                report["lease"] = DatetimeMS(0 if over else int(self._clock() * 1000))
-                self._audits.save(report)
-                if over:
-                    break
+            if report["status"] == "running":
+                self._go_on(report, Pass(self._audits, report, Marks(report, self._anchors.steps(report)), pool), until)
         return report
+
+    def _go_on(self, report: Report, way: Pass, until: float) -> None:
+        """Step by step, each stored, to the end or until the time is over."""
+        while report["status"] == "running":
+            if way.step():
+                way.finish()
+                self._finish(report)
+            over = time.monotonic() >= until
+            report["lease"] = DatetimeMS(0 if over else self._millis())
+            self._audits.save(report)
+            if over:
+                break
 
     def resume(self, seconds: float) -> list[Report]:
         """Go on with audits that nobody is at work on."""
@@ -91,10 +94,10 @@ class Auditor:
         return reports
 
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
-        """What the schedule does: resume what is running, then audit every chain."""
+        """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
         until = time.monotonic() + seconds
         reports = self.resume(seconds)
-        for chain in self._audits.chain_names():
+        for chain in self._anchors.names(self._audits.chain_names()):
             reports.append(self.run(self.start(chain, mode), max(0.0, until - time.monotonic())))
         return reports
 
@@ -119,189 +122,41 @@ class Auditor:
         except StoreError:
             return  # the audit itself will say what and where, or that MongoDB can't be asked
 
-    def _new(self, chain: str, mode: Mode) -> Report:
-        now = DatetimeMS(int(self._clock() * 1000))
-        return {
-            "_id": str(uuid7()),
-            "chain": chain,
-            "mode": mode,
-            "status": "running",
-            "from_seq": Int64(0),
-            "to_seq": Int64(0),
-            "events_checked": Int64(0),
-            "checked_root": None,
-            "anchored_size": None,
-            "started_at": now,
-            "finished_at": None,
-            "findings": [],
-            "findings_total": Int64(0),
-            "lease": now,
-        }
-
-    def _check_outside(self, report: Report) -> SequenceImage | None:
-        """Sequences, documents outside the settled part, sequences again: in one causally consistent session.
-
-        What the sequence document is held against is read before it: an earlier audit's end, the first event. Else a
-        chain that grows, or is created, between two reads would look shortened or bereft.
-        """
-        chain, emit = report["chain"], _emitter(report)
-        with self._audits.session() as session:
-            report["known"] = self._audits.verified(chain, session)
-            first = next(self._audits.scan(chain, 0, None, 1, session=session), None)
-            image = check_sequence(self._audits.sequence(chain, session), first, emit)
-            settled = image.settled.size if image else None
-            rows = self._audits.outside(chain, 2**63 - 1 if settled is None else settled, session)
-            while chunk := list(islice(rows, 1000)):
-                later = self._audits.sequence(chain, session)
-                check_strays(chunk, _understood(later), settled, emit)
-            report["read_at"] = session.operation_time
-        return image
-
-    def _begin(self, report: Report, image: SequenceImage | None) -> None:
-        """Where to start and where to end."""
-        chain = report["chain"]
-        genesis = self._genesis(chain, image)
-        known = report["known"]
-        state = VerifierState(0, genesis)
-        if report["mode"] == "incremental" and known is not None:
-            state = VerifierState(int(known["size"]), [known["hash"]], list(known["frontier"]))
-            self._check_verified(report, known, image)
-        report["target"] = None if image is None else asdict(image.settled) | {"size": Int64(image.settled.size)}
-        report["from_seq"] = report["position"] = Int64(state.size)
-        report["to_seq"] = Int64(max(state.size, image.settled.size)) if image else None
-        report["state"] = _stored(state)
-        if image and known and image.settled.size < known["size"]:
-            size = image.settled.size
-            detail = f"an earlier audit verified {known['size']} events; now the sequence document has {size} settled"
-            _emitter(report)(Finding("truncated", size, str(known["size"]), str(size), detail))
-
-    def _genesis(self, chain: str, image: SequenceImage | None) -> list[bytes]:
-        """What the first event may link to; if the origin was changed, that is the sequence document's finding."""
-        origins = dict.fromkeys([image.origin, self._origin] if image else [self._origin])
-        return [hashing.genesis(origin, chain) for origin in origins]
-
-    def _check_verified(self, report: Report, known: dict[str, Any], image: SequenceImage | None) -> None:
-        """The last event an earlier audit verified still stands as it did."""
-        last = int(known["size"]) - 1
-        if last < 0:
-            return
-        emit = _emitter(report)
-        raw = next(self._audits.scan(report["chain"], last, last + 1, after=report["read_at"]), None)
-        event, why, _ = understand(raw) if raw is not None else (None, "", None)
-        if event is not None:
-            _compare_known(known, last, event.hash, emit)
-        elif raw is not None:
-            emit(Finding("unexpected", last, None, None, why))
-        elif image is None or image.settled.size > last:
-            emit(Finding("missing", last, "1", "0", "the last event an earlier audit verified is not in the log"))
-
     def _pool(self, report: Report) -> AbstractContextManager[Pool | None]:
         end = report["to_seq"] if report["status"] == "running" else None
         if self._workers is None or end is None:
             return nullcontext()
         start = int(report["position"])
-        return self._workers.start(report["chain"], report["read_at"], start=start, end=int(end), step=_STEP)
-
-    def _step(self, report: Report, pool: Pool | None) -> bool:
-        """Verify the next documents, up to a multiple of ``_STEP``; whether the end is reached."""
-        state = VerifierState(**report["state"])
-        state.size = int(state.size)
-        verifier = ChainVerifier(state, _emitter(report))
-        start, end = int(report["position"]), report["to_seq"]
-        stop = (start // _STEP + 1) * _STEP
-        stop = stop if end is None else min(stop, int(end))
-        segment = pool.segment(start) if pool and not _at_known(report, start, stop) else None
-        if segment is not None and verifier.join(segment):
-            report["events_checked"] = Int64(report["events_checked"] + stop - start)
-            position, done = stop, bool(stop == end)
-        else:
-            position, done = self._scan(report, verifier, start, stop)
-        report["state"] = _stored(state)
-        report["position"] = Int64(position)
-        return done
-
-    def _scan(self, report: Report, verifier: ChainVerifier, start: int, stop: int) -> tuple[int, bool]:
-        """Verify the documents from ``start`` to ``stop`` in order; where to go on, and whether nothing is left."""
-        chain, end, after = report["chain"], report["to_seq"], report["read_at"]
-        rows = self._audits.scan(chain, start, stop, after=after)
-        verify = _comparing(report, verifier) if _at_known(report, start, stop) else verifier.documents
-        renewed = time.monotonic()
-        while count := verify(chain, islice(rows, _CHUNK)):
-            report["events_checked"] = Int64(report["events_checked"] + count)
-            if time.monotonic() > renewed + _RENEW_SECONDS:
-                self._audits.renew(report["_id"])
-                renewed = time.monotonic()
-        following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
-        if following is None and end is not None and verifier.state.position < end:
-            verifier.gap(int(end), "truncated")
-        return max(stop, 0 if following is None else understand(following)[2] or 0), following is None
+        return self._workers.start(report["chain"], report["read_at"], start=start, end=int(end), step=audit_pass.STEP)
 
     def _finish(self, report: Report) -> None:
-        state = VerifierState(**report.pop("state"))
-        target = report.pop("target")
-        for name in ("known", "position", "read_at"):
-            del report[name]
+        state = read_state(report)
+        del report["state"]
+        target, least = report.pop("target"), report["unreached"]
+        emit = emitter(report)
         report["to_seq"] = Int64(state.position)
         if target is not None and not state.hole and target["size"] == state.size:
-            _check_settled(state, target, _emitter(report))
+            _check_settled(state, target, emit)
+        if least is not None and state.position < least:
+            detail = f"{least} events were verified or anchored before; now there are {state.position}"
+            emit(Finding("truncated", state.position, str(least), str(state.position), detail))
         root = None if state.hole else state.root
         report["checked_root"] = root.hex() if root else None
-        report["finished_at"] = DatetimeMS(int(self._clock() * 1000))
-        report["status"] = "tampered" if report["findings_total"] else "intact"
+        if root is not None and not report["findings_total"] and report["incomplete_because"] is None:
+            self._anchors.advance(report, Head(report["chain"], report["origin"], state.size, root))
+        report["finished_at"] = DatetimeMS(self._millis())
+        incomplete = report["incomplete_because"] is not None
+        report["status"] = "tampered" if report["findings_total"] else "incomplete" if incomplete else "intact"
         if report["status"] == "intact":
             report["verified"] = {"size": Int64(state.size), "hash": state.links[0], "frontier": state.frontier}
+        for name in RUNNING_FIELDS:
+            del report[name]
+
+    def _millis(self) -> int:
+        return int(self._clock() * 1000)
 
 
-def _emitter(report: Report) -> Callable[[Finding], None]:
-    def emit(finding: Finding) -> None:
-        report["findings_total"] = Int64(report["findings_total"] + 1)
-        if len(report["findings"]) < MAX_FINDINGS:
-            stored = asdict(finding)
-            report["findings"].append(stored | {"seq": None if finding.seq is None else Int64(finding.seq)})
-
-    return emit
-
-
-def _stored(state: VerifierState) -> dict[str, Any]:
-    return asdict(state) | {"size": Int64(state.size)}
-
-
-def _understood(raw: bytes | None) -> SequenceImage | None:
-    try:
-        return None if raw is None else decode_sequence(raw)
-    except NotOursError:
-        return None
-
-
-def _at_known(report: Report, start: int, stop: int) -> bool:
-    """Whether these are the documents at which the state may be one that an earlier audit verified."""
-    known = report["known"]
-    return known is not None and report["from_seq"] < known["size"] and start <= known["size"] <= stop
-
-
-def _comparing(report: Report, verifier: ChainVerifier) -> Callable[[str, Iterable[bytes]], int]:
-    """``verifier.documents`` that holds the state against the one an earlier audit verified."""
-
-    def documents(_chain: str, rows: Iterable[bytes]) -> int:
-        state, known, count = verifier.state, report["known"], 0
-        for raw in rows:
-            verifier.document(raw)
-            count += 1
-            if state.size == known["size"] and report["from_seq"] < state.size:
-                actual = known["hash"] if known["hash"] in state.links else state.links[0] if state.links else None
-                _compare_known(known, state.size - 1, actual, _emitter(report))
-        return count
-
-    return documents
-
-
-def _compare_known(known: dict[str, Any], seq: int, actual: bytes | None, emit: Callable[[Finding], None]) -> None:
-    if actual is not None and actual != known["hash"]:
-        detail = f"an earlier audit verified {known['size']} events with another last hash"
-        emit(Finding("rewritten", seq, known["hash"].hex(), actual.hex(), detail))
-
-
-def _check_settled(state: VerifierState, target: dict[str, Any], emit: Callable[[Finding], None]) -> None:
+def _check_settled(state: VerifierState, target: dict[str, Any], emit: Emit) -> None:
     """The sequence document's settled head is the one the events give."""
     if state.links and target["hash"] not in state.links:
         detail = "settled.hash is not the hash of the last settled event"

@@ -18,7 +18,7 @@ from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
 from eventlog.service.errors import InvalidError, UnsupportedError
-from eventlog.service.submission import DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
+from eventlog.service.submission import DEFAULT_CHAIN, MAX_DEPTH, OWN_PREFIX, canonical_payload
 from eventlog.store.interface import Draft
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
@@ -140,6 +140,8 @@ def _required(value: dict[str, Any], name: str) -> Problem | None:
         return Problem(f"/{name}", f"must be a string of 1..{limit} characters")
     if name == "source" and not _URI.fullmatch(item):
         return Problem("/source", "must be a URI reference (RFC 3986)")
+    if name == "type" and item.startswith(OWN_PREFIX):
+        return Problem("/type", f"may not start with '{OWN_PREFIX}', which is for the log's own events")
     return None
 
 

@@ -1,10 +1,10 @@
 """Ingest: values become drafts, drafts are appended, all or none."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from eventlog.formats.strict_json import Problem
+from eventlog.service.clock import now_millis
 from eventlog.service.errors import BatchConflictError, InputError, InvalidError, TooLargeError
 from eventlog.service.submission import MAX_BATCH, check_batch
 from eventlog.store.combine import Combiner
@@ -16,11 +16,6 @@ class MakeDraft(Protocol):
     """``native_draft`` or ``cloudevents.draft``."""
 
     def __call__(self, value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft: ...
-
-
-def now_millis() -> int:
-    """The wall clock, milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Ingest:

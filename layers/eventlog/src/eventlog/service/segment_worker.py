@@ -18,12 +18,12 @@ from eventlog.store.operations import Operations
 
 def encode(segment: Segment | None) -> bytes:
     """A worker's answer."""
-    return codec.encode({} if segment is None else asdict(segment))
+    return codec.encode({} if segment is None else asdict(segment) | {"skew": list(segment.skew)})
 
 
 def decode(answer: bytes) -> Segment | None:
     fields = codec.decode(answer)
-    return Segment(**fields) if fields else None
+    return Segment(**fields | {"skew": tuple(fields["skew"])}) if fields else None
 
 
 def main() -> None:

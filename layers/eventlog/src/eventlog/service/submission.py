@@ -21,6 +21,8 @@ MAX_BATCH = 500
 MAX_DEPTH = 32
 DEFAULT_CHAIN = "main"
 CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+OWN_PREFIX = "eventlog."
+"""Chains, event types and event ids that begin so are the log's own (registry.py): nobody else appends such."""
 ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 
 
@@ -35,12 +37,25 @@ def _own_id(value: str) -> str:
         raise ValueError("may not be '.' or '..'")
     if value.startswith("ce-"):
         raise ValueError("may not start with 'ce-', which is for CloudEvents")
+    return not_reserved(value)
+
+
+def not_reserved(value: str) -> str:
+    """Refuse what only the log itself may append.
+
+    Raises:
+        ValueError
+    """
+    if value.startswith(OWN_PREFIX):
+        raise ValueError(f"may not start with '{OWN_PREFIX}', which is for the log's own events")
     return value
 
 
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 """1..256 characters without control characters."""
 ChainName = Annotated[str, Field(pattern=CHAIN_PATTERN)]
+OpenChainName = Annotated[ChainName, AfterValidator(not_reserved)]
+"""A chain that clients may append to."""
 Millis = Annotated[int, BeforeValidator(_millis), WithJsonSchema({"type": "string", "format": "date-time"})]
 """An RFC 3339 time, kept to the millisecond."""
 
@@ -50,7 +65,9 @@ class NewEvent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    event_type: Name = Field(description="What happened", examples=["user.login"])
+    event_type: Annotated[Name, AfterValidator(not_reserved)] = Field(
+        description="What happened", examples=["user.login"]
+    )
     timestamp: Millis = Field(
         description="When, by the client's clock: RFC 3339, years 1970..9999; without an offset it is UTC",
         examples=["2026-11-23T12:34:56.789Z"],
@@ -60,7 +77,7 @@ class NewEvent(BaseModel):
     event_id: Annotated[str, Field(pattern=ID_PATTERN), AfterValidator(_own_id)] | None = Field(
         default=None, description="Makes retries safe: the same id with the same content is stored once"
     )
-    chain: ChainName | None = Field(default=None, description="Which chain (default: main)")
+    chain: OpenChainName | None = Field(default=None, description="Which chain (default: main)")
 
 
 def parse_event(body: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.service.follow import Segment, follow
+from eventlog.service.follow import Segment, Skew, follow
 from eventlog.store import codec
 from eventlog.store.errors import NotOursError
 
@@ -96,8 +96,9 @@ def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
 class ChainVerifier:
     """Verifies documents of one chain, handed over in the order of their seq."""
 
-    def __init__(self, state: VerifierState, emit: Emit) -> None:
+    def __init__(self, state: VerifierState, emit: Emit, skew: Skew | None = None) -> None:
         self.state = state
+        self.skew = skew or Skew()
         self._emit = emit
 
     def documents(self, chain: str, documents: Iterable[bytes]) -> int:
@@ -118,7 +119,7 @@ class ChainVerifier:
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
             return 0, next(documents, None)
         honest = ChainState(state.size, state.links[0], frontier)
-        odd = follow(chain, honest, documents)
+        odd = follow(chain, honest, documents, self.skew)
         followed = honest.size - state.size
         state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
         return followed, odd
@@ -145,6 +146,7 @@ class ChainVerifier:
             return False
         state.size, state.links = segment.size, [segment.hash]
         state.frontier += segment.frontier
+        self.skew.merge(Skew(*segment.skew))
         self.document(segment.last)
         return True
 
@@ -167,6 +169,8 @@ class ChainVerifier:
         if self.state.hole:
             self._fill(event.prev_hash)
         entry, seq = event.entry, event.seq
+        if abs(entry.received_at - entry.timestamp) > Skew.LIMIT:
+            self.skew.add(seq, entry.received_at - entry.timestamp)
         findings: list[Finding] = []
         contents = check_entry(entry, seq, findings.append)
         self._check_shape(event, raw, intact=not findings)

@@ -7,12 +7,15 @@ from typing import Any
 from bson import Int64, Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
+from eventlog.store.tree import TreeReader
 
 _LEASE_MILLIS = 10_000
 _BATCH = 2_000
+_LINEARIZABLE_MS = 5000
 
 
 class AuditStore:
@@ -20,6 +23,7 @@ class AuditStore:
 
     def __init__(self, operations: Operations) -> None:
         self._ops = operations
+        self.tree = TreeReader(operations)
 
     def chain_names(self) -> list[str]:
         """Every chain that has a sequence document or an event."""
@@ -37,6 +41,14 @@ class AuditStore:
         with mapped():
             found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else bytes(found.raw)
+
+    def newest_size(self, chain: str) -> int | None:
+        """The chain's size by a linearizable read, which no primary answers that has been replaced."""
+        with mapped():
+            found = self._ops.sequences.with_options(read_concern=ReadConcern("linearizable")).find_one(
+                {"_id": chain}, {"size": 1}, max_time_ms=_LINEARIZABLE_MS
+            )
+        return int(found["size"]) if found and isinstance(found.get("size"), int) else None
 
     def scan(
         self,
@@ -113,9 +125,15 @@ class AuditStore:
     def verified(self, chain: str, session: ClientSession) -> dict[str, Any] | None:
         """The furthest state that an intact audit verified."""
         with mapped():
-            query = {"chain": chain, "status": "intact"}
+            query = {"chain": chain, "status": "intact", "verified": {"$exists": True}}
             found = self._ops.audits.find_one(query, {"verified": 1}, session=session, sort=[("to_seq", -1)])
         return None if found is None else found.get("verified")
+
+    def forget_verified(self, chain: str, size: int) -> None:
+        """Forget that audits have verified the chain beyond ``size``: those events were lost."""
+        with mapped():
+            further = {"chain": chain, "verified.size": {"$gt": Int64(size)}}
+            self._ops.audits.update_many(further, {"$unset": {"verified": 1}})
 
     def take_running(self) -> str | None:
         """Lease an audit that is running but has nobody at work; its id."""

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from eventlog.store import codec
 from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError, mapped
-from eventlog.store.operations import Operations
+from eventlog.store.operations import Operations, RawCollection
 
 _TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "time": DatetimeMS, "note": str, "keys": list}
 
@@ -39,6 +39,7 @@ class CheckpointStore:
 
     def __init__(self, operations: Operations) -> None:
         self._checkpoints = operations.checkpoints
+        self._raw: RawCollection = operations.checkpoints.with_options(codec_options=codec.RAW)
 
     def ensure_indexes(self) -> None:
         """Create what is missing; harmless when all is there."""
@@ -60,6 +61,14 @@ class CheckpointStore:
         with mapped():
             found = self._checkpoints.find({"chain": chain, "number": numbers}, sort=[("number", ASCENDING)])
             yield from map(_decode, found)
+
+    def stored(self, chain: str, first: int = 1) -> Iterator[tuple[int | None, bytes]]:
+        """What is stored for an audit to look at, by number from ``first`` on, and behind it what has no number."""
+        query = {"chain": chain, "number": {"$not": {"$lt": Int64(first)}}}
+        with mapped():
+            for found in self._raw.find(query, sort=[("number", ASCENDING)]):
+                number = found.get("number")
+                yield int(number) if isinstance(number, int) else None, bytes(found.raw)
 
     def add(self, record: Record) -> None:
         """Store an anchor; one that is there already, the same in all fields, is fine.
@@ -84,6 +93,11 @@ class CheckpointStore:
         with mapped():
             found = self._checkpoints.find_one(query, sort=[("number", DESCENDING)], session=session)
             return None if found is None else _decode(found)
+
+
+def encode_record(record: Record) -> bytes:
+    """A document of ``checkpoints``."""
+    return codec.encode(_encode(record))
 
 
 def _encode(record: Record) -> dict[str, Any]:

@@ -30,6 +30,14 @@ class ChainLostError(StoreUnavailableError):
     """A chain has events but its sequence document is gone: nothing can be appended until it is restored."""
 
 
+class AnchorsUnavailableError(StoreUnavailableError):
+    """The place where anchors are kept does not say whether an anchor is there."""
+
+
+class SigningError(StoreUnavailableError):
+    """A key can't be had or does not sign: nothing was signed."""
+
+
 class CorruptionError(StoreError):
     """Stored data contradicts what was acknowledged; only an audit and a person can go on."""
 

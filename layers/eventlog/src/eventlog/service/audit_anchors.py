@@ -1,0 +1,118 @@
+"""The anchors' part in an audit: what is anchored before it, the marks on its way, and its own anchor at the end."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from bson import DatetimeMS, Int64
+
+from eventlog.formats.anchor import Anchor
+from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.service.anchor_walk import Reached, Step
+from eventlog.service.anchoring import Anchoring, Head, RefusedError, Standing, rotation_id
+from eventlog.service.audit_marks import read_reached, stored_reached
+from eventlog.service.audit_report import Report, emitter
+from eventlog.service.registry import REGISTRY, Registry
+from eventlog.service.verify import Finding
+from eventlog.store.errors import StoreError
+from eventlog.store.interface import EventStore
+
+
+class AuditAnchors:
+    """Does nothing where nothing is anchored (``anchoring`` is None). What can't be reached makes it incomplete."""
+
+    def __init__(self, store: EventStore, anchoring: Anchoring | None, origin: str, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._anchoring = anchoring
+        self._origin = origin
+        self._registry = Registry(store, clock)
+
+    def names(self, stored: Iterable[str]) -> Iterator[str]:
+        """Every chain in the database, among the anchors or in the registry, which is audited last as it grows."""
+        names = set(stored)
+        if self._anchoring is not None:
+            with suppress(StoreError):  # the audits of what is known will say so
+                names |= {*self._anchoring.anchors.chains(), *self._registry.names()}
+        yield from sorted(names - {REGISTRY})
+        if REGISTRY in names or (self._anchoring is not None and self._store.chain(REGISTRY) is not None):
+            yield REGISTRY
+
+    def look(self, report: Report) -> Standing:
+        """What is anchored of the chain, and the event of a change of keys, before anything else is read."""
+        report["walk"] = {"reached": stored_reached(Reached()), "rewritten": False}
+        report["last_anchor"] = report["copied"] = Int64(0)
+        if self._anchoring is None:
+            return Standing()
+        chain, emit = report["chain"], emitter(report)
+        try:
+            standing = self._anchoring.standing(chain, self._origins(chain))
+            self._rotate(chain, standing)
+        except StoreError as error:
+            report["incomplete_because"] = f"what is anchored is not known: {error}"
+            return Standing()
+        for finding in standing.restore_findings + (standing.findings if report["mode"] == "incremental" else []):
+            emit(finding)
+        if not standing.last and self._registry.has(chain):
+            detail = "the registry says that this chain was anchored, but there is no anchor of it"
+            emit(Finding("checkpoint_missing", None, None, None, detail))
+        report["last_anchor"], report["copied"] = Int64(standing.last), Int64(standing.copied)
+        describe(report, standing.holds)
+        return standing
+
+    def steps(self, report: Report) -> Iterator[Step]:
+        """A full audit looks at every anchor; an incremental one has looked at the last ones."""
+        last = int(report["last_anchor"])
+        if self._anchoring is None or not last or report["mode"] != "full":
+            return
+        chain = report["chain"]
+        reached = read_reached(report["walk"]["reached"])
+        reader = self._anchoring.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
+        copies = self._anchoring.checkpoints.stored(chain, reached.number + 1)
+        yield from reader.walk(reached, reader.restores()[0], copies, last, int(report["copied"]))
+
+    def advance(self, report: Report, head: Head) -> None:
+        """Anchor what was found intact, and register the chain once it is anchored."""
+        if self._anchoring is None:
+            return
+        emit = emitter(report)
+        try:
+            standing = self._anchoring.standing(head.chain, self._origins(head.chain))
+            for finding in standing.restore_findings + standing.findings:
+                emit(finding)
+            if not report["findings_total"]:
+                self._anchoring.keep_copies(head.chain, standing)
+                anchor = self._anchoring.advance(head, standing)
+                describe(report, anchor)
+                if anchor is not None:
+                    self._registry.add(head.chain, head.origin)
+        except RefusedError as error:
+            emit(error.finding)
+        except StoreError as error:
+            report["incomplete_because"] = f"what was verified could not be anchored: {error}"
+
+    def _rotate(self, chain: str, standing: Standing) -> None:
+        """Say in the chain itself that another key signs from the next anchor on, before it does."""
+        newest, anchoring = standing.newest, self._anchoring
+        if newest is None or anchoring is None or standing.findings or newest is not standing.holds:
+            return
+        old, new = newest.keys[0], VerifierKey(newest.checkpoint.origin, anchoring.current_key)
+        found = self._store.chain(chain) if old != new else None
+        if found is not None and found.state.size >= newest.checkpoint.size:
+            payload = {"from": format_vkey(old), "to": format_vkey(new)}
+            self._registry.write(chain, rotation_id(newest.seal.number + 1), "eventlog.key_rotated", payload)
+
+    def _origins(self, chain: str) -> list[str]:
+        """What the chain's origin may be: what its sequence document says, or what the settings say."""
+        try:
+            found = self._store.chain(chain)
+        except StoreError:
+            found = None
+        return list(dict.fromkeys([found.origin if found else self._origin, self._origin]))
+
+
+def describe(report: Report, anchor: Anchor | None) -> None:
+    """Say how far the chain is anchored, and since when."""
+    if anchor is not None:
+        report["anchored_size"] = Int64(anchor.checkpoint.size)
+        report["anchored_at"] = DatetimeMS(anchor.seal.time)
+    if report.get("size") is not None:
+        report["unanchored_events"] = Int64(max(0, report["size"] - (report["anchored_size"] or 0)))

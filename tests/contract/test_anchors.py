@@ -1,0 +1,164 @@
+"""The contract of AnchorStore, kept by both stores: a directory, and S3 (moto, a bucket with Object Lock)."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto import mock_aws
+
+from eventlog.store.anchors import MAX_READ, AnchorStore, DirectoryAnchors, open_anchors
+from eventlog.store.errors import AnchorsUnavailableError
+from eventlog.store.s3_anchors import S3Anchors, connect
+
+Open = Callable[[], AnchorStore]
+RACERS = 16
+ODD_NAMES = ["", ".", "..", ".tmp-1", "-a", "A", "a/b", "../a", "a b", "a\n", "ä", "a" * 82]
+KEYS = [f"{number:012d}.{kind}" for number in (9, 10, 99) for kind in ("claim", "note")] + ["restore-0002.note"]
+
+
+class OneAtATime:
+    """An S3 client whose puts follow one another: moto looks and stores in two steps, S3 in one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._lock = client, threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def put_object(self, **request: Any) -> Any:
+        with self._lock:
+            return self._client.put_object(**request)
+
+
+@pytest.fixture(params=["directory", "s3", "s3-prefix"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> Iterator[Open]:
+    """Opens one and the same store, each time anew."""
+    if request.param == "directory":
+        yield lambda: open_anchors(str(tmp_path / "not" / "made yet"), 30)
+        return
+    with mock_aws():
+        client = OneAtATime(connect())
+        where: Any = {"LocationConstraint": "eu-central-1"}
+        client.create_bucket(Bucket="anchors", ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
+        yield lambda: S3Anchors(client, "anchors", "some/where" if request.param == "s3-prefix" else "", 30)
+
+
+@pytest.fixture
+def store(open_store: Open) -> AnchorStore:
+    return open_store()
+
+
+@pytest.fixture(params=["directory", "chain", "s3"])
+def unavailable(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> AnchorStore:
+    """A store that can't be reached: a file where a directory should be, or an endpoint where nobody listens."""
+    if request.param == "s3":
+        config = Config(retries={"total_max_attempts": 1})
+        return S3Anchors(boto3.client("s3", endpoint_url="http://127.0.0.1:1", config=config), "anchors")
+    (tmp_path / "main").write_text("a file")
+    return DirectoryAnchors(tmp_path / "main" if request.param == "directory" else tmp_path)
+
+
+def test_an_empty_store_has_no_chains_keys_and_objects(store: AnchorStore) -> None:
+    assert (list(store.chains()), list(store.keys("main")), store.read("main", "1.note")) == ([], [], None)
+
+
+@pytest.mark.parametrize("data", [b"", b"a note\n", bytes(range(256)) * 64])
+def test_what_was_created_is_read_back_by_whoever_opens_the_store(open_store: Open, data: bytes) -> None:
+    assert open_store().create("main", "1.note", data) is True
+    assert open_store().read("main", "1.note") == data
+
+
+def test_an_object_is_not_created_twice(store: AnchorStore) -> None:
+    assert store.create("main", "1.note", b"first")
+    assert store.create("main", "1.note", b"second") is False
+    assert store.create("main", "1.note", b"first") is False
+    assert store.read("main", "1.note") == b"first"
+
+
+def test_of_many_that_race_for_a_key_exactly_one_creates_it(store: AnchorStore) -> None:
+    start = threading.Barrier(RACERS)
+
+    def race(racer: int) -> bool:
+        start.wait()
+        return store.create("main", "1.claim", f"racer {racer}".encode())
+
+    with ThreadPoolExecutor(RACERS) as pool:
+        won = list(pool.map(race, range(RACERS)))
+    assert won.count(True) == 1
+    assert store.read("main", "1.claim") == f"racer {won.index(True)}".encode()
+
+
+def test_keys_are_listed_in_order(store: AnchorStore) -> None:
+    for key in reversed(KEYS):
+        store.create("main", key, b"x")
+    assert list(store.keys("main")) == sorted(KEYS) == KEYS
+
+
+@pytest.mark.parametrize("after", ["", "000000000010", *KEYS, "~"])
+def test_keys_are_listed_from_the_one_after_the_given_one(store: AnchorStore, after: str) -> None:
+    for key in KEYS:
+        store.create("main", key, b"x")
+    assert list(store.keys("main", after)) == [key for key in KEYS if key > after]
+
+
+def test_keys_are_listed_over_several_pages(store: AnchorStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
+    for key in KEYS:
+        store.create("main", key, b"x")
+        store.create(f"c{key}", "1.note", b"x")
+    assert list(store.keys("main")) == KEYS
+    assert sorted(store.chains()) == sorted([*(f"c{key}" for key in KEYS), "main"])
+
+
+def test_chains_have_their_own_keys(store: AnchorStore) -> None:
+    store.create("a", "1.note", b"of a")
+    store.create("a.b", "2.note", b"of a.b")
+    assert sorted(store.chains()) == ["a", "a.b"]
+    assert (list(store.keys("a")), list(store.keys("a.b")), list(store.keys("b"))) == (["1.note"], ["2.note"], [])
+    assert store.read("a", "2.note") is None
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_an_odd_name_is_refused_when_something_is_to_be_created(store: AnchorStore, name: str) -> None:
+    with pytest.raises(ValueError, match="can't be the name"):
+        store.create(name, "1.note", b"x")
+    with pytest.raises(ValueError, match="can't be the name"):
+        store.create("main", name, b"x")
+    assert list(store.chains()) == []
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_there_is_nothing_under_an_odd_name(store: AnchorStore, name: str) -> None:
+    store.create("main", "1.note", b"x")
+    assert (store.read(name, "1.note"), store.read("main", name), list(store.keys(name))) == (None, None, [])
+
+
+def test_the_longest_names_are_taken(store: AnchorStore) -> None:
+    assert store.create("c" * 64, "k" * 81, b"x")
+    assert (list(store.chains()), list(store.keys("c" * 64))) == (["c" * 64], ["k" * 81])
+
+
+@pytest.mark.parametrize(("size", "read"), [(MAX_READ - 1, MAX_READ - 1), (MAX_READ + 1, MAX_READ)])
+def test_a_read_is_cut_where_no_note_can_be_longer(store: AnchorStore, size: int, read: int) -> None:
+    store.create("main", "1.note", bytes(size))
+    assert store.read("main", "1.note") == bytes(read)
+
+
+def test_an_unavailable_store_says_nothing_of_a_key(unavailable: AnchorStore) -> None:
+    with pytest.raises(AnchorsUnavailableError, match=r"^anchors: "):
+        unavailable.read("main", "1.note")
+    with pytest.raises(AnchorsUnavailableError, match=r"^anchors: "):
+        unavailable.create("main", "1.note", b"x")
+    with pytest.raises(AnchorsUnavailableError, match=r"^anchors: "):
+        list(unavailable.keys("main"))
+
+
+@pytest.mark.parametrize("unavailable", ["directory", "s3"], indirect=True)
+def test_an_unavailable_store_says_nothing_of_its_chains(unavailable: AnchorStore) -> None:
+    with pytest.raises(AnchorsUnavailableError, match=r"^anchors: "):
+        list(unavailable.chains())

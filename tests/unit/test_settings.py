@@ -1,0 +1,58 @@
+"""Settings of evidence: what must come together, what must be well-formed, and what an app makes of them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.http.resources import Resources
+from eventlog.service.signing import KeyFile, create_key_file
+from eventlog.settings import Settings
+from eventlog.store.anchors import DirectoryAnchors
+
+RETIRED = format_vkey(VerifierKey("log.example.com/main", b"r" * 32))
+
+
+def test_nothing_is_anchored_unless_it_is_set() -> None:
+    resources = Resources(Settings())
+    assert (resources.anchors, resources.signers, resources.trusted_keys) == (None, [], [])
+
+
+@pytest.mark.parametrize("given", [{"anchors": "/anchors"}, {"signing_keys": "key.pem"}])
+def test_anchors_and_keys_come_together(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS come together"):
+        Settings.model_validate(given)
+
+
+def test_an_error_shows_nothing_of_the_settings() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings(mongo_uri="mongodb://user:secret@host", anchors="/anchors")
+    assert "secret" not in str(raised.value)
+
+
+def test_empty_settings_are_none_at_all() -> None:
+    assert Resources(Settings(anchors="", signing_keys=" , ", retired_keys="")).anchors is None
+
+
+@pytest.mark.parametrize("vkey", ["x", "a+b+c", RETIRED + "A", RETIRED.replace("log", "lag")])
+def test_a_retired_key_must_be_a_verifier_key(vkey: str) -> None:
+    with pytest.raises(ValidationError, match="EVENTLOG_RETIRED_KEYS"):
+        Settings.model_validate({"EVENTLOG_RETIRED_KEYS": f"{RETIRED},{vkey}"})
+
+
+@pytest.mark.parametrize("name", ["EVENTLOG_ANCHOR_IDLE_SECONDS", "EVENTLOG_ANCHOR_RETENTION_DAYS"])
+def test_times_are_positive(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: 0})
+
+
+def test_an_app_has_the_store_the_signers_in_order_and_every_key_that_counts(tmp_path: Path) -> None:
+    paths = [tmp_path / "new.pem", tmp_path / "old.pem"]
+    assert all(map(create_key_file, paths))
+    keys = ", ".join(map(str, paths))
+    resources = Resources(Settings(anchors=str(tmp_path / "anchors"), signing_keys=keys, retired_keys=RETIRED))
+    public = [KeyFile(path).public_key for path in paths]
+    assert isinstance(resources.anchors, DirectoryAnchors)
+    assert [signer.public_key for signer in resources.signers] == public
+    assert resources.trusted_keys == [*public, b"r" * 32]
