@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import FastAPI
-
 from local.machine import HOST, bind, wait_until
 from local.server import Server
 
@@ -32,7 +30,7 @@ def served(app: Any) -> Iterator[str]:
 class Lying:
     """ASGI middleware: the app's answers, each changed by ``change``, which is honest until a test sets it."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Any) -> None:
         self.app = app
         self.change: Change = lambda _, body: body
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -76,7 +77,7 @@ def command(tmp_path: Path, running: Running) -> Command:
 
 def anchor(mongo: EmbeddedMongo, chain: str) -> str:
     """Sign the chain as it is; its verifier key."""
-    with MongoClient(mongo.uri) as client:
+    with MongoClient[dict[str, Any]](mongo.uri) as client:
         put_anchor(MongoStore(Operations(client, "eventlog"), ORIGIN), chain=chain)
     return format_vkey(KEY.verifier(ORIGIN, chain))
 
@@ -145,7 +146,7 @@ def test_the_monitor_follows_the_log(command: Command, mongo: EmbeddedMongo, cha
 def test_an_audit_tells_tampering_by_its_exit_code(command: Command, mongo: EmbeddedMongo, chain: str) -> None:
     command(*ADD, "--chain", chain)
     assert command("audit", "--chain", chain) == f"1 events of chain {chain} checked: intact.\n"
-    with MongoClient[dict[str, object]](mongo.uri) as client:
+    with MongoClient[dict[str, Any]](mongo.uri) as client:
         client["eventlog"].events.update_one({"chain": chain}, {"$set": {"source_id": "other"}})
     assert "content_mismatch\t0\t" in command("audit", "--full", "--chain", chain, code=3)
 

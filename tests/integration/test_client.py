@@ -131,7 +131,8 @@ def test_consistency_is_proven(log: EventLog) -> None:
 def test_an_export_verifies_without_the_log(log: EventLog, store: MongoStore) -> None:
     log.append_batch([NewEvent("t", "s", {"n": n}) for n in range(9)])
     put_anchor(store)
-    file, counted = io.BytesIO(), []
+    counted: list[int] = []
+    file = io.BytesIO()
     assert log.export(file, from_seq=2, to_seq=6, advance=counted.append) == 1
     report = verify_bundle(file.getvalue().splitlines(keepends=True), [KEY.verifier(ORIGIN)])
     assert (report.events, report.parts[0].complete, sum(counted)) == (4, (2, 6), 4)

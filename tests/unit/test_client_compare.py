@@ -12,14 +12,14 @@ from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.proof import heads, inclusion_ranges, needed
 from eventlog_client.answers import Consistency
 from eventlog_client.compare import Comparison, compare
-from eventlog_client.documents import read_claims
+from eventlog_client.documents import Claim, read_claims
 from eventlog_client.proofs import parse_proof
 from tests.memory_log import ORIGIN, VKEY, MemoryLog, signed
 from tests.unit.test_client_receipts import receipts
 
 
 def compared(folder: Path, *documents: bytes, keys: bool = True) -> Comparison:
-    claims = []
+    claims: list[Claim] = []
     for number, document in enumerate(documents):
         path = folder / f"{number}.json"
         path.write_bytes(document)
@@ -126,7 +126,7 @@ def test_sizes_that_differ_are_decided_by_the_log_s_own_roots(
     tmp_path: Path, flavour: str, contradictions: int
 ) -> None:
     small, large = MemoryLog().grow(3), MemoryLog().grow(5, flavour)
-    claims = []
+    claims: list[Claim] = []
     for number, log in enumerate((small, large)):
         path = tmp_path / str(number)
         path.write_bytes(log.checkpoint or b"")

@@ -67,7 +67,7 @@ def test_waits_grow_and_end() -> None:
 
 @pytest.mark.parametrize(("hint", "at_least"), [("7", 7), ("99999", 30), ("soon", 0), ("-1", 0), ("²", 0), ("", 0)])
 def test_the_log_s_hint_how_long_to_wait_is_followed_within_reason(hint: str, at_least: float) -> None:
-    script = Script(httpx2.Response(503, json={}, headers={"Retry-After": hint.encode()}), OK)
+    script = Script(httpx2.Response(503, json={}, headers={b"Retry-After": hint.encode()}), OK)
     script.log.get("/events")
     (wait,) = script.waits
     assert at_least <= wait <= max(at_least, 0.2)

@@ -27,13 +27,15 @@ def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
     Raises:
         LogMisbehavedError
     """
+    shown: Any = body.decode(errors="replace")
     try:
-        found = parse_event(parse_json(body))
+        shown = parse_json(body)
+        found = parse_event(shown)
         if remember is not None:
             check_event(found)
             remember(receipt_of(found))
     except EvidenceError as error:
-        raise LogMisbehavedError(f"an event does not verify: {error}", [body.decode(errors="replace")]) from error
+        raise LogMisbehavedError(f"an event does not verify: {error}", [shown]) from error
     return found
 
 

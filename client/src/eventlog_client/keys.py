@@ -42,7 +42,7 @@ def log_of(origin: str) -> str:
 
 def keys_of(keys: Iterable[VerifierKey], chain: str) -> list[VerifierKey]:
     """Those that speak for a chain; a checkpoint of another chain is no evidence about this one."""
-    return [key for key in keys if "/" in key.name and chain_of(key.name) == chain]
+    return [key for key in keys if key.name.rpartition("/")[2].partition("~")[0] == chain]
 
 
 def new_key_file(path: Path) -> None:

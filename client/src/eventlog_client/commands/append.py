@@ -11,8 +11,8 @@ import typer
 from eventlog.formats.strict_json import MalformedJSONError, parse
 from eventlog_client.appends import receipt_fields
 from eventlog_client.client import EventLog
-from eventlog_client.errors import ClientError, RefusedError
-from eventlog_client.event_files import batches, read_events, refusal
+from eventlog_client.errors import ClientError, LogMisbehavedError, RefusedError
+from eventlog_client.event_files import EventFileError, batches, read_events, refusal
 from eventlog_client.output import Output, progress
 from eventlog_client.session import Session, session
 
@@ -76,9 +76,9 @@ def append_file(held: Session, name: str, chain: str | None) -> None:
                 done += count
                 advance(size)
         except ClientError as error:
-            if done:
-                sys.stderr.write(f"eventlog: {done} events before were appended.\n")
-            raise error
+            if not done or isinstance(error, LogMisbehavedError):
+                raise
+            raise EventFileError(f"{error}; {done} events before it were appended") from error
     held.output.say(f"{done} events appended.")
 
 
