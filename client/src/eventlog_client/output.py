@@ -21,6 +21,9 @@ _REPLACED = {
 }
 """Control and direction characters: what a log holds must not steer the terminal of who reads it."""
 
+_WHOLE = 36
+"""Where a table is too wide, columns up to the width of a UUID are shown whole, and wider ones share what is left."""
+
 Advance = Callable[[int], None]
 
 
@@ -84,11 +87,12 @@ def _rich_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> No
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    cells = [[cell(row.get(name)) for name in columns] for row in rows]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell(row.get(name))) for name in columns))
+    for name, *column in zip(columns, *cells, strict=True):
+        table.add_column(name, no_wrap=max(map(len, (name, *column))) <= _WHOLE)
+    for line in cells:
+        table.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in line))
     Console().print(table)
 
 

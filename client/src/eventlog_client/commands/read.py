@@ -10,7 +10,7 @@ from eventlog.formats.event_json import event_fields, format_event
 from eventlog_client.output import Output
 from eventlog_client.session import Chain, session
 
-COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload", "event_id")
+COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
 
 def query(
