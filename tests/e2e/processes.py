@@ -54,7 +54,8 @@ class Running:
 def environment(**variables: str) -> dict[str, str]:
     """This process' environment with the project importable, and without settings of its own."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MONGO", "EVENTLOG", "PORT", "COV"))}
-    return inherited | {"PYTHONPATH": str(ROOT)} | variables
+    here = os.pathsep.join(str(ROOT / folder) for folder in (".", "layers/eventlog/src", "client/src"))
+    return inherited | {"PYTHONPATH": here} | variables
 
 
 def run(folder: Path, module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -73,8 +74,8 @@ def run(folder: Path, module: str, *arguments: str, **variables: str) -> subproc
 
 @contextlib.contextmanager
 def server(folder: Path, **variables: str) -> Iterator[Running]:
-    """A development server on a free port that takes requests; stopped at the end if it still runs."""
-    port = free_port()
+    """A development server that takes requests, on PORT or a free one; stopped at the end if it still runs."""
+    port = int(variables.pop("PORT", 0)) or free_port()
     command = [sys.executable, "-m", "local"]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(

@@ -1,15 +1,85 @@
-"""The ``eventlog`` command."""
+"""The ``eventlog`` command: options that all commands have, and how errors become one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from eventlog.formats.errors import EvidenceError
+from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
+from eventlog_client.errors import ClientError, KeyNeededError, LogMisbehavedError
+from eventlog_client.output import Output, compact, printable
+from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
+
+_EXIT_CODES = """
+\b
+Exit codes:
+  0  fine
+  1  it could not be done: the log can't be reached or refuses, a file can't be read
+  2  wrong usage
+  3  evidence does not verify, the log misbehaved, or an audit found tampering
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, epilog=_EXIT_CODES)
+app.command()(append.append)
+app.command()(read.query)
+app.command()(read.tail)
+app.command()(bundle.export)
+app.command()(bundle.verify_bundle)
+app.command()(proofs.prove)
+app.command()(proofs.verify_proof)
+app.command()(watch.verify_log)
+app.command()(compare.compare)
+app.command()(audit.audit)
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()
-def root() -> None:
+def root(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option(envvar="EVENTLOG_URL", help=f"The log's URL (default: {DEFAULT_URL}).")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="EVENTLOG_TOKEN", help="Bearer token; better given in the environment.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Machine-readable output: one JSON document, or NDJSON.")
+    ] = False,
+) -> None:
     """Append to an event log, query it, and check what it says."""
+    context.obj = Session(url, token, Output(json=json))
 
 
-def main() -> None:
-    """Run the command."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(app(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
+    except (typer.TyperException, ClientError, EvidenceError, OSError) as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """One line on standard error, and the exit code; what shows misconduct goes to standard output."""
+    match error:
+        case typer.TyperException():
+            return _fail(error.format_message(), error.exit_code)
+        case LogMisbehavedError():
+            if error.evidence:
+                sys.stdout.write(compact({"finding": str(error), "evidence": error.evidence}) + "\n")
+            return _fail(f"the log misbehaved: {error}", MISBEHAVED)
+        case EvidenceError():
+            return _fail(f"the evidence does not verify: {error}", MISBEHAVED)
+        case KeyNeededError():
+            return _fail(str(error), MISUSED)
+        case OSError():
+            return _fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "), NOT_DONE)
+        case _:
+            return _fail(str(error), NOT_DONE)
+
+
+def _fail(sentence: str, code: int) -> int:
+    sys.stderr.write(f"eventlog: {printable(sentence).rstrip('.')}.\n")
+    return code

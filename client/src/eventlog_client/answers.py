@@ -1,0 +1,94 @@
+"""What the log says about its chains, audits and proofs, with types; checked for form, not for truth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eventlog.formats.checkpoint import Checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.members import hex_bytes, text, whole
+from eventlog_client.errors import UnexpectedAnswerError
+
+
+@dataclass(frozen=True, slots=True)
+class ChainInfo:
+    """A chain and its head as the log shows them now; none of it is signed. ``fields`` has all that was answered."""
+
+    chain: str
+    origin: str
+    size: int
+    hash: bytes
+    root: bytes
+    fields: Mapping[str, Any]
+
+    @property
+    def keys(self) -> list[str]:
+        """The vkeys that the log says it signs with; a key that counts is pinned from elsewhere."""
+        found = self.fields.get("keys")
+        return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint with its note; ``verified`` if a pinned key signed it."""
+
+    checkpoint: Checkpoint
+    note: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """A proof, verified, that the tree of ``second`` extends that of ``first``; whether the roots are signed is not
+    its business."""
+
+    first: int
+    second: int
+    first_root: bytes
+    second_root: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """An audit's report. ``fields`` has all of it, with the findings."""
+
+    audit_id: str
+    chain: str
+    status: str
+    events_checked: int
+    findings: list[dict[str, Any]]
+    fields: Mapping[str, Any]
+
+
+def parse_chain(fields: Any) -> ChainInfo:
+    """Read a chain. Raises: UnexpectedAnswerError."""
+    try:
+        return ChainInfo(
+            chain=text(fields, "chain"),
+            origin=text(fields, "origin"),
+            size=whole(fields, "size"),
+            hash=hex_bytes(fields, "hash"),
+            root=hex_bytes(fields, "root"),
+            fields=fields,
+        )
+    except (EvidenceError, AttributeError) as error:
+        raise UnexpectedAnswerError(f"the answer is not a chain: {error}") from error
+
+
+def parse_report(fields: Any) -> AuditReport:
+    """Read an audit's report. Raises: UnexpectedAnswerError."""
+    try:
+        findings = fields.get("findings", [])
+        if not isinstance(findings, list) or not all(isinstance(finding, dict) for finding in findings):
+            raise EvidenceError("findings must be a list of objects")
+        return AuditReport(
+            audit_id=text(fields, "audit_id"),
+            chain=text(fields, "chain"),
+            status=text(fields, "status"),
+            events_checked=whole(fields, "events_checked"),
+            findings=findings,
+            fields=fields,
+        )
+    except (EvidenceError, AttributeError) as error:
+        raise UnexpectedAnswerError(f"the answer is not an audit's report: {error}") from error

@@ -1,0 +1,242 @@
+"""``EventLog``: the log for a Python program. It checks what the log answers as far as that can be checked."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import IO, Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+from eventlog.formats import hashing
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import Receipt, receipt_of
+from eventlog.formats.members import parse_json
+from eventlog_client import evidence, reading
+from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_chain, parse_report
+from eventlog_client.appends import (
+    DEFAULT_CHAIN,
+    NewEvent,
+    checked_batch,
+    checked_receipt,
+    document_of,
+    given_id,
+    json_text,
+    receipt_fields,
+)
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
+from eventlog_client.exports import export
+from eventlog_client.keys import keys_of, log_of, pinned
+from eventlog_client.memory import SeenReceipts
+from eventlog_client.proofs import Proof
+from eventlog_client.transport import Transport
+
+NDJSON = "application/x-ndjson"
+POLL_SECONDS = 0.5
+
+
+class EventLog:
+    """One log over HTTP; a context manager, and safe to share between threads.
+
+    ``key`` pins verifier keys (vkeys) of chains, from the user's own configuration and never from the log.
+    With ``verify`` (the default) every receipt and event is checked in itself and against what this client saw before.
+
+    Every method raises RefusedError (the log says no), UnreachableError (it doesn't answer), UnexpectedAnswerError
+    (something else answers) and LogMisbehavedError (it says what can't be true, with the evidence).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | Iterable[str] | None = None,
+        token: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 5,
+        verify: bool = True,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.keys = pinned(key)
+        self.transport = Transport(url, token=token, timeout=timeout, retries=retries, inner=transport, sleep=sleep)
+        self._sleep = sleep
+        self._verify = verify
+        self._seen = SeenReceipts()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.transport.close()
+
+    def append(
+        self,
+        event_type: str,
+        source_id: str,
+        payload: Mapping[str, Any],
+        *,
+        timestamp: datetime | str | None = None,
+        event_id: str | None = None,
+        chain: str | None = None,
+    ) -> Receipt:
+        """Append one event; its receipt. Without an id it gets one here, so that a retry is no second event."""
+        sent = document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
+        shown = self._evidence(self.transport.post("/events", json_text(sent)).body)
+        return self._accept([checked_receipt(sent, shown)])[0]
+
+    def append_batch(self, events: Sequence[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
+        """Append up to 500 events to one chain, all or none, in order; a mapping is an event in the API's own form."""
+        sent = [document_of(event, chain) for event in events]
+        fresh = all(given_id(event) is None for event in events)
+        answer = self.transport.post("/events/batch", b"\n".join(map(json_text, sent)), NDJSON)
+        shown = self._evidence(answer.body)
+        receipts = shown.get("receipts") if isinstance(shown, dict) else None
+        return self._accept(checked_batch(sent, receipts, fresh=fresh))
+
+    def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
+        """One event, found as soon as it is acknowledged."""
+        body = self.transport.get(f"/events/{quote(event_id, safe='')}", {"chain": chain}).body
+        event = self._event(body)
+        if (event.entry.event_id, event.entry.chain) != (event_id, chain):
+            raise LogMisbehavedError(
+                f"asked for event {event_id} of chain {chain}, and got another", [parse_json(body)]
+            )
+        return event
+
+    def events(self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Any) -> Iterator[Event]:
+        """Events that match, over as many pages as it takes, or the first ``limit``.
+
+        Filters are those of GET /api/v1/events: start_time, end_time, event_type, source_id, order; sort, from_seq,
+        to_seq.
+        """
+        return reading.events(self.transport, self._event, {"chain": chain, **filters}, limit)
+
+    def events_by_seq(self, chain: str, start: int, end: int | None = None) -> Iterator[Event]:
+        """The events [start, end) in order; each follows the one before it."""
+        return reading.linked(self.events(chain=chain, sort="seq", from_seq=start, to_seq=end), start)
+
+    def tail(
+        self, chain: str = DEFAULT_CHAIN, from_seq: int | None = None, poll: float = POLL_SECONDS
+    ) -> Iterator[Event]:
+        """Events as they come, for ever, from ``from_seq`` or from now on, also when the log was away for a while."""
+        start = self.chain(chain).size if from_seq is None else from_seq
+        return reading.tail(lambda seq: self.events_by_seq(chain, seq), start, lambda: self._sleep(poll))
+
+    def chains(self) -> Iterator[ChainInfo]:
+        """All chains by name."""
+        return reading.chains(self.transport)
+
+    def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
+        """A chain's head."""
+        return parse_chain(self.transport.get(self._at(chain)).object())
+
+    def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
+        """The newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
+        data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": size}).body
+        return evidence.checkpoint(data, keys_of(self.keys, chain), size)
+
+    def consistency(self, first: int, second: int, chain: str = DEFAULT_CHAIN) -> Consistency:
+        """A proof that the tree of size ``second`` extends that of size ``first``."""
+        path = f"{self._at(chain)}/consistency"
+        return evidence.consistency(
+            self.transport.get(path, {"first": first, "second": second}).object(), first, second
+        )
+
+    def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
+        """An inclusion proof of an event, given by its id (then with its chain) or its receipt.
+
+        It is checked as far as that goes: the path, the leaf of a receipt, and the checkpoint if a key is pinned.
+        """
+        known = receipt_of(event) if isinstance(event, Event) else event
+        event_id, chain = (known.event_id, known.chain) if isinstance(known, Receipt) else (known, chain)
+        answer = self.transport.get(f"/events/{quote(event_id, safe='')}/proof", {"chain": chain, "size": size})
+        receipt = known if isinstance(known, Receipt) else None
+        return evidence.proof(answer.object(), chain, receipt, keys_of(self.keys, chain))
+
+    def prove(self, receipt: Receipt | Event, wait: float = 0.0) -> Proof:
+        """Exchange a receipt, which is the log's word alone, for a proof against a checkpoint signed by a pinned key.
+
+        ``wait`` is how many seconds to wait for a checkpoint that covers it. Raises: KeyNeededError.
+        """
+        known = receipt_of(receipt) if isinstance(receipt, Event) else receipt
+        evidence.need_keys(keys_of(self.keys, known.chain), known.chain)
+        self._remember(known)
+        try:
+            return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
+        except RefusedError as error:
+            if error.status == 404:
+                self._not_denied(known)
+            raise
+
+    def export(
+        self,
+        destination: IO[bytes],
+        chain: str = DEFAULT_CHAIN,
+        *,
+        advance: Callable[[int], None] = lambda _: None,
+        **selection: Any,
+    ) -> int:
+        """Write the evidence bundle of a selection (from_seq and to_seq, or start_time and end_time), part after part.
+
+        The number of parts. They are written as they come: ``formats.bundle_check.verify_bundle`` checks them.
+        """
+        return export(self.transport, destination, {"chain": chain, **selection}, advance)
+
+    def audit(self, chain: str = DEFAULT_CHAIN, mode: str = "incremental", wait: float = 300.0) -> AuditReport:
+        """Have the log audit a chain; the report, after at most ``wait`` seconds: look at its ``status``."""
+        report = parse_report(self.transport.post("/audits", json_text({"chain": chain, "mode": mode})).object())
+        deadline = time.monotonic() + wait
+        while report.status == "running" and time.monotonic() < deadline:
+            self._sleep(POLL_SECONDS)
+            report = parse_report(self.transport.get(f"/audits/{quote(report.audit_id, safe='')}").object())
+        return report
+
+    def tlog(self, chain: str, path: str) -> bytes:
+        """A resource of the chain's C2SP tlog-tiles interface, byte for byte."""
+        return self.transport.get(f"{self._at(chain)}/tlog/{path}").body
+
+    @staticmethod
+    def _at(chain: str) -> str:
+        return f"/chains/{quote(chain, safe='')}"
+
+    def _event(self, body: bytes) -> Event:
+        return evidence.event(body, self._remember if self._verify else None)
+
+    def _not_denied(self, receipt: Receipt) -> None:
+        """Raises: LogMisbehavedError: the log does not know an event that it gave this receipt for."""
+        try:
+            self.get(receipt.event_id, receipt.chain)
+        except RefusedError as error:
+            if error.status == 404:
+                finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
+                raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
+            raise
+
+    def _accept(self, receipts: list[Receipt]) -> list[Receipt]:
+        if self._verify:
+            for receipt in receipts:
+                self._remember(receipt)
+        return receipts
+
+    def _remember(self, receipt: Receipt) -> None:
+        for key in keys_of(self.keys, receipt.chain) if receipt.seq == 0 else ():
+            if receipt.prev_hash != hashing.genesis(log_of(key.name), receipt.chain):
+                raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
+        if found := self._seen.add(receipt):
+            why, known = found
+            raise LogMisbehavedError(
+                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
+            )
+
+    @staticmethod
+    def _evidence(body: bytes) -> Any:
+        try:
+            return parse_json(body)
+        except EvidenceError as error:
+            raise UnexpectedAnswerError(f"the answer is {error}") from error

@@ -1,0 +1,37 @@
+"""``eventlog audit``: have the log check itself."""
+
+from typing import Annotated
+
+import typer
+
+from eventlog_client.errors import ClientError
+from eventlog_client.output import progress
+from eventlog_client.session import MISBEHAVED, Chain, session
+
+COLUMNS = ("kind", "seq", "expected", "actual", "detail")
+
+
+class NotFinishedError(ClientError):
+    """The audit has no verdict yet."""
+
+
+def audit(
+    context: typer.Context,
+    chain: Chain = "main",
+    full: Annotated[bool, typer.Option("--full", help="From the first event on, not from the last audit.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the report.")] = 300,
+) -> int:
+    """Have the log audit a chain; wait for findings."""
+    held = session(context)
+    with held.log() as log, progress(f"auditing {chain}", None):
+        report = log.audit(chain, "full" if full else "incremental", wait)
+    if held.output.json:
+        held.output.document(report.fields)
+    else:
+        held.output.say(f"{report.events_checked} events of chain {report.chain} checked: {report.status}.")
+        held.output.table(COLUMNS, report.findings)
+    if report.status == "tampered":
+        return MISBEHAVED
+    if report.status != "intact":
+        raise NotFinishedError(f"audit {report.audit_id} is {report.status}: it says nothing yet")
+    return 0

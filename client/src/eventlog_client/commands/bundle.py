@@ -1,0 +1,118 @@
+"""``eventlog export`` and ``eventlog verify-bundle``: evidence that leaves the log."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from eventlog.formats.bundle_check import BundleReport
+from eventlog.formats.bundle_check import verify_bundle as check
+from eventlog_client.exports import complete_ranges, file_lines
+from eventlog_client.output import Advance, progress
+from eventlog_client.session import Chain, Key, need_keys, session
+
+
+def export(
+    context: typer.Context,
+    *,
+    file: Annotated[str, typer.Argument(help="Where to write; - for standard output.")],
+    from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on.")] = None,
+    to_seq: Annotated[int | None, typer.Option(min=0, help="Before this seq.")] = None,
+    start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
+    end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    chain: Chain = "main",
+) -> None:
+    """Write events as an evidence bundle.
+
+    It has all it takes to verify them without the log: see verify-bundle.
+    """
+    held = session(context)
+    count = 0
+    total = to_seq - (from_seq or 0) if to_seq is not None else None
+    with held.log() as log, written(file) as destination, progress("exporting", total) as advance:
+
+        def counted(events: int) -> None:
+            nonlocal count
+            count += events
+            advance(events)
+
+        parts = log.export(
+            destination, chain, advance=counted, from_seq=from_seq, to_seq=to_seq, start_time=start, end_time=end
+        )
+    if file != "-":
+        summary = {"file": file, "events": count, "parts": parts}
+        held.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
+
+
+def verify_bundle(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The bundle.")],
+    key: Key = [],  # noqa: B006
+) -> None:
+    """Verify a bundle without the log.
+
+    Each event, each link and the root are checked; the root must be signed with a pinned key.
+    """
+    held = session(context)
+    keys = need_keys(key)
+    size = file.stat().st_size
+    with progress("verifying", size) as advance:
+        report = check(measured(file, advance), keys)
+    if held.output.json:
+        held.output.document(report_fields(report))
+        return
+    for sentence in sentences(report):
+        held.output.say(sentence)
+
+
+def report_fields(report: BundleReport) -> dict[str, object]:
+    """A verified bundle in JSON."""
+    return {
+        "verified": True,
+        "events": report.events,
+        "complete": [{"chain": c, "from_seq": a, "to_seq": b} for c, a, b in complete_ranges(report.parts)],
+        "checkpoints": [{"origin": p.checkpoint.origin, "size": p.checkpoint.size} for p in report.parts],
+    }
+
+
+def sentences(report: BundleReport) -> Iterator[str]:
+    """A verified bundle in words."""
+    heads = {f"size {part.checkpoint.size} of {part.checkpoint.origin}" for part in report.parts}
+    yield f"Verified: {report.events} events stand in the tree of {', '.join(sorted(heads))}, signed with a pinned key."
+    for chain, start, end in complete_ranges(report.parts):
+        yield (
+            f"Complete: no event of chain {chain} from seq {start} to {end - 1} is missing."
+            if start < end
+            else (f"Nothing of chain {chain} from seq {start} on is covered.")
+        )
+    if any(part.complete is None for part in report.parts):
+        yield "Selected by time: that no other event has such a time can't be shown by this file."
+
+
+def measured(path: Path, advance: Advance) -> Iterator[bytes]:
+    """A file's lines, told to the progress bar."""
+    for line in file_lines(path):
+        advance(len(line))
+        yield line
+
+
+@contextmanager
+def written(name: str) -> Iterator[IO[bytes]]:
+    """A file that takes its place only when it is whole, or standard output. Raises: OSError."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    path = Path(name)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,52 @@
+"""``eventlog keys``: key files, and which keys a log says it signs with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventlog_client.keys import new_key_file, vkey_of_file
+from eventlog_client.session import Chain, session
+
+app = typer.Typer(rich_markup_mode=None, help="Make and show keys; see which keys a log says it has.")
+
+_WARNING = (
+    "These are the log's own words. Pin a key only from its operator, by another way than the log: "
+    "who controls the log can show any key here."
+)
+
+
+@app.command()
+def new(context: typer.Context, file: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
+    """Make an Ed25519 key file (PKCS#8 PEM) that only you can read; an existing file is left alone."""
+    new_key_file(file)
+    session(context).output.say(f"{file} made; `eventlog keys show {file} --name NAME` shows its verifier key.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A key file.")],
+    name: Annotated[str, typer.Option(help="The key's name: an origin line such as example.com/log/main.")],
+) -> None:
+    """Print the verifier key (vkey) of a key file: what others pin."""
+    vkey = vkey_of_file(file, name)
+    output = session(context).output
+    if output.json:
+        output.document({"vkey": vkey})
+    else:
+        output.write(vkey)
+
+
+@app.command()
+def fetch(context: typer.Context, chain: Chain = "main") -> None:
+    """Show the keys that the log says it signs a chain with, which is no reason to trust them."""
+    held = session(context)
+    with held.log() as log:
+        keys = log.chain(chain).keys
+    if held.output.json:
+        held.output.document({"chain": chain, "keys": keys, "warning": _WARNING})
+        return
+    for key in keys:
+        held.output.say(key)
+    typer.echo(f"eventlog: {_WARNING}", err=True)

@@ -1,0 +1,103 @@
+"""``eventlog prove`` and ``eventlog verify-proof``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from eventlog.formats.checkpoint import Checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import Receipt
+from eventlog.formats.hashing import leaf_hash
+from eventlog.formats.members import parse_json
+from eventlog.formats.note import VerifierKey
+from eventlog.formats.tlog_proof import parse_tlog_proof, verify_tlog_proof
+from eventlog_client.documents import read_known
+from eventlog_client.proofs import Proof, check_proof, leaf_of, parse_proof
+from eventlog_client.session import Key, need_keys, session
+from eventlog_client.state import replace_file
+
+_TLOG_PROOF = ".tlog-proof"
+
+
+def prove(
+    context: typer.Context,
+    receipt: Annotated[Path, typer.Argument(help="A receipt, or an event, as JSON.")],
+    key: Key = [],  # noqa: B006
+    out: Annotated[
+        Path | None, typer.Option(help="Where to keep the proof: JSON, or a C2SP file if it ends in .tlog-proof.")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a checkpoint that covers it.")] = 0,
+) -> None:
+    """Exchange a receipt for a proof.
+
+    A receipt is the log's word alone; the proof shows that the event stands in a tree whose root the log has signed.
+    """
+    held = session(context)
+    need_keys(key)
+    known = read_known(receipt)
+    with held.log(key) as log:
+        proof = log.prove(known, wait)
+    if out is not None:
+        replace_file(out, file_content(out, proof))
+    if held.output.json:
+        held.output.document(proof.fields)
+    else:
+        held.output.say(f"Proven: event {proof.leaf_index} of chain {proof.chain} stands in the signed tree of size "
+                        f"{proof.tree_size}.")  # fmt: skip
+
+
+def verify_proof(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A proof: JSON as the log shows it, or a .tlog-proof file.")],
+    key: Key = [],  # noqa: B006
+    event: Annotated[Path | None, typer.Option(help="The event it should be of, as JSON.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="The receipt it should be of, as JSON.")] = None,
+) -> None:
+    """Verify a proof without the log."""
+    held = session(context)
+    keys = need_keys(key)
+    if event is not None and receipt is not None:
+        raise typer.BadParameter("give an event or a receipt", param_hint="--event")
+    path = event or receipt
+    known = None if path is None else read_known(path)
+    if event is not None and not isinstance(known, Event):
+        raise typer.BadParameter(f"{event} is a receipt, no event", param_hint="--event")
+    index, checkpoint = check_file(file.read_bytes(), keys, known)
+    about = "its event" if known is None else f"the {'event' if event else 'receipt'}"
+    held.output.say(
+        f"Verified: {about} stands at {index} in the tree of size {checkpoint.size} that {checkpoint.origin} signed.",
+        {"verified": True, "leaf_index": index, "tree_size": checkpoint.size, "origin": checkpoint.origin},
+    )
+    if known is None:
+        held.output.say("Which event that is takes --event or --receipt.")
+
+
+def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Event | None) -> tuple[int, Checkpoint]:
+    """Verify a proof file of either form, and that it is of a known event; the leaf's index and the checkpoint.
+
+    Raises:
+        EvidenceError
+    """
+    expected = None if known is None else leaf_of(known)
+    if not data.lstrip().startswith(b"{"):
+        parsed = parse_tlog_proof(data)
+        leaf = expected or parsed.extra
+        if leaf is None:
+            raise EvidenceError("the proof does not say which leaf it is about: give --event or --receipt")
+        if int.from_bytes(leaf[:8], "big") != parsed.index:
+            raise EvidenceError(f"the proof is of leaf {parsed.index}, and asked about is another")
+        return parsed.index, verify_tlog_proof(data, leaf_hash(leaf), keys)
+    proof = parse_proof(parse_json(data))
+    if expected is not None and expected != proof.leaf:
+        raise EvidenceError(f"the proof is of another leaf, at {proof.leaf_index}")
+    return proof.leaf_index, check_proof(proof, keys)
+
+
+def file_content(path: Path, proof: Proof) -> bytes:
+    """A proof in the form that the file's name asks for."""
+    if path.suffix == _TLOG_PROOF:
+        return proof.tlog_proof()
+    return orjson.dumps(proof.fields, option=orjson.OPT_APPEND_NEWLINE)

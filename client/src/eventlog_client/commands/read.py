@@ -1,0 +1,88 @@
+"""``eventlog query`` and ``eventlog tail``."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import event_fields, format_event
+from eventlog_client.output import Output
+from eventlog_client.session import Chain, session
+
+COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
+
+
+def query(
+    context: typer.Context,
+    *,
+    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.")] = [],  # noqa: B006
+    source: Annotated[list[str], typer.Option(help="Any of these sources.")] = [],  # noqa: B006
+    start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
+    end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on, in order of seq.")] = None,
+    to_seq: Annotated[int | None, typer.Option(min=0, help="Before this seq, in order of seq.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="asc or desc (default: newest first; by seq, oldest first).")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many events.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="All events that match.")] = False,
+    chain: Chain = "main",
+) -> None:
+    """Find events.
+
+    Every event is verified in itself. A table, or with --json NDJSON as the log shows events.
+    """
+    held = session(context)
+    filters: dict[str, Any] = {
+        "event_type": event_type,
+        "source_id": source,
+        "start_time": start,
+        "end_time": end,
+        "from_seq": from_seq,
+        "to_seq": to_seq,
+        "order": order,
+        "sort": "seq" if from_seq is not None or to_seq is not None else None,
+    }
+    with held.log() as log:
+        found = log.events(chain=chain, limit=None if everything else limit, **filters)
+        if held.output.json:
+            show(held.output, found)
+        else:
+            held.output.table(COLUMNS, (row(event) for event in found))
+
+
+def tail(
+    context: typer.Context,
+    *,
+    from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on (default: from now on).")] = None,
+    event_type: Annotated[list[str], typer.Option("--type", help="Show these types only.")] = [],  # noqa: B006
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Recompute hashes and links.")] = True,
+    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between looks.")] = 0.5,
+    chain: Chain = "main",
+) -> None:
+    """Show events as they come.
+
+    Until Ctrl-C; goes on when the log was away for a while.
+    """
+    held = session(context)
+    with held.log(verify=verify) as log:
+        try:
+            found = log.tail(chain, from_seq, poll)
+            show(held.output, (event for event in found if not event_type or event.entry.event_type in event_type))
+        except KeyboardInterrupt:
+            return
+
+
+def show(output: Output, found: Iterable[Event]) -> None:
+    """Events one by one as they come: a line each, with --json byte for byte as the log shows them."""
+    for event in found:
+        if output.json:
+            output.write(format_event(event).decode())
+        else:
+            output.rows(COLUMNS, [row(event)])
+
+
+def row(event: Event) -> dict[str, Any]:
+    """An event's cells; the payload as its canonical text."""
+    return event_fields(event) | {"payload": event.entry.payload}

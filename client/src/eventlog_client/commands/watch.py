@@ -1,0 +1,79 @@
+"""``eventlog verify-log``: the light monitor, once or for ever."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.monitor import Monitor
+from eventlog_client.output import Output, printable, progress
+from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
+
+
+def verify_log(
+    context: typer.Context,
+    *,
+    url: Annotated[str, typer.Argument(help="The log's URL.")],
+    key: Key = [],  # noqa: B006
+    chain: Chain = "main",
+    state: Annotated[Path | None, typer.Option(help="File that remembers what was verified, for the next run.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="Fetch the events and recompute all their hashes.")] = False,
+    every: Annotated[float | None, typer.Option(min=0.1, help="Go on, with so many seconds between checks.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
+) -> None:
+    """Follow the log's signed checkpoints.
+
+    Checks leaf by leaf that the newest one extends the one trusted so far (with --state: in earlier runs).
+    On misconduct both checkpoints are kept in a file beside the state, and the exit code is 3.
+    """
+    if once and every is not None:
+        raise typer.BadParameter("give one of --once and --every")
+    held = session(context)
+    keys = need_keys(key)
+    trusted = None if state is None else read_state(state)
+    with held.log(key, url) as log:
+        while True:
+            try:
+                new = _check(Monitor(log, chain, keys, events), trusted, state)
+                _tell(held.output, trusted, new, always=every is None)
+                trusted = new
+            except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
+                if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
+                    raise
+                sys.stderr.write(f"eventlog: {printable(error)}; trying again.\n")
+            if every is None:
+                return
+            try:
+                time.sleep(every)
+            except KeyboardInterrupt:
+                return
+
+
+def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Trusted:
+    """One round: the state is replaced when all is verified, and evidence is kept when it is not."""
+    try:
+        with progress(f"verifying {monitor.chain}", None) as advance:
+            new = replace(monitor, advance=advance).check(trusted)
+    except LogMisbehavedError as error:
+        if state is None:
+            raise
+        path = keep_evidence(state, {"finding": str(error), "evidence": error.evidence})
+        raise LogMisbehavedError(f"{error} (evidence kept in {path})", error.evidence) from error
+    if state is not None and (trusted is None or new.note != trusted.note):
+        write_state(state, new)
+    return new
+
+
+def _tell(output: Output, trusted: Trusted | None, new: Trusted, *, always: bool) -> None:
+    """What a round verified, if that is news."""
+    checkpoint, before = new.checkpoint, trusted.checkpoint.size if trusted else 0
+    if always or trusted is None or new.note != trusted.note:
+        output.say(
+            f"{checkpoint.origin}: size {checkpoint.size} verified, {checkpoint.size - before} leaves of it now.",
+            {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "from": before},
+        )

@@ -1,0 +1,84 @@
+"""Whether pieces of evidence contradict each other: what one piece alone can't show."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from eventlog.formats.event_json import contradiction
+from eventlog_client.answers import Consistency
+from eventlog_client.documents import Claim, Head, Place
+from eventlog_client.errors import RefusedError
+from eventlog_client.keys import chain_of
+
+ConsistencyProof = Callable[[str, int, int], Consistency]
+"""Asks the log itself, for a chain and two sizes."""
+
+_SIGNED = "Both are signed with the log's key: this is proof of misconduct by itself, whoever shows it."
+_UNSIGNED = "Their signatures were not checked (give --key): signed, it would be proof of misconduct by itself."
+_RECEIPTS = "Receipts are not signed: this shows misconduct to those who know that the files come from the log."
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What came out: contradictions found, and what could not be decided."""
+
+    contradictions: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+
+def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparison:
+    """Compare claims with each other; with ``prove``, checkpoints of different sizes too."""
+    found = Comparison()
+    places: list[Place] = []
+    heads: dict[str, dict[int, Head]] = {}
+    for claim in claims:
+        if isinstance(claim, Place):
+            places.append(claim)
+            continue
+        known = heads.setdefault(claim.checkpoint.origin, {}).setdefault(claim.checkpoint.size, claim)
+        if known.checkpoint.root != claim.checkpoint.root:
+            size = claim.checkpoint.size
+            what = f"{claim.checkpoint.origin} shows two roots for size {size}: {known.where} and {claim.where}."
+            found.contradictions.append(f"{what} {_SIGNED if known.signed and claim.signed else _UNSIGNED}")
+    _compare_places(places, found)
+    for origin, sizes in heads.items():
+        _compare_sizes(origin, [sizes[size] for size in sorted(sizes)], prove, found)
+    return found
+
+
+def _compare_places(places: list[Place], found: Comparison) -> None:
+    by_seq: dict[tuple[str, int], Place] = {}
+    by_id: dict[tuple[str, str], Place] = {}
+    for place in sorted(places, key=lambda place: place.seq):
+        known = [by_seq.get((place.chain, place.seq)), by_seq.get((place.chain, place.seq - 1))]
+        if place.receipt is not None:
+            known.append(by_id.setdefault((place.chain, place.receipt.event_id), place))
+        for other in dict.fromkeys(known):
+            if other is not None and other is not place and (why := _clash(other, place)) is not None:
+                found.contradictions.append(f"{other.where} and {place.where}: {why}. {_RECEIPTS}")
+        by_seq.setdefault((place.chain, place.seq), place)
+
+
+def _clash(a: Place, b: Place) -> str | None:
+    """Why both can't be; ``a`` stands at the same seq as ``b`` or before it."""
+    if a.seq == b.seq and a.hash != b.hash:
+        return f"seq {a.seq} of chain {a.chain} was given twice, each time with another hash"
+    if a.seq + 1 == b.seq and a.hash != b.prev_hash:
+        return f"seq {b.seq} of chain {a.chain} is not linked to seq {a.seq}"
+    return contradiction(a.receipt, b.receipt) if a.receipt and b.receipt else None
+
+
+def _compare_sizes(origin: str, heads: list[Head], prove: ConsistencyProof | None, found: Comparison) -> None:
+    for one, other in pairwise(heads):
+        first, second = one.checkpoint, other.checkpoint
+        sizes = f"{origin}, sizes {first.size} ({one.where}) and {second.size} ({other.where})"
+        if prove is None:
+            found.open.append(f"{sizes}: only the log can show that one extends the other (give --url).")
+            continue
+        try:
+            proof = prove(chain_of(origin), first.size, second.size)
+        except RefusedError as error:
+            found.open.append(f"{sizes}: the log gave no proof that one extends the other: {error}.")
+            continue
+        if (proof.first_root, proof.second_root) != (first.root, second.root):
+            found.contradictions.append(f"{sizes}: the log's own tree has other roots: one does not extend the other.")

@@ -1,0 +1,152 @@
+"""Evidence in files: receipts, events, proofs and checkpoints, one or many, recognised by their form."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import Receipt, check_event, check_receipt, parse_event, parse_receipt, receipt_of
+from eventlog.formats.hashing import leaf_hash
+from eventlog.formats.members import parse_json
+from eventlog.formats.note import VerifierKey, parse_note
+from eventlog.formats.proof import verify_inclusion
+from eventlog.formats.tlog_proof import parse_tlog_proof
+from eventlog_client.keys import chain_of
+from eventlog_client.proofs import LEAF, Proof, check_path, leaf_of, parse_proof
+
+_TLOG_PROOF = b"c2sp.org/tlog-proof@"
+_LISTS = ("receipts", "events", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """That a leaf stands at its seq in a chain; ``receipt`` if it is known of which event. ``where`` names the file."""
+
+    where: str
+    chain: str
+    leaf: bytes
+    receipt: Receipt | None = None
+
+    @property
+    def seq(self) -> int:
+        return int.from_bytes(self.leaf[:8], "big")
+
+    @property
+    def prev_hash(self) -> bytes:
+        return self.leaf[8:40]
+
+    @property
+    def hash(self) -> bytes:
+        return leaf_hash(self.leaf)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """That a checkpoint was made; ``signed`` if a pinned key's signature was verified."""
+
+    where: str
+    checkpoint: Checkpoint
+    signed: bool
+
+
+Claim = Place | Head
+
+
+def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    """What a file's documents claim, each right in itself; checkpoints are verified if there are keys.
+
+    Raises:
+        EvidenceError: naming the file (and line), a document is malformed or wrong in itself.
+        OSError
+    """
+    data = path.read_bytes()
+    where = str(path)
+    try:
+        if data.startswith(_TLOG_PROOF):
+            yield from _of_tlog_proof(where, data, keys)
+        elif data.lstrip()[:1] in {b"{", b"["}:
+            for place, value in _values(where, data):
+                where = place
+                yield from _of_value(place, value, keys)
+        else:
+            yield _of_note(where, data, keys)
+    except EvidenceError as error:
+        raise EvidenceError(f"{where}: {error}") from error
+
+
+def read_known(path: Path) -> Receipt | Event:
+    """The one receipt or event that a file holds, right in itself.
+
+    Raises:
+        EvidenceError, OSError
+    """
+    value = parse_json(path.read_bytes())
+    return _known(value)
+
+
+def _known(value: Any) -> Receipt | Event:
+    if isinstance(value, dict) and "payload" in value:
+        event = parse_event(value)
+        check_event(event)
+        return event
+    receipt = parse_receipt(value)
+    check_receipt(receipt)
+    return receipt
+
+
+def _values(where: str, data: bytes) -> Iterator[tuple[str, Any]]:
+    """One JSON text, or one a line."""
+    lines = data.splitlines()
+    if len(lines) > 1 and all(line[:1] in {b"{", b"["} for line in lines if line.strip()) and lines[0][-1:] in b"}]":
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield f"{where}, line {number}", parse_json(line)
+    else:
+        yield where, parse_json(data)
+
+
+def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    if isinstance(value, str):
+        yield _of_note(where, value.encode(), keys)
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from _of_value(f"{where}, item {number}", item, keys)
+    elif isinstance(value, dict) and (name := next((name for name in _LISTS if name in value), None)):
+        yield from _of_value(where, value[name], keys)
+    elif isinstance(value, dict) and "leaf_index" in value:
+        yield from _of_proof(where, parse_proof(value), keys)
+    elif isinstance(value, dict) and "format" in value:
+        raise EvidenceError("this is a bundle, which verify-bundle checks")
+    else:
+        known = _known(value)
+        receipt = receipt_of(known) if isinstance(known, Event) else known
+        yield Place(where, receipt.chain, leaf_of(known), receipt)
+
+
+def _of_proof(where: str, proof: Proof, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    check_path(proof)
+    yield Place(where, proof.chain, proof.leaf)
+    if proof.checkpoint is not None:
+        head = _of_note(where, proof.checkpoint.encode(), keys)
+        if (head.checkpoint.size, head.checkpoint.root) != (proof.tree_size, proof.root):
+            raise EvidenceError("the proof's checkpoint is of another tree than its path")
+        yield head
+
+
+def _of_tlog_proof(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    proof = parse_tlog_proof(data)
+    head = _of_note(where, proof.checkpoint, keys)
+    if proof.extra is None or len(proof.extra) != LEAF or int.from_bytes(proof.extra[:8], "big") != proof.index:
+        raise EvidenceError("the proof does not say which leaf it is about")
+    checkpoint = head.checkpoint
+    verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
+    yield Place(where, chain_of(checkpoint.origin), proof.extra)
+    yield head
+
+
+def _of_note(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Head:
+    checkpoint = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
+    return Head(where, checkpoint, bool(keys))

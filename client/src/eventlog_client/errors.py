@@ -1,0 +1,57 @@
+"""What can go wrong between a client and a log; what a caller does about each differs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class ClientError(Exception):
+    """Base of this package's errors; the text is one sentence for the user."""
+
+
+class UnreachableError(ClientError):
+    """The log did not answer, or only that it can't now, however often it was asked. Try again later."""
+
+
+class UnexpectedAnswerError(ClientError):
+    """The answer is not one of this API's: another service, a proxy or another version stands there."""
+
+
+class StateError(ClientError):
+    """The state file can't be used: it is damaged, or belongs to another log or key."""
+
+
+class KeyNeededError(ClientError):
+    """Something can't be verified without another pinned key than those given."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing that is wrong with a request: an RFC 6901 pointer to it and a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class RefusedError(ClientError):
+    """The log refused the request; ``status``, ``title``, ``detail`` and ``errors`` are its problem document's."""
+
+    def __init__(self, status: int, title: str, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        places = "; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors[:3])
+        super().__init__(f"refused with {status} {title}: {detail or title}{f' ({places})' if places else ''}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = tuple(errors)
+
+
+class LogMisbehavedError(ClientError):
+    """The log said something that can't be true; ``evidence`` holds the documents that show it.
+
+    Documents are what was sent, receipts, events, proofs (as the API shows them) and checkpoints (note text).
+    Keep them: they may be all there is to show to others.
+    """
+
+    def __init__(self, finding: str, evidence: Sequence[Any] = ()) -> None:
+        super().__init__(finding)
+        self.evidence = list(evidence)

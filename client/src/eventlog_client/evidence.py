@@ -1,0 +1,118 @@
+"""Answers that are evidence, checked: events, checkpoints, consistency and inclusion proofs."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eventlog.formats.checkpoint import parse_checkpoint, verify_checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import Receipt, check_event, parse_event, receipt_of
+from eventlog.formats.members import hex_bytes, parse_json
+from eventlog.formats.note import VerifierKey, parse_note
+from eventlog.formats.proof import verify_consistency
+from eventlog_client import proofs
+from eventlog_client.answers import Consistency, SignedCheckpoint
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError
+from eventlog_client.proofs import Proof
+
+_POLL_SECONDS = 1.0
+_LONGEST = 64
+
+
+def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
+    """An event of its JSON text; with ``remember`` its hashes are recomputed and it is compared with what is known.
+
+    Raises:
+        LogMisbehavedError
+    """
+    shown: Any = body.decode(errors="replace")
+    try:
+        shown = parse_json(body)
+        found = parse_event(shown)
+        if remember is not None:
+            check_event(found)
+            remember(receipt_of(found))
+    except EvidenceError as error:
+        raise LogMisbehavedError(f"an event does not verify: {error}", [shown]) from error
+    return found
+
+
+def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> SignedCheckpoint:
+    """A checkpoint of its note, verified if there are keys. Raises: LogMisbehavedError."""
+    note = data.decode(errors="replace")
+    try:
+        found = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
+    except EvidenceError as error:
+        raise LogMisbehavedError(f"the checkpoint does not verify: {error}", [note]) from error
+    if size is not None and found.size != size:
+        raise LogMisbehavedError(f"asked for the checkpoint of size {size}, and got one of {found.size}", [note])
+    return SignedCheckpoint(found, note, bool(keys))
+
+
+def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
+    """A consistency proof between the sizes that were asked for. Raises: LogMisbehavedError."""
+    try:
+        if (fields.get("first"), fields.get("second")) != (first, second):
+            raise EvidenceError("it is about other sizes")
+        shown = fields.get("hashes")
+        if not isinstance(shown, list) or len(shown) > _LONGEST:
+            raise EvidenceError("hashes must be a list of at most 64")
+        hashes = tuple(hex_bytes({"hashes": value}, "hashes") for value in shown)
+        roots = hex_bytes(fields, "first_root"), hex_bytes(fields, "second_root")
+        verify_consistency(first, second, hashes, *roots)
+    except EvidenceError as error:
+        raise LogMisbehavedError(f"the consistency proof does not verify: {error}", [fields]) from error
+    return Consistency(first, second, *roots, hashes)
+
+
+def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Sequence[VerifierKey]) -> Proof:
+    """An inclusion proof of a receipt's leaf, if there is one; its checkpoint is verified if there are keys.
+
+    Raises:
+        LogMisbehavedError
+    """
+    shown: list[Any] = [fields] if receipt is None else [receipt_fields(receipt), fields]
+    try:
+        found = proofs.parse_proof(fields)
+        if found.chain != chain:
+            raise EvidenceError(f"it is about chain {found.chain}")
+        if receipt is not None and found.leaf != proofs.leaf_of(receipt):
+            raise EvidenceError("its leaf is not the receipt's: the log holds another event in that place")
+        if keys and found.checkpoint is not None:
+            proofs.check_proof(found, keys)
+        else:
+            proofs.check_path(found)
+    except EvidenceError as error:
+        raise LogMisbehavedError(f"the proof does not verify: {error}", shown) from error
+    return found
+
+
+def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], None]) -> Proof:
+    """Ask until a signed checkpoint covers the event, for at most ``wait`` seconds.
+
+    Raises:
+        RefusedError: 404, it still does not.
+        LogMisbehavedError: the proof has no checkpoint, though none but the newest was asked for.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            found = ask()
+        except RefusedError as error:
+            if error.status != 404 or time.monotonic() >= deadline:
+                raise
+            sleep(_POLL_SECONDS)
+            continue
+        if found.checkpoint is None:
+            raise LogMisbehavedError(
+                "the proof comes without a checkpoint, so nobody has signed its root", [found.fields]
+            )
+        return found
+
+
+def need_keys(keys: Sequence[VerifierKey], chain: str) -> None:
+    """Raises: KeyNeededError if there are none."""
+    if not keys:
+        raise KeyNeededError(f"a verifier key of chain {chain} must be given: its name ends in /{chain}")

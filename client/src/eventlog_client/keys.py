@@ -1,0 +1,104 @@
+"""Keys: pinned verifier keys, and Ed25519 key files (PKCS#8 PEM, RFC 5958, readable by their owner alone)."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog_client.errors import ClientError
+
+
+class KeyFileError(ClientError):
+    """A key file can't be made or read."""
+
+
+def pinned(keys: str | Iterable[str] | None) -> tuple[VerifierKey, ...]:
+    """Verifier keys as they are written in configuration.
+
+    Raises:
+        EvidenceError: a text that is no vkey of type 0x01.
+    """
+    texts = [keys] if isinstance(keys, str) else list(keys or ())
+    return tuple(dict.fromkeys(parse_vkey(text.strip()) for text in texts))
+
+
+def chain_of(origin: str) -> str:
+    """The chain whose checkpoints an origin line stands in: the last part, without the epoch of a restore.
+
+    Raises:
+        EvidenceError: not ``origin/chain`` or ``origin/chain~epoch``.
+    """
+    log, _, last = origin.rpartition("/")
+    if not log or not last:
+        raise EvidenceError(f"the origin line {origin!r} names no chain")
+    return last.partition("~")[0]
+
+
+def log_of(origin: str) -> str:
+    """The log's origin: the origin line without the chain."""
+    return origin.rpartition("/")[0]
+
+
+def keys_of(keys: Iterable[VerifierKey], chain: str) -> list[VerifierKey]:
+    """Those that speak for a chain; a checkpoint of another chain is no evidence about this one."""
+    return [key for key in keys if key.name.rpartition("/")[2].partition("~")[0] == chain]
+
+
+def new_key_file(path: Path) -> None:
+    """Make an Ed25519 key file that nobody but its owner can read; an existing file is left alone.
+
+    Raises:
+        KeyFileError
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  slow to import
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise KeyFileError(f"can't make {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def vkey_of_file(path: Path, name: str) -> str:
+    """The verifier key of a key file (private or public, PEM) under a name.
+
+    Raises:
+        KeyFileError
+    """
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"can't read {path}: {error.strerror}") from error
+    key: object
+    try:
+        if b"PRIVATE KEY" in pem:
+            key = serialization.load_pem_private_key(pem, None)
+        else:
+            key = serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError) as error:
+        raise KeyFileError(f"{path} is not an unencrypted PEM key") from error
+    public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
+    if not isinstance(public, Ed25519PublicKey):
+        raise KeyFileError(f"{path} is not an Ed25519 key")
+    vkey = format_vkey(VerifierKey(name, public.public_bytes_raw()))
+    try:
+        parse_vkey(vkey)
+    except EvidenceError as error:
+        raise KeyFileError(f"{name!r} can't be a key's name: {error}") from error
+    return vkey

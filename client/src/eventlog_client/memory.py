@@ -1,0 +1,50 @@
+"""What this client has been told so far, so that the log can't tell it something else later."""
+
+import threading
+from collections import OrderedDict
+
+from eventlog.formats.event_json import Receipt, contradiction
+
+PER_CHAIN = 1000
+CHAINS = 100
+
+
+class _Chain:
+    """The newest receipts of a chain, by place and by id."""
+
+    def __init__(self) -> None:
+        self.by_seq: OrderedDict[int, Receipt] = OrderedDict()
+        self.by_id: dict[str, Receipt] = {}
+
+    def neighbours(self, receipt: Receipt) -> list[Receipt]:
+        """The only known ones that could contradict it."""
+        places = [self.by_seq.get(receipt.seq + step) for step in (-1, 0, 1)]
+        return [known for known in (*places, self.by_id.get(receipt.event_id)) if known is not None]
+
+    def keep(self, receipt: Receipt) -> None:
+        self.by_seq[receipt.seq] = self.by_id[receipt.event_id] = receipt
+        self.by_seq.move_to_end(receipt.seq)
+        if len(self.by_seq) > PER_CHAIN:
+            _, oldest = self.by_seq.popitem(last=False)
+            self.by_id.pop(oldest.event_id, None)
+
+
+class SeenReceipts:
+    """Receipts seen, the newest thousand of each of the hundred chains used last. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._chains: OrderedDict[str, _Chain] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, receipt: Receipt) -> tuple[str, Receipt] | None:
+        """Keep a receipt; if it contradicts a known one, why, and that one. The new one is not kept then."""
+        with self._lock:
+            chain = self._chains.setdefault(receipt.chain, _Chain())
+            self._chains.move_to_end(receipt.chain)
+            if len(self._chains) > CHAINS:
+                self._chains.popitem(last=False)
+            for known in chain.neighbours(receipt):
+                if (why := contradiction(known, receipt)) is not None:
+                    return why, known
+            chain.keep(receipt)
+        return None

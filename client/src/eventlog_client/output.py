@@ -1,0 +1,111 @@
+"""What the command prints: tables on a terminal, plain lines elsewhere, JSON when asked for."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+_REPLACED = {
+    code: f"\\u{code:04x}"
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x61C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+"""Control and direction characters: what a log holds must not steer the terminal of who reads it."""
+
+_WHOLE = 36
+"""Where a table is too wide, columns up to the width of a UUID are shown whole, and wider ones share what is left."""
+
+Advance = Callable[[int], None]
+
+
+def printable(value: Any) -> str:
+    """A text on one line, with control characters as escapes."""
+    return str(value).translate(_REPLACED)
+
+
+def compact(value: Any) -> str:
+    """JSON on one line."""
+    return orjson.dumps(value).decode()
+
+
+class Output:
+    """Standard output for results, standard error for progress."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+
+    def document(self, value: Any) -> None:
+        """One JSON document, indented for people."""
+        self.write(compact(value) if self.json else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+    def line(self, value: Any) -> None:
+        """One line of NDJSON."""
+        self.write(compact(value))
+
+    def say(self, sentence: str, value: Any = None) -> None:
+        """A sentence, or with --json the document it is about."""
+        if not self.json:
+            self.write(printable(sentence))
+        elif value is not None:
+            self.line(value)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as a table; lines with tabs where no terminal reads them."""
+        if sys.stdout.isatty():
+            _rich_table(columns, rows)
+        else:
+            self.rows(columns, rows)
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows as lines with tabs, each as it comes."""
+        for row in rows:
+            self.write("\t".join(cell(row.get(name)) for name in columns))
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def cell(value: Any) -> str:
+    """A value in a table."""
+    if value is None:
+        return ""
+    return printable(compact(value) if isinstance(value, dict | list) else value)
+
+
+def _rich_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  a tenth of a second that scripts don't need
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    cells = [[cell(row.get(name)) for name in columns] for row in rows]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, *column in zip(columns, *cells, strict=True):
+        table.add_column(name, no_wrap=max(map(len, (name, *column))) <= _WHOLE)
+    for line in cells:
+        table.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in line))
+    Console().print(table)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Advance]:
+    """A bar on standard error if that is a terminal; what it gives takes how much has been done since."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.advance(task, done)

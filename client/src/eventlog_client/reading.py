@@ -1,0 +1,93 @@
+"""Pages of events and chains, one after the other; events that must follow each other do."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import contradiction, receipt_of
+from eventlog_client.answers import ChainInfo, parse_chain
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.transport import Transport
+
+NDJSON = "application/x-ndjson"
+PAGE = 1000
+
+
+def events(
+    transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
+) -> Iterator[Event]:
+    """Events that match the filters, page after page, at most ``limit``."""
+    left, cursor = limit, None
+    while left is None or left > 0:
+        page = PAGE if left is None else min(left, PAGE)
+        answer = transport.get("/events", {**filters, "limit": page, "cursor": cursor}, accept=NDJSON)
+        lines = answer.body.splitlines()
+        yield from map(read, lines)
+        cursor = answer.headers.get("Next-Cursor")
+        if cursor is None:
+            return
+        if not lines:
+            raise UnexpectedAnswerError("the log answers with empty pages")
+        left = None if left is None else left - len(lines)
+
+
+def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
+    """The same events, which must be those from ``start`` on, none missing, each linked to the one before.
+
+    Raises:
+        LogMisbehavedError
+    """
+    last: Event | None = None
+    for place, event in enumerate(found, start):
+        if event.seq != place:
+            raise LogMisbehavedError(f"event {event.seq} is shown where event {place} belongs", _evidence(last, event))
+        if last is not None and (why := contradiction(last, event)) is not None:
+            raise LogMisbehavedError(why, _evidence(last, event))
+        yield event
+        last = event
+
+
+def tail(since: Callable[[int], Iterator[Event]], start: int, rest: Callable[[], None]) -> Iterator[Event]:
+    """Events from ``start`` on, for ever; ``since`` reads from a seq on, ``rest`` passes the time when there are none.
+
+    Each reading begins with the event that came last, so that one which changed or went away is noticed.
+
+    Raises:
+        LogMisbehavedError
+    """
+    last: Event | None = None
+    while True:
+        try:
+            found = since(start if last is None else last.seq)
+            if last is not None:
+                again = next(found, None)
+                if again is None or (why := contradiction(last, again)) is not None:
+                    why = f"event {last.seq} is gone" if again is None else why
+                    raise LogMisbehavedError(str(why), _evidence(last, again))
+            for event in found:
+                yield event
+                last = event
+        except UnreachableError:
+            pass  # it comes back, or the user stops
+        rest()
+
+
+def chains(transport: Transport) -> Iterator[ChainInfo]:
+    """All chains by name."""
+    after: str | None = None
+    while True:
+        fields = transport.get("/chains", {"after": after, "limit": PAGE}).object()
+        shown = fields.get("chains")
+        if not isinstance(shown, list):
+            raise UnexpectedAnswerError("the answer is not a list of chains")
+        yield from map(parse_chain, shown)
+        before, after = after, fields.get("next")
+        if after is None:
+            return
+        if not shown or not isinstance(after, str) or after == before:
+            raise UnexpectedAnswerError("the list of chains does not go on where it says")
+
+
+def _evidence(*shown: Event | None) -> list[dict[str, Any]]:
+    return [receipt_fields(receipt_of(event)) for event in shown if event is not None]

@@ -1,0 +1,64 @@
+"""What the command's global options make: a log to talk to, and where to print."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import VerifierKey
+from eventlog_client.client import EventLog
+from eventlog_client.keys import pinned
+from eventlog_client.output import Output
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
+"""Exit codes: it could not be done; the command was wrong; evidence does not verify or the log misbehaved."""
+
+Key = Annotated[list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.")]
+Chain = Annotated[str, typer.Option("--chain", help="Which chain.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The global options; ``url`` is None if none was given."""
+
+    url: str | None
+    token: str | None
+    output: Output
+
+    def log(self, keys: Iterable[str] = (), url: str | None = None, *, verify: bool = True) -> EventLog:
+        """A client of the log."""
+        texts = [text for text in keys if verifier_keys([text])]
+        return EventLog(url or self.url or DEFAULT_URL, key=texts, token=self.token, verify=verify)
+
+
+def session(context: typer.Context) -> Session:
+    """The session of a command."""
+    held = context.obj
+    if not isinstance(held, Session):
+        raise TypeError("the command was called without its callback")
+    return held
+
+
+def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:
+    """Pinned keys from the command line. Raises: typer.BadParameter."""
+    try:
+        return pinned(texts)
+    except EvidenceError as error:
+        raise typer.BadParameter(str(error), param_hint="--key") from error
+
+
+def need_keys(texts: list[str]) -> tuple[VerifierKey, ...]:
+    """The same, and at least one. Raises: typer.BadParameter."""
+    if not texts:
+        raise typer.BadParameter("a pinned verifier key is needed", param_hint="--key")
+    return verifier_keys(texts)
+
+
+def existing(path: Path) -> Path:
+    """A file that is there. Raises: OSError."""
+    path.stat()
+    return path

@@ -1,0 +1,121 @@
+"""What a monitor remembers between runs: the newest checkpoint it trusts and what is needed to extend its tree."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from eventlog.formats.checkpoint import Checkpoint, parse_decimal, verify_checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import ChainState
+from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog_client.errors import StateError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A checkpoint whose whole tree has been checked: its note, the key that signed it, and the chain's head there."""
+
+    checkpoint: Checkpoint
+    note: str
+    key: VerifierKey
+    head: ChainState
+
+
+def format_state(trusted: Trusted) -> bytes:
+    """Write a state file: one JSON object."""
+    value = {
+        "version": VERSION,
+        "key": format_vkey(trusted.key),
+        "origin": trusted.checkpoint.origin,
+        "size": str(trusted.checkpoint.size),
+        "hash": trusted.head.hash.hex(),
+        "frontier": [node.hex() for node in trusted.head.frontier],
+        "checkpoint": trusted.note,
+    }
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_state(data: bytes) -> Trusted:
+    """Read a state file; its own checkpoint is verified again, so that a damaged file is no beginning.
+
+    Raises:
+        StateError
+    """
+    try:
+        value: dict[str, Any] = orjson.loads(data)
+        if value["version"] != VERSION:
+            raise StateError(f"the state file has version {value['version']}, this program reads {VERSION}")
+        key = parse_vkey(value["key"])
+        checkpoint, _ = verify_checkpoint(value["checkpoint"].encode(), [key])
+        size = parse_decimal(value["size"], "the size")
+        head = ChainState(size, bytes.fromhex(value["hash"]), [bytes.fromhex(node) for node in value["frontier"]])
+    except (EvidenceError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise StateError(f"the state file is damaged: {error}") from error
+    whole = len(head.hash) == 32 and len(head.frontier) == size.bit_count()
+    if not whole or checkpoint != Checkpoint(value["origin"], size, head.root):
+        raise StateError("the state file is damaged: its parts don't belong together")
+    return Trusted(checkpoint, value["checkpoint"], key, head)
+
+
+def read_state(path: Path) -> Trusted | None:
+    """What a file remembers; None if there is no file yet.
+
+    Raises:
+        StateError
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"can't read {path}: {error.strerror}") from error
+    return parse_state(data)
+
+
+def write_state(path: Path, trusted: Trusted) -> None:
+    """Replace the file as a whole, readable by its owner alone.
+
+    Raises:
+        StateError
+    """
+    try:
+        replace_file(path, format_state(trusted))
+    except OSError as error:
+        raise StateError(f"can't write {path}: {error.strerror}") from error
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file beside it, bring it to disk, and put it in its place. Raises: OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def keep_evidence(beside: Path, value: Any) -> Path:
+    """Write evidence into a new file ``<name>.evidence-<n>.json``; earlier evidence stays. Raises: StateError."""
+    data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    for number in range(1, 10_000):
+        path = beside.with_name(f"{beside.name}.evidence-{number}.json")
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StateError(f"can't keep the evidence in {path}: {error.strerror}") from error
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        return path
+    raise StateError(f"there is too much evidence beside {beside}")

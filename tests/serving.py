@@ -1,0 +1,55 @@
+"""The API on a real port, as it is or behind something that changes its answers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from local.machine import HOST, bind, wait_until
+from local.server import Server
+
+Change = Callable[[str, bytes], bytes]
+"""What to answer instead, given a request's path (with its query) and the honest body."""
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The URL of an ASGI app on a free port."""
+    bound = bind(0)
+    server = Server(app, bound)
+    thread = threading.Thread(target=server.serve_forever, name="api")
+    thread.start()
+    try:
+        wait_until("the API to start", lambda: server.started or not thread.is_alive())
+        yield f"http://{HOST}:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class Lying:
+    """ASGI middleware: the app's answers, each changed by ``change``, which is honest until a test sets it."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.change: Change = lambda _, body: body
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start: dict[str, Any] = {}
+        body = bytearray()
+
+        async def collect(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                body.extend(message.get("body", b""))
+
+        await self.app(scope, receive, collect)
+        path = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        changed = self.change(path, bytes(body))
+        kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+        await send(start | {"headers": [*kept, (b"content-length", str(len(changed)).encode())]})
+        await send({"type": "http.response.body", "body": changed})
