@@ -90,8 +90,8 @@ def fork(log: DrillLog) -> None:
 
 def hold_shown(log: DrillLog) -> list[str]:
     """A monitor that follows the log holds the checkpoint that the client was shown against it."""
-    found = log.monitor.look(log.checkpoints, log.tree)
-    accepted = log.monitor.accepts("main", log.shown, log.tree)
+    found = log.monitor.look()
+    accepted = log.monitor.accepts("main", log.shown)
     return found if accepted else [*found, "main has two signed roots for 45 events"]
 
 

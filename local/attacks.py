@@ -23,7 +23,7 @@ NOBODY = "nobody"
 
 def ask_monitor(log: DrillLog) -> list[str]:
     """What a monitor finds that has seen the honest log."""
-    return log.monitor.look(log.checkpoints, log.tree)
+    return log.monitor.look()
 
 
 def read_record(log: DrillLog) -> list[str]:

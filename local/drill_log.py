@@ -17,6 +17,8 @@ from eventlog.service.anchoring import Anchoring
 from eventlog.service.audit import Auditor
 from eventlog.service.audit_report import Mode, Report
 from eventlog.service.clock import now_millis
+from eventlog.service.evidence import Evidence
+from eventlog.service.registry import REGISTRY
 from eventlog.service.restore import Restorer
 from eventlog.service.signing import KeyFile
 from eventlog.store import codec
@@ -27,7 +29,7 @@ from eventlog.store.interface import Draft
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations, RawCollection
 from eventlog.store.tree import TreeReader
-from local.monitor import Monitor
+from local.monitor import Watcher
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
@@ -62,13 +64,12 @@ class DrillLog:
         self._database = client[self.database]
         operations = Operations(client, self.database)
         self.store = MongoStore(operations, ORIGIN)
-        self.tree = TreeReader(operations)
         self.events = operations.events
         self.sequences = operations.sequences
         self.checkpoints = operations.checkpoints
         self.audits = operations.audits
         self.anchors = DirectoryAnchors(folder)
-        self.monitor = Monitor(key.public_key, ORIGIN)
+        self.monitor = Watcher(Evidence(operations), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
 
@@ -125,7 +126,7 @@ class DrillLog:
     def _anchoring(self) -> Anchoring:
         return Anchoring(
             self.store,
-            self.tree,
+            TreeReader(self.store.operations),
             CheckpointStore(self.store.operations),
             self.anchors,
             signers=[self.key],
@@ -150,7 +151,7 @@ class Honest:
         with fresh_log(self.client, self.folder, self.key) as log:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
-            log.monitor.look(log.checkpoints, log.tree)
+            log.monitor.look(*CHAINS, REGISTRY)
             yield log
 
 

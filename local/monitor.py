@@ -1,48 +1,69 @@
-"""A monitor: whoever pins the key and remembers the signed checkpoints that it has seen."""
+"""What `eventlog verify-log` does from outside, over a log at hand: follow signed checkpoints with a pinned key."""
 
-from typing import Any
+from collections.abc import Iterator
 
-from pymongo.collection import Collection
-
-from eventlog.formats.checkpoint import Checkpoint, origin_line, verify_checkpoint
+from eventlog.formats import tiles
+from eventlog.formats.checkpoint import origin_line, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
 from eventlog.formats.note import VerifierKey
-from eventlog.formats.proof import verify_consistency
+from eventlog.service.errors import NotFoundError
+from eventlog.service.evidence import Evidence
 from eventlog.store.errors import StoreError
-from eventlog.store.tree import TreeReader
+from eventlog_client.errors import LogMisbehavedError, RefusedError
+from eventlog_client.monitor import Monitor, check_heads
+from eventlog_client.state import Trusted
 
 
-class Monitor:
-    """Keeps the newest checkpoint of each chain, and accepts only what extends it.
+class ServedLog:
+    """``TiledLog``: what the query function serves, without the way over HTTP."""
 
-    It needs nothing but what the query function serves: checkpoints and consistency proofs.
-    """
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
 
-    def __init__(self, public_key: bytes, origin: str) -> None:
+    def tlog(self, chain: str, path: str) -> bytes:
+        try:
+            if path == "checkpoint":
+                return self._evidence.checkpoint(chain).note
+            _, level, place = path.split("/", 2)
+            return self._evidence.tile(chain, tiles.parse_tile(level, place))
+        except NotFoundError as error:
+            raise RefusedError(404, "Not found", str(error)) from error
+        except StoreError as error:
+            raise RefusedError(500, "Damaged", str(error)) from error
+
+    def events_by_seq(self, chain: str, start: int, end: int) -> Iterator[Event]:
+        raise NotImplementedError  # the light monitor reads leaves
+
+
+class Watcher:
+    """Follows all chains of a log and remembers each one's newest checkpoint."""
+
+    def __init__(self, evidence: Evidence, public_key: bytes, origin: str) -> None:
+        self._log = ServedLog(evidence)
         self._public_key = public_key
         self._origin = origin
-        self._kept: dict[str, Checkpoint] = {}
+        self._kept: dict[str, Trusted] = {}
 
-    def look(self, checkpoints: Collection[dict[str, Any]], tree: TreeReader) -> list[str]:
-        """Go on to the newest checkpoints; which chains' history is not the one seen before."""
-        served = sorted({*self._kept, *checkpoints.distinct("chain")})
-        found = []
-        for chain in served:
-            newest = checkpoints.find_one({"chain": chain}, sort=[("number", -1)])
-            if not self.accepts(chain, newest["note"].encode() if newest else b"", tree):
-                found.append(f"{chain} contradicted")
-        return found
+    def look(self, *chains: str) -> list[str]:
+        """Follow these chains and those kept; which of them contradict what was kept."""
+        return [f"{chain} contradicted" for chain in sorted({*self._kept, *chains}) if not self._follow(chain)]
 
-    def accepts(self, chain: str, note: bytes, tree: TreeReader) -> bool:
-        """Whether a checkpoint, wherever it comes from, is of the history seen before; if so, and newer, it is kept."""
-        key = VerifierKey(origin_line(self._origin, chain), self._public_key)
+    def accepts(self, chain: str, note: bytes) -> bool:
+        """Whether a checkpoint that was shown elsewhere is the one kept, if it is of the same size."""
+        shown, _ = verify_checkpoint(note, [self._key(chain)])
         try:
-            shown, _ = verify_checkpoint(note, [key])
-            kept = self._kept.setdefault(chain, shown)
-            first, second = sorted((kept, shown), key=lambda checkpoint: checkpoint.size)
-            hashes = tree.consistency(chain, first.size, second.size).hashes
-            verify_consistency(first.size, second.size, hashes, first.root, second.root)
-        except (EvidenceError, StoreError):
+            check_heads(self._kept[chain].checkpoint, shown)
+        except EvidenceError:
             return False
-        self._kept[chain] = second
         return True
+
+    def _follow(self, chain: str) -> bool:
+        try:
+            self._kept[chain] = Monitor(self._log, chain, [self._key(chain)]).check(self._kept.get(chain))
+        except LogMisbehavedError:
+            return False
+        return True
+
+    def _key(self, chain: str) -> VerifierKey:
+        return VerifierKey(origin_line(self._origin, chain), self._public_key)
