@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
+from eventlog.store.mongo import MongoStore
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
+from tests.anchored import AnchoredLog
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -34,3 +37,9 @@ def make_api(mongo_uri: str) -> MakeApi:
 def api(make_api: MakeApi, database: str) -> Iterator[TestClient]:
     with make_api(database) as client:
         yield client
+
+
+@pytest.fixture
+def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
+    """A log on a fresh database that is anchored in a directory."""
+    return AnchoredLog(store, tmp_path)

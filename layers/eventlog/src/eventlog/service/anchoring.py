@@ -135,6 +135,8 @@ class Anchoring:
         if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
             written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
             checkpoint, seal = self._claimed(written, head, checkpoint, seal, since=since)
+            if standing.holds is not None and checkpoint.size < standing.holds.checkpoint.size:
+                raise _refused("checkpoint_invalid", None, f"the claim of anchor {number} is of an earlier head")
             if checkpoint.size > head.size:
                 return None
         data = sign_anchor(checkpoint, seal, self.signers)
@@ -159,6 +161,8 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} has an impossible time")
         if claimed.size <= head.size:
             self._prove(head, claimed)
+        elif claimed.size > (self.tree.newest_size(head.chain) or 0):
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of more than there is")
         return claimed, other
 
     def _verified(self, data: bytes, number: int) -> Anchor:

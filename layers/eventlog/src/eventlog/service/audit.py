@@ -57,7 +57,7 @@ class Auditor:
         standing = self._anchors.look(report)
         self._settle(chain)
         image = check_outside(self._audits, report)
-        if image is None and not report["findings"] and not standing.last:
+        if image is None and not (report["findings"] or standing.last or report["incomplete_because"]):
             raise NotFoundError(f"There is no chain {chain}.")
         begin(self._audits, report, image, standing.holds, self._origin)
         describe(report, None)

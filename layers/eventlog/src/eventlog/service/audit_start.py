@@ -73,7 +73,7 @@ def begin(
 
 def _report_truncated(audits: AuditStore, report: Report, least: int, size: int) -> None:
     """Only the newest state of the database counts: a primary that has just been replaced may not know that yet."""
-    newest = audits.newest_size(report["chain"])
+    newest = audits.tree.newest_size(report["chain"])
     if newest is not None and newest >= least:
         raise StoreUnavailableError("MongoDB: an old primary answers; try again")
     detail = f"{least} events were verified or anchored before; now the sequence document says {size}"

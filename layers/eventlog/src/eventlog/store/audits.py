@@ -7,7 +7,6 @@ from typing import Any
 from bson import Int64, Timestamp
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
-from pymongo.read_concern import ReadConcern
 
 from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
@@ -15,7 +14,6 @@ from eventlog.store.tree import TreeReader
 
 _LEASE_MILLIS = 10_000
 _BATCH = 2_000
-_LINEARIZABLE_MS = 5000
 
 
 class AuditStore:
@@ -41,14 +39,6 @@ class AuditStore:
         with mapped():
             found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else bytes(found.raw)
-
-    def newest_size(self, chain: str) -> int | None:
-        """The chain's size by a linearizable read, which no primary answers that has been replaced."""
-        with mapped():
-            found = self._ops.sequences.with_options(read_concern=ReadConcern("linearizable")).find_one(
-                {"_id": chain}, {"size": 1}, max_time_ms=_LINEARIZABLE_MS
-            )
-        return int(found["size"]) if found and isinstance(found.get("size"), int) else None
 
     def scan(
         self,

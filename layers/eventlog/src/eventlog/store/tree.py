@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from bson import Int64
 from pymongo.client_session import ClientSession
+from pymongo.read_concern import ReadConcern
 
 from eventlog.formats import hashing, merkle, proof
 from eventlog.formats.event import Event
@@ -18,6 +19,7 @@ from eventlog.store.interface import SequenceImage
 from eventlog.store.operations import Operations
 
 _FIELDS = {"_id": 0, "seq": 1, "hash": 1, "nodes": 1}
+_LINEARIZABLE_MS = 5000
 
 
 class Inclusion(NamedTuple):
@@ -150,6 +152,14 @@ class TreeReader:
             with mapped():
                 image = self._operations.read_sequence(chain, reading)
             yield None if image is None else TreeView(self._operations, reading, image)
+
+    def newest_size(self, chain: str) -> int | None:
+        """The chain's size by a linearizable read, which no primary answers that has been replaced."""
+        with mapped():
+            found = self._operations.sequences.with_options(read_concern=ReadConcern("linearizable")).find_one(
+                {"_id": chain}, {"size": 1}, max_time_ms=_LINEARIZABLE_MS
+            )
+        return int(found["size"]) if found and isinstance(found.get("size"), int) else None
 
     def root(self, chain: str, size: int) -> bytes:
         """As ``TreeView.root``; a chain that isn't there is CorruptionError."""

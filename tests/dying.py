@@ -1,0 +1,125 @@
+"""Auditors that die at a chosen step, and a record of everything that was ever signed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from eventlog.formats.anchor import parse_claim, verify_anchor
+from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
+from eventlog.formats.note import Signer
+from eventlog.service.anchor_walk import note_key, record_of
+from eventlog.service.anchoring import Anchoring
+from eventlog.service.audit import Auditor
+from eventlog.store.anchors import AnchorStore
+from eventlog.store.audits import AuditStore
+from eventlog.store.checkpoints import CheckpointStore
+from eventlog.store.mongo import MongoStore
+from eventlog.store.tree import TreeReader
+from tests.anchored import HOUR, ORIGIN, AnchoredLog
+
+
+class DiedError(Exception):
+    """The process is gone."""
+
+
+@dataclass
+class Countdown:
+    """Counts the steps of a process, which dies at the last one: before it is applied, or right after."""
+
+    left: int
+    after: bool = False
+    error: Exception = field(default_factory=DiedError)
+
+    def take(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise self.error
+        result = step(*args, **kwargs)
+        if isinstance(result, Iterator):
+            result = iter(list(result))
+        if self.left == 0:
+            raise self.error
+        return result
+
+
+class Dying:
+    """Whatever is called of the object inside is a step."""
+
+    def __init__(self, inside: Any, countdown: Countdown) -> None:
+        self._inside = inside
+        self._countdown = countdown
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inside, name)
+        if not callable(found) or name in {"session", "view"}:
+            return found
+        return lambda *args, **kwargs: self._countdown.take(found, *args, **kwargs)
+
+
+def dying_auditor(log: AnchoredLog, countdown: Countdown) -> Auditor:
+    """An auditor whose every step at the anchors, the copies, the keys, the events and the reports counts."""
+    operations = log.store.operations
+    store = cast(MongoStore, Dying(log.store, countdown))
+    anchoring = Anchoring(
+        store,
+        TreeReader(operations),
+        cast(CheckpointStore, Dying(CheckpointStore(operations), countdown)),
+        cast(AnchorStore, Dying(log.anchors, countdown)),
+        signers=[cast(Signer, Dying(signer, countdown)) for signer in log.signers],
+        public_keys=lambda: [signer.public_key for signer in log.signers],
+        idle_millis=HOUR,
+        clock=log.now,
+    )
+    audits = cast(AuditStore, Dying(AuditStore(operations), countdown))
+    return Auditor(store, audits, ORIGIN, lambda: log.now() / 1000, anchoring=anchoring)
+
+
+@dataclass
+class Recorder:
+    """``Signer`` that keeps what it signs."""
+
+    signer: Signer
+    messages: list[bytes] = field(default_factory=list)
+
+    @property
+    def public_key(self) -> bytes:
+        return self.signer.public_key
+
+    def sign(self, message: bytes) -> bytes:
+        self.messages.append(message)
+        return self.signer.sign(message)
+
+    def check(self) -> None:
+        """Never two roots for one size, nor two texts for one place, nor a size below that of an earlier place."""
+        heads: set[Checkpoint] = set()
+        places: dict[tuple[str, int], set[bytes]] = {}
+        sizes: dict[str, dict[int, int]] = {}
+        for message in self.messages:
+            if not message.startswith(b"eventlog/anchor/"):
+                heads.add(parse_checkpoint(message.decode()))
+                continue
+            head, seal = parse_claim(message)
+            places.setdefault((head.origin, seal.number), set()).add(message)
+            sizes.setdefault(head.origin, {})[seal.number] = head.size
+        assert len({(head.origin, head.size) for head in heads}) == len(heads)
+        assert all(len(texts) == 1 for texts in places.values())
+        for found in sizes.values():
+            assert [found[number] for number in sorted(found)] == sorted(found.values())
+
+
+def check_anchors(log: AnchoredLog, chain: str = "main") -> list[int]:
+    """Numbered without a gap, linked, one root for one size, dated in order, the copies complete; their sizes."""
+    names = log.files(chain)
+    assert names == [note_key(number) for number in range(1, len(names) + 1)]
+    keys = [*(signer.public_key for signer in log.signers), *log.retired]
+    anchors = [verify_anchor(log.anchors.read(chain, name) or b"", keys) for name in names]
+    previous, time, size = bytes(32), 0, 0
+    for anchor in anchors:
+        assert anchor.seal.previous == previous
+        assert anchor.seal.time >= time
+        assert anchor.checkpoint.size >= size
+        previous, time, size = anchor.digest, anchor.seal.time, anchor.checkpoint.size
+    assert len({anchor.checkpoint.size for anchor in anchors}) == len({anchor.checkpoint for anchor in anchors})
+    copies = list(CheckpointStore(log.store.operations).scan(chain))
+    assert copies == [record_of(chain, anchor) for anchor in anchors]
+    return [anchor.checkpoint.size for anchor in anchors]
