@@ -19,6 +19,7 @@ from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
 from local.database import open_database
+from local.evidence import open_evidence
 from local.machine import HOST
 from local.settling import SettleSchedule
 
@@ -31,6 +32,7 @@ Event Logging System, development server (Ctrl-C stops it)
   API      {url}
   Docs     {url}/docs
   MongoDB  {mongo}
+  Anchors  {anchors}
 
 Log an event:
   curl -X POST {url}/api/v1/events -H 'Content-Type: application/json' \\
@@ -123,10 +125,11 @@ def serve(bound: socket.socket, mongo_uri: str | None, tell: Callable[[str], Non
     Raises: LocalError, KeyboardInterrupt
     """
     with open_database(mongo_uri) as (uri, place):
-        settings = Settings(mongo_uri=uri)
+        evidence = open_evidence(uri, embedded=mongo_uri is None)
         url = f"http://{HOST}:{bound.getsockname()[1]}"
-        banner = BANNER.format(url=url, mongo=place, now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-        app = build_app(settings)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        banner = BANNER.format(url=url, mongo=place, anchors=evidence.description, now=now)
+        app = build_app(evidence.settings)
         audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
         settling = SettleSchedule(app.state.resources.store)
         audits.start()

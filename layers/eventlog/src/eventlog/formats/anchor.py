@@ -95,6 +95,7 @@ def parse_claim(data: bytes) -> tuple[Checkpoint, Seal]:
         seal = Seal(parse_decimal(number, "the number"), parse_decimal(time, "the time"), bytes.fromhex(previous))
     except ValueError as error:
         raise EvidenceError("the claim's number, time or previous hash is malformed") from error
+    _check_range(seal)
     checkpoint = parse_checkpoint(text)
     if len(seal.previous) != 32 or seal.message(format_checkpoint(checkpoint)) != data:
         raise EvidenceError("the claim is not as an anchor's text is written")
@@ -134,7 +135,11 @@ def _verified(data: bytes, unnamed: Sequence[VerifierKey]) -> tuple[Checkpoint, 
 def _parse_seal(line: bytes) -> Seal:
     if len(line) != _HEAD + 64:
         raise EvidenceError("the seal has another length")
-    number, time = int.from_bytes(line[:8], "big"), int.from_bytes(line[8:16], "big")
-    if not 1 <= number <= MAX_SIZE or time > MAX_MILLIS:
+    seal = Seal(int.from_bytes(line[:8], "big"), int.from_bytes(line[8:16], "big"), line[16:_HEAD])
+    _check_range(seal)
+    return seal
+
+
+def _check_range(seal: Seal) -> None:
+    if not 1 <= seal.number <= MAX_SIZE or seal.time > MAX_MILLIS:
         raise EvidenceError("the seal's number or time is out of range")
-    return Seal(number, time, line[16:_HEAD])

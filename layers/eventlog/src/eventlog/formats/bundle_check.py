@@ -19,13 +19,15 @@ from eventlog.formats.proof import cover
 class PartReport:
     """What one verified bundle shows: ``events`` events of a chain stand under the checkpoint.
 
-    ``complete`` is the range of seqs [start, end) of which none is missing; None for a selection by time, of which
-    nothing can show that it is complete. The range ends early where the checkpoint or the part does.
+    ``note`` is that checkpoint byte for byte. ``complete`` is the range of seqs [start, end) of which none is missing;
+    None for a selection by time, of which nothing can show that it is complete. The range ends early where the
+    checkpoint or the part does.
     """
 
     origin: str
     chain: str
     checkpoint: Checkpoint
+    note: bytes
     selection: Selection
     events: int
     complete: tuple[int, int] | None
@@ -99,6 +101,7 @@ class _Part:
             origin=self.header.origin,
             chain=self.header.chain,
             checkpoint=self.checkpoint,
+            note=self.header.checkpoint,
             selection=self.header.selection,
             events=self.events,
             complete=self._complete(end),
@@ -141,8 +144,10 @@ class _File:
         elif "event" in fields:
             event = parse_event(fields["event"])
             _same(line, bundle.event_line(format_event(event)))
-            self._compare(event)
             self.part.take_event(event)
+            if self.part.events == 1:
+                self._compare(event)
+            self.last = event
             return True
         elif "gap" in fields:
             gap = bundle.parse_gap(fields)
@@ -162,7 +167,6 @@ class _File:
         why = None if self.last is None else contradiction(self.last, event)
         if why is not None:
             raise EvidenceError(why)
-        self.last = event
 
     def _begin(self, line: bytes, header: Header) -> None:
         _same(line, bundle.header_line(header))

@@ -181,7 +181,8 @@ def _as_receipt(known: Receipt | Event) -> Receipt:
 
 def _payload(value: Any) -> str:
     """The canonical text of a payload."""
+    payload = members(value, "payload")
     try:
-        return canonicalize(members(value, "payload")).decode()
+        return canonicalize(payload).decode()
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"payload has no canonical form: {type(error).__name__}") from error

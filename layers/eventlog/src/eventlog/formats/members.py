@@ -11,6 +11,7 @@ from eventlog.formats.times import format_time, parse_time
 MAX_DEPTH = 64
 """Payloads nest 32 deep; an event in a page, or in a line of a bundle, is a few levels more."""
 MAX_WHOLE = 2**53 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HEX = re.compile("[0-9a-f]*")
 
 
@@ -36,7 +37,7 @@ def members(value: Any, what: str) -> dict[str, Any]:
 def text(fields: Mapping[str, Any], name: str) -> str:
     """A string of Unicode characters."""
     value = fields.get(name)
-    if type(value) is not str or any("\ud800" <= character <= "\udfff" for character in value):
+    if type(value) is not str or _SURROGATE.search(value):
         raise EvidenceError(f"{name} must be a string")
     return value
 

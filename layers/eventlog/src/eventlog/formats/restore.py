@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from eventlog.formats.checkpoint import parse_decimal
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signer, VerifierKey, format_note, parse_note, sign_note, verify_note
+from eventlog.formats.times import MAX_MILLIS
 
 MAX_REASON = 500
 
@@ -84,6 +85,8 @@ def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
         parse_decimal(moment, "the time"),
         reason,
     )
+    if restore.time > MAX_MILLIS:
+        raise EvidenceError("the restore's time is out of range")
     if head != "eventlog/restore/v1" or rest or format_restore(restore) != note.text:
         raise EvidenceError("not the text of a restore")
     verify_note(note, [VerifierKey(origin, public) for public in public_keys])

@@ -92,7 +92,7 @@ def decode_entries(data: bytes) -> list[bytes]:
     at = 0
     while at < len(data):
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if at + 2 > len(data) or end > len(data):
+        if end > len(data):
             raise EvidenceError("the bundle of entries ends within an entry")
         entries.append(data[at + 2 : end])
         at = end

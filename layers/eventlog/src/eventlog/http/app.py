@@ -1,5 +1,7 @@
 """Makes an application of routers: the same for a Lambda function and for the development server."""
 
+import asyncio
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -41,9 +43,16 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
 def lambda_handler(app: FastAPI) -> Mangum:
     """The app behind API Gateway: the last step of a function's start. Mangum would run the lifespan in each
     invocation, and sends as base64 whatever is not on its list of text types."""
+    asyncio.set_event_loop(_event_loop())
     handler = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
     start.done()
     return handler
+
+
+@cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """Mangum takes the current loop for granted, which Python makes no longer."""
+    return asyncio.new_event_loop()
 
 
 def _document(app: FastAPI) -> None:

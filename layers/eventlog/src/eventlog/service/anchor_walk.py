@@ -196,10 +196,9 @@ class _Copies:
 
 
 def record_of(chain: str, anchor: Anchor) -> Record:
-    """What the database keeps of an anchor."""
+    """What the database keeps of an anchor; of its keys the one that sealed it, whichever others are trusted here."""
     head, seal = anchor.checkpoint, anchor.seal
-    vkeys = tuple(format_vkey(key) for key in anchor.keys)
-    return Record(chain, seal.number, head.size, seal.time, anchor.data, vkeys)
+    return Record(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
 
 
 def _invalid(detail: str) -> Finding:

@@ -6,48 +6,25 @@ never two roots for one size, nor a smaller or inconsistent tree, under one name
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signer
 from eventlog.formats.proof import verify_consistency
-from eventlog.formats.restore import Restore
-from eventlog.service.anchor_walk import AnchorReader, Reached, claim_key, note_key, record_of
+from eventlog.service.anchor_history import AnchorHistory, Standing
+from eventlog.service.anchor_walk import claim_key, note_key, record_of
 from eventlog.service.clock import now_millis
 from eventlog.service.verify import Finding
 from eventlog.store.anchors import AnchorStore
 from eventlog.store.checkpoints import CheckpointStore
-from eventlog.store.errors import CorruptionError
+from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.tree import TreeReader
 
 _FUTURE_MILLIS = 300_000
 _TRIES = 5
-
-
-@dataclass(slots=True)
-class Standing:
-    """What is anchored of a chain.
-
-    ``copied`` is the highest number that the database knows, ``last`` that of all. ``holds`` is the newest anchor
-    that the chain must extend: ``newest`` unless a restore was declared after it.
-    """
-
-    newest: Anchor | None = None
-    holds: Anchor | None = None
-    copied: int = 0
-    last: int = 0
-    restores: list[Restore] = field(default_factory=list)
-    restore_findings: list[Finding] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def epoch(self) -> int:
-        """Which origin line the next anchor is under."""
-        return len(self.restores) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,50 +63,15 @@ class Anchoring:
         self.anchors = anchors
         self.checkpoints = checkpoints
         self.tree = tree
-        self._store = store
+        self.history = AnchorHistory(store, checkpoints, anchors, public_keys)
         self.signers = signers
-        self._trusted = public_keys
         self._idle_millis = idle_millis
         self._clock = clock
-
-    @property
-    def public_keys(self) -> Sequence[bytes]:
-        """Whose signatures count.
-
-        Raises:
-            StoreError: a key can't be asked for.
-        """
-        return self._trusted()
 
     @property
     def current_key(self) -> bytes:
         """The public key that new anchors are sealed by."""
         return self.signers[0].public_key
-
-    def reader(self, chain: str, origins: Sequence[str]) -> AnchorReader:
-        """Reads a chain's anchors."""
-        return AnchorReader(self.anchors, chain, self.public_keys, origins, partial(self._rotated, chain))
-
-    def standing(self, chain: str, origins: Sequence[str]) -> Standing:
-        """Look at the last anchors, from the newest one that the database knows on.
-
-        The database is asked first: what it knows has been anchored.
-        """
-        reader, found = self.reader(chain, origins), Standing()
-        known = self._known(chain, found)
-        found.restores, found.restore_findings = reader.restores()
-        before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
-        found.last = found.copied = known
-        for step in reader.walk(before, found.restores):
-            found.findings += step.findings
-            found.newest = step.anchor or found.newest
-            found.last = max(found.last, step.reached.number)
-        reached = found.newest.seal.number if found.newest else 0
-        if reached < known and not any(f.kind == "checkpoint_invalid" for f in found.findings):
-            detail = f"anchor {known} is not where anchors are kept"
-            found.findings.append(Finding("checkpoint_missing", None, str(known), None, detail))
-        found.holds = self._holding(chain, found)
-        return found
 
     def keep_copies(self, chain: str, standing: Standing) -> None:
         """Give the database the copies of the newest anchors that it lacks because somebody died before that.
@@ -140,10 +82,10 @@ class Anchoring:
         newest = standing.newest
         if newest is None:
             return
-        first = self._known(chain, standing) + 1
+        first = standing.copied + 1
         for number in range(first, newest.seal.number):
             data = self.anchors.read(chain, note_key(number))
-            self._keep_copy(chain, verify_anchor(data or b"", self.public_keys))
+            self._keep_copy(chain, verify_anchor(data or b"", self.history.public_keys))
         self._keep_copy(chain, newest)
 
     def advance(self, head: Head, standing: Standing) -> Anchor | None:
@@ -163,7 +105,7 @@ class Anchoring:
                 self._prove(head, holds.checkpoint)
             if newest is not None and newest is holds and not self._is_due(head, newest):
                 return newest
-            if head.size == 0:
+            if head.size == 0 or (newest is not None and self._is_unannounced(head, newest)):
                 return newest
             anchor = self._place(head, standing)
             if anchor is None:
@@ -172,35 +114,15 @@ class Anchoring:
             standing.newest = standing.holds = anchor
         return standing.newest
 
-    def _known(self, chain: str, found: Standing) -> int:
-        """The highest number that the database has a copy of."""
-        try:
-            copy = self.checkpoints.newest(chain)
-        except CorruptionError as error:
-            found.findings.append(Finding("checkpoint_invalid", None, None, None, f"the database's copy: {error}"))
-            return 0
-        return 0 if copy is None else copy.number
-
-    def _holding(self, chain: str, found: Standing) -> Anchor | None:
-        """The newest anchor, or the last one that a restore after it has kept."""
-        newest = found.newest
-        if newest is None or not found.restores:
-            return newest
-        last = found.restores[-1]
-        if not last.supersedes(newest.seal.number, newest.checkpoint.size):
-            return newest
-        try:
-            data = self.anchors.read(chain, note_key(last.kept)) if last.kept else None
-            return None if data is None else verify_anchor(data, self.public_keys)
-        except EvidenceError as error:
-            detail = f"anchor {last.kept}: {error}"
-            found.findings.append(Finding("checkpoint_invalid", None, None, None, detail))
-            return None
-
     def _is_due(self, head: Head, newest: Anchor) -> bool:
         """Whether the chain has grown, or has been silent so long that this must be said."""
         grown = head.size > newest.checkpoint.size
         return grown or self._clock() - newest.seal.time >= self._idle_millis
+
+    def _is_unannounced(self, head: Head, newest: Anchor) -> bool:
+        """Whether our key is another than the newest anchor's and the chain, so far, has no event that says so."""
+        changed = newest.keys[0].public_key != self.current_key
+        return changed and not self.history.rotated(head.chain, newest.seal.number + 1, head.size)
 
     def _place(self, head: Head, standing: Standing) -> Anchor | None:
         """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""
@@ -241,7 +163,7 @@ class Anchoring:
 
     def _verified(self, data: bytes, number: int) -> Anchor:
         try:
-            return verify_anchor(data, self.public_keys)
+            return verify_anchor(data, self.history.public_keys)
         except EvidenceError as error:
             raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
 
@@ -249,7 +171,10 @@ class Anchoring:
         """The head extends an earlier one, by a proof that needs no trust in the nodes it is made of."""
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
         try:
-            hashes = self.tree.consistency(head.chain, earlier.size, head.size).hashes
+            with self.tree.view(head.chain) as view:
+                if view is None or view.image.size < head.size:
+                    raise StoreUnavailableError("MongoDB: an old primary answers; try again")
+                hashes = view.consistency(earlier.size, head.size).hashes
             verify_consistency(earlier.size, head.size, hashes, earlier.root, head.root)
         except (EvidenceError, CorruptionError) as error:
             raise _refused("rewritten", earlier.size - 1, detail, earlier.root) from error
@@ -259,15 +184,6 @@ class Anchoring:
             self.checkpoints.add(record_of(chain, anchor))
         except CorruptionError as error:
             raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
-
-    def _rotated(self, chain: str, number: int, size: int) -> bool:
-        event = self._store.get(chain, rotation_id(number))
-        return event is not None and event.seq < size
-
-
-def rotation_id(number: int) -> str:
-    """The id of the event that says that from this anchor on another key is used."""
-    return f"eventlog.key-{number}"
 
 
 def _refused(kind: str, seq: int | None, detail: str, expected: bytes | None = None) -> RefusedError:

@@ -7,7 +7,7 @@ that are stored, so that it can be resumed. Memory stays flat. What it found int
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -98,7 +98,8 @@ class Auditor:
         until = time.monotonic() + seconds
         reports = self.resume(seconds)
         for chain in self._anchors.names(self._audits.chain_names()):
-            reports.append(self.run(self.start(chain, mode), max(0.0, until - time.monotonic())))
+            with suppress(NotFoundError):  # there is no registry yet
+                reports.append(self.run(self.start(chain, mode), max(0.0, until - time.monotonic())))
         return reports
 
     def report(self, audit_id: str) -> Report:

@@ -7,12 +7,14 @@ from bson import DatetimeMS, Int64
 
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.service.anchor_history import Standing, rotation_id
 from eventlog.service.anchor_walk import Reached, Step
-from eventlog.service.anchoring import Anchoring, Head, RefusedError, Standing, rotation_id
+from eventlog.service.anchoring import Anchoring, Head, RefusedError
 from eventlog.service.audit_marks import read_reached, stored_reached
 from eventlog.service.audit_report import Report, emitter
 from eventlog.service.registry import REGISTRY, Registry
 from eventlog.service.verify import Finding
+from eventlog.store.anchors import is_name
 from eventlog.store.errors import StoreError
 from eventlog.store.interface import EventStore
 
@@ -31,10 +33,11 @@ class AuditAnchors:
         names = set(stored)
         if self._anchoring is not None:
             with suppress(StoreError):  # the audits of what is known will say so
-                names |= {*self._anchoring.anchors.chains(), *self._registry.names()}
+                names.update(self._anchoring.anchors.chains())
+            with suppress(StoreError):
+                names.update(self._registry.names())
         yield from sorted(names - {REGISTRY})
-        if REGISTRY in names or (self._anchoring is not None and self._store.chain(REGISTRY) is not None):
-            yield REGISTRY
+        yield REGISTRY
 
     def look(self, report: Report) -> Standing:
         """What is anchored of the chain, and the event of a change of keys, before anything else is read."""
@@ -43,8 +46,11 @@ class AuditAnchors:
         if self._anchoring is None:
             return Standing()
         chain, emit = report["chain"], emitter(report)
+        if not is_name(chain):
+            emit(Finding("unexpected", None, None, None, "no chain can have this name"))
+            return Standing()
         try:
-            standing = self._anchoring.standing(chain, self._origins(chain))
+            standing = self._anchoring.history.standing(chain, self._origins(chain))
             self._rotate(chain, standing)
         except StoreError as error:
             report["incomplete_because"] = f"what is anchored is not known: {error}"
@@ -65,7 +71,7 @@ class AuditAnchors:
             return
         chain = report["chain"]
         reached = read_reached(report["walk"]["reached"])
-        reader = self._anchoring.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
+        reader = self._anchoring.history.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
         copies = self._anchoring.checkpoints.stored(chain, reached.number + 1)
         yield from reader.walk(reached, reader.restores()[0], copies, last, int(report["copied"]))
 
@@ -75,7 +81,7 @@ class AuditAnchors:
             return
         emit = emitter(report)
         try:
-            standing = self._anchoring.standing(head.chain, self._origins(head.chain))
+            standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
                 emit(finding)
             if not report["findings_total"]:

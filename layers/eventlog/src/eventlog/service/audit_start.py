@@ -114,8 +114,8 @@ def _anchored_state(tree: TreeReader, report: Report, anchored: Anchor) -> Verif
     ranges = proof.inclusion_ranges(size - 1, size)
     try:
         with tree.view(report["chain"]) as view:
-            if view is None:
-                raise CorruptionError("there is no chain")
+            if view is None or view.image.size < size:
+                raise StoreUnavailableError("MongoDB: an old primary answers; try again")
             nodes = view.nodes(proof.needed([*ranges, (0, size)]) | {last})
         frontier = [nodes[node] for node in proof.cover(0, size)]
         proof.verify_inclusion(nodes[last], size - 1, size, proof.heads(ranges, nodes), root)

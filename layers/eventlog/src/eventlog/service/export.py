@@ -15,7 +15,7 @@ from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import InvalidError, NotFoundError
 from eventlog.service.evidence import Evidence, check_root, checkpoint_of
 from eventlog.store.errors import CorruptionError
-from eventlog.store.selection import batches, bounds
+from eventlog.store.selection import Span, batches, span_of
 from eventlog.store.tree import TreeView
 
 _CHUNK = 1 << 18
@@ -50,20 +50,20 @@ def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
         check_root(record, view.root(size))
         selection = wanted.window or _seq_range(wanted, size)
         if isinstance(selection, SeqRange):
-            low, high = selection.from_seq, selection.to_seq
+            span = Span(selection.from_seq, selection.to_seq)
         else:
-            low, high = bounds(evidence.operations, view, selection, size)
-            low = max(low, wanted.from_seq)
+            span = span_of(evidence.operations, view, selection, size)
+            span = span._replace(low=max(span.low, wanted.from_seq))
         yield bundle.header_line(Header(view.image.origin, wanted.chain, record.note, record.keys, selection))
         lines = _Lines(view, size, limit=wanted.limit)
-        for batch in batches(evidence.operations, view, low, high, wanted.window):
+        for batch in batches(evidence.operations, view, span, wanted.window):
             if wanted.window is None:
-                _check_contiguous(batch, low + lines.events)
+                _check_contiguous(batch, span.low + lines.events)
             yield from _chunks(lines.of(batch))
             if lines.next_seq is not None:
                 break
         else:
-            if wanted.window is None and lines.events != high - low:
+            if wanted.window is None and lines.events != span.high - span.low:
                 raise _missing(wanted.chain)
         yield from _chunks(lines.rest(root))
 

@@ -13,8 +13,9 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.restore import Restore, format_restore, sign_restore
 from eventlog.formats.strict_json import Problem
+from eventlog.service.anchor_history import Standing
 from eventlog.service.anchor_walk import note_key, restore_key
-from eventlog.service.anchoring import Anchoring, Standing
+from eventlog.service.anchoring import Anchoring
 from eventlog.service.audit import Auditor
 from eventlog.service.audit_report import Report
 from eventlog.service.clock import now_millis
@@ -55,7 +56,7 @@ class Restorer:
         found = self._store.chain(chain)
         if found is None:
             raise NotFoundError(f"There is no chain {chain}; nothing of it was restored.")
-        standing = self._anchoring.standing(chain, [found.origin])
+        standing = self._anchoring.history.standing(chain, [found.origin])
         if standing.newest is None:
             raise NotFoundError(f"Chain {chain} was never anchored; there is nothing to go on from.")
         kept = self._kept(found, standing)
@@ -74,7 +75,7 @@ class Restorer:
         for number in range(newest.seal.number if newest else 0, 0, -1):
             data = self._anchoring.anchors.read(found.name, note_key(number))
             try:
-                anchor = verify_anchor(data or b"", self._anchoring.public_keys)
+                anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
                 head = anchor.checkpoint
                 if any(restore.supersedes(number, head.size) for restore in standing.restores):
                     continue
