@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run demo drill test bench bench-quick lint lock build clean
+.PHONY: help run demo drill restore test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndj
 
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
+
+restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
+	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
 
 test: lint  ## static checks and every test
 	@$(BIN)/python -m pytest

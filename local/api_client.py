@@ -46,6 +46,13 @@ class ApiClient:
             report = checked(self._http.get(f"/audits/{report['audit_id']}"))
         return report
 
+    def proof_file(self, event_id: str, chain: str) -> str:
+        """The event's proof under the newest checkpoint, as a C2SP proof file."""
+        answer = self._http.get(f"/events/{event_id}/proof", params={"chain": chain}, headers={"Accept": "text/plain"})
+        if not answer.is_success:
+            raise LocalError(f"The proof of event {event_id} was answered {problem_text(answer)}.")
+        return answer.text
+
     def _pages(self, parameters: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
         query = {**parameters, "limit": "1000"}
         while True:

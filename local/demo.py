@@ -1,4 +1,4 @@
-"""`python -m local.demo [FILE]`: log the events of a file, query them, audit, tamper with one, and see it found."""
+"""`python -m local.demo [FILE]`: log the events of a file, query, audit, prove one, tamper with one, see it found."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ import httpx2
 from pymongo import MongoClient
 from rich.console import Console
 
+from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event_json import Receipt, parse_receipt
+from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.formats.tlog_proof import verify_tlog_proof
+from eventlog.service.signing import KeyFile, create_key_file
 from eventlog.settings import Settings
 from local.api_client import ApiClient
 from local.events_file import batches, read_lines
@@ -30,8 +37,10 @@ Event = dict[str, Any]
 class Demo:
     """The main job, start to end, against a running API; raises LocalError where something is not as it should be."""
 
-    def __init__(self, api: ApiClient, mongo_uri: str, database: str, console: Console) -> None:
+    def __init__(self, api: ApiClient, mongo_uri: str, database: str, console: Console, public_key: bytes) -> None:
         self._api = api
+        self._public_key = public_key
+        self._origin = Settings().origin
         self._mongo_uri = mongo_uri
         self._database = database
         self._console = console
@@ -40,6 +49,7 @@ class Demo:
         events = self.ingest(path)
         self.query(events)
         self.audit_intact(events)
+        self.prove(events[-1])
         self.tamper(events[len(events) // 2])
 
     def ingest(self, path: Path) -> list[Event]:
@@ -77,6 +87,19 @@ class Demo:
         self._console.print(f"{report['events_checked']} events checked: [bold green]{report['status']}[/]")
         if report["status"] != "intact" or report["events_checked"] != len(events):
             raise LocalError(f"The audit of the untouched chain says {report['status']}: {report['findings']}.")
+
+    def prove(self, event: Event) -> None:
+        """Exchanges a receipt for a proof, and verifies that with nothing but the log's public key."""
+        self._step(f"Exchange the receipt of event {event['seq']} for a proof, verify it without the log")
+        receipt = parse_receipt({field.name: event[field.name] for field in fields(Receipt)})
+        proof = self._api.proof_file(receipt.event_id, receipt.chain)
+        self._console.print(proof, markup=False, highlight=False)
+        key = VerifierKey(origin_line(self._origin, receipt.chain), self._public_key)
+        try:
+            checkpoint = verify_tlog_proof(proof.encode(), receipt.hash, [key])
+        except EvidenceError as error:
+            raise LocalError(f"The proof of event {receipt.seq} does not verify: {error}.") from error
+        self._console.print(f"Proven under the signed tree of {checkpoint.size} events, by the key {format_vkey(key)}")
 
     def tamper(self, victim: Event) -> None:
         """Edits one event in the database, and expects the audit to name that one and nothing else."""
@@ -128,9 +151,11 @@ def running_api(settings: Settings) -> Iterator[ApiClient]:
 def run(path: Path, console: Console) -> None:
     read_lines(path)  # a bad file is told before anything starts
     with tempfile.TemporaryDirectory(prefix="eventlog-demo-") as folder, EmbeddedMongo(Path(folder)) as mongo:
-        settings = Settings(mongo_uri=mongo.uri)
+        key = Path(folder) / "key.pem"
+        create_key_file(key)
+        settings = Settings(mongo_uri=mongo.uri, anchors=f"{folder}/anchors", signing_keys=str(key))
         with running_api(settings) as api:
-            Demo(api, mongo.uri, settings.mongo_database, console).run(path)
+            Demo(api, mongo.uri, settings.mongo_database, console, KeyFile(key).public_key).run(path)
 
 
 def main(arguments: Sequence[str]) -> int:

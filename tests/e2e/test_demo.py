@@ -8,11 +8,16 @@ from unittest.mock import create_autospec
 import pytest
 from rich.console import Console
 
+from eventlog.formats import hashing
+from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor
+from eventlog.formats.checkpoint import Checkpoint
+from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from local.api_client import ApiClient
 from local.demo import Demo
 from local.events_file import MAX_BYTES, Line, batches
 from local.machine import LocalError
 from local.tamper import forge
+from tests.anchoring import KEY, Key
 from tests.e2e.processes import ROOT, run
 
 GOOD = {"event_type": "t", "timestamp": "2026-11-14T09:30:00Z", "source_id": "s", "payload": {}}
@@ -24,6 +29,7 @@ def test_the_sample_is_logged_queried_audited_and_the_edit_is_found(tmp_path: Pa
     count = len((ROOT / "events" / "sample.ndjson").read_text(encoding="utf-8").splitlines())
     assert f"{count} events, each with a receipt" in result.stdout
     assert f"{count} events checked: intact" in result.stdout
+    assert f"Proven under the signed tree of {count} events" in result.stdout
     assert f"{count} events checked: tampered" in result.stdout
     assert '"kind": "payload_mismatch"' in result.stdout
     assert list(tmp_path.iterdir()) == []
@@ -76,7 +82,7 @@ def wrong_demo(monkeypatch: pytest.MonkeyPatch) -> Demo:
     api.find.return_value = []
     api.audit.return_value = {"status": "intact", "events_checked": 0, "findings": []}
     monkeypatch.setattr("local.demo.edit_payload", lambda *_: ("{}", "{}"))
-    return Demo(api, "mongodb://127.0.0.1:1/", "eventlog", Console(quiet=True))
+    return Demo(api, "mongodb://127.0.0.1:1/", "eventlog", Console(quiet=True), KEY.public_key)
 
 
 EVENT = GOOD | {"chain": "main", "seq": 0}
@@ -90,6 +96,18 @@ def test_a_query_that_misses_an_event_fails_the_demo(wrong_demo: Demo) -> None:
 def test_an_audit_that_checks_too_little_fails_the_demo(wrong_demo: Demo) -> None:
     with pytest.raises(LocalError, match="The audit of the untouched chain says intact"):
         wrong_demo.audit_intact([EVENT])
+
+
+def test_a_proof_by_another_key_fails_the_demo(wrong_demo: Demo) -> None:
+    leaf_hash = hashing.leaf_hash(bytes(72))
+    receipt = {"event_id": "e", "chain": "main", "seq": 0, "hash": leaf_hash.hex()}
+    receipt |= dict.fromkeys(("content_hash", "prev_hash"), "00" * 32)
+    receipt |= dict.fromkeys(("timestamp", "received_at"), "2026-11-23T12:00:00.000Z")
+    checkpoint = sign_anchor(Checkpoint("localhost/eventlog/main", 1, leaf_hash), Seal(1, 0, NO_ANCHOR), [Key(2)])
+    proof = format_tlog_proof(TlogProof(0, (), checkpoint, None))
+    wrong_demo._api.proof_file.return_value = proof.decode()  # type: ignore[attr-defined]
+    with pytest.raises(LocalError, match="The proof of event 0 does not verify: the note is not signed"):
+        wrong_demo.prove(receipt)
 
 
 def test_an_edit_that_is_not_found_fails_the_demo(wrong_demo: Demo) -> None:

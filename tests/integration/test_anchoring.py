@@ -1,4 +1,4 @@
-"""What an audit found intact is signed and anchored; what contradicts that is not, and neither is what can't be asked."""
+"""What an audit found intact is signed and anchored; what contradicts that, or can't be asked for, is not."""
 
 from pathlib import Path
 
@@ -6,10 +6,13 @@ import pytest
 
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
+from eventlog.service.audit import Auditor
 from eventlog.service.registry import REGISTRY
+from eventlog.store.audits import AuditStore
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
 from eventlog.store.mongo import MongoStore
-from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds, new_key
+from eventlog.store.tree import TreeReader
+from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds
 from tests.dying import Countdown, Recorder, check_anchors, dying_auditor
 
 
@@ -133,7 +136,7 @@ FALSE_CLAIMS: list[tuple[str, dict[str, object]]] = [
     ("rewritten", {"size": 7}),
     ("rewritten", {"size": 5, "root": bytes(32)}),
     ("checkpoint_invalid", {"size": 0}),
-    ("checkpoint_invalid", {"size": 4}),
+    ("checkpoint_invalid", {"size": 4, "root": bytes(32)}),
     ("checkpoint_invalid", {"size": 10}),
     ("checkpoint_invalid", {"size": 2**62}),
     ("checkpoint_invalid", {"origin": f"{ORIGIN}/other"}),
@@ -160,6 +163,13 @@ def test_a_claim_that_is_not_true_is_a_finding_and_nothing_is_signed(
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 200, b"x" * 3_000_000], ids=lambda data: str(len(data)))
 def test_a_claim_that_is_garbage_is_a_finding_and_nothing_is_signed(grown: AnchoredLog, data: bytes) -> None:
     put(grown, "000000000002.claim", data)
+    assert grown.found("incremental") == [("checkpoint_invalid", None)]
+    assert signed(grown) == []
+
+
+def test_a_claim_of_an_earlier_head_though_its_root_is_true_is_a_finding(grown: AnchoredLog) -> None:
+    earlier = TreeReader(grown.store.operations).root("main", 4)
+    put(grown, "000000000002.claim", claim(grown, size=4, root=earlier))
     assert grown.found("incremental") == [("checkpoint_invalid", None)]
     assert signed(grown) == []
 
@@ -228,7 +238,7 @@ class NoKey:
     def public_key(self) -> bytes:
         raise SigningError("KMS is away")
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes) -> bytes:  # noqa: ARG002
         raise SigningError("KMS is away")
 
 
@@ -240,9 +250,9 @@ def test_a_chain_removed_while_the_key_is_away_makes_its_audit_incomplete_and_th
     log.audit_all()
     log.store.operations.events.delete_many({"chain": "a"})
     log.store.operations.sequences.delete_one({"_id": "a"})
+    log.store.operations.audits.delete_many({})
     signers, log.signers = log.signers, [NoKey()]
-    reports = log.audit_all()
-    assert (reports["a"]["status"], reports["b"]["status"]) != ("intact", "intact")
+    assert {r["status"] for r in log.audit_all().values()} == {"incomplete"}
     log.signers = signers
     assert kinds(log.audit_all()["a"]) == [("truncated", 0)]
 
@@ -257,9 +267,35 @@ def test_a_chain_whose_name_no_client_could_give_it_is_a_finding_and_the_others_
     assert reports["b"]["status"] == "intact"
 
 
-def test_a_log_without_anchors_yet_takes_them_up_where_it_is(log: AnchoredLog, tmp_path: Path) -> None:
+def test_a_log_that_was_audited_without_anchors_takes_them_up_where_it_is(log: AnchoredLog) -> None:
     log.append(5)
-    plain = AnchoredLog(log.store, tmp_path / "plain", [new_key(tmp_path / "other")])
-    assert plain.audit()["status"] == "intact"
+    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
     log.append(4)
-    assert log.audit()["status"] == "intact"
+    report = log.audit()
+    assert (report["from_seq"], report["status"]) == (5, "intact")
+    assert check_anchors(log) == [9]
+
+
+def test_what_a_plain_audit_verified_counts_where_the_anchors_end_before_it(log: AnchoredLog) -> None:
+    log.append(5)
+    log.audit()
+    log.append(4)
+    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
+    log.store.operations.events.delete_one({"seq": 8})
+    assert log.found("incremental") == [("truncated", 8)]
+
+
+def test_what_a_plain_audit_verified_and_was_rewritten_since_is_one_finding(log: AnchoredLog) -> None:
+    log.append(5)
+    log.audit()
+    before = log.store.operations.sequences.find_one({"_id": "main"})
+    assert before is not None
+    log.append(4)
+    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
+    log.store.operations.events.delete_many({"seq": {"$gte": 5}})
+    log.store.operations.sequences.replace_one({"_id": "main"}, before)
+    log.append(6)
+    assert log.found("incremental") == log.found("full") == [("rewritten", 8)]

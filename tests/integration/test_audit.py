@@ -202,3 +202,19 @@ def test_the_report_names_100_findings_and_counts_all(store: MongoStore, auditor
     store.operations.events.update_many({}, {"$set": {"note": 1}})
     report = whole(auditor)
     assert (len(report["findings"]), report["findings_total"], report["status"]) == (100, 120, "tampered")
+
+
+@pytest.mark.parametrize("gone", ["walk", "state", "position", "read_at"])
+def test_a_running_audit_that_this_version_can_not_go_on_with_is_given_up_and_the_next_one_runs(
+    store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    append(store, 12)
+    monkeypatch.setattr(audit_pass, "STEP", 5)
+    report = auditor.run(auditor.start("main", "full"), 0)
+    assert report["status"] == "running"
+    store.operations.audits.update_one({"_id": report["_id"]}, {"$unset": {gone: 1}})
+    given_up, next_one = auditor.audit_all("full", 60)
+    assert (given_up["_id"], given_up["status"]) == (report["_id"], "incomplete")
+    assert "another version" in given_up["incomplete_because"]
+    assert (next_one["chain"], next_one["status"]) == ("main", "intact")
+    assert auditor.report(report["_id"])["finished_at"] is not None

@@ -16,6 +16,7 @@ from eventlog.settings import Settings
 from eventlog.store.mongo import MongoStore
 from eventlog_client.appends import receipt_fields
 from eventlog_client.cli import main
+from eventlog_client.commands import watch
 from local.server import build_app
 from tests.anchoring import KEY, put_anchor
 from tests.factories import draft
@@ -120,7 +121,10 @@ def test_one_changed_bit_of_the_entries_is_caught(log: Log, place: int) -> None:
     assert log.monitor() == 3
 
 
-def test_an_older_checkpoint_is_caught_and_both_are_kept(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_older_checkpoint_is_caught_and_both_are_kept(
+    log: Log, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_PATIENCE", (0.0, 0.0))
     older = put_anchor(log.store, 200).note
     newer = put_anchor(log.store, 300).note
     assert log.monitor() == 0

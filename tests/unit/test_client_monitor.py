@@ -77,6 +77,22 @@ def test_an_older_checkpoint_is_found() -> None:
         check(MemoryLog().grow(4), check(MemoryLog().grow(5)))
 
 
+def test_an_older_checkpoint_of_a_server_that_lags_behind_for_a_moment_is_asked_for_again() -> None:
+    log = MemoryLog().grow(5)
+    older, trusted = log.checkpoint, check(log.grow(9))
+    shown = iter([older, log.checkpoint])
+    log.checkpoint = older
+
+    def again() -> bool:
+        log.checkpoint = next(shown)
+        return True
+
+    assert Monitor(log, "main", [VKEY], again=again).check(trusted).checkpoint == trusted.checkpoint
+    log.checkpoint = older
+    with pytest.raises(LogMisbehavedError, match="went back"):
+        Monitor(log, "main", [VKEY], again=lambda: False).check(trusted)
+
+
 def test_a_first_event_that_is_not_linked_to_the_log_s_name_is_found() -> None:
     log = MemoryLog()
     log.head.hash = hashing.genesis("example.com/other", "main")

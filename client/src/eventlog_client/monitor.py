@@ -35,13 +35,18 @@ class TiledLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Checks one chain with pinned keys; ``events`` fetches and recomputes each event too, not its leaf alone."""
+    """Checks one chain with pinned keys; ``events`` fetches and recomputes each event too, not its leaf alone.
+
+    An older checkpoint than the trusted one may come from a server that lags behind for a moment: it is asked for
+    again as long as ``again``, which may wait, says so.
+    """
 
     log: TiledLog
     chain: str
     keys: Sequence[VerifierKey]
     events: bool = False
     advance: Callable[[int], None] = lambda _: None
+    again: Callable[[], bool] = lambda: False
 
     def check(self, trusted: Trusted | None) -> Trusted:
         """Fetch the newest checkpoint and check the whole way from the trusted one (or from nothing) to it.
@@ -53,6 +58,8 @@ class Monitor:
         if trusted is not None and trusted.key not in self.keys:
             raise KeyNeededError(f"the state was made with the key {format_vkey(trusted.key)}, which is not given now")
         data = self._newest(trusted)
+        while trusted is not None and _is_older(data, trusted) and self.again():
+            data = self._newest(trusted)
         seen = data.decode(errors="replace")
         try:
             checkpoint, key = self._verified(data, trusted)
@@ -116,6 +123,13 @@ class Monitor:
             return entries[: bundle.width]
         last = bundle.start + bundle.width - 1
         raise EvidenceError(f"the log does not show the entries {bundle.start} to {last}, which its checkpoint covers")
+
+
+def _is_older(data: bytes, trusted: Trusted) -> bool:
+    try:
+        return parse_checkpoint(parse_note(data).text).size < trusted.checkpoint.size
+    except EvidenceError:
+        return False
 
 
 def entry_bundles(start: int, size: int) -> Iterable[Tile]:

@@ -14,6 +14,9 @@ from eventlog_client.output import Output, printable, progress
 from eventlog_client.session import Chain, Key, need_keys, session
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
 
+_PATIENCE = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a log that shows an older checkpoint than before, until that counts."""
+
 
 def verify_log(
     context: typer.Context,
@@ -39,7 +42,9 @@ def verify_log(
     with held.log(key, url) as log:
         while True:
             try:
-                new = _check(Monitor(log, chain, keys, events), trusted, state)
+                patience = iter(_PATIENCE)
+                monitor = Monitor(log, chain, keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
+                new = _check(monitor, trusted, state)
                 _tell(held.output, trusted, new, always=every is None)
                 trusted = new
             except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
@@ -52,6 +57,13 @@ def verify_log(
                 time.sleep(every)
             except KeyboardInterrupt:
                 return
+
+
+def _wait(seconds: float | None) -> bool:
+    """Wait before an older checkpoint is asked for again; False: it has been asked for often enough."""
+    if seconds is not None:
+        time.sleep(seconds)
+    return seconds is not None
 
 
 def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Trusted:

@@ -134,9 +134,7 @@ class Anchoring:
         claim = seal.message(format_checkpoint(checkpoint))
         if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
             written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
-            checkpoint, seal = self._claimed(written, head, checkpoint, seal, since=since)
-            if standing.holds is not None and checkpoint.size < standing.holds.checkpoint.size:
-                raise _refused("checkpoint_invalid", None, f"the claim of anchor {number} is of an earlier head")
+            checkpoint, seal = self._claimed(written, head, checkpoint, seal, standing)
             if checkpoint.size > head.size:
                 return None
         data = sign_anchor(checkpoint, seal, self.signers)
@@ -148,7 +146,7 @@ class Anchoring:
         return anchor
 
     def _claimed(
-        self, written: bytes, head: Head, ours: Checkpoint, seal: Seal, *, since: int
+        self, written: bytes, head: Head, ours: Checkpoint, seal: Seal, standing: Standing
     ) -> tuple[Checkpoint, Seal]:
         """What stands claimed for the next anchor, once it is known to be true."""
         try:
@@ -157,8 +155,11 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number}: {error}") from error
         if (other.number, other.previous, claimed.origin) != (seal.number, seal.previous, ours.origin):
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of another log or place")
+        since = standing.newest.seal.time if standing.newest else 0
         if not since <= other.time <= self._clock() + _FUTURE_MILLIS:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} has an impossible time")
+        if claimed.size < (standing.holds.checkpoint.size if standing.holds else 1):
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
         if claimed.size <= head.size:
             self._prove(head, claimed)
         elif claimed.size > (self.tree.newest_size(head.chain) or 0):

@@ -90,8 +90,22 @@ class Auditor:
         while time.monotonic() < until and (audit_id := self._audits.take_running()):
             report = self._audits.get(audit_id)
             if report is not None:
-                reports.append(self.run(report, until - time.monotonic()))
+                reports.append(self._resume(report, until - time.monotonic()))
         return reports
+
+    def _resume(self, report: Report, seconds: float) -> Report:
+        """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
+        try:
+            return self.run(report, seconds)
+        except (KeyError, TypeError, ValueError):
+            given_up = new_report(str(report.get("chain")), "full", self._millis()) | {
+                "_id": report["_id"],
+                "status": "incomplete",
+                "incomplete_because": "it was begun by another version, or its report was damaged",
+                "finished_at": DatetimeMS(self._millis()),
+            }
+            self._audits.save(given_up)
+            return given_up
 
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""

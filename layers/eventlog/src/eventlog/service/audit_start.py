@@ -59,7 +59,7 @@ def begin(
     report["unreached"] = Int64(least) if image is None else None
     state = VerifierState(0, _genesis(chain, image, origin))
     if report["mode"] == "incremental" and image is not None:
-        if known is not None:
+        if known is not None and (anchored is None or known["size"] <= anchored.checkpoint.size):
             _check_verified(audits, report, known, image)
         if anchored is not None:
             state = _anchored_state(audits.tree, report, anchored)
