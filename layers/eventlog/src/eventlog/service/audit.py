@@ -79,6 +79,8 @@ class Auditor:
                 way.finish()
                 self._finish(report)
             over = time.monotonic() >= until
+            if over and report["status"] == "running":
+                self._anchors.vouch(report)
             report["lease"] = DatetimeMS(0 if over else self._millis())
             self._audits.save(report)
             if over:
@@ -96,6 +98,7 @@ class Auditor:
     def _resume(self, report: Report, seconds: float) -> Report:
         """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
         try:
+            self._anchors.check_voucher(report)
             return self.run(report, seconds)
         except (KeyError, TypeError, ValueError):
             given_up = new_report(str(report.get("chain")), "full", self._millis()) | {
