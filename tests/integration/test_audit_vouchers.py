@@ -9,7 +9,7 @@ from bson import Int64
 from eventlog.service import audit_pass
 from eventlog.service.audit_report import Report
 from eventlog.store.mongo import MongoStore
-from tests.anchored import AnchoredLog, new_key
+from tests.anchored import AnchoredLog, kinds, new_key
 
 
 @pytest.fixture
@@ -80,3 +80,17 @@ def test_a_voucher_of_a_retired_key_counts(log: AnchoredLog, tmp_path: Path) -> 
     log.signers, log.retired = [new_key(tmp_path / "new"), old], []
     report = resumed(log)
     assert report["status"] == "intact"
+
+
+def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: MongoStore, tmp_path: Path) -> None:
+    log = AnchoredLog(store, tmp_path)
+    log.append(9)
+    log.store.operations.events.update_one({"seq": 3, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
+    state = log.store.chain("main")
+    assert state is not None
+    verified = {"size": Int64(9), "hash": state.state.hash, "frontier": state.state.frontier}
+    forged = {"_id": "0", "chain": "main", "status": "intact", "to_seq": Int64(9), "verified": verified}
+    log.store.operations.audits.insert_one(forged)
+    report = log.audit("incremental")
+    assert (report["from_seq"], kinds(report)) == (0, [("payload_mismatch", 3)])
+    assert log.files() == []

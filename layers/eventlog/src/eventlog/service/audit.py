@@ -57,9 +57,9 @@ class Auditor:
         standing = self._anchors.look(report)
         self._settle(chain)
         image = check_outside(self._audits, report)
-        if image is None and not report["findings"] and not standing.last:
+        if image is None and not report["findings"] and not (standing and standing.last):
             raise NotFoundError(f"There is no chain {chain}.")
-        begin(self._audits, report, image, standing.holds, self._origin)
+        begin(self._audits, report, image, standing, self._origin)
         describe(report, None)
         self._audits.add(report)
         return report

@@ -42,12 +42,15 @@ class AuditAnchors:
         yield from sorted(names - {REGISTRY})
         yield REGISTRY
 
-    def look(self, report: Report) -> Standing:
-        """What is anchored of the chain, and the event of a change of keys, before anything else is read."""
+    def look(self, report: Report) -> Standing | None:
+        """What is anchored of the chain, and the event of a change of keys, before anything else is read.
+
+        None: nothing is anchored in this log.
+        """
         report["walk"] = {"reached": stored_reached(Reached()), "rewritten": False}
         report["last_anchor"] = report["copied"] = Int64(0)
         if self._anchoring is None:
-            return Standing()
+            return None
         chain, emit = report["chain"], emitter(report)
         if not is_name(chain):
             emit(Finding("unexpected", None, None, None, "no chain can have this name"))
@@ -95,9 +98,7 @@ class AuditAnchors:
                 with suppress(EvidenceError):
                     VerifierKey("audit", key).verify(_voucher_message(report), signature or b"")
                     return
-            report["incomplete_because"] = (
-                "it was resumed from a state that no audit has signed, so it is not anchored"
-            )
+            report["incomplete_because"] = "it was resumed from a state that no audit has signed, so it is not anchored"
         except StoreError as error:
             report["incomplete_because"] = f"whether an audit has signed its state is not known: {error}"
 

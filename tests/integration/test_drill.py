@@ -1,0 +1,78 @@
+"""Each attack of the tamper drill is found by what the drill says, as what it says, or, as it says, by nobody."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from rich.console import Console
+
+from eventlog.service.signing import KeyFile, create_key_file
+from local import attack_database, drill
+from local.attacks import ATTACKS, FULL, INCREMENTAL, MONITOR, NOBODY, Attack
+from local.drill import attack, findings, ranges
+from local.drill_log import Honest, make_honest
+
+FOUND_EARLY = [each for each in ATTACKS if each.where == INCREMENTAL]
+
+
+@pytest.fixture(scope="module")
+def honest(client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Honest:
+    folder = tmp_path_factory.mktemp("drill")
+    create_key_file(folder / "key")
+    return make_honest(client, folder, KeyFile(folder / "key"))
+
+
+@pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.name)
+def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack) -> None:
+    with honest.copy() as log:
+        outcome = attack(log, each)
+    assert (outcome.where, outcome.found) == (each.where, each.found)
+
+
+@pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
+def test_what_an_incremental_audit_finds_a_full_one_finds_too(honest: Honest, each: Attack) -> None:
+    with honest.copy() as log:
+        each.act(log)
+        assert findings(log, "full")
+
+
+@pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
+def test_what_was_found_is_found_again_by_every_later_audit(honest: Honest, each: Attack) -> None:
+    with honest.copy() as log:
+        assert attack(log, each).found
+        assert findings(log, "full")
+        assert findings(log, "incremental")
+
+
+def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Honest) -> None:
+    with honest.copy() as log:
+        found = [
+            (copy["number"], copy["size"]) for copy in log.checkpoints.find({"chain": "main"}, sort=[("number", 1)])
+        ]
+        assert (len(log.files()), found) == (4, [(1, 12), (2, 21), (3, 31), (4, 39)])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Attack("an edit that is said not to be found", "3", attack_database.edit, NOBODY),
+        Attack("nothing that is said to be found", "1", attack_database.send_nothing, FULL, "main missing 3"),
+        Attack("another seq", "3", attack_database.edit, FULL, "main payload_mismatch 16"),
+        Attack("another audit", "3", attack_database.edit, INCREMENTAL, "main payload_mismatch 17"),
+        Attack("a monitor that sees nothing", "1", attack_database.send_nothing, MONITOR, "main contradicted"),
+    ],
+    ids=lambda each: each.name,
+)
+def test_a_claim_that_is_wrong_fails_the_drill(
+    client: MongoClient[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Attack
+) -> None:
+    monkeypatch.setattr(drill, "ATTACKS", [wrong])
+    assert not drill.run(client, tmp_path, Console(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("seqs", "text"), [([], ""), ([3], "3"), ([5, 4, 4, 7], "4..5, 7"), ([0, 1, 2], "0..2")], ids=str
+)
+def test_seqs_are_shown_as_ranges(seqs: list[int], text: str) -> None:
+    assert ranges(seqs) == text
