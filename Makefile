@@ -5,11 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-<<<<<<< HEAD
-.PHONY: help run demo restore test bench bench-quick lint lock build clean
-=======
-.PHONY: help run demo drill test bench bench-quick lint lock build clean
->>>>>>> work-drill
+.PHONY: help run demo drill restore test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,13 +25,11 @@ run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
 
-<<<<<<< HEAD
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
-=======
+
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
->>>>>>> work-drill
 
 test: lint  ## static checks and every test
 	@$(BIN)/python -m pytest
