@@ -25,11 +25,11 @@ run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
 
-drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
-	@$(BIN)/python -m local.drill
-
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
+
+drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
+	@$(BIN)/python -m local.drill
 
 test: lint  ## static checks and every test
 	@$(BIN)/python -m pytest

@@ -267,13 +267,13 @@ def test_a_chain_whose_name_no_client_could_give_it_is_a_finding_and_the_others_
     assert reports["b"]["status"] == "intact"
 
 
-def test_a_log_that_was_audited_without_anchors_takes_them_up_where_it_is(log: AnchoredLog) -> None:
+def test_a_log_that_was_audited_without_anchors_is_verified_whole_before_the_first(log: AnchoredLog) -> None:
     log.append(5)
     plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
     assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
     log.append(4)
     report = log.audit()
-    assert (report["from_seq"], report["status"]) == (5, "intact")
+    assert (report["from_seq"], report["status"]) == (0, "intact")
     assert check_anchors(log) == [9]
 
 

@@ -57,9 +57,10 @@ class Auditor:
         standing = self._anchors.look(report)
         self._settle(chain)
         image = check_outside(self._audits, report)
-        if image is None and not (report["findings"] or standing.last or report["incomplete_because"]):
+        known = standing is not None and standing.last
+        if image is None and not (known or report["findings"] or report["incomplete_because"]):
             raise NotFoundError(f"There is no chain {chain}.")
-        begin(self._audits, report, image, standing.holds, self._origin)
+        begin(self._audits, report, image, standing, self._origin)
         describe(report, None)
         self._audits.add(report)
         return report
@@ -79,6 +80,8 @@ class Auditor:
                 way.finish()
                 self._finish(report)
             over = time.monotonic() >= until
+            if over and report["status"] == "running":
+                self._anchors.vouch(report)
             report["lease"] = DatetimeMS(0 if over else self._millis())
             self._audits.save(report)
             if over:
@@ -96,6 +99,7 @@ class Auditor:
     def _resume(self, report: Report, seconds: float) -> Report:
         """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
         try:
+            self._anchors.check_voucher(report)
             return self.run(report, seconds)
         except (KeyError, TypeError, ValueError):
             given_up = new_report(str(report.get("chain")), "full", self._millis()) | {

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from hashlib import sha256
 
 from bson import DatetimeMS, Int64
 
 from eventlog.formats.anchor import Anchor
+from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.service.anchor_history import Standing, rotation_id
 from eventlog.service.anchor_walk import Reached, Step
@@ -14,6 +16,7 @@ from eventlog.service.audit_marks import read_reached, stored_reached
 from eventlog.service.audit_report import Report, emitter
 from eventlog.service.registry import REGISTRY, Registry
 from eventlog.service.verify import Finding
+from eventlog.store import codec
 from eventlog.store.anchors import is_name
 from eventlog.store.errors import StoreError
 from eventlog.store.interface import EventStore
@@ -39,12 +42,15 @@ class AuditAnchors:
         yield from sorted(names - {REGISTRY})
         yield REGISTRY
 
-    def look(self, report: Report) -> Standing:
-        """What is anchored of the chain, and the event of a change of keys, before anything else is read."""
+    def look(self, report: Report) -> Standing | None:
+        """What is anchored of the chain, and the event of a change of keys, before anything else is read.
+
+        None: nothing is anchored in this log.
+        """
         report["walk"] = {"reached": stored_reached(Reached()), "rewritten": False}
         report["last_anchor"] = report["copied"] = Int64(0)
         if self._anchoring is None:
-            return Standing()
+            return None
         chain, emit = report["chain"], emitter(report)
         if not is_name(chain):
             emit(Finding("unexpected", None, None, None, "no chain can have this name"))
@@ -74,6 +80,27 @@ class AuditAnchors:
         reader = self._anchoring.history.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
         copies = self._anchoring.checkpoints.stored(chain, reached.number + 1)
         yield from reader.walk(reached, reader.restores()[0], copies, last, int(report["copied"]))
+
+    def vouch(self, report: Report) -> None:
+        """Sign what a running audit is stored with, so that it can be resumed and still anchor what it finds."""
+        if self._anchoring is not None:
+            with suppress(StoreError):  # then whoever resumes it anchors nothing
+                report["voucher"] = self._anchoring.signers[0].sign(_voucher_message(report))
+
+    def check_voucher(self, report: Report) -> None:
+        """Who resumes an audit trusts its report's state only if the audit itself has signed it: else anyone who can
+        write to the database could say that something was verified, and have it anchored."""
+        if self._anchoring is None:
+            return
+        signature = report.pop("voucher", None)
+        try:
+            for key in self._anchoring.history.public_keys:
+                with suppress(EvidenceError):
+                    VerifierKey("audit", key).verify(_voucher_message(report), signature or b"")
+                    return
+            report["incomplete_because"] = "it was resumed from a state that no audit has signed, so it is not anchored"
+        except StoreError as error:
+            report["incomplete_because"] = f"whether an audit has signed its state is not known: {error}"
 
     def advance(self, report: Report, head: Head) -> None:
         """Anchor what was found intact, and register the chain once it is anchored."""
@@ -113,6 +140,12 @@ class AuditAnchors:
         except StoreError:
             found = None
         return list(dict.fromkeys([found.origin if found else self._origin, self._origin]))
+
+
+def _voucher_message(report: Report) -> bytes:
+    """What is signed of a stored report: all but the lease, in its written form."""
+    signed = {name: value for name, value in report.items() if name not in {"lease", "voucher"}}
+    return f"eventlog/audit/v1\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
 
 def describe(report: Report, anchor: Anchor | None) -> None:

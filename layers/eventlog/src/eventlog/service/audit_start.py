@@ -9,6 +9,7 @@ from bson import Int64
 from eventlog.formats import hashing, merkle, proof
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
+from eventlog.service.anchor_history import Standing
 from eventlog.service.audit_report import Report, emitter, stored_state
 from eventlog.service.sequence_check import check_sequence, check_strays
 from eventlog.service.verify import Finding, VerifierState, understand
@@ -40,17 +41,17 @@ def check_outside(audits: AuditStore, report: Report) -> SequenceImage | None:
 
 
 def begin(
-    audits: AuditStore, report: Report, image: SequenceImage | None, anchored: Anchor | None, origin: str
+    audits: AuditStore, report: Report, image: SequenceImage | None, standing: Standing | None, origin: str
 ) -> None:
     """Where to start and where to end.
 
-    An incremental audit starts at the newest anchor, or without anchors where an earlier audit ended; without a
-    sequence document it starts at 0.
+    An incremental audit starts at the newest anchor. Where nothing is ever anchored (``standing`` is None) it starts
+    where an earlier audit ended: reports alone, which whoever can write to the database can forge, are never anchored.
 
     Raises:
         StoreUnavailableError: MongoDB does not even show what was anchored before, as a primary that is none any more.
     """
-    chain, known = report["chain"], report["known"]
+    chain, known, anchored = report["chain"], report["known"], standing.holds if standing else None
     report["origin"] = image.origin if image else origin
     report["size"] = None if image is None else Int64(image.size)
     least = max(int(known["size"]) if known else 0, anchored.checkpoint.size if anchored else 0)
@@ -59,11 +60,12 @@ def begin(
     report["unreached"] = Int64(least) if image is None else None
     state = VerifierState(0, _genesis(chain, image, origin))
     if report["mode"] == "incremental" and image is not None:
-        if known is not None and (anchored is None or known["size"] <= anchored.checkpoint.size):
-            _check_verified(audits, report, known, image)
+        believed = known is not None and (standing is None or report["incomplete_because"])
+        if known is not None and (believed or (anchored and known["size"] <= anchored.checkpoint.size)):
+            _check_verified(audits, report, known, image)  # else its mark is passed on the way
         if anchored is not None:
             state = _anchored_state(audits.tree, report, anchored)
-        elif known is not None:
+        elif known is not None and believed:
             state = VerifierState(int(known["size"]), [known["hash"]], list(known["frontier"]))
     report["target"] = None if image is None else asdict(image.settled) | {"size": Int64(image.settled.size)}
     report["from_seq"] = report["position"] = Int64(state.size)

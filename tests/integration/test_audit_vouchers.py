@@ -1,0 +1,96 @@
+"""A running audit's stored state is trusted only if an audit has signed it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import Int64
+
+from eventlog.service import audit_pass
+from eventlog.service.audit_report import Report
+from eventlog.store.mongo import MongoStore
+from tests.anchored import AnchoredLog, kinds, new_key
+
+
+@pytest.fixture
+def log(store: MongoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnchoredLog:
+    """A log with 12 anchored events, 12 more, and audits that take 5 events a step."""
+    monkeypatch.setattr(audit_pass, "STEP", 5)
+    log = AnchoredLog(store, tmp_path)
+    log.append(12)
+    assert log.audit("full")["status"] == "intact"
+    log.append(12)
+    return log
+
+
+def begun(log: AnchoredLog) -> Report:
+    """An audit that has run out of time after its first step."""
+    auditor = log.auditor()
+    report = auditor.run(auditor.start("main", "incremental"), 0)
+    assert report["status"] == "running"
+    return report
+
+
+def resumed(log: AnchoredLog) -> Report:
+    (report,) = log.auditor().resume(60)
+    return report
+
+
+def test_an_audit_resumed_by_another_process_anchors_what_both_verified(log: AnchoredLog) -> None:
+    begun(log)
+    report = resumed(log)
+    assert (report["status"], report["anchored_size"]) == ("intact", 24)
+
+
+FORGERIES: list[dict[str, Any]] = [
+    {"position": Int64(24), "from_seq": Int64(24)},
+    {"state.size": Int64(24)},
+    {"state.links": [bytes(32)]},
+    {"to_seq": Int64(13)},
+    {"findings_total": Int64(0), "note": 1},
+    {"voucher": bytes(64)},
+    {"voucher": None},
+    {"voucher": "x"},
+]
+
+
+@pytest.mark.parametrize("forged", FORGERIES, ids=str)
+def test_a_running_report_that_somebody_has_touched_anchors_nothing(log: AnchoredLog, forged: dict[str, Any]) -> None:
+    report = begun(log)
+    log.store.operations.audits.update_one({"_id": report["_id"]}, {"$set": forged})
+    again = resumed(log)
+    assert again["status"] in {"incomplete", "tampered"}
+    assert log.files() == ["000000000001.note"]
+    assert log.audit("full")["status"] == "intact"
+
+
+def test_findings_that_somebody_has_taken_out_of_a_running_report_do_not_make_it_anchor(log: AnchoredLog) -> None:
+    log.store.operations.events.update_one({"seq": 13, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
+    report = begun(log)
+    assert report["findings_total"] == 1
+    nothing = {"findings": [], "findings_total": Int64(0)}
+    log.store.operations.audits.update_one({"_id": report["_id"]}, {"$set": nothing})
+    assert resumed(log)["status"] == "incomplete"
+    assert log.files() == ["000000000001.note"]
+
+
+def test_a_voucher_of_a_retired_key_counts(log: AnchoredLog, tmp_path: Path) -> None:
+    begun(log)
+    old = log.signers[0]
+    log.signers, log.retired = [new_key(tmp_path / "new"), old], []
+    report = resumed(log)
+    assert report["status"] == "intact"
+
+
+def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: MongoStore, tmp_path: Path) -> None:
+    log = AnchoredLog(store, tmp_path)
+    log.append(9)
+    log.store.operations.events.update_one({"seq": 3, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
+    state = log.store.chain("main")
+    assert state is not None
+    verified = {"size": Int64(9), "hash": state.state.hash, "frontier": state.state.frontier}
+    forged = {"_id": "0", "chain": "main", "status": "intact", "to_seq": Int64(9), "verified": verified}
+    log.store.operations.audits.insert_one(forged)
+    report = log.audit("incremental")
+    assert (report["from_seq"], kinds(report)) == (0, [("payload_mismatch", 3)])
+    assert log.files() == []
