@@ -92,6 +92,11 @@ class VerifierKey:
             raise EvidenceError(f"the signature of {self.name} is not valid") from error
 
 
+def is_key_name(name: str) -> bool:
+    """Whether a key, and so a log, can have this name: not empty, no blanks, plus signs or control characters."""
+    return _NAME.fullmatch(name) is not None
+
+
 def format_vkey(key: VerifierKey) -> str:
     """Write a verifier key."""
     material = base64.b64encode(key.kind + key.public_key).decode()
@@ -119,7 +124,13 @@ def parse_vkey(text: str) -> VerifierKey:
 
 
 def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
-    """Sign a text that ends with a newline, by each signer under this name."""
+    """Sign a text that ends with a newline, by each signer under this name.
+
+    Raises:
+        EvidenceError: no key can have this name; what was signed under it would say something else than it seems to.
+    """
+    if not is_key_name(name):
+        raise EvidenceError("no key can have this name")
     message = text.encode()
     lines = [Signature(name, VerifierKey(name, s.public_key).key_id, s.sign(message)) for s in signers]
     return Note(text, tuple(lines))

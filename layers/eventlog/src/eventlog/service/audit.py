@@ -7,7 +7,7 @@ that are stored, so that it can be resumed. Memory stays flat. What it found int
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -23,7 +23,7 @@ from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.errors import NotFoundError
 from eventlog.service.verify import Emit, Finding, VerifierState
 from eventlog.store.audits import AuditStore
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CorruptionError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 
 
@@ -55,8 +55,10 @@ class Auditor:
         """
         report = new_report(chain, mode, self._millis())
         standing = self._anchors.look(report)
-        self._settle(chain)
+        damage = self._settle(chain)
         image = check_outside(self._audits, report)
+        if damage and not report["findings"]:
+            emitter(report)(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
         known = standing is not None and standing.last
         if image is None and not (known or report["findings"] or report["incomplete_because"]):
             raise NotFoundError(f"There is no chain {chain}.")
@@ -101,24 +103,37 @@ class Auditor:
         try:
             self._anchors.check_voucher(report)
             return self.run(report, seconds)
-        except (KeyError, TypeError, ValueError):
-            given_up = new_report(str(report.get("chain")), "full", self._millis()) | {
-                "_id": report["_id"],
-                "status": "incomplete",
-                "incomplete_because": "it was begun by another version, or its report was damaged",
-                "finished_at": DatetimeMS(self._millis()),
-            }
-            self._audits.save(given_up)
-            return given_up
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # whatever it is, it may stop neither this audit for ever nor those of other chains
+            because = f"it was begun by another version, or its report was damaged ({type(error).__name__})"
+            return self._give_up(new_report(str(report.get("chain")), "full", self._millis()), because, report["_id"])
+
+    def _audit(self, chain: str, mode: Mode, until: float) -> Report | None:
+        """Start and run one audit of the schedule; None: there is no such chain."""
+        try:
+            return self.run(self.start(chain, mode), max(0.0, until - time.monotonic()))
+        except NotFoundError:  # there is no registry yet
+            return None
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # one chain's damage may not keep the others from being audited
+            because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
+            return self._give_up(new_report(chain, mode, self._millis()), because)
+
+    def _give_up(self, report: Report, because: str, audit_id: str | None = None) -> Report:
+        """Store a report that says why there is no other."""
+        report |= {"status": "incomplete", "incomplete_because": because, "finished_at": DatetimeMS(self._millis())}
+        report["_id"] = audit_id or report["_id"]
+        self._audits.save(report)
+        return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
         until = time.monotonic() + seconds
-        reports = self.resume(seconds)
-        for chain in self._anchors.names(self._audits.chain_names()):
-            with suppress(NotFoundError):  # there is no registry yet
-                reports.append(self.run(self.start(chain, mode), max(0.0, until - time.monotonic())))
-        return reports
+        found: list[Report | None] = [*self.resume(seconds)]
+        found += [self._audit(chain, mode, until) for chain in self._anchors.names(self._audits.chain_names())]
+        return [report for report in found if report is not None]
 
     def report(self, audit_id: str) -> Report:
         """A stored report.
@@ -135,11 +150,15 @@ class Auditor:
         """Stored reports, newest first."""
         return self._audits.newest(chain, limit, before)
 
-    def _settle(self, chain: str) -> None:
+    def _settle(self, chain: str) -> str | None:
+        """Settle; what stands in the way, which as a rule the audit finds itself, and says where."""
         try:
             self._store.settle(chain)
+        except CorruptionError as error:
+            return str(error)
         except StoreError:
-            return  # the audit itself will say what and where, or that MongoDB can't be asked
+            return None  # MongoDB can't be asked, or only later
+        return None
 
     def _pool(self, report: Report) -> AbstractContextManager[Pool | None]:
         end = report["to_seq"] if report["status"] == "running" else None

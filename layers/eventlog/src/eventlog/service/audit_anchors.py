@@ -18,7 +18,7 @@ from eventlog.service.registry import REGISTRY, Registry
 from eventlog.service.verify import Finding
 from eventlog.store import codec
 from eventlog.store.anchors import is_name
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CorruptionError, StoreError
 from eventlog.store.interface import EventStore
 
 
@@ -116,7 +116,8 @@ class AuditAnchors:
                 anchor = self._anchoring.advance(head, standing)
                 describe(report, anchor)
                 if anchor is not None:
-                    self._registry.add(head.chain, head.origin)
+                    with suppress(CorruptionError):  # the registry's own audit says so
+                        self._registry.add(head.chain, head.origin)
         except RefusedError as error:
             emit(error.finding)
         except StoreError as error:
@@ -131,7 +132,9 @@ class AuditAnchors:
         found = self._store.chain(chain) if old != new else None
         if found is not None and found.state.size >= newest.checkpoint.size:
             payload = {"from": format_vkey(old), "to": format_vkey(new)}
-            self._registry.write(chain, rotation_id(newest.seal.number + 1), "eventlog.key_rotated", payload)
+            self._registry.write(
+                chain, rotation_id(newest.seal.number + 1, new.public_key), "eventlog.key_rotated", payload
+            )
 
     def _origins(self, chain: str) -> list[str]:
         """What the chain's origin may be: what its sequence document says, or what the settings say."""

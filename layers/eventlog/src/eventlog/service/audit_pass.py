@@ -5,6 +5,7 @@ from itertools import islice
 
 from bson import Int64
 
+from eventlog.formats.event import ChainState
 from eventlog.service.audit_marks import Mark, Marks
 from eventlog.service.audit_report import Report, emitter, read_state, stored_state
 from eventlog.service.audit_workers import Pool
@@ -48,8 +49,17 @@ class Pass:
         return done
 
     def finish(self) -> None:
-        """Look at the anchors that are left: none of them is of what was verified, but they may be damaged."""
-        self._marks.take(2**63)
+        """Look at the marks that are left: on what is pending, whose entries were checked at the start, and beyond."""
+        marks, state = self._marks.take(2**63), read_state(self._report)
+        frontier = [node for node in state.frontier if node is not None]
+        if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
+            return
+        head = ChainState(state.size, state.links[0], frontier)
+        for content_hash in self._report["tail"]:
+            head.append(content_hash)
+            for mark in marks:
+                if mark.size == head.size:
+                    self._marks.check(mark, head.root, [head.hash])
 
     def _join(self, verifier: ChainVerifier, segment: Segment, marks: list[Mark]) -> bool:
         left = [node for node in verifier.state.frontier if node is not None]

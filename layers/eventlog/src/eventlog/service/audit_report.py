@@ -13,7 +13,18 @@ Mode = Literal["full", "incremental"]
 Report = dict[str, Any]
 
 MAX_FINDINGS = 100
-RUNNING_FIELDS = ("known", "position", "read_at", "walk", "last_anchor", "copied", "origin", "size", "unreached")
+RUNNING_FIELDS = (
+    "known",
+    "position",
+    "read_at",
+    "walk",
+    "last_anchor",
+    "copied",
+    "origin",
+    "size",
+    "tail",
+    "unreached",
+)
 """What only a running audit has, beside ``state`` and ``target``."""
 
 

@@ -54,6 +54,7 @@ def begin(
     chain, known, anchored = report["chain"], report["known"], standing.holds if standing else None
     report["origin"] = image.origin if image else origin
     report["size"] = None if image is None else Int64(image.size)
+    report["tail"] = [entry.content_hash for entry in image.pending] if image else []
     least = max(int(known["size"]) if known else 0, anchored.checkpoint.size if anchored else 0)
     if image is not None and image.size < least:
         _report_truncated(audits, report, least, image.size)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from eventlog.formats import hashing
 from eventlog.formats.event import Event
+from eventlog.formats.note import is_key_name
 from eventlog.service.verify import Emit, Finding, check_entry, understand
 from eventlog.store import codec
 from eventlog.store.errors import NotOursError
@@ -26,6 +27,8 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         return None
     if fresh != raw:
         emit(_wrong("not as this version writes it: a field more, fewer, in another order or of another type"))
+    if not is_key_name(image.origin):
+        emit(_wrong("origin is no name that a log can have"))
     if (
         event
         and event.seq == 0

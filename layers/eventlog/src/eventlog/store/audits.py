@@ -5,6 +5,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from bson import Int64, Timestamp
+from bson.codec_options import CodecOptions
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
@@ -12,6 +13,8 @@ from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
 from eventlog.store.tree import TreeReader
 
+_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
+"""Reads names that nobody should have written."""
 _LEASE_MILLIS = 10_000
 _BATCH = 2_000
 
@@ -26,8 +29,9 @@ class AuditStore:
     def chain_names(self) -> list[str]:
         """Every chain that has a sequence document or an event."""
         with mapped():
-            names = [found["_id"] for found in self._ops.sequences.find({}, {"_id": 1})]
-            grouped = self._ops.events.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
+            sequences, events = (held.with_options(_LENIENT) for held in (self._ops.sequences, self._ops.events))
+            names = [found["_id"] for found in sequences.find({}, {"_id": 1})]
+            grouped = events.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
             names += [found["_id"] for found in grouped]
         return sorted({name for name in names if isinstance(name, str)})
 
@@ -89,7 +93,7 @@ class AuditStore:
 
     def save(self, report: dict[str, Any]) -> None:
         with mapped():
-            self._ops.audits.replace_one({"_id": report["_id"]}, report)
+            self._ops.audits.replace_one({"_id": report["_id"]}, report, upsert=True)
 
     def renew(self, audit_id: str) -> None:
         """Renew the lease of an audit that is at work."""
