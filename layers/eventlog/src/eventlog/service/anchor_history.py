@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 
 from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.errors import EvidenceError
@@ -111,12 +112,13 @@ class AnchorHistory:
             found.findings.append(Finding("checkpoint_invalid", None, None, None, detail))
             return None
 
-    def rotated(self, chain: str, number: int, size: int) -> bool:
-        """Whether the chain of this size has the event that says that another key is used from an anchor on."""
-        event = self._store.get(chain, rotation_id(number))
-        return event is not None and event.seq < size
+    def rotated(self, chain: str, number: int, key: bytes, size: int | None = None) -> bool:
+        """Whether the chain, or its first ``size`` events, has the event that says that from this anchor on this key
+        is used."""
+        event = self._store.get(chain, rotation_id(number, key))
+        return event is not None and (size is None or event.seq < size)
 
 
-def rotation_id(number: int) -> str:
-    """The id of the event that says that from this anchor on another key is used."""
-    return f"eventlog.key-{number}"
+def rotation_id(number: int, key: bytes) -> str:
+    """The id of the event that says that from this anchor on this key is used."""
+    return f"eventlog.key-{number}-{sha256(key).hexdigest()[:16]}"

@@ -69,13 +69,13 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class AnchorReader:
     """Reads one chain's anchors. ``origins``: what the log may be called; ``rotated``: whether the chain has the event
-    of a change of keys at an anchor of this number and size."""
+    that says that this key is used from this anchor on."""
 
     store: AnchorStore
     chain: str
     public_keys: Sequence[bytes]
     origins: Sequence[str]
-    rotated: Callable[[int, int], bool]
+    rotated: Callable[[int, bytes], bool]
 
     def restores(self) -> tuple[list[Restore], list[Finding]]:
         """The restores declared so far, in order, and what is wrong with them."""
@@ -144,7 +144,7 @@ class AnchorReader:
             findings.append(_invalid(f"anchor {number}: {error}"))
             return Step(replace(reached, number=number, digest=None), None, findings)
         head, key = anchor.checkpoint, anchor.keys[0].public_key
-        if reached.key not in {None, key} and not self.rotated(number, head.size):
+        if reached.key not in {None, key} and not self.rotated(number, key):
             findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
         after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)
         return Step(after, anchor, findings, any(restore.supersedes(number, head.size) for restore in restores))

@@ -131,7 +131,8 @@ class AuditAnchors:
         found = self._store.chain(chain) if old != new else None
         if found is not None and found.state.size >= (holds.checkpoint.size if holds else 0):
             payload = {"from": format_vkey(old), "to": format_vkey(new)}
-            self._registry.write(chain, rotation_id(newest.seal.number + 1), "eventlog.key_rotated", payload)
+            event_id = rotation_id(newest.seal.number + 1, new.public_key)
+            self._registry.write(chain, event_id, "eventlog.key_rotated", payload)
 
     def _origins(self, chain: str) -> list[str]:
         """What the chain's origin may be: what its sequence document says, or what the settings say."""
