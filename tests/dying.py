@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, cast
 
 from eventlog.formats.anchor import parse_claim, verify_anchor
@@ -29,15 +30,18 @@ class Countdown:
     left: int
     after: bool = False
     error: Exception = field(default_factory=DiedError)
+    lock: Any = field(default_factory=Lock)
 
     def take(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.left -= 1
-        if self.left == 0 and not self.after:
+        with self.lock:
+            self.left -= 1
+            last = self.left == 0
+        if last and not self.after:
             raise self.error
         result = step(*args, **kwargs)
         if isinstance(result, Iterator):
             result = iter(list(result))
-        if self.left == 0:
+        if last:
             raise self.error
         return result
 

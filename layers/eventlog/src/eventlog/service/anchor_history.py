@@ -112,11 +112,13 @@ class AnchorHistory:
             found.findings.append(Finding("checkpoint_invalid", None, None, None, detail))
             return None
 
-    def rotated(self, chain: str, number: int, public_key: bytes) -> bool:
-        """Whether the chain has the event that says that this key is used from an anchor on."""
-        return self._store.get(chain, rotation_id(number, public_key)) is not None
+    def rotated(self, chain: str, number: int, key: bytes, size: int | None = None) -> bool:
+        """Whether the chain, or its first ``size`` events, has the event that says that from this anchor on this key
+        is used."""
+        event = self._store.get(chain, rotation_id(number, key))
+        return event is not None and (size is None or event.seq < size)
 
 
-def rotation_id(number: int, public_key: bytes) -> str:
-    """The id of the event that says that from this anchor on another key is used."""
-    return f"eventlog.key-{number}-{sha256(public_key).hexdigest()[:16]}"
+def rotation_id(number: int, key: bytes) -> str:
+    """The id of the event that says that from this anchor on this key is used."""
+    return f"eventlog.key-{number}-{sha256(key).hexdigest()[:16]}"

@@ -69,7 +69,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class AnchorReader:
     """Reads one chain's anchors. ``origins``: what the log may be called; ``rotated``: whether the chain has the event
-    of a change to this public key at an anchor of this number."""
+    that says that this key is used from this anchor on."""
 
     store: AnchorStore
     chain: str

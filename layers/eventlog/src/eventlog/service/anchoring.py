@@ -121,8 +121,8 @@ class Anchoring:
 
     def _is_unannounced(self, head: Head, newest: Anchor) -> bool:
         """Whether our key is another than the newest anchor's and the chain, so far, has no event that says so."""
-        changed = newest.keys[0].public_key != self.current_key
-        return changed and not self.history.rotated(head.chain, newest.seal.number + 1, self.current_key)
+        key, number = self.current_key, newest.seal.number + 1
+        return newest.keys[0].public_key != key and not self.history.rotated(head.chain, number, key, head.size)
 
     def _place(self, head: Head, standing: Standing) -> Anchor | None:
         """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""

@@ -125,16 +125,15 @@ class AuditAnchors:
 
     def _rotate(self, chain: str, standing: Standing) -> None:
         """Say in the chain itself that another key signs from the next anchor on, before it does."""
-        newest, anchoring = standing.newest, self._anchoring
-        if newest is None or anchoring is None or standing.findings or newest is not standing.holds:
+        newest, holds, anchoring = standing.newest, standing.holds, self._anchoring
+        if newest is None or anchoring is None or standing.findings or standing.restore_findings:
             return
         old, new = newest.keys[0], VerifierKey(newest.checkpoint.origin, anchoring.current_key)
         found = self._store.chain(chain) if old != new else None
-        if found is not None and found.state.size >= newest.checkpoint.size:
+        if found is not None and found.state.size >= (holds.checkpoint.size if holds else 0):
             payload = {"from": format_vkey(old), "to": format_vkey(new)}
-            self._registry.write(
-                chain, rotation_id(newest.seal.number + 1, new.public_key), "eventlog.key_rotated", payload
-            )
+            event_id = rotation_id(newest.seal.number + 1, new.public_key)
+            self._registry.write(chain, event_id, "eventlog.key_rotated", payload)
 
     def _origins(self, chain: str) -> list[str]:
         """What the chain's origin may be: what its sequence document says, or what the settings say."""

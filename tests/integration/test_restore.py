@@ -1,0 +1,262 @@
+"""A restore that an operator declares: what is left goes on under its next name, and its past stays on record."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventlog.formats.anchor import verify_anchor
+from eventlog.formats.note import Signer
+from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.service.anchoring import Anchoring
+from eventlog.service.errors import InvalidError, NotFoundError
+from eventlog.service.restore import Restorer
+from eventlog.store.audits import AuditStore
+from tests.anchored import ORIGIN, AnchoredLog, new_key
+from tests.dying import Countdown, DiedError, Dying, Recorder, check_anchors, dying_auditor
+
+COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
+Backup = dict[str, list[dict[str, Any]]]
+
+
+def back_up(log: AnchoredLog) -> Backup:
+    return {name: list(getattr(log.store.operations, name).find()) for name in COLLECTIONS}
+
+
+def put_back(log: AnchoredLog, backup: Backup) -> None:
+    for name, documents in backup.items():
+        collection = getattr(log.store.operations, name)
+        collection.delete_many({})
+        if documents:
+            collection.insert_many(documents)
+
+
+def lines(log: AnchoredLog) -> list[tuple[str, int]]:
+    """Under which name each anchor speaks, and of how many events."""
+    keys = [*(signer.public_key for signer in log.signers), *log.retired]
+    heads = [verify_anchor(log.anchors.read("main", name) or b"", keys).checkpoint for name in notes(log)]
+    return [(head.origin.rpartition("/")[2], head.size) for head in heads]
+
+
+def notes(log: AnchoredLog) -> list[str]:
+    return [name for name in log.files() if not name.startswith("restore-")]
+
+
+def statuses(log: AnchoredLog) -> list[str]:
+    return [str(log.audit(mode)["status"]) for mode in ("incremental", "full")]
+
+
+@pytest.fixture
+def restored(log: AnchoredLog) -> AnchoredLog:
+    """Anchors of 5, 9 and 12 events; the backup was made after 7 of them."""
+    log.append(5)
+    log.audit()
+    log.append(2)
+    backup = back_up(log)
+    log.append(2)
+    log.audit()
+    log.append(3)
+    log.audit()
+    put_back(log, backup)
+    return log
+
+
+def test_what_was_lost_is_found_until_the_restore_is_declared(restored: AnchoredLog) -> None:
+    assert restored.found("incremental") == restored.found("full") == [("truncated", 7)]
+    assert restored.restore()["status"] == "intact"
+    assert statuses(restored) == ["intact", "intact"]
+
+
+def test_what_is_left_goes_on_under_its_next_name(restored: AnchoredLog) -> None:
+    restored.restore()
+    assert lines(restored) == [("main", 5), ("main", 9), ("main", 12), ("main~2", 8)]
+    restored.append(6)
+    assert statuses(restored) == ["intact", "intact"]
+    assert lines(restored)[-1] == ("main~2", 14)
+
+
+def test_what_was_lost_and_why_is_in_the_chain_and_beside_the_anchors(restored: AnchoredLog) -> None:
+    lost = restored.anchors.read("main", restored.files()[-1]) or b""
+    restored.restore("the disk broke")
+    event = restored.store.operations.events.find_one({"event_type": "eventlog.chain_restored"})
+    assert event is not None
+    assert event["seq"] == 7
+    assert '"kept":{"anchor":1,"size":5}' in event["payload"]
+    assert lost.decode().splitlines()[2] in event["payload"]
+    data = restored.anchors.read("main", "restore-0002.note") or b""
+    note = verify_restore(data, [restored.signers[0].public_key])
+    assert (note.number, note.kept, note.kept_size, note.reason) == (4, 1, 5, "the disk broke")
+
+
+def test_a_chain_that_was_longer_again_before_the_restore_was_declared_goes_on(restored: AnchoredLog) -> None:
+    restored.append(20)
+    assert {kind for kind, _ in restored.found("full")} == {"rewritten"}
+    assert restored.restore()["status"] == "intact"
+    assert statuses(restored) == ["intact", "intact"]
+
+
+def test_a_second_restore_goes_on_under_the_third_name(restored: AnchoredLog) -> None:
+    restored.restore()
+    backup = back_up(restored)
+    restored.append(4)
+    restored.audit()
+    put_back(restored, backup)
+    restored.append(1)
+    assert restored.audit("full")["status"] == "tampered"
+    assert restored.restore("again")["status"] == "intact"
+    assert statuses(restored) == ["intact", "intact"]
+    assert lines(restored)[-2:] == [("main~2", 12), ("main~3", 10)]
+
+
+def test_a_second_restore_may_go_back_behind_the_first(log: AnchoredLog) -> None:
+    log.append(5)
+    first = back_up(log)
+    log.audit()
+    log.append(4)
+    second = back_up(log)
+    log.append(4)
+    log.audit()
+    put_back(log, second)
+    log.restore("one")
+    put_back(log, first)
+    assert log.audit("full")["status"] == "tampered"
+    assert log.restore("two")["status"] == "intact"
+    assert statuses(log) == ["intact", "intact"]
+    log.append(30)
+    assert statuses(log) == ["intact", "intact"]
+
+
+def test_a_restore_from_before_the_first_anchor_keeps_none(log: AnchoredLog) -> None:
+    log.append(5)
+    backup = back_up(log)
+    log.append(5)
+    log.audit()
+    put_back(log, backup)
+    assert log.restore()["status"] == "intact"
+    assert lines(log) == [("main", 10), ("main~2", 6)]
+    assert statuses(log) == ["intact", "intact"]
+
+
+def test_tampering_after_a_restore_is_found_as_ever(restored: AnchoredLog) -> None:
+    restored.restore()
+    restored.append(5)
+    restored.audit()
+    restored.store.operations.events.update_one({"seq": 6}, {"$set": {"principal": "forged"}})
+    assert restored.found() == [("content_mismatch", 6)]
+
+
+def test_a_chain_from_which_nothing_was_lost_is_refused(log: AnchoredLog) -> None:
+    log.append(5)
+    log.audit()
+    log.append(2)
+    with pytest.raises(InvalidError, match="nothing was lost"):
+        log.restore()
+    assert log.files() == notes(log)
+    assert log.store.chain("main").state.size == 7  # type: ignore[union-attr]
+
+
+def test_a_restore_that_was_declared_is_not_declared_again(restored: AnchoredLog) -> None:
+    restored.restore()
+    with pytest.raises(InvalidError, match="nothing was lost"):
+        restored.restore()
+
+
+def test_a_chain_whose_rest_is_damaged_is_refused_and_stays_as_it_is(restored: AnchoredLog) -> None:
+    restored.store.operations.events.update_one({"seq": 3}, {"$set": {"principal": "forged"}})
+    with pytest.raises(InvalidError, match="what is left of it is damaged"):
+        restored.restore()
+    assert restored.files() == notes(restored)
+    assert restored.audit("full")["status"] == "tampered"
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 501])
+def test_a_reason_that_is_not_one_line_is_refused_before_anything_is_written(
+    restored: AnchoredLog, reason: str
+) -> None:
+    with pytest.raises(InvalidError, match="reason"):
+        restored.restore(reason)
+    assert restored.files() == notes(restored)
+    assert restored.found("full") == [("truncated", 7)]
+
+
+def test_a_chain_that_is_not_there_or_was_never_anchored_is_refused(log: AnchoredLog) -> None:
+    with pytest.raises(NotFoundError):
+        log.restore()
+    log.append(3)
+    with pytest.raises(NotFoundError, match="never anchored"):
+        log.restore()
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+def test_a_forged_restore_is_a_finding_and_excuses_nothing(restored: AnchoredLog, mode: str, tmp_path: Path) -> None:
+    declared = Restore(f"{ORIGIN}/main~2", 4, 1, 5, restored.now(), "nothing to see")
+    forged = sign_restore(declared, [new_key(tmp_path / "forger")])
+    restored.anchors.create("main", "restore-0002.note", forged)
+    assert sorted(restored.found(mode), key=str) == [("checkpoint_invalid", None), ("truncated", 7)]
+
+
+def dying_restorer(log: AnchoredLog, countdown: Countdown) -> Restorer:
+    anchoring = log.anchoring()
+    dying: Any = Anchoring(
+        log.store,
+        anchoring.tree,
+        anchoring.checkpoints,
+        Dying(log.anchors, countdown),
+        signers=[Dying(signer, countdown) for signer in log.signers],
+        public_keys=lambda: [signer.public_key for signer in log.signers],
+        idle_millis=3_600_000,
+    )
+    store: Any = Dying(log.store, countdown)
+    audits: Any = Dying(AuditStore(log.store.operations), countdown)
+    return Restorer(store, audits, dying, dying_auditor(log, countdown), clock=log.now)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_wherever_a_restore_dies_it_can_be_repeated(log: AnchoredLog, after: bool) -> None:
+    signer: Signer = log.signers[0]
+    recorder = Recorder(signer)
+    log.signers = [recorder]
+    step, died = 0, True
+    while died:
+        step += 1
+        chain = f"c{step}"
+        log.append(5, chain)
+        log.audit(chain=chain)
+        log.append(2, chain)
+        backup = back_up(log)
+        log.append(3, chain)
+        log.audit(chain=chain)
+        put_back(log, backup)
+        try:
+            dying_restorer(log, Countdown(step, after)).restore(chain, "the disk broke")
+            died = False
+        except DiedError:
+            with suppress(InvalidError):  # it was declared already
+                log.restore(chain=chain)
+        assert log.audit(chain=chain)["status"] == "intact"
+        assert log.audit("full", chain)["status"] == "intact"
+    assert step > 30
+    recorder.check()
+
+
+def test_copies_of_anchors_that_the_backup_had_not_are_made_again(restored: AnchoredLog) -> None:
+    restored.restore()
+    found = restored.store.operations.checkpoints.count_documents({"chain": "main"})
+    assert found == len(notes(restored)) == 4
+
+
+def test_a_restore_with_a_new_key_goes_on(restored: AnchoredLog, tmp_path: Path) -> None:
+    restored.retired = [restored.signers[0].public_key]
+    restored.signers = [new_key(tmp_path / "new")]
+    assert restored.restore("the machine is gone, and its key")["status"] == "intact"
+    assert lines(restored)[-1][0] == "main~2"
+    restored.append(3)
+    assert statuses(restored) == ["intact", "intact"]
+    assert restored.audit()["unanchored_events"] == 0
+
+
+def test_a_chain_that_was_never_restored_keeps_its_anchors_in_order(log: AnchoredLog) -> None:
+    log.append(5)
+    log.audit()
+    assert check_anchors(log) == [5]
