@@ -51,3 +51,14 @@ def test_a_backup_from_before_a_change_of_keys_can_be_restored(log: AnchoredLog)
     assert log.restore()["status"] == "intact"
     assert log.audit("full")["findings"] == []
     assert len(log.files()) == 4  # three anchors and the restore
+
+
+def test_a_restored_chain_is_anchored_under_a_new_key_at_once(log: AnchoredLog) -> None:
+    put_back = back_up(log)
+    log.append(2)
+    log.audit()
+    put_back()
+    rotate(log)
+    assert log.restore()["status"] == "intact"
+    assert log.audit("full")["findings"] == []
+    assert len(log.files()) == 4

@@ -125,11 +125,12 @@ class AuditAnchors:
     def _rotate(self, chain: str, standing: Standing) -> None:
         """Say in the chain itself that another key signs from the next anchor on, before it does."""
         newest, anchoring = standing.newest, self._anchoring
-        if newest is None or anchoring is None or standing.findings or newest is not standing.holds:
+        if newest is None or anchoring is None or standing.findings:
             return
+        least = standing.holds.checkpoint.size if standing.holds else 0
         old, new = newest.keys[0], VerifierKey(newest.checkpoint.origin, anchoring.current_key)
         found = self._store.chain(chain) if old != new else None
-        if found is not None and found.state.size >= newest.checkpoint.size:
+        if found is not None and found.state.size >= least:
             payload = {"from": format_vkey(old), "to": format_vkey(new)}
             self._registry.write(chain, rotation_id(newest.seal.number + 1), "eventlog.key_rotated", payload)
 
