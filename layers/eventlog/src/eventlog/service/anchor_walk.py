@@ -144,10 +144,11 @@ class AnchorReader:
             findings.append(_invalid(f"anchor {number}: {error}"))
             return Step(replace(reached, number=number, digest=None), None, findings)
         head, key = anchor.checkpoint, anchor.keys[0].public_key
-        if reached.key not in {None, key} and not self.rotated(number, key):
+        superseded = any(restore.supersedes(number, head.size) for restore in restores)
+        if not superseded and reached.key not in {None, key} and not self.rotated(number, key):
             findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
         after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)
-        return Step(after, anchor, findings, any(restore.supersedes(number, head.size) for restore in restores))
+        return Step(after, anchor, findings, superseded)
 
     def _check(self, anchor: Anchor, reached: Reached, number: int, restores: Sequence[Restore]) -> None:
         head, seal = anchor.checkpoint, anchor.seal
