@@ -118,8 +118,19 @@ def parse_vkey(text: str) -> VerifierKey:
     return key
 
 
+def is_key_name(name: str) -> bool:
+    """Whether a key can have this name, and a checkpoint this origin line."""
+    return _NAME.fullmatch(name) is not None
+
+
 def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
-    """Sign a text that ends with a newline, by each signer under this name."""
+    """Sign a text that ends with a newline, by each signer under this name.
+
+    Raises:
+        EvidenceError: no key can have this name.
+    """
+    if not is_key_name(name):
+        raise EvidenceError("a key's name has no blanks, control characters or plus signs")
     message = text.encode()
     lines = [Signature(name, VerifierKey(name, s.public_key).key_id, s.sign(message)) for s in signers]
     return Note(text, tuple(lines))

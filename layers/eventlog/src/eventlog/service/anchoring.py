@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.note import Signer
+from eventlog.formats.note import Signer, is_key_name
 from eventlog.formats.proof import verify_consistency
 from eventlog.service.anchor_history import AnchorHistory, Standing
 from eventlog.service.anchor_walk import claim_key, note_key, record_of
@@ -131,6 +131,8 @@ class Anchoring:
         since = newest.seal.time if newest else 0
         seal = Seal(number, max(self._clock(), since), newest.digest if newest else NO_ANCHOR)
         checkpoint = Checkpoint(origin_line(head.origin, head.chain, standing.epoch), head.size, head.root)
+        if not is_key_name(checkpoint.origin):  # a database says what a chain's origin is
+            raise _refused("sequence_mismatch", None, "the origin can't stand in a checkpoint")
         claim = seal.message(format_checkpoint(checkpoint))
         if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
             written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
