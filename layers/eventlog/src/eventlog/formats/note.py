@@ -130,7 +130,7 @@ def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
         EvidenceError: no key can have this name; what was signed under it would say something else than it seems to.
     """
     if not is_key_name(name):
-        raise EvidenceError("no key can have this name")
+        raise EvidenceError("a key's name has no blanks, control characters or plus signs")
     message = text.encode()
     lines = [Signature(name, VerifierKey(name, s.public_key).key_id, s.sign(message)) for s in signers]
     return Note(text, tuple(lines))
