@@ -153,3 +153,21 @@ def test_a_url_that_is_none_is_told(url: str) -> None:
     make: Callable[[], Any] = lambda: Transport(url, sleep=lambda _: None).get("/events")  # noqa: E731
     with pytest.raises(UnreachableError):
         make()
+
+
+class Raw(httpx2.SyncByteStream):
+    """A body as it comes from the network."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"this is not gzip"
+
+
+def garbled() -> httpx2.Response:
+    return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=Raw())
+
+
+def test_an_answer_that_cannot_be_decompressed_is_unexpected() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="decompressed"):
+        Script(garbled()).log.get("/x")
+    with pytest.raises(UnexpectedAnswerError, match="decompressed"), Script(garbled()).log.lines("/x", {}) as lines:
+        list(lines)

@@ -39,15 +39,20 @@ def file_lines(path: Path) -> Iterator[bytes]:
 
 
 def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]:
-    """Chains and ranges [start, end) of which no event is missing, those of neighbouring parts as one."""
+    """Chains and ranges [start, end) of which no event is missing.
+
+    Those of parts that follow each other in the file under one origin line are one: only they are known to be linked.
+    """
     ranges: list[tuple[str, int, int]] = []
+    before: PartReport | None = None
     for part in parts:
-        if part.complete is None:
-            continue
-        start, end = part.complete
-        if ranges and ranges[-1][0] == part.chain and ranges[-1][2] == start:
-            start = ranges.pop()[1]
-        ranges.append((part.chain, start, end))
+        if part.complete is not None:
+            start, end = part.complete
+            linked = before is not None and before.checkpoint.origin == part.checkpoint.origin
+            if linked and before.complete is not None and before.complete[1] == start:
+                start = ranges.pop()[1]
+            ranges.append((part.chain, start, end))
+        before = part
     return ranges
 
 

@@ -92,6 +92,8 @@ class Transport:
             yield _split(answer)
         except httpx2.TransportError as error:
             raise UnreachableError(f"{self.url} broke off its answer: {_words(error)}") from error
+        except httpx2.DecodingError as error:
+            raise UnexpectedAnswerError(f"the answer can't be decompressed: {_words(error)}") from error
         finally:
             answer.close()
 
@@ -145,6 +147,8 @@ class Transport:
                 wait = max(wait, again.wait)
             except httpx2.UnsupportedProtocol as error:
                 raise UnreachableError(f"{self.url} is not an http or https URL") from error
+            except httpx2.DecodingError as error:
+                raise UnexpectedAnswerError(f"the answer can't be decompressed: {_words(error)}") from error
             except httpx2.TransportError as error:
                 problem = error
             if number < self._retries:
