@@ -20,14 +20,18 @@ COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
 Backup = dict[str, list[dict[str, Any]]]
 
 
-def back_up(log: AnchoredLog) -> Backup:
-    return {name: list(getattr(log.store.operations, name).find()) for name in COLLECTIONS}
+def of(chain: str, collection: str) -> dict[str, str]:
+    return {"_id": chain} if collection == "sequences" else {"chain": chain}
 
 
-def put_back(log: AnchoredLog, backup: Backup) -> None:
+def back_up(log: AnchoredLog, chain: str = "main") -> Backup:
+    return {name: list(getattr(log.store.operations, name).find(of(chain, name))) for name in COLLECTIONS}
+
+
+def put_back(log: AnchoredLog, backup: Backup, chain: str = "main") -> None:
     for name, documents in backup.items():
         collection = getattr(log.store.operations, name)
-        collection.delete_many({})
+        collection.delete_many(of(chain, name))
         if documents:
             collection.insert_many(documents)
 
@@ -224,10 +228,10 @@ def test_wherever_a_restore_dies_it_can_be_repeated(log: AnchoredLog, after: boo
         log.append(5, chain)
         log.audit(chain=chain)
         log.append(2, chain)
-        backup = back_up(log)
+        backup = back_up(log, chain)
         log.append(3, chain)
         log.audit(chain=chain)
-        put_back(log, backup)
+        put_back(log, backup, chain)
         try:
             dying_restorer(log, Countdown(step, after)).restore(chain, "the disk broke")
             died = False

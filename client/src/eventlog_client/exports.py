@@ -48,9 +48,9 @@ def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]
     for part in parts:
         if part.complete is not None:
             start, end = part.complete
-            linked = before is not None and before.checkpoint.origin == part.checkpoint.origin
-            if linked and before.complete is not None and before.complete[1] == start:
-                start = ranges.pop()[1]
+            if before is not None and before.checkpoint.origin == part.checkpoint.origin:
+                linked = before.complete is not None and before.complete[1] == start
+                start = ranges.pop()[1] if linked else start
             ranges.append((part.chain, start, end))
         before = part
     return ranges

@@ -263,7 +263,9 @@ class Operations:
     ) -> list[bytes] | None:
         """Drop the pending entries between two states (w: 1) if what is settled is still ``before``.
 
-        ``size``: their bytes, if known. Returns the content hashes of what is pending then, or None if it wasn't so.
+        With a session the caller reads on in it, which would wait for the journal's next turn: then the majority is
+        waited for, which comes at once. ``size``: the entries' bytes, if known. Returns the content hashes of what is
+        pending then, or None if it wasn't so.
         """
         count = after.size - before[0]
         more = {"$gt": [{"$size": "$pending"}, count]}
@@ -274,7 +276,8 @@ class Operations:
             "pending": {"$cond": [more, {"$slice": ["$pending", count, 2147483647]}, []]},
             "pending_bytes": {"$subtract": ["$pending_bytes", dropped_bytes]},
         }
-        found = self.sequences.with_options(write_concern=WriteConcern(w=1)).find_one_and_update(
+        sequences = self.sequences if session else self.sequences.with_options(write_concern=WriteConcern(w=1))
+        found = sequences.find_one_and_update(
             _at(chain, before),
             [{"$set": stage}],
             {"pending.content_hash": 1},
