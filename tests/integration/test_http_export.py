@@ -264,6 +264,15 @@ def test_behind_lambda_a_part_ends_at_4_mib(api: TestClient) -> None:
     assert verified(first + second).events == 24
 
 
+def test_behind_lambda_a_part_of_quotes_fits_into_the_json_that_carries_it(api: TestClient) -> None:
+    store = store_of(api)
+    for _ in range(4):
+        store.append("main", [draft(payload={"q": '"' * 120_000}) for _ in range(4)])
+    store.settle("main")
+    put_anchor(store)
+    assert len(json.dumps(Lambda(api).get(""))) < 6 * 1024 * 1024
+
+
 def test_behind_lambda_a_failure_on_the_way_is_an_error(signed: TestClient) -> None:
     store_of(signed).operations.events.delete_one({"seq": 6})
     assert Lambda(signed).get("")["statusCode"] == 500
