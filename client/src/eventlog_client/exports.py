@@ -48,8 +48,8 @@ def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]
     for part in parts:
         if part.complete is not None:
             start, end = part.complete
-            linked = before is not None and before.checkpoint.origin == part.checkpoint.origin
-            if linked and before.complete is not None and before.complete[1] == start:
+            end_before = before.complete[1] if before and before.complete else None
+            if before and end_before == start and before.checkpoint.origin == part.checkpoint.origin:
                 start = ranges.pop()[1]
             ranges.append((part.chain, start, end))
         before = part
