@@ -115,7 +115,11 @@ def _check_names(sent: Mapping[str, Any], receipt: Receipt) -> None:
     for name, value in expected.items():
         if getattr(receipt, name) != value:
             raise EvidenceError(f"it names {name} {getattr(receipt, name)}, and {value} was sent")
-    if receipt.timestamp != parse_time(sent["timestamp"]):
+    try:
+        timestamp = parse_time(str(sent.get("timestamp")))
+    except ValueError as error:
+        raise EvidenceError("no event with such a timestamp is accepted") from error
+    if receipt.timestamp != timestamp:
         raise EvidenceError(f"it names the timestamp {format_time(receipt.timestamp)}, sent was {sent['timestamp']}")
 
 

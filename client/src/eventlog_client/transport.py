@@ -58,11 +58,13 @@ class Transport:
         inner: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if token and not (token.isascii() and token.isprintable() and " " not in token):
+            raise UnreachableError("the token has characters that no token has")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         base = url.rstrip("/").removesuffix(_PREFIX) + _PREFIX
         try:
             self._http = httpx2.Client(base_url=base, headers=headers, timeout=timeout, transport=inner)
-        except httpx2.InvalidURL as error:
+        except (httpx2.InvalidURL, UnicodeError) as error:
             raise UnreachableError(f"{url} is not a URL: {error}") from error
         self.url = base
         self._retries = retries
@@ -145,7 +147,7 @@ class Transport:
             except _AgainError as again:
                 problem: Exception = again.problem
                 wait = max(wait, again.wait)
-            except httpx2.UnsupportedProtocol as error:
+            except (httpx2.UnsupportedProtocol, UnicodeError) as error:
                 raise UnreachableError(f"{self.url} is not an http or https URL") from error
             except httpx2.DecodingError as error:
                 raise UnexpectedAnswerError(f"the answer can't be decompressed: {_words(error)}") from error

@@ -30,7 +30,7 @@ def audit(
     else:
         held.output.say(f"{report.events_checked} events of chain {report.chain} checked: {report.status}.")
         held.output.table(COLUMNS, report.findings)
-    if report.status == "tampered":
+    if report.status == "tampered" or report.findings:
         return MISBEHAVED
     if report.status != "intact":
         raise NotFinishedError(f"audit {report.audit_id} is {report.status}: it says nothing yet")

@@ -8,8 +8,13 @@ import typer
 from eventlog_client.compare import Comparison
 from eventlog_client.compare import compare as compare_claims
 from eventlog_client.documents import read_claims
+from eventlog_client.errors import ClientError
 from eventlog_client.output import Output
 from eventlog_client.session import MISBEHAVED, Key, session, verifier_keys
+
+
+class NothingToCompareError(ClientError):
+    """No file has anything that could contradict."""
 
 
 def compare(
@@ -25,6 +30,8 @@ def compare(
     held = session(context)
     keys = verifier_keys(key)
     claims = [claim for path in files for claim in read_claims(path, keys)]
+    if not claims:
+        raise NothingToCompareError("these files have no receipt, event, proof or checkpoint in them")
     if held.url is None:
         found = compare_claims(claims, None)
     else:

@@ -186,7 +186,28 @@ def chain_fields(chain: Chain) -> dict[str, Any]:
 
 
 def audit_fields(report: dict[str, Any]) -> dict[str, Any]:
-    """A stored audit report as shown."""
+    """A stored audit report as shown; one that somebody has damaged says so and keeps no other from being shown."""
+    try:
+        shown = _audit_fields(report)
+        orjson.dumps(shown)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        shown = dict.fromkeys(AuditReport.model_fields) | {
+            "audit_id": str(report.get("_id")),
+            "chain": str(report.get("chain")),
+            "mode": "full",
+            "status": "incomplete",
+            "from_seq": 0,
+            "events_checked": 0,
+            "skew": {"events": 0, "seq": None, "seconds": 0.0},
+            "incomplete_because": "the stored report is damaged",
+            "started_at": format_time(0),
+            "findings": [],
+            "findings_total": 0,
+        }
+    return shown
+
+
+def _audit_fields(report: dict[str, Any]) -> dict[str, Any]:
     shown = {name: report.get(name) for name in AuditReport.model_fields}
     shown["audit_id"] = report["_id"]
     shown["skew"] = report.get("skew") or {"events": 0, "seq": None, "seconds": 0.0}

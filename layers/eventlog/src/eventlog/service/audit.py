@@ -17,7 +17,7 @@ from eventlog.service.anchoring import Anchoring, Head
 from eventlog.service.audit_anchors import AuditAnchors, describe
 from eventlog.service.audit_marks import Marks
 from eventlog.service.audit_pass import Pass
-from eventlog.service.audit_report import RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
+from eventlog.service.audit_report import MAX_FINDINGS, RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
 from eventlog.service.audit_start import begin, check_outside
 from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.errors import NotFoundError
@@ -121,6 +121,18 @@ class Auditor:
             because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
             return self._give_up(new_report(chain, mode, self._millis()), because)
 
+    def _audit_rows_without_chain(self, mode: Mode) -> Report | None:
+        """A report of its own, without a chain, on rows that belong to none; None as there are none, as a rule."""
+        rows = self._audits.rows_without_chain(MAX_FINDINGS)
+        if not rows:
+            return None
+        report = new_report("", mode, self._millis())
+        for row in rows:
+            emitter(report)(Finding("unexpected", None, None, None, f"the row {row[:200]!r} belongs to no chain"))
+        report |= {"status": "tampered", "finished_at": DatetimeMS(self._millis())}
+        self._audits.save(report)
+        return report
+
     def _give_up(self, report: Report, because: str, audit_id: str | None = None) -> Report:
         """Store a report that says why there is no other."""
         report |= {"status": "incomplete", "incomplete_because": because, "finished_at": DatetimeMS(self._millis())}
@@ -131,7 +143,7 @@ class Auditor:
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
         until = time.monotonic() + seconds
-        found: list[Report | None] = [*self.resume(seconds)]
+        found: list[Report | None] = [*self.resume(seconds / 2), self._audit_rows_without_chain(mode)]
         found += [self._audit(chain, mode, until) for chain in self._anchors.names(self._audits.chain_names())]
         return [report for report in found if report is not None]
 

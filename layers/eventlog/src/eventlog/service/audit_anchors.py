@@ -111,7 +111,10 @@ class AuditAnchors:
             standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
                 emit(finding)
-            if not report["findings_total"]:
+            if standing.newest is None and head.origin != self._origin:
+                because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
+                report["incomplete_because"] = because
+            elif not report["findings_total"]:
                 self._anchoring.keep_copies(head.chain, standing)
                 anchor = self._anchoring.advance(head, standing)
                 describe(report, anchor)

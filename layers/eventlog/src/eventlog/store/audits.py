@@ -35,6 +35,13 @@ class AuditStore:
             names += [found["_id"] for found in grouped]
         return sorted({name for name in names if isinstance(name, str)})
 
+    def rows_without_chain(self, limit: int) -> list[str]:
+        """Ids of rows whose chain is no text, so that they are in no chain at all."""
+        events = self._ops.events.with_options(_LENIENT)
+        with mapped():
+            found = events.find({"chain": {"$not": {"$type": "string"}}}, {"_id": 1}, limit=limit)
+            return [str(row["_id"]) for row in found]
+
     def session(self) -> Any:
         return self._ops.session()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bson.errors import InvalidBSON
 from pymongo.errors import ConfigurationError, PyMongoError
 
 
@@ -49,6 +50,8 @@ def mapped() -> Iterator[None]:
         yield
     except ConfigurationError:
         raise
+    except InvalidBSON as error:
+        raise CorruptionError("a stored document is damaged: it can't be decoded") from error
     except PyMongoError as error:
         raise StoreUnavailableError(f"MongoDB: {type(error).__name__}") from error
     except NotOursError as error:

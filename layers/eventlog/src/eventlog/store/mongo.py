@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from eventlog.formats.event import Event
 from eventlog.store.append import Recent, append
 from eventlog.store.codec import decode_sequence
-from eventlog.store.errors import mapped
+from eventlog.store.errors import NotOursError, mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
 from eventlog.store.operations import Operations
 from eventlog.store.query import read_page
@@ -63,7 +63,7 @@ class MongoStore:
     def chains(self, after: str, limit: int) -> list[Chain]:
         with mapped():
             found = self.operations.raw_sequences.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
-            return [_chain(bytes(image.raw)) for image in found]
+            return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
 
     def chain(self, name: str) -> Chain | None:
         with mapped():
@@ -78,6 +78,14 @@ class MongoStore:
         """
         with mapped():
             self.operations.sequences.find_one({"_id": ""})
+
+
+def _intact(raw: bytes) -> Chain | None:
+    """The chain, unless its document is damaged: that is for an audit to say, and no reason not to list the others."""
+    try:
+        return _chain(raw)
+    except NotOursError:
+        return None
 
 
 def _chain(raw: bytes) -> Chain:
