@@ -14,6 +14,7 @@ from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
 from tests.anchored import AnchoredLog
+from tests.auditors import Recorder
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -43,3 +44,14 @@ def api(make_api: MakeApi, database: str) -> Iterator[TestClient]:
 def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
     """A log on a fresh database that is anchored in a directory."""
     return AnchoredLog(store, tmp_path)
+
+
+@pytest.fixture
+def grown(log: AnchoredLog) -> AnchoredLog:
+    """One anchor of 5 events, and 4 events more; whatever is signed is recorded."""
+    log.signers = [Recorder(log.signers[0])]
+    log.append(5)
+    log.audit()
+    log.append(4)
+    log.signers = [Recorder(log.signers[0])]
+    return log

@@ -18,7 +18,7 @@ from eventlog.store.codec import settled_fields
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations
 from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds
-from tests.dying import check_anchors
+from tests.auditors import check_anchors
 from tests.factories import draft
 from tests.integration.test_audit import essence
 from tests.integration.test_audit_workers import Watched

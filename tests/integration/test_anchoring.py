@@ -1,30 +1,16 @@
 """What an audit found intact is signed and anchored; what contradicts that, or can't be asked for, is not."""
 
-from pathlib import Path
-
 import pytest
 
-from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, verify_anchor
-from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
+from eventlog.formats.anchor import NO_ANCHOR
+from eventlog.formats.checkpoint import Checkpoint
 from eventlog.service.audit import Auditor
 from eventlog.service.registry import REGISTRY
 from eventlog.store.audits import AuditStore
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
 from eventlog.store.mongo import MongoStore
-from eventlog.store.tree import TreeReader
 from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds
-from tests.dying import Countdown, Recorder, check_anchors, dying_auditor
-
-
-def anchors(log: AnchoredLog, chain: str = "main") -> list[Anchor]:
-    keys = [log.signers[0].public_key]
-    return [verify_anchor(log.anchors.read(chain, name) or b"", keys) for name in log.files(chain)]
-
-
-def put(log: AnchoredLog, key: str, data: bytes, chain: str = "main") -> None:
-    path = log.folder / "anchors" / chain / key
-    path.unlink(missing_ok=True)
-    path.write_bytes(data)
+from tests.auditors import Countdown, anchors, check_anchors, dying_auditor, signed
 
 
 def test_an_intact_audit_anchors_keeps_the_copy_and_registers_the_chain(log: AnchoredLog) -> None:
@@ -86,123 +72,6 @@ def test_an_audit_that_finds_something_anchors_nothing(log: AnchoredLog) -> None
     log.store.operations.events.update_one({"chain": "main", "seq": 7}, {"$set": {"principal": "forged"}})
     assert kinds(log.audit()) == [("content_mismatch", 7)]
     assert check_anchors(log) == [5]
-
-
-def claim(log: AnchoredLog, **changed: object) -> bytes:
-    """The next anchor's claim, as an auditor would write it who sees the chain as it is; parts of it may be others."""
-    found, (last,) = log.store.chain("main"), anchors(log)
-    assert found is not None
-    parts = {
-        "origin": origin_line(ORIGIN, "main"),
-        "size": found.state.size,
-        "root": found.state.root,
-        "number": 2,
-        "time": last.seal.time + 1,
-        "previous": last.digest,
-    } | changed
-    head = Checkpoint(*(parts[name] for name in ("origin", "size", "root")))  # type: ignore[arg-type]
-    seal = Seal(*(parts[name] for name in ("number", "time", "previous")))  # type: ignore[arg-type]
-    return seal.message(format_checkpoint(head))
-
-
-@pytest.fixture
-def grown(log: AnchoredLog) -> AnchoredLog:
-    """One anchor of 5 events, and 4 events more; whatever is signed is recorded."""
-    log.signers = [Recorder(log.signers[0])]
-    log.append(5)
-    log.audit()
-    log.append(4)
-    log.signers = [Recorder(log.signers[0])]
-    return log
-
-
-def signed(log: AnchoredLog) -> list[bytes]:
-    (recorder,) = log.signers
-    assert isinstance(recorder, Recorder)
-    return recorder.messages
-
-
-def test_a_claim_that_a_dead_auditor_left_is_finished_as_it_is(grown: AnchoredLog) -> None:
-    put(grown, "000000000002.claim", left := claim(grown))
-    grown.append(3)
-    assert grown.audit()["status"] == "intact"
-    assert signed(grown)[1] == left
-    assert check_anchors(grown) == [5, 9, 12]
-    assert grown.audit("full")["status"] == "intact"
-
-
-@pytest.mark.parametrize("time", [1, 2**42])
-def test_a_claim_that_a_wrong_clock_has_dated_is_finished_with_the_time_it_is(grown: AnchoredLog, time: int) -> None:
-    put(grown, "000000000002.claim", claim(grown, time=time))
-    assert grown.audit()["status"] == "intact"
-    assert check_anchors(grown) == [5, 9]
-    assert abs(anchors(grown)[1].seal.time - grown.now()) < 60_000
-    assert grown.audit("full")["status"] == "intact"
-
-
-FALSE_CLAIMS: list[tuple[str, dict[str, object]]] = [
-    ("rewritten", {"root": bytes(32)}),
-    ("rewritten", {"size": 7}),
-    ("rewritten", {"size": 5, "root": bytes(32)}),
-    ("checkpoint_invalid", {"size": 0}),
-    ("checkpoint_invalid", {"size": 4, "root": bytes(32)}),
-    ("checkpoint_invalid", {"size": 10}),
-    ("checkpoint_invalid", {"size": 2**62}),
-    ("checkpoint_invalid", {"origin": f"{ORIGIN}/other"}),
-    ("checkpoint_invalid", {"origin": f"{ORIGIN}/main~2"}),
-    ("checkpoint_invalid", {"number": 3}),
-    ("checkpoint_invalid", {"previous": bytes(32)}),
-]
-
-
-@pytest.mark.parametrize(("kind", "changed"), FALSE_CLAIMS, ids=str)
-@pytest.mark.parametrize("mode", ["incremental", "full"])
-def test_a_claim_that_is_not_true_is_a_finding_and_nothing_is_signed(
-    grown: AnchoredLog, kind: str, changed: dict[str, object], mode: str
-) -> None:
-    put(grown, "000000000002.claim", claim(grown, **changed))
-    report = grown.audit(mode)
-    assert ([found[0] for found in kinds(report)], report["status"]) == ([kind], "tampered")
-    assert signed(grown) == []
-    assert check_anchors(grown) == [5]
-
-
-@pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 200, b"x" * 3_000_000], ids=lambda data: str(len(data)))
-def test_a_claim_that_is_garbage_is_a_finding_and_nothing_is_signed(grown: AnchoredLog, data: bytes) -> None:
-    put(grown, "000000000002.claim", data)
-    assert grown.found("incremental") == [("checkpoint_invalid", None)]
-    assert signed(grown) == []
-
-
-def test_a_claim_of_an_earlier_head_though_its_root_is_true_is_a_finding(grown: AnchoredLog) -> None:
-    earlier = TreeReader(grown.store.operations).root("main", 4)
-    put(grown, "000000000002.claim", claim(grown, size=4, root=earlier))
-    assert grown.found("incremental") == [("checkpoint_invalid", None)]
-    assert signed(grown) == []
-
-
-def test_a_claim_with_a_size_of_more_digits_than_it_needs_is_a_finding(grown: AnchoredLog) -> None:
-    put(grown, "000000000002.claim", claim(grown).replace(b"\n9\n", b"\n09\n"))
-    assert grown.found("incremental") == [("checkpoint_invalid", None)]
-    assert signed(grown) == []
-
-
-def test_a_claim_of_a_later_head_is_left_to_whoever_has_seen_it(grown: AnchoredLog) -> None:
-    auditor = grown.auditor()
-    early = auditor.start("main", "full")
-    grown.append(2)
-    put(grown, "000000000002.claim", claim(grown))
-    assert auditor.run(early, 60)["status"] == "intact"
-    assert check_anchors(grown) == [5]
-    assert grown.audit()["status"] == "intact"
-    assert check_anchors(grown) == [5, 11]
-
-
-def test_a_note_of_another_key_in_the_next_place_is_a_finding(grown: AnchoredLog, tmp_path: Path) -> None:
-    put(grown, "000000000002.note", anchors(grown)[0].data)
-    assert {kind for kind, _ in grown.found("incremental")} == {"checkpoint_invalid"}
-    assert grown.found("full") == [("checkpoint_invalid", None)]
-    assert signed(grown) == []
 
 
 @pytest.mark.parametrize("mode", ["incremental", "full"])

@@ -14,8 +14,7 @@ from eventlog.service.anchor_walk import note_key
 from eventlog.service.signing import KeyFile
 from eventlog.store.errors import SigningError
 from tests.anchored import ORIGIN, AnchoredLog, new_key
-from tests.dying import check_anchors
-from tests.integration.test_anchoring import claim, put
+from tests.auditors import check_anchors, claim, put
 
 
 @pytest.fixture

@@ -1,39 +1,33 @@
 """A restore that an operator declares: what is left goes on under its next name, and its past stays on record."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventlog.formats.anchor import verify_anchor
-from eventlog.formats.note import Signer
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
-from eventlog.service.anchoring import Anchoring
 from eventlog.service.errors import InvalidError, NotFoundError
-from eventlog.service.restore import Restorer
-from eventlog.store.audits import AuditStore
 from tests.anchored import ORIGIN, AnchoredLog, new_key
-from tests.dying import Countdown, DiedError, Dying, Recorder, check_anchors, dying_auditor
 
-COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
 Backup = dict[str, list[dict[str, Any]]]
 
 
-def of(chain: str, collection: str) -> dict[str, str]:
-    return {"_id": chain} if collection == "sequences" else {"chain": chain}
+def rows(chain: str) -> dict[str, dict[str, Any]]:
+    """Where a chain's documents are."""
+    return {"sequences": {"_id": chain}} | {name: {"chain": chain} for name in ("events", "checkpoints", "audits")}
 
 
 def back_up(log: AnchoredLog, chain: str = "main") -> Backup:
-    return {name: list(getattr(log.store.operations, name).find(of(chain, name))) for name in COLLECTIONS}
+    return {name: list(getattr(log.store.operations, name).find(query)) for name, query in rows(chain).items()}
 
 
 def put_back(log: AnchoredLog, backup: Backup, chain: str = "main") -> None:
-    for name, documents in backup.items():
+    for name, query in rows(chain).items():
         collection = getattr(log.store.operations, name)
-        collection.delete_many(of(chain, name))
-        if documents:
-            collection.insert_many(documents)
+        collection.delete_many(query)
+        if backup[name]:
+            collection.insert_many(backup[name])
 
 
 def lines(log: AnchoredLog) -> list[tuple[str, int]]:
@@ -200,50 +194,6 @@ def test_a_forged_restore_is_a_finding_and_excuses_nothing(restored: AnchoredLog
     assert sorted(restored.found(mode), key=str) == [("checkpoint_invalid", None), ("truncated", 7)]
 
 
-def dying_restorer(log: AnchoredLog, countdown: Countdown) -> Restorer:
-    anchoring = log.anchoring()
-    dying: Any = Anchoring(
-        log.store,
-        anchoring.tree,
-        anchoring.checkpoints,
-        Dying(log.anchors, countdown),
-        signers=[Dying(signer, countdown) for signer in log.signers],
-        public_keys=lambda: [signer.public_key for signer in log.signers],
-        idle_millis=3_600_000,
-    )
-    store: Any = Dying(log.store, countdown)
-    audits: Any = Dying(AuditStore(log.store.operations), countdown)
-    return Restorer(store, audits, dying, dying_auditor(log, countdown), clock=log.now)
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_wherever_a_restore_dies_it_can_be_repeated(log: AnchoredLog, after: bool) -> None:
-    signer: Signer = log.signers[0]
-    recorder = Recorder(signer)
-    log.signers = [recorder]
-    step, died = 0, True
-    while died:
-        step += 1
-        chain = f"c{step}"
-        log.append(5, chain)
-        log.audit(chain=chain)
-        log.append(2, chain)
-        backup = back_up(log, chain)
-        log.append(3, chain)
-        log.audit(chain=chain)
-        put_back(log, backup, chain)
-        try:
-            dying_restorer(log, Countdown(step, after)).restore(chain, "the disk broke")
-            died = False
-        except DiedError:
-            with suppress(InvalidError):  # it was declared already
-                log.restore(chain=chain)
-        assert log.audit(chain=chain)["status"] == "intact"
-        assert log.audit("full", chain)["status"] == "intact"
-    assert step > 30
-    recorder.check()
-
-
 def test_copies_of_anchors_that_the_backup_had_not_are_made_again(restored: AnchoredLog) -> None:
     restored.restore()
     found = restored.store.operations.checkpoints.count_documents({"chain": "main"})
@@ -258,9 +208,3 @@ def test_a_restore_with_a_new_key_goes_on(restored: AnchoredLog, tmp_path: Path)
     restored.append(3)
     assert statuses(restored) == ["intact", "intact"]
     assert restored.audit()["unanchored_events"] == 0
-
-
-def test_a_chain_that_was_never_restored_keeps_its_anchors_in_order(log: AnchoredLog) -> None:
-    log.append(5)
-    log.audit()
-    assert check_anchors(log) == [5]

@@ -1,12 +1,12 @@
-"""Auditors that die at a chosen step, and a record of everything that was ever signed."""
+"""Auditors that die at a chosen step, claims made up, and a record of everything that was ever signed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, cast
 
-from eventlog.formats.anchor import parse_claim, verify_anchor
-from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
+from eventlog.formats.anchor import Anchor, Seal, parse_claim, verify_anchor
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, parse_checkpoint
 from eventlog.formats.note import Signer
 from eventlog.service.anchor_walk import note_key, record_of
 from eventlog.service.anchoring import Anchoring
@@ -129,3 +129,37 @@ def check_anchors(log: AnchoredLog, chain: str = "main") -> list[int]:
     copies = list(CheckpointStore(log.store.operations).scan(chain))
     assert copies == [record_of(chain, anchor) for anchor in anchors]
     return [anchor.checkpoint.size for anchor in anchors]
+
+
+def anchors(log: AnchoredLog, chain: str = "main") -> list[Anchor]:
+    keys = [log.signers[0].public_key]
+    return [verify_anchor(log.anchors.read(chain, name) or b"", keys) for name in log.files(chain)]
+
+
+def put(log: AnchoredLog, key: str, data: bytes, chain: str = "main") -> None:
+    path = log.folder / "anchors" / chain / key
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+def claim(log: AnchoredLog, **changed: object) -> bytes:
+    """The next anchor's claim, as an auditor would write it who sees the chain as it is; parts of it may be others."""
+    found, (last,) = log.store.chain("main"), anchors(log)
+    assert found is not None
+    parts = {
+        "origin": origin_line(ORIGIN, "main"),
+        "size": found.state.size,
+        "root": found.state.root,
+        "number": 2,
+        "time": last.seal.time + 1,
+        "previous": last.digest,
+    } | changed
+    head = Checkpoint(*(parts[name] for name in ("origin", "size", "root")))  # type: ignore[arg-type]
+    seal = Seal(*(parts[name] for name in ("number", "time", "previous")))  # type: ignore[arg-type]
+    return seal.message(format_checkpoint(head))
+
+
+def signed(log: AnchoredLog) -> list[bytes]:
+    (recorder,) = log.signers
+    assert isinstance(recorder, Recorder)
+    return recorder.messages
