@@ -13,7 +13,9 @@ from eventlog.store.mongo import MongoStore
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
+from local.secured import SecuredMongo
 from tests.anchored import AnchoredLog
+from tests.secured import SecuredLog, secured_mongo
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -43,3 +45,18 @@ def api(make_api: MakeApi, database: str) -> Iterator[TestClient]:
 def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
     """A log on a fresh database that is anchored in a directory."""
     return AnchoredLog(store, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMongo]:
+    """A mongod with access control."""
+    with secured_mongo(tmp_path_factory.mktemp("secured")) as mongo:
+        yield mongo
+
+
+@pytest.fixture(scope="module")
+def secured_log(secured: SecuredMongo) -> SecuredLog:
+    """A database on it that was set up."""
+    log = SecuredLog(secured)
+    log.set_up()
+    return log
