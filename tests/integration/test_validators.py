@@ -32,7 +32,7 @@ def log(client: Client, mongo_uri: str, database: str, store: MongoStore, tmp_pa
 def live(log: AnchoredLog) -> None:
     """Something of everything that the log writes."""
     log.append(40)
-    odd = [draft("~", payload={"$set": {"a.b": "\u0000"}}, event_type="\u00e9" * 256, timestamp=-1)]
+    odd = [draft("~", payload={"$set": {"a.b": "\u0000"}}, event_type="\u00e9" * 256, timestamp=0)]
     log.store.append("main", odd)
     log.append(3, chain="eventlog.x-1")
     log.audit_all("full")
