@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run demo drill restore test bench bench-quick lint lock build clean
+.PHONY: help run demo drill db-setup restore test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
+
+db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
+	@$(BIN)/python -m local.admin $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, MongoClient
+from pymongo import DESCENDING, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -19,10 +19,10 @@ from benchmarks.plot import Plot, draw
 from benchmarks.writers import Load, Make, Operation, Writers, merged
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry
-from eventlog.store import codec
+from eventlog.store import codec, indexes
 from eventlog.store.interface import Draft
 from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import INDEXES, Operations
+from eventlog.store.operations import Operations
 
 ORIGIN = "bench"
 CHAIN = "main"
@@ -165,8 +165,8 @@ def prepare(run: Run) -> None:
         for name in ("ours", "plain", "transaction"):
             Operations(client, name).ensure_indexes()
         naive = Operations(client, "naive").events
-        for fields in (("chain", "seq"), *INDEXES):
-            naive.create_index([(field, ASCENDING) for field in fields])
+        for index in indexes.EVENTS:
+            naive.create_index(index.keys)
         head = codec.settled_fields(ChainState(0, hashing.genesis(ORIGIN, CHAIN)))
         Operations(client, "transaction").sequences.insert_one({"_id": CHAIN, **head})
 

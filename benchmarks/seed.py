@@ -7,14 +7,14 @@ from typing import Any
 
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, IndexModel, MongoClient
+from pymongo import IndexModel, MongoClient
 from pymongo.write_concern import WriteConcern
 
 from benchmarks import data
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry
-from eventlog.store import codec
-from eventlog.store.operations import INDEXES, Operations
+from eventlog.store import codec, indexes
+from eventlog.store.operations import Operations
 
 ORIGIN = "bench"
 _BATCH = 5_000
@@ -27,7 +27,7 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
     Documents are made while the batch before them is stored; the indexes that no insert needs come last.
     """
     operations = Operations(client, database)
-    operations.events.create_index([("chain", ASCENDING), ("seq", ASCENDING)], unique=True)
+    indexes.ensure(operations.events, indexes.EVENTS[:1])
     events = operations.raw_events.with_options(write_concern=WriteConcern(w=1))
     state = ChainState(0, hashing.genesis(ORIGIN, chain))
     with ThreadPoolExecutor(1) as storing:
@@ -40,7 +40,7 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
         stored.result()
     document = codec.new_sequence(chain, ORIGIN, state.hash)
     operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": codec.settled_fields(state)})
-    operations.events.create_indexes([IndexModel([(name, ASCENDING) for name in fields]) for fields in INDEXES])
+    operations.events.create_indexes([IndexModel(index.keys) for index in indexes.EVENTS[1:]])
     operations.ensure_indexes()
 
 

@@ -13,8 +13,10 @@ from eventlog.store.mongo import MongoStore
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
+from local.secured import SecuredMongo
 from tests.anchored import AnchoredLog
 from tests.auditors import Recorder
+from tests.secured import SecuredLog, secured_mongo
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -54,4 +56,19 @@ def grown(log: AnchoredLog) -> AnchoredLog:
     log.audit()
     log.append(4)
     log.signers = [Recorder(log.signers[0])]
+    return log
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMongo]:
+    """A mongod with access control."""
+    with secured_mongo(tmp_path_factory.mktemp("secured")) as mongo:
+        yield mongo
+
+
+@pytest.fixture(scope="module")
+def secured_log(secured: SecuredMongo) -> SecuredLog:
+    """A database on it that was set up."""
+    log = SecuredLog(secured)
+    log.set_up()
     return log

@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
     mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")
     mongo_database: str = Field(default="eventlog", description="Database name")
+    mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
     origin: str = Field(
         default="localhost/eventlog",
         validation_alias="EVENTLOG_ORIGIN",

@@ -39,7 +39,7 @@ class Resources:
 
     @cached_property
     def client(self) -> MongoClient[dict[str, Any]]:
-        return connect(self._uri())
+        return connect(self._uri(), self.settings.mongo_pool_size)
 
     @cached_property
     def store(self) -> MongoStore:

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from eventlog.store import codec
+from eventlog.store import codec, indexes
 from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError, mapped
 from eventlog.store.operations import Operations, RawCollection
 
@@ -42,10 +42,9 @@ class CheckpointStore:
         self._raw: RawCollection = operations.checkpoints.with_options(codec_options=codec.RAW)
 
     def ensure_indexes(self) -> None:
-        """Create what is missing; harmless when all is there."""
+        """See ``indexes.ensure``."""
         with mapped():
-            self._checkpoints.create_index([("chain", ASCENDING), ("number", ASCENDING)])
-            self._checkpoints.create_index([("chain", ASCENDING), ("size", ASCENDING), ("number", ASCENDING)])
+            indexes.ensure(self._checkpoints, indexes.CHECKPOINTS)
 
     def newest(self, chain: str, session: ClientSession | None = None) -> Record | None:
         """The chain's anchor with the highest number."""

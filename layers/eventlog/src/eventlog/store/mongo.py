@@ -15,15 +15,25 @@ from eventlog.store.query import read_page
 from eventlog.store.settle import Settler
 
 
-def connect(uri: str) -> MongoClient[dict[str, Any]]:
-    """A client as this store needs it: no retried writes, time limits that end before a function's does."""
+def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
+    """A client as this store needs it, whatever the URI says. A process makes one and keeps it over all its requests.
+
+    What one operation may wait for adds up to 24 s, less than the 25 s of a function behind the API, so that it answers
+    503 itself: the choice of a server, a free connection, making one, and the server's answer.
+    """
     return MongoClient(
         uri,
         appname="eventlog",
         retryWrites=False,  # a retried push could be applied twice; Appender makes its own retry safe
-        serverSelectionTimeoutMS=5000,
+        retryReads=True,
+        maxPoolSize=pool_size,  # a bound: a function has one request at a time, so it holds one connection or two
+        minPoolSize=0,  # a frozen function can't keep connections up
+        maxIdleTimeMS=240_000,  # NAT gateways forget an idle connection after 350 s, and the next use of it hangs
+        serverSelectionTimeoutMS=5000,  # an election takes about 2 s
+        waitQueueTimeoutMS=2000,
         connectTimeoutMS=3000,
-        socketTimeoutMS=15000,
+        socketTimeoutMS=14_000,  # a push may take 5 s, and 5 s more until a majority has it
+        compressors=[],  # an event is small: packing it costs more time than it saves
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, MongoClient, ReturnDocument
+from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import (
@@ -26,7 +26,7 @@ from pymongo.write_concern import WriteConcern
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store import codec
+from eventlog.store import codec, indexes
 from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError
 from eventlog.store.interface import SequenceImage
 
@@ -47,13 +47,6 @@ _SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
 _DAMAGED = "the sequence document is damaged; run an audit"
 _PUSH_FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
 _BOUNDED_PUSH_FIELDS = _PUSH_FIELDS | {"pending.event_id": 1}
-
-INDEXES: tuple[tuple[str, ...], ...] = (
-    ("chain", "timestamp", "seq"),
-    ("chain", "event_type", "timestamp", "seq"),
-    ("chain", "source_id", "timestamp", "seq"),
-    ("chain", "event_type", "source_id", "timestamp", "seq"),
-)
 
 
 class UnknownOutcomeError(Exception):
@@ -106,12 +99,9 @@ class Operations:
             yield session
 
     def ensure_indexes(self) -> None:
-        """Create what is missing; harmless when all is there."""
-        self.events.create_index([("chain", ASCENDING), ("seq", ASCENDING)], unique=True)
-        for fields in INDEXES:
-            self.events.create_index([(name, ASCENDING) for name in fields])
-        self.audits.create_index([("chain", ASCENDING), ("_id", ASCENDING)])
-        self.audits.create_index([("chain", ASCENDING), ("status", ASCENDING), ("to_seq", ASCENDING)])
+        """See ``indexes.ensure``."""
+        indexes.ensure(self.events, indexes.EVENTS)
+        indexes.ensure(self.audits, indexes.AUDITS)
 
     def read_sequence(self, chain: str, session: ClientSession | None = None) -> SequenceImage | None:
         """Majority read of a sequence document."""

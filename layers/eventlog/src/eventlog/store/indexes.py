@@ -1,0 +1,53 @@
+"""Which indexes there are, declared once: functions ask for them on first use, ``make db-setup`` makes them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+NOT_ALLOWED = frozenset({13, 8000})
+"""What says that a user may not do this: MongoDB's Unauthorized, and what Atlas's shared tiers have instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Fields in ascending order."""
+
+    fields: tuple[str, ...]
+    unique: bool = False
+
+    @property
+    def name(self) -> str:
+        """MongoDB's own default."""
+        return "_".join(f"{field}_1" for field in self.fields)
+
+    @property
+    def keys(self) -> list[tuple[str, int]]:
+        return [(field, ASCENDING) for field in self.fields]
+
+
+EVENTS = (
+    Index(("chain", "seq"), unique=True),
+    Index(("chain", "timestamp", "seq")),
+    Index(("chain", "event_type", "timestamp", "seq")),
+    Index(("chain", "source_id", "timestamp", "seq")),
+    Index(("chain", "event_type", "source_id", "timestamp", "seq")),
+)
+AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")))
+CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))
+
+
+def ensure(collection: Collection[Any], indexes: Iterable[Index]) -> None:
+    """Create what is missing; harmless when all is there.
+
+    A function's own role may not create indexes: there, whoever made the role has made them (``make db-setup``).
+    """
+    try:
+        for index in indexes:
+            collection.create_index(index.keys, unique=index.unique)
+    except OperationFailure as error:
+        if error.code not in NOT_ALLOWED:
+            raise

@@ -1,0 +1,36 @@
+"""What each function's database user may do: least privilege, as MongoDB's custom roles.
+
+Nobody may update or remove an event, drop anything, or change indexes and validators. An update of ``sequences`` can't
+be narrowed to some of its fields: who has a writer's password can still damage one, and audits and anchors tell.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+READ = ("find",)
+APPEND = ("find", "insert")
+CHANGE = ("find", "insert", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role and, of the same name, its user: the actions by collection."""
+
+    name: str
+    actions: dict[str, tuple[str, ...]]
+
+    def privileges(self, database: str) -> list[dict[str, Any]]:
+        """As ``createRole`` takes them and ``rolesInfo`` shows them."""
+        return [
+            {"resource": {"db": database, "collection": collection}, "actions": list(actions)}
+            for collection, actions in self.actions.items()
+        ]
+
+
+ROLES = (
+    # pushes (findAndModify, a chain's first document) and settles what it has pushed (insert, trim)
+    Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE}),
+    Role("eventlog-query", {"events": READ, "sequences": READ, "audits": READ, "checkpoints": READ}),
+    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors
+    Role("eventlog-audit", {"events": APPEND, "sequences": CHANGE, "audits": CHANGE, "checkpoints": APPEND}),
+)

@@ -1,0 +1,119 @@
+"""What a database holds, declared: collections, their validators, indexes and shard keys.
+
+A validator refuses what this version never writes, such as an update through a tool that turns an int64 into a double.
+It fits what ``codec``, ``checkpoints`` and the audit's reports make; it is a help, no proof: the audit is that.
+Of a sequence document's pending entries it checks nothing: it would look at each of them again on every push.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from eventlog.store import indexes
+from eventlog.store.indexes import Index
+
+Schema = dict[str, Any]
+
+_HASH = {"bsonType": "binData"}
+_HASHES = {"bsonType": "array", "items": _HASH}
+_STRING = {"bsonType": "string"}
+_NAME = {"bsonType": "string", "minLength": 1}
+_DATE = {"bsonType": "date"}
+_COUNT = {"bsonType": "long", "minimum": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard."""
+
+    name: str
+    schema: Schema
+    indexes: tuple[Index, ...] = ()
+    shard_key: Index | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As ``create`` and ``collMod`` take them. Moderate: what was damaged before stops no push."""
+        validator = {"$jsonSchema": self.schema}
+        return {"validator": validator, "validationLevel": "moderate", "validationAction": "error"}
+
+
+def _fields(properties: dict[str, Schema]) -> Schema:
+    """A document with exactly these fields."""
+    return {
+        "bsonType": "object",
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _either(kinds: Iterable[str]) -> Schema:
+    return {"bsonType": list(kinds)}
+
+
+_EVENT = _fields(
+    {
+        "_id": _NAME,
+        "v": {"bsonType": "int", "enum": [1]},
+        "chain": _NAME,
+        "event_id": _NAME,
+        "seq": _COUNT,
+        "event_type": _STRING,
+        "source_id": _STRING,
+        "timestamp": _DATE,
+        "received_at": _DATE,
+        "principal": _STRING,
+        "payload": _STRING,
+        "salt": _HASH,
+        "payload_hash": _HASH,
+        "content_hash": _HASH,
+        "prev_hash": _HASH,
+        "hash": _HASH,
+        "nodes": _HASHES,
+    }
+)
+_SEQUENCE = _fields(
+    {
+        "_id": _NAME,
+        "origin": _NAME,
+        "size": _COUNT,
+        "settled": _fields({"size": _COUNT, "hash": _HASH, "frontier": _HASHES}),
+        "pending": {"bsonType": "array"},
+        "pending_bytes": _COUNT,
+    }
+)
+_CHECKPOINT = _fields(
+    {
+        "_id": _NAME,
+        "chain": _NAME,
+        "number": {"bsonType": "long", "minimum": 1},
+        "size": _COUNT,
+        "time": _DATE,
+        "note": _NAME,
+        "keys": {"bsonType": "array", "items": _NAME},
+    }
+)
+_REPORT = _fields(
+    {
+        "_id": _NAME,
+        "chain": _STRING,
+        "mode": {"enum": ["full", "incremental"]},
+        "status": {"enum": ["running", "intact", "tampered", "incomplete"]},
+        "from_seq": _COUNT,
+        "to_seq": _either(["long", "null"]),
+        "events_checked": _COUNT,
+        "started_at": _DATE,
+        "finished_at": _either(["date", "null"]),
+        "findings": {"bsonType": "array", "items": {"bsonType": "object"}},
+        "findings_total": _COUNT,
+        "lease": _DATE,
+    }
+) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
+
+COLLECTIONS = (
+    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0]),
+    Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
+    Declared("audits", _REPORT, indexes.AUDITS),
+    Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+)

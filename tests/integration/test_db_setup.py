@@ -1,0 +1,267 @@
+"""Setting a database up: everything once, then nothing; what differs is told and put right, and no secret is shown."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from eventlog.store.mongo import connect
+from eventlog.store.roles import ROLES
+from local import admin
+from local.mongod import EmbeddedMongo
+from local.secured import SecuredMongo
+from local.setup import IN_ORDER, Outcome
+from tests.secured import PASSWORDS, SecuredLog
+
+Lines = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def log(secured: SecuredMongo) -> SecuredLog:
+    """A database that was not set up."""
+    return SecuredLog(secured)
+
+
+def lines(outcomes: list[Outcome]) -> Lines:
+    return [(found.kind, found.name, found.state) for found in outcomes]
+
+
+def others(outcomes: list[Outcome]) -> list[tuple[str, str, str, str]]:
+    """What is not as declared, but for shard keys, which do not apply here."""
+    return [
+        (found.kind, found.name, found.state, found.detail)
+        for found in outcomes
+        if found.state != "as declared" and found.kind != "shard key"
+    ]
+
+
+def command(log: SecuredLog, name: str, value: Any, **options: Any) -> None:
+    with log.mongo.client() as client:
+        client[log.database].command(name, value, **options)
+
+
+def test_the_first_time_makes_everything(log: SecuredLog) -> None:
+    found = log.set_up()
+    assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"created"}
+    kinds = [outcome.kind for outcome in found]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "collection": 4,
+        "index": 9,
+        "shard key": 2,
+        "role": 3,
+        "user": 3,
+    }
+
+
+def test_the_second_time_finds_nothing_that_differs(log: SecuredLog) -> None:
+    log.set_up()
+    assert others(log.set_up()) == []
+    assert others(log.set_up(check=True)) == []
+
+
+def test_a_check_changes_nothing(log: SecuredLog) -> None:
+    found = log.set_up(check=True)
+    assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"missing"}
+    with log.mongo.client() as client:
+        assert client[log.database].list_collection_names() == []
+    assert lines(log.set_up(check=True)) == lines(found)
+
+
+def test_shard_keys_do_not_apply_to_a_replica_set(log: SecuredLog) -> None:
+    found = [(o.name, o.state, o.detail) for o in log.set_up(check=True) if o.kind == "shard key"]
+    why = "does not apply: this is no sharded cluster"
+    assert found == [("events", "skipped", why), ("sequences", "skipped", why)]
+
+
+def test_a_database_that_is_in_use_gets_its_validators(log: SecuredLog) -> None:
+    command(log, "create", "events")
+    missing = "validator is missing; validationLevel is another"
+    assert ("collection", "events", "differs", missing) in others(log.set_up(check=True))
+    assert ("collection", "events", "changed", missing) in others(log.set_up())
+    assert others(log.set_up()) == []
+
+
+def test_a_validator_that_was_switched_off_is_switched_on(log: SecuredLog) -> None:
+    log.set_up()
+    command(log, "collMod", "sequences", validationLevel="off")
+    assert others(log.set_up()) == [("collection", "sequences", "changed", "validationLevel is another")]
+    assert others(log.set_up()) == []
+
+
+def test_a_role_that_was_widened_is_narrowed(log: SecuredLog) -> None:
+    log.set_up()
+    more = [{"resource": {"db": log.database, "collection": "events"}, "actions": ["remove", "update"]}]
+    command(log, "grantPrivilegesToRole", "eventlog-ingest", privileges=more)
+    command(log, "grantRolesToRole", "eventlog-query", roles=["dbOwner"])
+    told = [
+        ("role", "eventlog-ingest", "differs", "may also remove events; may also update events"),
+        ("role", "eventlog-query", "differs", "inherits dbOwner"),
+    ]
+    assert others(log.set_up(check=True)) == told
+    assert {state for *_, state, _ in others(log.set_up())} == {"changed"}
+    assert others(log.set_up()) == []
+
+
+def test_a_role_that_lacks_something_gets_it(log: SecuredLog) -> None:
+    log.set_up()
+    less = [{"resource": {"db": log.database, "collection": "audits"}, "actions": ["update"]}]
+    command(log, "revokePrivilegesFromRole", "eventlog-audit", privileges=less)
+    assert others(log.set_up()) == [("role", "eventlog-audit", "changed", "may not update audits")]
+
+
+def test_a_user_with_more_roles_is_left_its_own(log: SecuredLog) -> None:
+    log.set_up()
+    command(log, "grantRolesToUser", "eventlog-ingest", roles=["dbOwner"])
+    assert others(log.set_up(passwords={})) == [("user", "eventlog-ingest", "changed", "has other roles")]
+
+
+def test_a_new_password_replaces_the_old_one(log: SecuredLog) -> None:
+    log.set_up()
+    new = PASSWORDS | {"eventlog-query": "another password, as long as it must be"}
+    told = ("user", "eventlog-query", "differs", "has another password")
+    assert others(log.set_up(check=True, passwords=new)) == [told]
+    assert [state for *_, state, _ in others(log.set_up(passwords=new))] == ["changed"]
+    with connect(log.uri("query")) as client, pytest.raises(OperationFailure, match="Authentication failed"):
+        client[log.database]["events"].find_one()
+    assert others(log.set_up(passwords=new)) == []
+
+
+def test_users_are_made_of_those_with_a_password_only(log: SecuredLog) -> None:
+    found = [o for o in log.set_up(passwords={"eventlog-query": PASSWORDS["eventlog-query"]}) if o.kind == "user"]
+    assert [outcome.state for outcome in found] == ["skipped", "created", "skipped"]
+
+
+@pytest.mark.parametrize(
+    ("options", "state"), [({"unique": True}, "differs"), ({"expireAfterSeconds": 1}, "differs"), ({}, "extra")]
+)
+def test_an_index_of_someone_elses_is_named_and_left_alone(
+    log: SecuredLog, options: dict[str, Any], state: str
+) -> None:
+    log.set_up()
+    with log.mongo.client() as client:
+        client[log.database]["events"].create_index("received_at", **options)
+    (found,) = others(log.set_up())
+    assert found[:3] == ("index", "events received_at_1", state)
+    assert "left alone" in found[3]
+
+
+def test_an_index_that_is_not_unique_is_told_and_not_dropped(log: SecuredLog) -> None:
+    with log.mongo.client() as client:
+        client[log.database]["events"].create_index([("chain", 1), ("seq", 1)])
+    (found,) = [line for line in others(log.set_up()) if line[2] == "differs"]
+    assert found[:2] == ("index", "events (chain, seq)")
+    assert "drop it in a quiet hour" in found[3]
+
+
+def test_an_index_that_the_data_contradict_is_refused_and_the_rest_is_made(log: SecuredLog) -> None:
+    with log.mongo.client() as client:
+        client[log.database]["events"].insert_many([{"chain": "main", "seq": 0}, {"chain": "main", "seq": 0}])
+    found = log.set_up()
+    refused = [outcome for outcome in found if outcome.state not in IN_ORDER]
+    assert [(o.name, o.detail) for o in refused] == [("events (chain, seq)", "by MongoDB: DuplicateKey")]
+    assert sum(outcome.state == "created" for outcome in found) == 3 + 8 + 6
+
+
+class Command:
+    """``make db-setup`` with an environment of its own; what it printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self._capsys = capsys
+        self.patch = monkeypatch
+        monkeypatch.chdir(folder)
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        code = admin.main(arguments)
+        out, err = self._capsys.readouterr()
+        return code, out + err
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    return Command(monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def configured(run: Command, log: SecuredLog, tmp_path: Path) -> Command:
+    (tmp_path / "uri").write_text(f"{log.mongo.uri}\n")
+    run.patch.setenv("MONGO_ADMIN_URI_FILE", str(tmp_path / "uri"))
+    run.patch.setenv("MONGO_DATABASE", log.database)
+    for role in ROLES:
+        name = f"{role.name}_password".upper().replace("-", "_")
+        if role.name == "eventlog-audit":
+            (tmp_path / "audit").write_text(PASSWORDS[role.name])
+            run.patch.setenv(f"{name}_FILE", str(tmp_path / "audit"))
+        else:
+            run.patch.setenv(name, PASSWORDS[role.name])
+    return run
+
+
+def test_the_command_sets_up_and_its_exit_code_tells_whether_all_is_as_declared(
+    configured: Command, log: SecuredLog
+) -> None:
+    assert configured("--check")[0] == 3
+    code, shown = configured()
+    assert (code, shown.count("created")) == (0, 4 + 9 + 6)
+    code, shown = configured("--check")
+    assert (code, shown.count("as declared")) == (0, 4 + 9 + 6)
+    for function in ("ingest", "query", "audit"):
+        with log.store(function) as store:
+            store.ping()
+
+
+def test_no_secret_is_shown(configured: Command, log: SecuredLog) -> None:
+    shown = "".join(configured(*arguments)[1] for arguments in (["--check"], [], [], ["--atlas"]))
+    secrets = [log.mongo._password, log.mongo.uri, log.mongo.uri.split("@")[0], *PASSWORDS.values()]
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_the_roles_for_atlas_say_the_same(configured: Command, log: SecuredLog) -> None:
+    code, shown = configured("--atlas")
+    assert code == 0
+    assert "role  " not in shown
+    assert f"--privilege FIND@{log.database}.events,INSERT@{log.database}.events,FIND@" in shown
+    found = [json.loads(line) for line in shown.splitlines() if line.startswith("  {")]
+    rights = {
+        role["roleName"]: {(a["action"].lower(), r["collection"]) for a in role["actions"] for r in a["resources"]}
+        for role in found
+    }
+    assert rights == {role.name: {(a, c) for c, acts in role.actions.items() for a in acts} for role in ROLES}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "text"),
+    [
+        ("MONGO_ADMIN_URI", "", 1, "Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE"),
+        ("MONGO_ADMIN_URI", "nonsense:secret", 1, "MONGO_ADMIN_URI can't be used"),
+        ("MONGO_ADMIN_URI_FILE", "nowhere", 1, "nowhere, from MONGO_ADMIN_URI_FILE, can't be read"),
+        ("EVENTLOG_INGEST_PASSWORD", "short secret", 2, "EVENTLOG_INGEST_PASSWORD (environment or .env)"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(run: Command, name: str, value: str, code: int, text: str) -> None:
+    run.patch.setenv(name, value)
+    found, shown = run()
+    assert (found, "secret" in shown) == (code, False)
+    assert text in shown
+
+
+def test_a_wrong_password_is_told_in_one_sentence(run: Command, secured: SecuredMongo) -> None:
+    run.patch.setenv("MONGO_ADMIN_URI", secured.uri_of("administrator", "a guess", "admin"))
+    code, shown = run()
+    assert (code, shown) == (
+        1,
+        f"MongoDB at {secured.address} refuses the user or password in MONGO_ADMIN_URI.\n",
+    )
+
+
+def test_a_mongod_with_access_control_keeps_it_after_a_restart(tmp_path: Path) -> None:
+    first = SecuredMongo(tmp_path, "its password")
+    with first:
+        pass
+    with SecuredMongo(tmp_path, "its password") as again:
+        open_to_all = EmbeddedMongo.uri.fget(again)  # type: ignore[attr-defined]
+        with connect(open_to_all) as client, pytest.raises(OperationFailure, match="requires authentication"):
+            client.admin.command("listDatabases")
+        with again.client() as client:
+            assert client.admin.command("listDatabases")["ok"]

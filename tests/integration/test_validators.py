@@ -1,0 +1,156 @@
+"""Validators let everything through that the log writes and nothing that a careless tool would make of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import Binary, Int64
+from pymongo import MongoClient
+from pymongo.errors import WriteError
+
+from eventlog.store.codec import RAW
+from eventlog.store.mongo import MongoStore
+from eventlog.store.schema import COLLECTIONS
+from local.setup import Setup
+from tests.anchored import AnchoredLog
+from tests.factories import draft
+
+REFUSED = 121
+Client = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+def log(client: Client, mongo_uri: str, database: str, store: MongoStore, tmp_path: Path) -> AnchoredLog:
+    """An anchored log on a database that was set up."""
+    assert {found.state for found in Setup(client, mongo_uri, database, check=False).collections()} == {
+        "created",
+        "skipped",
+    }
+    return AnchoredLog(store, tmp_path)
+
+
+def live(log: AnchoredLog) -> None:
+    """Something of everything that the log writes."""
+    log.append(40)
+    odd = [draft("~", payload={"$set": {"a.b": "\u0000"}}, event_type="\u00e9" * 256, timestamp=0)]
+    log.store.append("main", odd)
+    log.append(3, chain="eventlog.x-1")
+    log.audit_all("full")
+    log.append(600)
+    assert log.store.operations.push("main", [draft().entry for _ in range(5)], None) is not None
+    log.audit("incremental")
+
+
+def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:
+    live(log)
+    assert log.audit("full")["status"] == "intact"
+
+
+@pytest.mark.parametrize("declared", COLLECTIONS, ids=lambda declared: declared.name)
+def test_what_a_log_without_validators_wrote_fits_them(store: MongoStore, tmp_path: Path, declared: Any) -> None:
+    live(AnchoredLog(store, tmp_path))
+    held = store.operations.events.database[declared.name].with_options(codec_options=RAW)
+    assert held.count_documents({"$jsonSchema": declared.schema}) == held.count_documents({}) > 0
+
+
+def test_reports_of_every_kind_pass(log: AnchoredLog) -> None:
+    live(log)
+    events = log.store.operations.events
+    events.delete_one({"chain": "main", "seq": 7})
+    log.store.operations.sequences.delete_one({"_id": "eventlog.x-1"})
+    found = log.audit_all("full")
+    assert {name: report["status"] for name, report in found.items()} == {
+        "main": "tampered",
+        "eventlog.x-1": "tampered",
+        "eventlog.registry": "intact",
+    }
+
+
+HASH = b"h" * 32
+ODD_EVENTS: list[dict[str, Any]] = [
+    {"seq": 3},
+    {"seq": 3.0},
+    {"seq": Int64(-1)},
+    {"v": Int64(1)},
+    {"v": 2},
+    {"timestamp": "2026-05-01T10:00:00.000Z"},
+    {"payload": {"n": 1}},
+    {"salt": "00"},
+    {"hash": "aa"},
+    {"nodes": [HASH, "aa"]},
+    {"nodes": None},
+    {"principal": None},
+    {"note": "one field more"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_EVENTS, ids=str)
+def test_an_event_of_other_types_is_refused(log: AnchoredLog, odd: dict[str, Any]) -> None:
+    log.append(5)
+    with pytest.raises(WriteError) as raised:
+        log.store.operations.events.update_one({"chain": "main", "seq": 3}, {"$set": odd})
+    assert raised.value.code == REFUSED
+
+
+@pytest.mark.parametrize("name", ["v", "payload", "nodes", "prev_hash"])
+def test_an_event_without_a_field_is_refused(log: AnchoredLog, name: str) -> None:
+    log.append(5)
+    with pytest.raises(WriteError) as raised:
+        log.store.operations.events.update_one({"chain": "main", "seq": 3}, {"$unset": {name: 1}})
+    assert raised.value.code == REFUSED
+
+
+ODD_SEQUENCES: list[dict[str, Any]] = [
+    {"size": 5},
+    {"size": 5.0},
+    {"pending_bytes": Int64(-1)},
+    {"origin": ""},
+    {"settled": None},
+    {"settled.size": 5.0},
+    {"settled.hash": "aa"},
+    {"settled.frontier": [1]},
+    {"settled.more": 1},
+    {"pending": {}},
+    {"more": 1},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_SEQUENCES, ids=str)
+def test_a_sequence_document_of_other_types_is_refused(log: AnchoredLog, odd: dict[str, Any]) -> None:
+    log.append(5)
+    with pytest.raises(WriteError) as raised:
+        log.store.operations.sequences.update_one({"_id": "main"}, {"$set": odd})
+    assert raised.value.code == REFUSED
+
+
+ODD_OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("checkpoints", {"number": 1}),
+    ("checkpoints", {"number": Int64(0)}),
+    ("checkpoints", {"note": Binary(b"note")}),
+    ("checkpoints", {"keys": "key"}),
+    ("checkpoints", {"more": 1}),
+    ("audits", {"status": "fine"}),
+    ("audits", {"mode": None}),
+    ("audits", {"findings_total": 0}),
+    ("audits", {"finished_at": "today"}),
+    ("audits", {"lease": 0}),
+]
+
+
+@pytest.mark.parametrize(("name", "odd"), ODD_OTHERS, ids=str)
+def test_a_checkpoint_or_report_of_other_types_is_refused(log: AnchoredLog, name: str, odd: dict[str, Any]) -> None:
+    log.append(5)
+    log.audit()
+    with pytest.raises(WriteError) as raised:
+        log.store.operations.events.database[name].update_one({"chain": "main"}, {"$set": odd})
+    assert raised.value.code == REFUSED
+
+
+def test_a_sequence_document_that_was_damaged_before_still_takes_events(log: AnchoredLog) -> None:
+    log.append(5)
+    sequences = log.store.operations.sequences
+    sequences.database.command("collMod", "sequences", validationLevel="off")
+    sequences.update_one({"_id": "main"}, {"$set": {"note": "by hand"}})
+    sequences.database.command("collMod", "sequences", validationLevel="moderate")
+    (placed,) = log.store.append("main", [draft()])
+    assert placed.event.seq == 5

@@ -1,0 +1,51 @@
+"""The settings of a connection, which a URI can't loosen."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from eventlog.store.mongo import connect
+from tests.infrastructure import sam
+
+LOOSE = "mongodb://127.0.0.1:1/?retryWrites=true&maxPoolSize=500&minPoolSize=5&socketTimeoutMS=0"
+
+
+@pytest.fixture
+def client() -> Iterator[MongoClient[dict[str, Any]]]:
+    with connect(LOOSE, pool_size=4) as client:
+        yield client
+
+
+def test_the_driver_never_repeats_a_push(client: MongoClient[dict[str, Any]]) -> None:
+    assert client.options.retry_writes is False
+
+
+def test_a_function_holds_few_connections_and_none_when_idle(client: MongoClient[dict[str, Any]]) -> None:
+    pool = client.options.pool_options
+    assert (pool.max_pool_size, pool.min_pool_size) == (4, 0)
+
+
+def test_an_idle_connection_is_given_up_before_a_nat_gateway_forgets_it(client: MongoClient[dict[str, Any]]) -> None:
+    idle = client.options.pool_options.max_idle_time_seconds
+    assert idle is not None
+    assert idle < 350
+
+
+def test_one_operation_gives_up_before_the_function_behind_the_api_is_cut_off(
+    client: MongoClient[dict[str, Any]],
+) -> None:
+    pool = client.options.pool_options
+    waits = [
+        pool.wait_queue_timeout,
+        pool.connect_timeout,
+        pool.socket_timeout,
+        client.options.server_selection_timeout,
+    ]
+    timeout = sam.of_type("AWS::Lambda::Function")["IngestFunction"]["Timeout"]
+    assert sum(wait or float("inf") for wait in waits) < timeout
+
+
+def test_the_server_gives_a_push_up_before_the_connection_does(client: MongoClient[dict[str, Any]]) -> None:
+    assert (client.options.pool_options.socket_timeout or 0) > 5 + 5  # the push itself, and its majority
