@@ -120,6 +120,8 @@ class Appender:
         if recent is None or recent[0].ids is None or not recent[0].ids.isdisjoint(self._drafts):
             return None
         image = recent[0]
+        if image.time is None:
+            return None
         try:
             found = self._ops.any_settled(self._chain, self._drafts, image.time)
         except PyMongoError:  # the look-up with all its reads decides

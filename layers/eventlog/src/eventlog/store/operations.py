@@ -62,7 +62,8 @@ class PushImage:
     """What a sequence document held right after our own acknowledged push: majority-committed.
 
     ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
-    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then.
+    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which a
+    replica set with access control that was made just now does not say yet.
     """
 
     settled: ChainState
@@ -70,7 +71,7 @@ class PushImage:
     waiting_bytes: int
     own_bytes: int
     ids: frozenset[str] | None
-    time: Timestamp
+    time: Timestamp | None
 
     @property
     def size(self) -> int:
@@ -331,4 +332,6 @@ def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     pending = _content_hashes(found)
     if found["size"] != state.size + len(pending):
         raise CorruptionError(_DAMAGED)
-    return PushImage(state, pending, int(found["pending_bytes"]) - own_bytes, own_bytes, ids, reply["operationTime"])
+    return PushImage(
+        state, pending, int(found["pending_bytes"]) - own_bytes, own_bytes, ids, reply.get("operationTime")
+    )
