@@ -62,8 +62,8 @@ class PushImage:
     """What a sequence document held right after our own acknowledged push: majority-committed.
 
     ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
-    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which a
-    replica set with access control that was made just now does not say yet.
+    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which
+    a replica set with access control that was made just now does not say yet.
     """
 
     settled: ChainState
@@ -332,6 +332,5 @@ def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     pending = _content_hashes(found)
     if found["size"] != state.size + len(pending):
         raise CorruptionError(_DAMAGED)
-    return PushImage(
-        state, pending, int(found["pending_bytes"]) - own_bytes, own_bytes, ids, reply.get("operationTime")
-    )
+    waiting = int(found["pending_bytes"]) - own_bytes
+    return PushImage(state, pending, waiting, own_bytes, ids, reply.get("operationTime"))
