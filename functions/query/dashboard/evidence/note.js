@@ -1,0 +1,76 @@
+// Signed notes, verifier keys and checkpoints (C2SP signed-note and tlog-checkpoint). Ed25519, type 0x01, alone.
+
+import { EvidenceError, fromBase64, join, same, toHex, utf8 } from './bytes.js'
+import { sha256 } from './hashing.js'
+
+const NAME = /^[^\s+\u0000-\u001f\u007f]+$/u
+const DECIMAL = /^(0|[1-9][0-9]{0,18})$/
+
+/**
+ * @param {string} text name+id+key
+ * @returns {Promise<{name: string, id: Uint8Array, publicKey: Uint8Array}>}
+ */
+export async function parseVkey(text) {
+  const [name, id, ...rest] = text.trim().split('+')
+  const material = fromBase64(rest.join('+'), 'the verifier key')
+  if (!NAME.test(name)) throw new EvidenceError('a verifier key begins with a name without blanks and plus signs')
+  if (material.length !== 33 || material[0] !== 1) throw new EvidenceError('the verifier key is not an Ed25519 key')
+  const found = (await sha256(join(utf8(`${name}\n`), material))).slice(0, 4)
+  if (toHex(found) !== id) throw new EvidenceError("the verifier key's id is not that of its name and key")
+  return { name, id: found, publicKey: material.slice(1) }
+}
+
+/**
+ * @param {string} note
+ * @returns {{text: string, signatures: {name: string, id: Uint8Array, value: Uint8Array}[]}} nothing in it is verified
+ */
+export function parseNote(note) {
+  const at = note.lastIndexOf('\n\n')
+  const lines = note.slice(at + 2).split('\n')
+  if (at < 0 || lines.pop() !== '' || lines.length === 0) {
+    throw new EvidenceError('a note is a text, a blank line and signature lines that end with a newline')
+  }
+  return { text: note.slice(0, at + 1), signatures: lines.map(parseSignature) }
+}
+
+function parseSignature(line) {
+  const [dash, name, value, ...rest] = line.split(' ')
+  if (dash !== '\u2014' || !NAME.test(name ?? '') || value === undefined || rest.length > 0) {
+    throw new EvidenceError('a signature line is a dash, a name and Base 64')
+  }
+  const decoded = fromBase64(value, 'a signature')
+  if (decoded.length < 5) throw new EvidenceError('a signature is too short')
+  return { name, id: decoded.slice(0, 4), value: decoded.slice(4) }
+}
+
+/**
+ * @param {string} text a note's
+ * @returns {{origin: string, size: bigint, root: Uint8Array}}
+ */
+export function parseCheckpoint(text) {
+  const lines = text.split('\n').slice(0, -1)
+  if (!text.endsWith('\n') || lines.length < 3 || lines.includes('')) {
+    throw new EvidenceError('a checkpoint is at least three lines, none empty: origin, size, root')
+  }
+  const root = fromBase64(lines[2], 'the root')
+  if (!DECIMAL.test(lines[1])) throw new EvidenceError('the size is not a decimal number')
+  if (root.length !== 32) throw new EvidenceError('the root must have 32 bytes')
+  return { origin: lines[0], size: BigInt(lines[1]), root }
+}
+
+/**
+ * Check that the holder of the key signed the note under the key's name.
+ *
+ * @param {ReturnType<typeof parseNote>} note
+ * @param {Awaited<ReturnType<typeof parseVkey>>} key
+ * @returns {Promise<Uint8Array>} the signature
+ */
+export async function verifySignature(note, key) {
+  const found = note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))
+  if (found.length !== 1) throw new EvidenceError(`the note is not signed by the pinned key of ${key.name}`)
+  const imported = await crypto.subtle.importKey('raw', key.publicKey, 'Ed25519', false, ['verify'])
+  if (!(await crypto.subtle.verify('Ed25519', imported, found[0].value, utf8(note.text)))) {
+    throw new EvidenceError(`the signature of ${key.name} is not valid`)
+  }
+  return found[0].value
+}
