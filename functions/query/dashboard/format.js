@@ -1,0 +1,22 @@
+// How figures and times are written.
+
+const NUMBER = new Intl.NumberFormat('en')
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]]
+
+export const number = (value) => NUMBER.format(value)
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`
+export const short = (hash) => `${hash.slice(0, 8)}…${hash.slice(-4)}`
+
+/** "2026-11-23 12:34:56.789", in UTC as everything in the log. */
+export const time = (text) => text.replace('T', ' ').replace('Z', '')
+
+/** "3 minutes ago" */
+export function ago(text, now = Date.now()) {
+  const seconds = (Date.parse(text) - now) / 1000
+  const [unit, size] = UNITS.find(([, unitSize]) => Math.abs(seconds) >= unitSize) ?? UNITS.at(-1)
+  return RELATIVE.format(Math.round(seconds / size), unit)
+}
+
+/** A payload, for reading. */
+export const pretty = (payload) => JSON.stringify(payload, null, 2)

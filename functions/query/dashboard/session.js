@@ -1,0 +1,67 @@
+// Who looks: signed in by OpenID Connect with PKCE (RFC 7636) where the log names an issuer; locally nobody has to.
+
+const STORE = sessionStorage
+let settings = null
+
+/** @returns {Promise<{origin: string, signIn: null | {issuer: string, client_id: string, scope: string}}>} */
+export async function configuration() {
+  settings ??= fetch('/dashboard/config.json', { credentials: 'omit' }).then((answer) => answer.json())
+  return settings
+}
+
+/** @returns {Promise<Record<string, string>>} the header that says who asks */
+export async function bearer() {
+  const token = STORE.getItem('token')
+  return token ? { Authorization: `Bearer ${token}` } : {}
+}
+
+/** Leave for the issuer's page, which sends the viewer back to where they were. */
+export async function signIn() {
+  const { signIn: issuer } = await configuration()
+  if (!issuer) return
+  STORE.removeItem('token')
+  const verifier = random()
+  const state = random()
+  STORE.setItem('signing-in', JSON.stringify({ verifier, state, back: location.search }))
+  const { authorization_endpoint: endpoint } = await discover(issuer)
+  const challenge = encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))))
+  const asked = { response_type: 'code', client_id: issuer.client_id, redirect_uri: redirect(), scope: issuer.scope, state }
+  location.assign(`${endpoint}?${new URLSearchParams({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })}`)
+  await new Promise(() => {}) // the page is left
+}
+
+/** Exchange the code that the issuer sent the viewer back with; true if this was such a return. */
+export async function finishSignIn() {
+  const returned = new URLSearchParams(location.search)
+  const begun = JSON.parse(STORE.getItem('signing-in') ?? 'null')
+  if (!begun || !returned.has('state')) return false
+  STORE.removeItem('signing-in')
+  history.replaceState(null, '', location.pathname + begun.back)
+  if (returned.get('state') !== begun.state) throw new Error('The sign-in was not begun here; try again.')
+  if (returned.has('error')) throw new Error(`The sign-in was refused: ${returned.get('error_description') ?? returned.get('error')}`)
+  const { signIn: issuer } = await configuration()
+  const { token_endpoint: endpoint } = await discover(issuer)
+  const sent = { grant_type: 'authorization_code', code: returned.get('code'), client_id: issuer.client_id }
+  const body = new URLSearchParams({ ...sent, redirect_uri: redirect(), code_verifier: begun.verifier })
+  const answer = await fetch(endpoint, { method: 'POST', body, credentials: 'omit' })
+  if (!answer.ok) throw new Error('The issuer gave no token for the sign-in.')
+  STORE.setItem('token', (await answer.json()).access_token)
+  return true
+}
+
+export const isSignedIn = () => STORE.getItem('token') !== null
+
+export function signOut() {
+  STORE.removeItem('token')
+  location.assign('/')
+}
+
+async function discover({ issuer }) {
+  const answer = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, { credentials: 'omit' })
+  if (!answer.ok) throw new Error('The sign-in page can’t be found.')
+  return answer.json()
+}
+
+const redirect = () => `${location.origin}/`
+const random = () => encode(crypto.getRandomValues(new Uint8Array(32)))
+const encode = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
