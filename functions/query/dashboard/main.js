@@ -1,0 +1,108 @@
+// The page: which view the address asks for, what all views share, and how one gives way to another.
+
+import { h, fill } from './dom.js'
+import { ask } from './api.js'
+import { errorBox, loading } from './parts.js'
+import { configuration, finishSignIn, isSignedIn, signIn, signOut } from './session.js'
+import { themeButton } from './theme.js'
+
+const VIEWS = {
+  overview: ['Overview', () => import('./views/overview.js')],
+  events: ['Events', () => import('./views/events.js')],
+  chain: ['Chain', () => import('./views/chain.js')],
+  audits: ['Audits', () => import('./views/audits.js')],
+  keys: ['Keys', () => import('./views/keys.js')],
+}
+
+const main = document.getElementById('main')
+let leaving = new AbortController()
+let chains = []
+
+/** The state of the page is its address: a link to it shows the same to somebody else. */
+const state = () => new URLSearchParams(location.search)
+
+/**
+ * Go to another state of the page.
+ *
+ * @param {Record<string, string | string[] | null>} changes to the address; null or '' takes a parameter out
+ * @param {{clear?: boolean, replace?: boolean}} how clear: drop all other parameters but the chain
+ */
+export function go(changes, { clear = false, replace = false } = {}) {
+  const next = clear ? new URLSearchParams(state().has('chain') ? { chain: state().get('chain') } : {}) : state()
+  for (const [name, value] of Object.entries(changes)) {
+    next.delete(name)
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== null && item !== undefined && item !== '') next.append(name, item)
+    }
+  }
+  const address = next.size ? `/?${next}` : '/'
+  history[replace ? 'replaceState' : 'pushState'](null, '', address)
+  return show()
+}
+
+/** The address of a state, for a link that can be opened in another tab. */
+export function link(changes) {
+  const next = new URLSearchParams({ chain: chainName() })
+  for (const [name, value] of Object.entries(changes)) next.set(name, value)
+  return `/?${next}`
+}
+
+export const chainName = () => state().get('chain') || (chains.some(({ chain }) => chain === 'main') ? 'main' : (chains[0]?.chain ?? 'main'))
+
+async function show() {
+  leaving.abort()
+  leaving = new AbortController()
+  const { signal } = leaving
+  const name = state().get('view') ?? 'overview'
+  const [title, load] = VIEWS[name] ?? VIEWS.overview
+  document.title = `${title} · Event log`
+  showNavigation(name)
+  fill(main, loading())
+  try {
+    const view = await load()
+    const shown = await view.render({ state: state(), chain: chainName(), go, link, signal })
+    if (!signal.aborted) fill(main, h('h1', {}, view.heading?.(state()) ?? title), shown)
+  } catch (error) {
+    if (!signal.aborted) fill(main, h('h1', {}, title), errorBox(error, show))
+  }
+}
+
+function showNavigation(current) {
+  const items = Object.entries(VIEWS).map(([name, [title]]) =>
+    h('a', { href: link({ view: name }), 'aria-current': name === current ? 'page' : null }, title),
+  )
+  fill(document.getElementById('nav'), items)
+  const names = [...new Set([...chains.map(({ chain }) => chain), chainName()])]
+  const choice = h(
+    'select',
+    { id: 'chain', onchange: (event) => go({ chain: event.target.value, event: null, cursor: null }) },
+    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chain)),
+  )
+  const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
+  fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, themeButton(), leave)
+}
+
+/** Links within the page change its state without loading it anew. */
+document.addEventListener('click', (event) => {
+  const anchor = event.target.closest?.('a[href]')
+  const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
+  if (!anchor || !plain || anchor.origin !== location.origin || anchor.pathname !== '/' || anchor.hash) return
+  event.preventDefault()
+  history.pushState(null, '', anchor.href)
+  show().then(() => main.focus({ preventScroll: false }))
+})
+window.addEventListener('popstate', show)
+
+async function start() {
+  try {
+    await finishSignIn()
+    if ((await configuration()).signIn && !isSignedIn()) await signIn()
+    chains = (await ask('/chains', { limit: 1000 })).chains
+  } catch (error) {
+    fill(main, errorBox(error, start))
+    return
+  }
+  await show()
+}
+
+await start()
