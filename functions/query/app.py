@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from eventlog.formats.event_json import event_fields
-from eventlog.http import evidence, export, pages
+from eventlog.http import evidence, export, pages, stats
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
@@ -124,6 +124,12 @@ def get_tile(held: Held, chain: ChainName, level: str, tile: str, _: Annotated[N
 def get_export(held: Held, request: Request, parameters: Annotated[export.ExportQuery, Query()]) -> Response:
     """An evidence bundle: events by seq or by time with all it takes to verify them offline."""
     return export.stream(held, request, parameters)
+
+
+@router.get("/stats", responses={200: {"model": stats.Stats}, **documented(422, 500, 503)})
+def get_stats(held: Held, parameters: stats.Parameters) -> Response:
+    """How many events there are by time, and by type or source: from an index alone, at most a million of its keys."""
+    return stats.stats(held, parameters)
 
 
 @router.get("/health", responses=documented(503))

@@ -1,0 +1,122 @@
+"""``GET /api/v1/stats``: figures for pictures, at a bounded cost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from eventlog.formats.strict_json import Problem
+from eventlog.formats.times import format_time
+from eventlog.http.resources import Resources
+from eventlog.http.schemas import json_response
+from eventlog.service.clock import now_millis
+from eventlog.service.errors import InvalidError
+from eventlog.service.submission import ChainName, Millis
+from eventlog.store.counts import MAX_COUNTED, Buckets, Counts, TooManyError, count
+
+DAY = 86_400_000
+MAX_BUCKETS = 1000
+SHOWN = 12
+"""Values with a series of their own; the rest is counted together."""
+WIDTHS = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600, 365 * 24 * 3600)
+"""Seconds a bucket may have when none is asked for: the first that makes at most 60 of them."""
+
+
+class StatsQuery(BaseModel):
+    """Which events are counted, and how; unknown parameters are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chain: ChainName = "main"
+    start_time: Millis | None = Field(default=None, description="Inclusive (default: a day before end_time)")
+    end_time: Millis | None = Field(default=None, description="Exclusive (default: now)")
+    bucket: int | None = Field(
+        default=None, ge=1, le=366 * 86_400, description="Seconds; by default so many that there are at most 60 buckets"
+    )
+    by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.start_time is not None and self.end_time is not None and self.start_time >= self.end_time:
+            raise ValueError("start_time must be before end_time")
+        return self
+
+    def to_buckets(self) -> Buckets:
+        """
+        Raises:
+            InvalidError: more than 1,000 buckets.
+        """
+        end = now_millis() + 1 if self.end_time is None else self.end_time
+        start = max(0, end - DAY) if self.start_time is None else self.start_time
+        if start >= end:
+            raise InvalidError([Problem("/query/start_time", "must be before end_time, which is now by default")])
+        fitting = (seconds for seconds in WIDTHS if end - start <= 60_000 * seconds)
+        width = 1000 * (self.bucket or next(fitting, WIDTHS[-1]))
+        found = Buckets(chain=self.chain, start=start, end=end, width=width, by=self.by)
+        if len(found.starts) > MAX_BUCKETS:
+            raise InvalidError([Problem("/query/bucket", f"makes more than {MAX_BUCKETS} buckets; take a larger one")])
+        return found
+
+
+class Series(BaseModel):
+    """The events of one value, ``value`` null: of all others; ``counts`` has one for each bucket."""
+
+    value: str | None
+    total: int
+    counts: list[int]
+
+
+class Stats(BaseModel):
+    """Events by when they say they happened. ``starts`` are the buckets' beginnings."""
+
+    chain: str
+    start_time: str
+    end_time: str
+    bucket: int = Field(description="Seconds")
+    by: Literal["event_type", "source_id"] | None
+    total: int
+    starts: list[str]
+    series: list[Series] = Field(description=f"The {SHOWN} most frequent values, then the others together")
+
+
+Parameters = Annotated[StatsQuery, Query()]
+
+
+def stats(held: Resources, parameters: StatsQuery) -> Response:
+    """Count the events of a range."""
+    buckets = parameters.to_buckets()
+    try:
+        counts = count(held.store.operations, buckets, SHOWN)
+    except TooManyError as error:
+        detail = f"more than {MAX_COUNTED} events are in this range; choose a shorter one"
+        raise InvalidError([Problem("/query/start_time", detail)]) from error
+    return json_response(
+        {
+            "chain": buckets.chain,
+            "start_time": format_time(buckets.start),
+            "end_time": format_time(buckets.end),
+            "bucket": buckets.width // 1000,
+            "by": buckets.by,
+            "total": counts.all.total(),
+            "starts": [format_time(start) for start in buckets.starts],
+            "series": list(_series(counts, buckets)),
+        }
+    )
+
+
+def _series(counts: Counts, buckets: Buckets) -> Iterator[dict[str, Any]]:
+    if buckets.by is None:
+        yield _one(None, counts.all, buckets)
+        return
+    rest = counts.all.copy()
+    for value, found in sorted(counts.by_value.items(), key=lambda item: (-item[1].total(), item[0]))[:SHOWN]:
+        rest.subtract(found)
+        yield _one(value, found, buckets)
+    if rest.total():
+        yield _one(None, rest, buckets)
+
+
+def _one(value: str | None, counts: Counter[int], buckets: Buckets) -> dict[str, Any]:
+    return {"value": value, "total": counts.total(), "counts": [counts[start] for start in buckets.starts]}
