@@ -1,0 +1,133 @@
+// The chain as a picture: each event a box, each link a line; findings of the last audit are marked where they are.
+
+import { ask } from '../api.js'
+import { fill, h, svg } from '../dom.js'
+import { eventDetail } from '../detail.js'
+import { number, plural, short } from '../format.js'
+import { card, empty, errorBox, loading } from '../parts.js'
+
+const ZOOMS = [8, 16, 32, 64, 128]
+const DRAWN = { width: 1000, height: 150 }
+
+export async function render({ state, chain, go, link, signal }) {
+  const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: 20 }, { signal })])
+  const head = page.chains.find((one) => one.chain === chain)
+  if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
+  const findings = await findingsOf(audits, signal)
+  const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
+  const picture = h('div', {})
+  const detail = h('div', { 'aria-live': 'polite' })
+  const show = (seq, zoom = place.zoom) => go({ seq, zoom }, { replace: true })
+  const range = rangeOf(place)
+  await draw({ chain, range, place, findings, picture, detail, link, signal })
+  return [
+    card('Links', scrubber(place, range, show), picture, marks(findings, show)),
+    card('Event', detail),
+  ]
+}
+
+const seqOf = (state, size) => {
+  const given = Number.parseInt(state.get('seq') ?? '', 10)
+  return Math.min(size - 1, Math.max(0, Number.isSafeInteger(given) ? given : size - 1))
+}
+
+function rangeOf({ size, zoom, seq }) {
+  const start = Math.max(0, Math.min(seq - Math.floor(zoom / 2), size - zoom))
+  return [start, Math.min(size, start + zoom)]
+}
+
+/** What the newest audit with findings found, by seq. */
+async function findingsOf(audits, signal) {
+  const newest = audits.find((audit) => audit.status !== 'running')
+  if (!newest || newest.findings_total === 0) return new Map()
+  const { findings } = await ask(`/audits/${newest.audit_id}`, {}, { signal })
+  return new Map(findings.filter(({ seq }) => seq !== null).map((finding) => [finding.seq, finding]))
+}
+
+function scrubber({ size, zoom, seq }, [start, end], show) {
+  const slider = h('input', { type: 'range', min: 0, max: size - 1, value: seq, id: 'seq', 'aria-valuetext': `event ${seq} of ${size}`, onchange: (event) => show(Number(event.target.value)) })
+  slider.style.flex = '1 1 240px'
+  const step = (title, to) => h('button', { type: 'button', disabled: to < 0 || to >= size, onclick: () => show(to) }, title)
+  const zooms = h('select', { id: 'zoom', onchange: (event) => show(seq, Number(event.target.value)) }, ZOOMS.map((value) => h('option', { value, selected: value === zoom }, plural(value, 'event'))))
+  return h(
+    'div',
+    { class: 'row' },
+    h('label', { for: 'seq' }, 'Seq'),
+    slider,
+    step('Previous', seq - 1),
+    step('Next', seq + 1),
+    h('label', { for: 'zoom' }, 'Zoom'),
+    zooms,
+    h('span', { class: 'soft' }, `${number(start)} to ${number(end - 1)} of ${number(size)}`),
+  )
+}
+
+async function draw({ chain, range: [start, end], place, findings, picture, detail, link, signal }) {
+  const { events } = await ask('/events', { chain, sort: 'seq', from_seq: start, to_seq: end, limit: end - start }, { signal })
+  const bySeq = new Map(events.map((event) => [event.seq, event]))
+  const pick = async (seq) => {
+    for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
+    const address = new URL(location.href)
+    address.searchParams.set('seq', seq)
+    history.replaceState(null, '', address)
+    await showEvent(bySeq.get(seq), seq, { detail, findings, link, signal })
+  }
+  fill(picture, drawing({ start, end, bySeq, findings, chosen: place.seq, pick }))
+  await pick(place.seq)
+}
+
+function drawing({ start, end, bySeq, findings, chosen, pick }) {
+  const width = DRAWN.width / (end - start)
+  const boxes = []
+  for (let seq = start; seq < end; seq += 1) {
+    const [event, x] = [bySeq.get(seq), (seq - start) * width]
+    const before = bySeq.get(seq - 1)
+    const linked = !event || !before || event.prev_hash === before.hash
+    if (seq > start) boxes.push(svg('line', { class: 'link', x1: x - width * 0.15, x2: x + width * 0.15, y1: 70, y2: 70, 'stroke-width': 3, 'stroke-dasharray': linked ? null : '2 4' }))
+    boxes.push(box({ seq, event, x, width, found: findings.get(seq), chosen: seq === chosen, pick }))
+  }
+  const words = `Events ${start} to ${end - 1}, each linked to the one before it`
+  return svg('svg', { class: 'chain-picture', viewBox: `0 0 ${DRAWN.width} ${DRAWN.height}`, preserveAspectRatio: 'none', role: 'group', 'aria-label': words }, boxes)
+}
+
+function box({ seq, event, x, width, found, chosen, pick }) {
+  const words = `${seq} ${event ? event.event_type : 'missing'}${found ? `, finding: ${found.kind}` : ''}`
+  const open = (pressed) => {
+    if (pressed.type === 'keydown' && pressed.key !== 'Enter' && pressed.key !== ' ') return
+    pressed.preventDefault()
+    pick(seq)
+  }
+  const rectangle = svg('rect', {
+    class: `event${found || !event ? ' found' : ''}${chosen ? ' chosen' : ''}`,
+    'data-seq': seq,
+    x: x + width * 0.15,
+    y: 45,
+    width: width * 0.7,
+    height: 50,
+    rx: 4,
+    role: 'button',
+    tabindex: 0,
+    'aria-label': words,
+    onclick: open,
+    onkeydown: open,
+  })
+  const labels = width >= 55 && [svg('text', { x: x + width / 2, y: 36, 'text-anchor': 'middle' }, seq), event && svg('text', { x: x + width / 2, y: 114, 'text-anchor': 'middle' }, short(event.hash).slice(0, 8))]
+  return [rectangle, labels]
+}
+
+async function showEvent(event, seq, { detail, findings, link, signal }) {
+  detail.replaceChildren(loading())
+  const found = findings.get(seq)
+  const notice = found && h('p', { class: 'error' }, `The last audit found ${found.kind} here: ${found.detail}`)
+  try {
+    detail.replaceChildren(...[notice, event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)].filter(Boolean))
+  } catch (error) {
+    if (!signal.aborted) detail.replaceChildren(errorBox(error))
+  }
+}
+
+function marks(findings, show) {
+  if (findings.size === 0) return h('p', { class: 'soft' }, 'The last audit found nothing wrong with any event.')
+  const buttons = [...findings.values()].slice(0, 50).map(({ seq, kind }) => h('button', { type: 'button', onclick: () => show(seq) }, `${number(seq)}: ${kind}`))
+  return h('div', { class: 'row', role: 'group', 'aria-label': 'Findings' }, h('span', {}, 'Findings:'), buttons)
+}
