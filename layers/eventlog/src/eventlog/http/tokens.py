@@ -8,12 +8,12 @@ hash is a good one, and a look-up by hash takes no longer for a better guess.
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import MalformedJSONError
@@ -52,12 +52,20 @@ class TokenFile(BaseModel):
 
     tokens: list[TokenEntry]
 
+    @field_validator("tokens")
+    @classmethod
+    def _one_entry_a_token(cls, entries: list[TokenEntry]) -> list[TokenEntry]:
+        if len({entry.sha256 for entry in entries}) < len(entries):
+            raise ValueError("two entries are for one token")
+        return entries
+
 
 class Tokens:
     """Callers by the hash of their token."""
 
-    def __init__(self, callers: Mapping[bytes, Caller]) -> None:
-        self._callers = callers
+    def __init__(self, entries: Sequence[TokenEntry]) -> None:
+        self.entries = entries
+        self._callers = {bytes.fromhex(entry.sha256): entry.caller() for entry in entries}
 
     def find(self, authorization: str) -> Caller | None:
         """The caller that an ``Authorization`` header makes known."""
@@ -73,29 +81,29 @@ def read_tokens(path: Path | str) -> Tokens:
     Raises:
         ConfigurationError: it can't be used; the text names the entry and never repeats what it says.
     """
-    entries = read_file(Path(path)).tokens
-    callers = {bytes.fromhex(entry.sha256): entry.caller() for entry in entries}
-    if len(callers) < len(entries):
-        raise ConfigurationError(f"the token file {path} can't be used: two of its entries are for one token")
-    return Tokens(callers)
-
-
-def read_file(path: Path) -> TokenFile:
-    """What a token file says.
-
-    Raises:
-        ConfigurationError
-    """
     try:
-        value = strict_json.parse(_read_private(path), max_depth=4)
-        return TokenFile.model_validate(value)
+        file = TokenFile.model_validate(strict_json.parse(_read_private(Path(path)), max_depth=4))
+        return Tokens(file.tokens)
     except OSError as error:
         why = error.strerror or "it can't be read"
     except MalformedJSONError:
         why = "it is not JSON, or has a name twice"
     except ValidationError as error:
-        why = _explain(error)
+        why = explain(error)
     raise ConfigurationError(f"the token file {path} can't be used: {why}")
+
+
+def explain(error: ValidationError) -> str:
+    """Where the first thing is that is wrong; a name that nobody knows is content, too."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    match found["loc"]:
+        case ("tokens", int(index), str(name), *_) if name in TokenEntry.model_fields:
+            return f"entry {index + 1}, {name}: {found['msg'].removeprefix('Value error, ')}"
+        case ("tokens", int(index), *_):
+            return f"entry {index + 1}: it must be an object with sha256, principal, scopes and perhaps chains"
+        case ("tokens",) if found["type"] == "value_error":
+            return "two entries are for one token"
+    return 'it must be {"tokens": [...]}'
 
 
 def _read_private(path: Path) -> bytes:
@@ -106,14 +114,3 @@ def _read_private(path: Path) -> bytes:
         if status.st_size > _MAX_BYTES:
             raise OSError(0, "it is too large")
         return file.read()
-
-
-def _explain(error: ValidationError) -> str:
-    """Where the first thing is that is wrong; a name that is not known is content, too."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    location = found["loc"]
-    where = "" if len(location) < 2 else f"entry {int(location[1]) + 1}, "
-    known = [str(part) for part in location[2:3] if part in TokenEntry.model_fields]
-    if not known:
-        return f"{where}a member is missing or unknown, or it is no object" if where else 'it must be {"tokens": [...]}'
-    return f"{where}{known[0]}: {found['msg']}"
