@@ -23,6 +23,17 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+]+$",
         description="Name of this log, fixed in each chain when it is created",
     )
+    tokens: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_TOKENS",
+        description="File of bearer tokens, for a server without API Gateway, whose authorizer says who calls",
+    )
+    chains_claim: str = Field(
+        default="eventlog_chains",
+        validation_alias="EVENTLOG_CHAINS_CLAIM",
+        min_length=1,
+        description="Name of the JWT claim that limits a caller to chains",
+    )
     tracing: bool = Field(default=False, validation_alias="EVENTLOG_TRACING", description="X-Ray traces")
     audit_seconds: float = Field(
         default=20.0,
@@ -56,6 +67,27 @@ class Settings(BaseSettings):
         gt=0,
         le=36500,
         description="How long nobody can remove an anchor from S3",
+    )
+
+    sign_in_issuer: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_SIGN_IN_ISSUER",
+        pattern=r"^https://\S+$",
+        description="OpenID Connect issuer with which viewers of the dashboard sign in; none: they need not",
+    )
+    sign_in_client: str = Field(
+        default="", validation_alias="EVENTLOG_SIGN_IN_CLIENT", description="The dashboard's client id there"
+    )
+    sign_in_scope: str = Field(
+        default="openid events:read audits:write",
+        validation_alias="EVENTLOG_SIGN_IN_SCOPE",
+        description="What the dashboard asks for",
+    )
+    sign_in_hosts: str = Field(
+        default="",
+        validation_alias="EVENTLOG_SIGN_IN_HOSTS",
+        pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?(,\s*|$))*$",
+        description="Origins, separated by commas, that the dashboard may ask for tokens beside the issuer's own",
     )
 
     @field_validator("retired_keys")

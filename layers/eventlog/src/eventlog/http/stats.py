@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
+from eventlog.http.callers import Caller
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response
 from eventlog.service.clock import now_millis
 from eventlog.service.errors import InvalidError
 from eventlog.service.submission import ChainName, Millis
-from eventlog.store.counts import MAX_COUNTED, Buckets, Counts, TooManyError, count
+from eventlog.store.counts import MAX_COUNTED, NOTHING, Buckets, Counts, TooManyError, count
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000
@@ -84,11 +85,11 @@ class Stats(BaseModel):
 Parameters = Annotated[StatsQuery, Query()]
 
 
-def stats(held: Resources, parameters: StatsQuery) -> Response:
+def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
     try:
-        counts = count(held.store.operations, buckets, SHOWN)
+        counts = count(held.store.operations, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyError as error:
         detail = f"more than {MAX_COUNTED} events are in this range; choose a shorter one"
         raise InvalidError([Problem("/query/start_time", detail)]) from error

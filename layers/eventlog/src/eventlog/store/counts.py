@@ -43,6 +43,10 @@ class Counts:
     by_value: dict[str, Counter[int]]
 
 
+NOTHING = Counts(Counter(), {})
+"""What a chain that does not exist has."""
+
+
 def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
     """Every acknowledged event of the range, pending ones too, at one moment; the ``most`` frequent values are among
     those that are counted each.
@@ -53,7 +57,7 @@ def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
     with mapped(), operations.session() as session:
         image = operations.read_sequence(buckets.chain, session)
         if image is None:
-            return Counts(Counter(), {})
+            return NOTHING
         pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
         values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
         pipeline = _pipeline(buckets, image.settled.size, most, values)

@@ -1,0 +1,101 @@
+"""The dashboard's files: public, as they hold nothing of the log, and served with a policy that lets nothing else in."""
+
+from base64 import b64encode
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+
+from eventlog.http.resources import Held
+from eventlog.http.schemas import json_response
+from eventlog.service.errors import NotFoundError
+from eventlog.settings import Settings, listed
+
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-cache",
+}
+
+
+class Files:
+    """All files of a folder that may be served, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[bytes, str, str]]:
+        """Content, media type and ETag by path; nothing else is ever opened, whatever a request names."""
+        found = {}
+        for path in self._folder.rglob("*"):
+            if path.suffix in _TYPES:
+                content = path.read_bytes()
+                tag = f'"{b64encode(sha256(content).digest()[:18]).decode()}"'
+                found[path.relative_to(self._folder).as_posix()] = content, _TYPES[path.suffix], tag
+        return found
+
+    def answer(self, request: Request, name: str, policy: str) -> Response:
+        """The file, or 304 if the client has it.
+
+        Raises:
+            NotFoundError
+        """
+        if name not in self._found:
+            raise NotFoundError(f"There is nothing at {request.url.path}.")
+        content, media_type, tag = self._found[name]
+        headers = _HEADERS | {"ETag": tag, "Content-Security-Policy": policy}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(None, 304, headers)
+        return Response(content, 200, headers, media_type)
+
+
+def policy(settings: Settings) -> str:
+    """What the page may load and ask: itself alone, and the issuer that its viewers sign in with."""
+    hosts = listed(settings.sign_in_hosts)
+    if settings.sign_in_issuer:
+        hosts.append("https://" + urlsplit(settings.sign_in_issuer).netloc)
+    issuer = "".join(f" {host}" for host in hosts)
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self'{issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """What the page has to know before anybody signed in."""
+    sign_in = {
+        "issuer": settings.sign_in_issuer,
+        "client_id": settings.sign_in_client,
+        "scope": settings.sign_in_scope,
+    }
+    return {"origin": settings.origin, "signIn": sign_in if settings.sign_in_issuer else None}
+
+
+def dashboard(folder: Path) -> APIRouter:
+    """Routes of the files in a folder; the page itself is ``index.html``, at ``/``."""
+    files = Files(folder)
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def page(held: Held, request: Request) -> Response:
+        return files.answer(request, "index.html", policy(held.settings))
+
+    @router.get("/dashboard/config.json")
+    def config(held: Held) -> Response:
+        return json_response(configuration(held.settings), headers=_HEADERS)
+
+    @router.get("/dashboard/{file:path}")
+    def file(held: Held, request: Request, file: str) -> Response:
+        return files.answer(request, file, policy(held.settings))
+
+    return router
