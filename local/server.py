@@ -53,7 +53,7 @@ RunAudits = Callable[[str], list[dict[str, Any]]]
 
 def build_app(settings: Settings) -> FastAPI:
     """The whole API in one app; without tokens it is open, to this machine alone."""
-    routers = ingest.router, query.router, chain_audit.router
+    routers = ingest.router, query.router, query.pages_router, chain_audit.router
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
     if not settings.tokens:
         app.add_middleware(OwnHosts)

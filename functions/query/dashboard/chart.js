@@ -4,7 +4,7 @@ import { h } from './dom.js'
 import { number, time } from './format.js'
 import uPlot from './vendor/uplot-1.6.32/uPlot.esm.js'
 
-const COLOURS = ['#2563eb', '#0d9488', '#d97706', '#7c3aed', '#db2777', '#65a30d', '#0891b2', '#dc2626', '#4f46e5', '#a16207', '#059669', '#9333ea', '#8b95a5']
+export const COLOURS = ['#2563eb', '#0d9488', '#d97706', '#7c3aed', '#db2777', '#65a30d', '#0891b2', '#dc2626', '#4f46e5', '#a16207', '#059669', '#9333ea', '#8b95a5']
 const HEIGHT = 260
 
 /**

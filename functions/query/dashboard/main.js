@@ -3,7 +3,7 @@
 import { h, fill } from './dom.js'
 import { ask } from './api.js'
 import { errorBox, loading } from './parts.js'
-import { configuration, finishSignIn, isSignedIn, signIn, signOut } from './session.js'
+import { configuration, finishSignIn, isSignedIn, signIn, signOut, useToken } from './session.js'
 import { themeButton } from './theme.js'
 
 const VIEWS = {
@@ -99,10 +99,22 @@ async function start() {
     if ((await configuration()).signIn && !isSignedIn()) await signIn()
     chains = (await ask('/chains', { limit: 1000 })).chains
   } catch (error) {
-    fill(main, errorBox(error, start))
+    fill(main, h('h1', {}, 'Event log'), error.status === 401 ? tokenForm() : errorBox(error, start))
     return
   }
   await show()
+}
+
+/** A server of one's own may ask for a token (`make token`) instead of a sign-in. */
+function tokenForm() {
+  const input = h('input', { id: 'token', type: 'password', required: true, autocomplete: 'off', size: 50 })
+  const enter = (event) => {
+    event.preventDefault()
+    useToken(input.value)
+    start()
+  }
+  const why = h('p', {}, isSignedIn() ? 'The log does not know this token.' : 'This log asks who looks.', ' The token stays in this tab.')
+  return h('form', { class: 'card field', onsubmit: enter }, why, h('label', { for: 'token' }, 'Token'), input, h('div', {}, h('button', { class: 'main' }, 'Enter')))
 }
 
 await start()

@@ -15,6 +15,9 @@ export async function bearer() {
   return token ? { Authorization: `Bearer ${token}` } : {}
 }
 
+/** Keep a token that the viewer was given, for a server that has tokens and no issuer. */
+export const useToken = (token) => STORE.setItem('token', token.trim())
+
 /** Leave for the issuer's page, which sends the viewer back to where they were. */
 export async function signIn() {
   const { signIn: issuer } = await configuration()

@@ -4,6 +4,7 @@ import { ask } from '../api.js'
 import { fill, h, svg } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
+import { COLOURS } from '../chart.js'
 import { card, empty, errorBox, loading } from '../parts.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
@@ -78,19 +79,20 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
 
 function drawing({ start, end, bySeq, findings, chosen, pick }) {
   const width = DRAWN.width / (end - start)
+  const types = [...new Set([...bySeq.values()].map((event) => event.event_type))].sort()
   const boxes = []
   for (let seq = start; seq < end; seq += 1) {
     const [event, x] = [bySeq.get(seq), (seq - start) * width]
     const before = bySeq.get(seq - 1)
     const linked = !event || !before || event.prev_hash === before.hash
     if (seq > start) boxes.push(svg('line', { class: 'link', x1: x - width * 0.15, x2: x + width * 0.15, y1: 70, y2: 70, 'stroke-width': 3, 'stroke-dasharray': linked ? null : '2 4' }))
-    boxes.push(box({ seq, event, x, width, found: findings.get(seq), chosen: seq === chosen, pick }))
+    boxes.push(box({ seq, event, x, width, colour: COLOURS[types.indexOf(event?.event_type) % COLOURS.length], found: findings.get(seq), chosen: seq === chosen, pick }))
   }
   const words = `Events ${start} to ${end - 1}, each linked to the one before it`
   return svg('svg', { class: 'chain-picture', viewBox: `0 0 ${DRAWN.width} ${DRAWN.height}`, preserveAspectRatio: 'none', role: 'group', 'aria-label': words }, boxes)
 }
 
-function box({ seq, event, x, width, found, chosen, pick }) {
+function box({ seq, event, x, width, colour, found, chosen, pick }) {
   const words = `${seq} ${event ? event.event_type : 'missing'}${found ? `, finding: ${found.kind}` : ''}`
   const open = (pressed) => {
     if (pressed.type === 'keydown' && pressed.key !== 'Enter' && pressed.key !== ' ') return
@@ -98,7 +100,8 @@ function box({ seq, event, x, width, found, chosen, pick }) {
     pick(seq)
   }
   const rectangle = svg('rect', {
-    class: `event${found || !event ? ' found' : ''}${chosen ? ' chosen' : ''}`,
+    class: `event${found || !event ? ' found' : ' tinted'}${chosen ? ' chosen' : ''}`,
+
     'data-seq': seq,
     x: x + width * 0.15,
     y: 45,
@@ -111,6 +114,8 @@ function box({ seq, event, x, width, found, chosen, pick }) {
     onclick: open,
     onkeydown: open,
   })
+  if (!found && event) rectangle.style.fill = colour
+  rectangle.append(svg('title', {}, words))
   const labels = width >= 55 && [svg('text', { x: x + width / 2, y: 36, 'text-anchor': 'middle' }, seq), event && svg('text', { x: x + width / 2, y: 114, 'text-anchor': 'middle' }, short(event.hash).slice(0, 8))]
   return [rectangle, labels]
 }

@@ -8,6 +8,7 @@ import { badge, card, empty, hash, moment } from '../parts.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const AUDITS = 60
+const DETAILED = 20
 
 export async function render({ state, chain, go, link, signal }) {
   const options = { signal }
@@ -24,7 +25,7 @@ export async function render({ state, chain, go, link, signal }) {
     tiles(detail, audits, minute.total / 60),
     card('Events over time', rangeChoice(figures.range, by, go), pictureOf(figures, by, { go, chain })),
     card('The last audits', strip(audits, link)),
-    card('Chains', table(chains, chain, link)),
+    card('Chains', await chainTable(chains, chain, options)),
   ]
 }
 
@@ -93,17 +94,32 @@ function strip(audits, link) {
   return [h('ul', { class: 'strip' }, items), h('p', { class: 'soft' }, 'Oldest first; green is intact, red is tampered, amber is incomplete.')]
 }
 
-function table(chains, current, link) {
-  const head = ['Chain', 'Events', 'Last hash', 'Origin'].map((title) => h('th', { scope: 'col' }, title))
-  const rows = chains.map((chain) =>
-    h(
+/** Chains by name; how far each is verified and anchored takes two requests a chain, so only the first ones say it. */
+async function chainTable(chains, current, options) {
+  const shown = chains.slice(0, DETAILED)
+  const details = await Promise.all(shown.map(({ chain }) => ask(`/chains/${encodeURIComponent(chain)}`, {}, options)))
+  const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Last audit'].map((title) => h('th', { scope: 'col' }, title))
+  const rows = details.map((detail) => {
+    const anchored = detail.last_checkpoint?.size ?? 0
+    const audit = detail.last_audit
+    return h(
       'tr',
-      { 'aria-selected': String(chain.chain === current) },
-      h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: chain.chain })}` }, chain.chain)),
-      h('td', {}, number(chain.size)),
-      h('td', {}, hash(chain.hash)),
-      h('td', {}, chain.origin),
-    ),
-  )
-  return h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Chains' }, h('table', {}, h('thead', {}, h('tr', {}, head)), h('tbody', {}, rows)))
+      { 'aria-selected': String(detail.chain === current) },
+      h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain)),
+      h('td', {}, number(detail.size)),
+      h('td', {}, audit?.status === 'intact' ? number(audit.to_seq) : '–'),
+      h('td', {}, meter(anchored, detail.size)),
+      h('td', {}, number(Math.max(0, detail.size - anchored))),
+      h('td', {}, hash(detail.hash)),
+      h('td', {}, audit ? badge(audit.status) : '–'),
+    )
+  })
+  const more = chains.length > shown.length && h('p', { class: 'soft' }, `${plural(chains.length - shown.length, 'chain')} more: choose one at the top.`)
+  return [h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Chains' }, h('table', {}, h('thead', {}, h('tr', {}, head)), h('tbody', {}, rows))), more]
+}
+
+function meter(part, whole) {
+  const filled = h('span', {})
+  filled.style.width = `${whole === 0 ? 0 : (100 * part) / whole}%`
+  return h('div', { class: 'row' }, h('span', { class: 'meter', role: 'img', 'aria-label': `${number(part)} of ${number(whole)}` }, filled), number(part))
 }

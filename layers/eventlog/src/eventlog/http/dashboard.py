@@ -1,4 +1,4 @@
-"""The dashboard's files: public, as they hold nothing of the log, and served with a policy that lets nothing else in."""
+"""The dashboard's files: public, as they hold nothing of the log, under a policy that lets nothing else in."""
 
 from base64 import b64encode
 from functools import cached_property
