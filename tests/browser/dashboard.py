@@ -1,0 +1,102 @@
+"""A log served on a port, filled and anchored, and a real Chromium that looks at it."""
+
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.service.submission import native_draft
+from eventlog.store.mongo import MongoStore
+from tests.anchored import ORIGIN, AnchoredLog
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ODD = "<script>document.title='run'</script><b>\"'&amp; \u202eright to left \u05d0\u05d1 \U0001f600"
+"""What a page that reads text as HTML would stumble over."""
+
+
+def find_chromium() -> str:
+    """Fails with what to install where there is none: a test that can't look has seen nothing."""
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("No Chromium: install it (Debian: apt-get install chromium), then run again.")
+    return found
+
+
+@dataclass
+class ServedLog:
+    """What the browser looks at; ``url`` is the dashboard's."""
+
+    url: str
+    log: AnchoredLog
+
+    @property
+    def store(self) -> MongoStore:
+        return self.log.store
+
+    @property
+    def vkey(self) -> str:
+        """What a viewer of the chain main pins."""
+        return format_vkey(VerifierKey(origin_line(ORIGIN, "main"), self.log.signers[0].public_key))
+
+    def append(self, *events: dict[str, Any], chain: str = "main") -> list[str]:
+        """Append and settle; the ids."""
+        placed = self.store.append(chain, [self._draft(event, chain) for event in events])
+        self.store.settle(chain)
+        return [one.event.entry.event_id for one in placed]
+
+    def _draft(self, event: dict[str, Any], chain: str) -> Any:
+        now = datetime.now(UTC)
+        whole = {
+            "event_type": "user.login",
+            "source_id": "web-1",
+            "timestamp": (now - timedelta(seconds=1)).isoformat(timespec="milliseconds"),
+            "payload": {},
+        }
+        return native_draft(whole | event, chain=chain, principal="tester", received_at=self.log.now())
+
+    def edit(self, event_id: str, update: dict[str, Any]) -> None:
+        """What a database administrator could do."""
+        changed = self.store.operations.events.update_one({"_id": f"main/{event_id}"}, {"$set": update})
+        assert changed.modified_count == 1
+
+
+@dataclass
+class Watched:
+    """A page that tells what went wrong in it, and whom it asked."""
+
+    page: Page
+    home: str
+    troubles: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        self.page.on("request", self._see)
+
+    def open(self, **state: Any) -> Page:
+        """The page in a state."""
+        self.page.goto(self.home)
+        if state:
+            query = "&".join(f"{name}={value}" for name, value in state.items())
+            self.page.goto(f"{self.home}/?{query}")
+        self.page.wait_for_selector("main h1")
+        return self.page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "404" not in message.text:
+            self.troubles.append(f"console: {message.text}")
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((self.home, "data:")):
+            self.troubles.append(f"asked another host: {request.url}")
+
+
+def screenshot(page: Page, path: Path) -> None:
+    """The whole page."""
+    page.screenshot(path=path, full_page=True)

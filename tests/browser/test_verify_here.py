@@ -1,0 +1,135 @@
+"""The browser finds every edit at the very step that it breaks, with nothing but the key that the viewer pinned."""
+
+from typing import Any
+
+import pytest
+from bson import Binary, DatetimeMS
+from playwright.sync_api import Page
+
+from tests.browser.dashboard import ODD, ServedLog, Watched
+
+STEPS = ["payload", "content", "leaf", "inclusion", "signature"]
+AWKWARD = {
+    "numbers": [1e16, 0.1, -0.0, 1e-7, 333333333.33333329],
+    "text": ODD,
+    "\u20ac": {"10": 1, "2": 2},
+    "\ufb33": None,
+}
+
+
+def pin(look: Watched, vkey: str) -> None:
+    page = look.open(view="keys")
+    page.fill("#vkey", vkey)
+    page.click("button:text-is('Pin')")
+    page.wait_for_selector(f"li:has-text('{vkey[:20]}')")
+
+
+def verify(look: Watched, event_id: str) -> Page:
+    page = look.open(view="events", event=event_id)
+    page.click("button:text-is('Verify here')")
+    page.wait_for_selector(".verification")
+    return page
+
+
+def outcomes(page: Page) -> dict[str, str]:
+    """What each step showed."""
+    found = page.locator(".steps > li")
+    return {
+        str(one.get_attribute("data-step")): str(one.get_attribute("class")) for one in (found.nth(n) for n in range(5))
+    }
+
+
+@pytest.fixture
+def event_id(log: ServedLog) -> str:
+    """One of seven anchored events, with a payload that is hard to write canonically."""
+    log.append({}, {})
+    (event_id,) = log.append({"payload": AWKWARD, "event_type": "odd", "source_id": "s\u00e9"})
+    log.append({}, {}, {}, {})
+    assert log.log.audit("full")["status"] == "intact"
+    return event_id
+
+
+def test_an_honest_event_is_green_up_to_the_signature(look: Watched, log: ServedLog, event_id: str) -> None:
+    pin(look, log.vkey)
+    page = verify(look, event_id)
+    assert outcomes(page) == dict.fromkeys(STEPS, "passed")
+    assert page.get_attribute(".verification", "data-outcome") == "passed"
+
+
+def test_without_a_pinned_key_the_signature_is_not_checked(look: Watched, event_id: str) -> None:
+    page = verify(look, event_id)
+    assert outcomes(page) == dict.fromkeys(STEPS[:4], "passed") | {"signature": "skipped"}
+    page.click("text=Pin a key")
+    page.wait_for_selector("#vkey")
+
+
+def test_an_event_that_is_not_anchored_yet_says_so(look: Watched, log: ServedLog) -> None:
+    (event_id,) = log.append({})
+    page = verify(look, event_id)
+    assert outcomes(page) == dict.fromkeys(STEPS[:3], "passed") | dict.fromkeys(STEPS[3:], "skipped")
+
+
+EDITS: dict[str, tuple[dict[str, Any], str]] = {
+    "the payload": ({"payload": '{"amount":1}'}, "payload"),
+    "the salt": ({"salt": Binary(bytes(16))}, "payload"),
+    "the type": ({"event_type": "harmless"}, "content"),
+    "the time": ({"timestamp": DatetimeMS(1_700_000_000_000)}, "content"),
+    "the link": ({"prev_hash": Binary(bytes(32))}, "leaf"),
+    "the principal": ({"principal": "somebody else"}, "content"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_turns_its_step_red(look: Watched, log: ServedLog, event_id: str, edit: str) -> None:
+    update, broken = EDITS[edit]
+    pin(look, log.vkey)
+    log.edit(event_id, update)
+    page = verify(look, event_id)
+    assert outcomes(page) == dict.fromkeys(STEPS, "passed") | {broken: "failed"}
+    assert page.get_attribute(".verification", "data-outcome") == "failed"
+
+
+def test_an_event_rewritten_with_all_its_hashes_is_not_in_the_signed_tree(
+    look: Watched, log: ServedLog, event_id: str
+) -> None:
+    from eventlog.formats import hashing
+
+    pin(look, log.vkey)
+    row = log.store.operations.events.find_one({"_id": f"main/{event_id}"})
+    assert row is not None
+    payload_hash = hashing.payload_hash(row["salt"], b'{"amount":1}')
+    content = hashing.content_hash(
+        chain="main",
+        event_id=event_id,
+        event_type=row["event_type"],
+        source_id=row["source_id"],
+        timestamp=int(row["timestamp"]),
+        received_at=int(row["received_at"]),
+        principal=row["principal"],
+        payload_hash=payload_hash,
+    )
+    new = hashing.leaf_hash(hashing.leaf(row["seq"], row["prev_hash"], content))
+    hashes = {"payload_hash": payload_hash, "content_hash": content, "hash": new}
+    log.edit(event_id, {"payload": '{"amount":1}'} | {name: Binary(value) for name, value in hashes.items()})
+    found = outcomes(verify(look, event_id))
+    assert [found[step] for step in STEPS[:3]] == ["passed"] * 3
+    assert "failed" in (found["inclusion"], found["signature"])
+
+
+def test_another_key_has_not_signed_it(look: Watched, log: ServedLog, event_id: str) -> None:
+    from eventlog.formats.note import VerifierKey, format_vkey
+    from tests.anchored import new_key
+
+    other = new_key(log.log.folder / "other").public_key
+    pin(look, format_vkey(VerifierKey("example.com/log/main", other)))
+    assert outcomes(verify(look, event_id))["signature"] == "failed"
+
+
+def test_the_bytes_of_each_step_are_shown(look: Watched, log: ServedLog, event_id: str) -> None:
+    page = verify(look, event_id)
+    page.click("li[data-step=content] summary")
+    shown = page.inner_text("li[data-step=content] details")
+    assert f'"event_id":"{event_id}"' in shown
+    row = log.store.operations.events.find_one({"_id": f"main/{event_id}"})
+    assert row is not None
+    assert shown.count(row["content_hash"].hex()) == 2
