@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
@@ -78,6 +78,7 @@ class Watched:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
         self.page.on("request", self._see)
+        self.page.on("response", self._check)
 
     def open(self, **state: Any) -> Page:
         """The page in a state."""
@@ -89,8 +90,13 @@ class Watched:
         return self.page
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and "404" not in message.text:
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
             self.troubles.append(f"console: {message.text}")
+
+    def _check(self, response: Response) -> None:
+        """What the API refuses is for the page to show; its own files must be there."""
+        if response.status >= 400 and "/api/" not in response.url:
+            self.troubles.append(f"{response.status} {response.url}")
 
     def _see(self, request: Request) -> None:
         if not request.url.startswith((self.home, "data:")):

@@ -1,4 +1,4 @@
-"""The JavaScript of the browser and our Python agree on canonical JSON, hashes, trees and signatures: the same vectors."""
+"""The JavaScript of the browser and our Python agree on canonical JSON, hashes, trees, signatures: the same vectors."""
 
 import json
 from pathlib import Path
@@ -21,10 +21,8 @@ def page(look: Watched) -> Page:
 
 def call(page: Page, module: str, script: str, given: Any = None) -> Any:
     """Run a function of a module's exports in the page."""
-    return page.evaluate(
-        f"async (given) => {{ const m = await import('/dashboard/evidence/{module}.js'); return ({script})(m, given) }}",
-        given,
-    )
+    imported = f"await import('/dashboard/evidence/{module}.js')"
+    return page.evaluate(f"async (given) => ({script})({imported}, given)", given)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (VECTORS / "jcs" / "input").iterdir()))

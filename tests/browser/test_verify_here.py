@@ -59,7 +59,7 @@ def test_an_honest_event_is_green_up_to_the_signature(look: Watched, log: Served
 def test_without_a_pinned_key_the_signature_is_not_checked(look: Watched, event_id: str) -> None:
     page = verify(look, event_id)
     assert outcomes(page) == dict.fromkeys(STEPS[:4], "passed") | {"signature": "skipped"}
-    page.click("text=Pin a key")
+    page.get_by_role("link", name="Pin a key").click()
     page.wait_for_selector("#vkey")
 
 
@@ -85,7 +85,10 @@ def test_an_edit_turns_its_step_red(look: Watched, log: ServedLog, event_id: str
     pin(look, log.vkey)
     log.edit(event_id, update)
     page = verify(look, event_id)
-    assert outcomes(page) == dict.fromkeys(STEPS, "passed") | {broken: "failed"}
+    expected = dict.fromkeys(STEPS, "passed") | {broken: "failed"}
+    if broken == "leaf":  # the log itself refuses to prove what its own links contradict
+        expected |= {"inclusion": "failed", "signature": "skipped"}
+    assert outcomes(page) == expected
     assert page.get_attribute(".verification", "data-outcome") == "failed"
 
 
@@ -113,7 +116,7 @@ def test_an_event_rewritten_with_all_its_hashes_is_not_in_the_signed_tree(
     log.edit(event_id, {"payload": '{"amount":1}'} | {name: Binary(value) for name, value in hashes.items()})
     found = outcomes(verify(look, event_id))
     assert [found[step] for step in STEPS[:3]] == ["passed"] * 3
-    assert "failed" in (found["inclusion"], found["signature"])
+    assert found["inclusion"] == "failed"
 
 
 def test_another_key_has_not_signed_it(look: Watched, log: ServedLog, event_id: str) -> None:

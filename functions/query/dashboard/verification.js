@@ -2,6 +2,7 @@
 
 import { ask, ProblemError } from './api.js'
 import { h } from './dom.js'
+import { EvidenceError } from './evidence/bytes.js'
 import { verifyEvent } from './evidence/steps.js'
 import { keyFor } from './keys.js'
 import { badge } from './parts.js'
@@ -27,9 +28,10 @@ export async function verification({ chain, event_id: id }, link, signal) {
   )
 }
 
-/** An event that no checkpoint covers yet has no proof. */
+/** An event that no checkpoint covers yet has no proof (404); of what is damaged the log gives none (500). */
 function notAnchored(error) {
   if (error instanceof ProblemError && error.status === 404) return null
+  if (error instanceof ProblemError && error.status === 500) return new EvidenceError(`the log can’t prove it: ${error.message}`)
   throw error
 }
 

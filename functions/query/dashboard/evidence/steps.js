@@ -23,7 +23,8 @@ import { parseCheckpoint, parseNote, verifySignature } from './note.js'
  * them passed: from the payload to the signature, everything follows from what was shown.
  *
  * @param {object} event as GET /api/v1/events/{event_id} shows it
- * @param {object | null} proof as GET /api/v1/events/{event_id}/proof shows it; null: it is not anchored yet
+ * @param {object | null | EvidenceError} proof as GET /api/v1/events/{event_id}/proof shows it; null: it is not anchored
+ *   yet; an error: the log refuses to prove it
  * @param {Awaited<ReturnType<import('./note.js').parseVkey>> | null} key the pinned key; null: none is
  * @returns {Promise<Step[]>} in their order
  */
@@ -32,9 +33,10 @@ export const verifyEvent = async (event, proof, key) => [
   await step('content', () => contentStep(event)),
   await step('leaf', () => leafStep(event)),
   await step('inclusion', () => (proof === null ? NOT_YET : inclusionStep(event, proof))),
-  await step('signature', () => (proof === null ? NOT_YET : signatureStep(event, proof, key))),
+  await step('signature', () => (proof === null ? NOT_YET : proof instanceof Error ? NO_PROOF : signatureStep(event, proof, key))),
 ]
 
+const NO_PROOF = { outcome: 'skipped', detail: 'There is no proof whose checkpoint could be checked.' }
 const NOT_YET = { outcome: 'skipped', detail: 'No signed checkpoint covers this event yet. The next audit signs one.' }
 
 const TITLES = {
@@ -79,6 +81,7 @@ async function leafStep(event) {
 }
 
 async function inclusionStep(event, proof) {
+  if (proof instanceof Error) throw proof
   if (proof.leaf_index !== event.seq) throw new EvidenceError('the proof is of another event')
   const hashes = proof.hashes.map((text) => fromHex(text, 'a hash of the proof'))
   const start = fromHex(event.hash, 'hash')
