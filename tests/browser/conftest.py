@@ -1,12 +1,12 @@
 """Chromium once a process, a context of its own for each test; every test fails on any error in the page."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from eventlog.service.signing import KeyFile
 from eventlog.settings import Settings
 from eventlog.store.mongo import MongoStore
 from local.server import build_app
@@ -24,15 +24,15 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def log(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[ServedLog]:
-    anchored = AnchoredLog(MongoStore(store.operations, ORIGIN), tmp_path)
+@contextmanager
+def serve(anchored: AnchoredLog, mongo_uri: str, database: str) -> Iterator[ServedLog]:
+    """A log as `make run` serves it, on a free port."""
     settings = Settings(
         mongo_uri=mongo_uri,
         mongo_database=database,
         origin=ORIGIN,
-        anchors=str(tmp_path / "anchors"),
-        signing_keys=str(_path_of(anchored)),
+        anchors=str(anchored.folder / "anchors"),
+        signing_keys=str(anchored.folder / "key"),
     )
     app = build_app(settings)
     with served(app) as url:
@@ -40,9 +40,10 @@ def log(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Ite
     app.state.resources.close()
 
 
-def _path_of(log: AnchoredLog) -> Path:
-    assert isinstance(log.signers[0], KeyFile)
-    return log.folder / "key"
+@pytest.fixture
+def log(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[ServedLog]:
+    with serve(AnchoredLog(MongoStore(store.operations, ORIGIN), tmp_path), mongo_uri, database) as log:
+        yield log
 
 
 @pytest.fixture

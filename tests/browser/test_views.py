@@ -1,0 +1,249 @@
+"""Each view and each filter, on one log; what comes from the log is only ever text."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from pymongo import MongoClient
+
+from eventlog.store.mongo import MongoStore
+from eventlog.store.operations import Operations
+from tests.anchored import ORIGIN, AnchoredLog
+from tests.browser.conftest import serve
+from tests.browser.dashboard import ODD, ServedLog, Watched
+
+NOW = datetime.now(UTC)
+TYPES = ("user.login", "order.paid", ODD)
+VIEWS = ("overview", "events", "chain", "audits", "keys")
+
+
+def moment(minutes: int) -> str:
+    return (NOW - timedelta(minutes=minutes)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.fixture(scope="module")
+def filled(
+    mongo_uri: str, client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedLog]:
+    """180 events of three types, a second chain, audits; the payloads and names are hostile."""
+    name, folder = f"test_{uuid4().hex[:12]}", Path(tmp_path_factory.mktemp("log"))
+    with serve(AnchoredLog(MongoStore(Operations(client, name), ORIGIN), folder), mongo_uri, name) as log:
+        log.append(
+            *(
+                {
+                    "event_type": TYPES[n % 3],
+                    "source_id": f"web-{n % 2}",
+                    "timestamp": moment(200 - n),
+                    "payload": {"n": n, ODD: ODD},
+                    "event_id": f"e-{n}",
+                }
+                for n in range(180)
+            )
+        )
+        log.append({"event_type": "other"}, chain="second")
+        log.log.audit_all("full")
+        yield log
+    client.drop_database(name)
+
+
+@pytest.fixture
+def look(browser: Browser, filled: ServedLog) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    watched = Watched(context.new_page(), filled.url)
+    yield watched
+    context.close()
+    assert watched.troubles == []
+
+
+def rows(page: Page) -> list[str]:
+    """The ids of the events shown."""
+    expect(page.locator("#events-status")).to_be_visible()
+    return [str(row.get_attribute("data-id")) for row in page.locator("tbody tr").all()]
+
+
+def test_the_overview_counts_by_type(look: Watched) -> None:
+    page = look.open()
+    expect(page.locator(".tile").first).to_contain_text("180")
+    expect(page.locator(".legend")).to_contain_text("user.login 60")
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    page.get_by_role("button", name="By source").click()
+    expect(page.locator(".legend")).to_contain_text("web-1 90")
+
+
+def test_a_click_on_a_bar_shows_its_events(look: Watched) -> None:
+    page = look.open(range="day")
+    page.locator("summary").click()
+    sums = [
+        sum(int(cell) for cell in row.locator("td").all_inner_texts()[1:])
+        for row in page.locator("details tbody tr").all()
+    ]
+    expected = max(sums)
+    bar = page.locator("details tbody tr").nth(sums.index(expected))
+    bar.get_by_role("button").click()
+    page.wait_for_url(re.compile("view=events"))
+    assert len(rows(page)) == min(50, expected)
+
+
+def test_a_click_into_the_picture_shows_events_too(look: Watched) -> None:
+    page = look.open(range="day")
+    box = page.locator(".u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.9)
+    page.mouse.click(box["x"] + box["width"] * 0.97, box["y"] + box["height"] * 0.9)
+    page.wait_for_url(re.compile("view=events.*start_time="))
+
+
+def test_every_chain_says_how_far_it_is_anchored(look: Watched) -> None:
+    table = look.open().get_by_role("region", name="Chains").locator("tbody tr")
+    expect(table.filter(has_text="second")).to_contain_text("intact")
+    expect(table.filter(has=look.page.get_by_role("link", name="main", exact=True)).locator("td").nth(4)).to_have_text(
+        "0"
+    )
+
+
+def test_the_last_audits_are_a_strip(look: Watched) -> None:
+    page = look.open()
+    page.locator(".strip a.intact").first.click()
+    expect(page.get_by_role("heading", name="Report")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fits"),
+    [
+        ("event_type", "order.paid", lambda n: n % 3 == 1),
+        ("event_type", "order.paid, user.login", lambda n: n % 3 < 2),
+        ("source_id", "web-1", lambda n: n % 2 == 1),
+        ("start_time", moment(30), lambda n: 200 - n <= 30),
+        ("end_time", moment(199), lambda n: 200 - n > 199),
+    ],
+)
+def test_a_filter_shows_what_fits(look: Watched, field: str, value: str, fits: Any) -> None:
+    page = look.open(view="events")
+    page.fill(f"#{field}", value)
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.wait_for_url(re.compile(field))
+    expected = [f"e-{n}" for n in reversed(range(180)) if fits(n)][:50]
+    expect(page.locator("tbody tr")).to_have_count(len(expected))
+    assert rows(page) == expected
+
+
+def test_what_a_filter_may_not_be_is_said(look: Watched) -> None:
+    page = look.open(view="events")
+    page.fill("#start_time", "yesterday")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("/query/start_time")
+
+
+def test_nothing_that_fits_is_said(look: Watched) -> None:
+    page = look.open(view="events", event_type="nothing")
+    expect(page.locator(".empty")).to_contain_text("No event fits")
+
+
+def test_pages_go_back_and_forth(look: Watched) -> None:
+    page = look.open(view="events")
+    first = rows(page)
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "e-129")
+    page.reload()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "e-129")
+    page.go_back()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "e-179")
+    assert rows(page) == first
+
+
+def test_an_event_in_detail_survives_a_reload(look: Watched) -> None:
+    page = look.open(view="events")
+    page.locator("tr[data-id=e-178] button").click()
+    expect(page.locator("#detail .facts")).to_contain_text("178 in main")
+    page.reload()
+    expect(page.locator("#detail .facts")).to_contain_text("178 in main")
+    expect(page.locator("#detail")).to_contain_text("linked by its hash")
+
+
+def test_hostile_text_is_shown_as_text(look: Watched) -> None:
+    page = look.open(view="events")
+    page.locator("tr[data-id=e-179] button").click()
+    expect(page.locator("#detail .facts dd").first).to_have_text(ODD)
+    assert ODD in page.locator("#detail pre").first.inner_text().replace('\\"', '"')
+    assert page.title() == "Events · Event log"
+
+
+def test_the_chain_is_scrubbed_and_zoomed(look: Watched) -> None:
+    page = look.open(view="chain", seq=100)
+    expect(page.locator(".chain-picture rect")).to_have_count(16)
+    expect(page.locator(".chain-picture .chosen")).to_have_attribute("data-seq", "100")
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.locator(".facts").first).to_contain_text("101 in main")
+    page.select_option("#zoom", "64")
+    expect(page.locator(".chain-picture rect")).to_have_count(64)
+    page.locator("#seq").fill("3")
+    expect(page.locator(".facts").first).to_contain_text("3 in main")
+    page.locator(".chain-picture rect[data-seq='5']").click()
+    expect(page.locator(".facts").first).to_contain_text("5 in main")
+
+
+def test_an_audit_runs_from_the_page(look: Watched) -> None:
+    page = look.open(view="audits")
+    page.get_by_role("button", name="Audit everything").click()
+    expect(page.get_by_role("heading", name="Report")).to_be_visible()
+    expect(page.locator(".facts").first).to_contain_text("180 events, from 0 up to 180")
+
+
+def test_another_chain_is_chosen(look: Watched) -> None:
+    page = look.open()
+    page.select_option("#chain", "second")
+    expect(page.locator(".tile").first).to_contain_text("in second")
+    page.get_by_role("link", name="Events").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_what_is_no_key_is_not_pinned(look: Watched) -> None:
+    page = look.open(view="keys")
+    page.fill("#vkey", "example.com/log/main+00000000+AAAA")
+    page.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("no verifier key")
+    page.reload()
+    expect(page.locator(".empty")).to_contain_text("No key is pinned")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_serious_stands_in_the_way_of_assistive_technology(look: Watched, view: str, theme: str) -> None:
+    look.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page = look.open(view=view, **({"event": "e-7"} if view == "events" else {}))
+    if view == "events":
+        page.get_by_role("button", name="Verify here").click()
+        page.wait_for_selector(".verification")
+    found = Axe().run(page).response["violations"]
+    serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}]
+    assert serious == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_narrow_screen_needs_no_sideways_scrolling(look: Watched, view: str) -> None:
+    look.page.set_viewport_size({"width": 360, "height": 740})
+    page = look.open(view=view)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_keyboard_reaches_everything(look: Watched) -> None:
+    page = look.open(view="events")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.locator("tr[data-id=e-179] button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail .facts")).to_contain_text("179 in main")
+
+
+def test_a_theme_that_was_chosen_stays(look: Watched) -> None:
+    page = look.open()
+    page.get_by_role("button", name="Dark", exact=True).click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
