@@ -1,0 +1,40 @@
+"""`make demo-data`: a believable week in a running log, or one sentence."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import httpx2
+
+from local.demo_data import week
+from local.machine import free_port
+from tests.e2e.processes import run, server
+
+END = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
+
+
+def test_a_week_has_a_few_thousand_events_in_order_and_none_from_the_future() -> None:
+    events = week(END)
+    assert 2000 < len(events) < 6000
+    times = [event["timestamp"] for event in events]
+    assert all(earlier <= later for earlier, later in pairwise(times))
+    assert times[0] >= "2026-11-16T11:59:00"
+    assert times[-1] < "2026-11-23T12:34:56"
+    assert len({event["event_type"] for event in events}) >= 10
+    assert events == week(END)
+
+
+def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None:
+    with server(tmp_path) as running:
+        result = run(tmp_path, "local.demo_data", EVENTLOG_URL=running.url)
+        assert (result.returncode, result.stderr) == (0, "")
+        chain = httpx2.get(f"{running.url}/api/v1/chains/main").json()
+    assert f"Logged {chain['size']} events of a week" in result.stdout
+    assert chain["last_audit"]["status"] == "intact"
+
+
+def test_without_a_log_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    result = run(tmp_path, "local.demo_data", PORT=str(free_port()))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "start it with `make run`" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
