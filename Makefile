@@ -34,6 +34,9 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
 
+demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
+	@$(BIN)/python -m local.demo_data
+
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
 

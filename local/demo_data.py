@@ -66,9 +66,9 @@ def _visit(chance: random.Random, moment: datetime) -> Iterator[Event]:
 
 def _order(chance: random.Random, moment: datetime, user: str, web: str) -> Iterator[Event]:
     order = f"o-{chance.randrange(10**6):06}"
-    items = [{"name": name, "price": price, "count": chance.randrange(1, 4)} for name, price in chance.sample(GOODS, 2)]
-    total = round(sum(item["price"] * item["count"] for item in items), 2)
-    yield _event(moment, "order.placed", web, user=user, order=order, items=items, total=total)
+    basket = {name: chance.randrange(1, 4) for name in chance.sample(sorted(GOODS), 2)}
+    total = round(sum(GOODS[name] * count for name, count in basket.items()), 2)
+    yield _event(moment, "order.placed", web, user=user, order=order, items=basket, total=total)
     if chance.random() < 0.05:
         yield _event(moment + timedelta(seconds=3), "payment.refused", "billing", order=order, reason="card expired")
         return
