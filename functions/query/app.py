@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from eventlog.formats.event_json import event_fields
-from eventlog.http import evidence, export, pages
+from eventlog.http import evidence, export, pages, stream
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
@@ -35,6 +35,17 @@ EventId = Annotated[str, Path(pattern=ID_PATTERN)]
 def list_events(held: Held, request: Request, parameters: Annotated[EventQuery, Query()]) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     return pages.page(held, request, parameters)
+
+
+@router.get("/events/stream", response_class=Response, responses={200: stream.CONTENT, **documented(422, 500, 503)})
+async def get_stream(
+    held: Held,
+    request: Request,
+    parameters: Annotated[stream.StreamQuery, Query()],
+    last_event_id: stream.LastEventId = None,
+) -> Response:
+    """Events as they come, as Server-Sent Events; goes on after Last-Event-ID."""
+    return await stream.respond(held, request, parameters, last_event_id)
 
 
 @router.get("/events/{event_id}", responses={200: {"model": EventOut}, **documented(404, 422, 500, 503)})
