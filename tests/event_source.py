@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-SECONDS = 40
+SECONDS = 90
 """How long a subscriber is read at most."""
 PATH = "/api/v1/events/stream"
 

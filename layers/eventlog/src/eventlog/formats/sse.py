@@ -44,14 +44,18 @@ def format_frame(
     return b"\n".join(lines) + b"\n\n"
 
 
-def parse_frames(lines: Iterable[bytes]) -> Iterator[Frame]:
-    """Read frames from lines, each with or without its line break; one that is not ended is discarded."""
-    last_id, event, retry = "", b"", None
+def parse_frames(lines: Iterable[bytes], last_id: str = "") -> Iterator[Frame]:
+    """Read frames from lines, each with or without its line break; one that is not ended is discarded.
+
+    ``last_id`` is the one of the connection before.
+    """
+    event, retry = b"", None
     data: list[bytes] = []
     for line in lines:
-        field, _, value = line.rstrip(b"\r\n").partition(b":")
+        text = line.rstrip(b"\r\n")
+        field, _, value = text.partition(b":")
         value = value.removeprefix(b" ")
-        if not field and not line.rstrip(b"\r\n"):
+        if not text:
             yield Frame(event.decode(errors="replace") or MESSAGE, b"\n".join(data) if data else None, last_id, retry)
             event, retry, data = b"", None, []
         elif field == b"data":
