@@ -96,7 +96,7 @@ class Subscriber:
         self.socket.connect((place.hostname, place.port))
         resume = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
         query = urlencode(parameters, doseq=True)
-        self.socket.sendall(f"GET {PATH}?{query} HTTP/1.1\r\nHost: log\r\n{resume}\r\n".encode())
+        self.socket.sendall(f"GET {PATH}?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{resume}\r\n".encode())
         self.source = Interpreter()
         self.head = b""
         self.ended = False

@@ -19,6 +19,7 @@ from eventlog_client import EventLog, KeyNeededError, LogMisbehavedError, NewEve
 from eventlog_client.answers import SignedCheckpoint
 from local.server import build_app
 from tests.anchoring import KEY, put_anchor
+from tests.callers import BY_IAM
 from tests.serving import Lying, served
 
 ORIGIN = "localhost/eventlog"
@@ -53,7 +54,7 @@ class InParts:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app(scope | {"aws.event": {}} if scope.get("path") == STREAM else scope, receive, send)
+        await self.app(scope | {"aws.event": BY_IAM} if scope.get("path") == STREAM else scope, receive, send)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class Reader:
         resume = f"Last-Event-ID: {self.seen[-1]}\r\n" if self.seen else ""
         query = "from_seq=0" + (f"&event_type={self.kind}" if self.kind else "")
         self.socket = socket.create_connection(("127.0.0.1", self.port), 20)
-        self.socket.sendall(f"GET {PATH}?{query} HTTP/1.1\r\nHost: log\r\n{resume}\r\n".encode())
+        self.socket.sendall(f"GET {PATH}?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n{resume}\r\n".encode())
         self.socket.setblocking(False)
         return self.socket
 

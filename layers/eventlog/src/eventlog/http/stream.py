@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
+from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
 from eventlog.http.resources import Resources
 from eventlog.service.streams import EndedError, Reader, Wanted
@@ -52,22 +53,25 @@ class StreamQuery(BaseModel):
     source_id: list[Name] = Field(default=[], max_length=20, description="Any of these")
     from_seq: Seq | None = Field(default=None, description="Inclusive; default: what is appended from now on")
 
-    def to_wanted(self, last_event_id: str | None) -> Wanted:
+    def to_wanted(self, last_event_id: str | None, caller: Caller) -> Wanted:
         """What the reader wants, which has got all up to this id."""
         return Wanted(
             chain=self.chain,
+            hidden=not caller.may(self.chain),
             from_seq=self.from_seq if last_event_id is None else int(last_event_id) + 1,
             event_types=frozenset(self.event_type),
             source_ids=frozenset(self.source_id),
         )
 
 
-async def respond(held: Resources, request: Request, parameters: StreamQuery, last_event_id: str | None) -> Response:
+async def respond(
+    held: Resources, request: Request, parameters: StreamQuery, last_event_id: str | None, caller: Caller
+) -> Response:
     """A stream. What is wrong before its first byte is a problem document; later, the last frame says why it ends."""
     seconds = held.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
-        reader = opened.enter_context(held.streams.reader(parameters.to_wanted(last_event_id)))
+        reader = opened.enter_context(held.streams.reader(parameters.to_wanted(last_event_id, caller)))
         await reader.start(min(_START_SECONDS, seconds))
         if "aws.event" in request.scope:
             return Response(await _part(reader, deadline), headers=_HEADERS)

@@ -43,12 +43,21 @@ class EndedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a reader wants: a chain's events from ``from_seq`` on, by default from its head on. Empty: any."""
+    """What a reader wants: a chain's events from ``from_seq`` on, by default from its head on. Empty: any.
+
+    A chain that is ``hidden`` from the reader is to him one that is not there, and never will be.
+    """
 
     chain: str
+    hidden: bool = False
     from_seq: int | None = None
     event_types: frozenset[str] = frozenset()
     source_ids: frozenset[str] = frozenset()
+
+    @property
+    def watched(self) -> str:
+        """The chain that is read; none has the empty name."""
+        return "" if self.hidden else self.chain
 
     def has(self, item: Item) -> bool:
         return (not self.event_types or item.event_type in self.event_types) and (
@@ -186,7 +195,7 @@ class Reader:
             raise EndedError("damaged") from error
 
     async def _read_page(self) -> None:
-        loop, place = asyncio.get_running_loop(), (self._wanted.chain, self.next, _PAGE, _PAGE_BYTES)
+        loop, place = asyncio.get_running_loop(), (self._wanted.watched, self.next, _PAGE, _PAGE_BYTES)
         page = await loop.run_in_executor(self._pool, read, self._store, *place)
         self._page = [item_of(event) for event in page.events]
 
@@ -225,7 +234,7 @@ class Streams:
             StoreUnavailableError: there are too many, or the process ends.
         """
         listener = Listener()
-        watcher = self._enter(wanted.chain, listener)
+        watcher = self._enter(wanted.watched, listener)
         try:
             yield Reader(wanted, watcher, listener, self._store, self._pool)
         finally:

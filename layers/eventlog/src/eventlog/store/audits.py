@@ -1,6 +1,6 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -9,6 +9,7 @@ from bson.codec_options import CodecOptions
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
+from eventlog.store.chain_names import among
 from eventlog.store.errors import mapped
 from eventlog.store.operations import Operations
 from eventlog.store.tree import TreeReader
@@ -111,9 +112,13 @@ class AuditStore:
         with mapped():
             return self._ops.audits.find_one({"_id": audit_id})
 
-    def newest(self, chain: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:
-        """Reports, newest first."""
-        query: dict[str, Any] = {} if chain is None else {"chain": chain}
+    def newest(
+        self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Reports, newest first; on chains among ``names`` only."""
+        query: dict[str, Any] = {} if names is None else among("chain", names)
+        if chain is not None:
+            query = {"$and": [{"chain": chain}, query]}
         if before is not None:
             query["_id"] = {"$lt": before}
         with mapped():
