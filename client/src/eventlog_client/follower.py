@@ -96,9 +96,11 @@ class Follower:
         return ready
 
     def _hold(self, signed: Checkpoint, note: str, head: ChainState) -> None:
-        if signed.size == head.size and signed.root == head.root:
-            return
-        proof = self.prove(signed.size, head.size)
-        if (proof.first_root, proof.second_root) != (signed.root, head.root):
+        if signed.size == head.size:
+            same = signed.root == head.root
+        else:
+            proof = self.prove(signed.size, head.size)
+            same = (proof.first_root, proof.second_root) == (signed.root, head.root)
+        if not same:
             finding = f"the log signed another tree of size {signed.size} than the one whose events it shows"
             raise LogMisbehavedError(finding, [note])
