@@ -33,7 +33,7 @@ def test_the_query_functions_user_is_told_when_a_chain_grows(secured_log: Secure
     with (
         secured_log.store("ingest") as ingest,
         secured_log.store("query") as query,
-        Changes(query.operations, "told", threading.Semaphore(1)) as changes,
+        Changes(lambda: query.operations, "told", threading.Semaphore(1)) as changes,
     ):
         changes.wait(0, 5)
         assert changes.watching
@@ -44,7 +44,7 @@ def test_the_query_functions_user_is_told_when_a_chain_grows(secured_log: Secure
 
 def test_settling_and_other_chains_are_no_news(store: MongoStore) -> None:
     store.append("main", [draft() for _ in range(3)])
-    with Changes(store.operations, "main", threading.Semaphore(1)) as changes:
+    with Changes(lambda: store.operations, "main", threading.Semaphore(1)) as changes:
         changes.wait(3, 1)
         store.append("other", [draft(chain="other")])
         store.settle("main")
@@ -55,12 +55,15 @@ def test_settling_and_other_chains_are_no_news(store: MongoStore) -> None:
 
 def test_it_polls_when_there_is_no_slot_and_takes_one_that_is_free_again(store: MongoStore) -> None:
     slots = threading.Semaphore(1)
-    with Changes(store.operations, "main", slots) as first, Changes(store.operations, "main", slots) as second:
+    with (
+        Changes(lambda: store.operations, "main", slots) as first,
+        Changes(lambda: store.operations, "main", slots) as second,
+    ):
         for changes in (first, second):
             changes.wait(0, 5)
         assert (first.watching, second.watching) == (True, False)
         assert told(second, 0, 5)
-    with Changes(store.operations, "main", slots) as third:
+    with Changes(lambda: store.operations, "main", slots) as third:
         third.wait(0, 5)
         assert third.watching
 
@@ -79,7 +82,7 @@ def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
     refusing = MongoStore(Refusing(store.operations._client, store.operations.events.database.name), "example.com/log")
 
     async def follow() -> bytes:
-        with Streams(refusing, 1).reader(Wanted(chain="main")) as reader:
+        with Streams(lambda: refusing, 1).reader(Wanted(chain="main")) as reader:
             await reader.start(5)
             await reader.more(5)
             timer = later(store)

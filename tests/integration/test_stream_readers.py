@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 
 from eventlog.http import stream
-from eventlog.service import recent, streams
+from eventlog.service import streams
 from eventlog.settings import Settings
 from eventlog.store.mongo import MongoStore
 from local.machine import wait_until
@@ -155,7 +155,6 @@ def test_a_slow_reader_is_cut_off_and_delays_nobody(
     url: str, store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "SLOW_SECONDS", 0.3)
-    monkeypatch.setattr(recent, "MAX_EVENTS", 20)
     slow = Subscriber(url, from_seq=0, receive_buffer=4096)
     quick = Subscriber(url, from_seq=0)
     longest = 0.0

@@ -63,7 +63,7 @@ class Resources:
     def streams(self) -> "Streams":
         from eventlog.service.streams import Streams  # noqa: PLC0415  the query function's own
 
-        return Streams(self.store, max(1, self.settings.mongo_pool_size // 4))
+        return Streams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))
 
     @cached_property
     def auditor(self) -> "Auditor":

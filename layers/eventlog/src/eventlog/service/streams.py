@@ -17,11 +17,9 @@ import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.service.recent import Item, item_of
-from eventlog.service.watcher import Listener, View, Watcher, read
+from eventlog.service.watcher import GetStore, Listener, View, Watcher, read
 from eventlog.store.changes import Changes
-from eventlog.store.checkpoints import CheckpointStore
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo import MongoStore
 
 MAX_READERS = 1000
 CHUNK_BYTES = 64 << 10
@@ -72,7 +70,7 @@ class Reader:
     """
 
     def __init__(
-        self, wanted: Wanted, watcher: Watcher, listener: Listener, store: MongoStore, pool: ThreadPoolExecutor
+        self, wanted: Wanted, watcher: Watcher, listener: Listener, store: GetStore, pool: ThreadPoolExecutor
     ) -> None:
         self.next = 0
         self.news = 0
@@ -196,7 +194,7 @@ class Reader:
 
     async def _read_page(self) -> None:
         loop, place = asyncio.get_running_loop(), (self._wanted.watched, self.next, _PAGE, _PAGE_BYTES)
-        page = await loop.run_in_executor(self._pool, read, self._store, *place)
+        page = await loop.run_in_executor(self._pool, read, self._store(), *place)
         self._page = [item_of(event) for event in page.events]
 
     async def _woken(self, seconds: float) -> bool:
@@ -211,11 +209,13 @@ class Reader:
 
 
 class Streams:
-    """All readers of a process, and a watcher for each chain that has some. ``watching`` bounds the change streams."""
+    """All readers of a process, and a watcher for each chain that has some. ``watching`` bounds the change streams.
 
-    def __init__(self, store: MongoStore, watching: int) -> None:
+    ``store`` gives the store anew for each use, as a process may connect again.
+    """
+
+    def __init__(self, store: GetStore, watching: int) -> None:
         self._store = store
-        self._checkpoints = CheckpointStore(store.operations)
         self._slots = threading.BoundedSemaphore(watching)
         self._watchers: dict[str, Watcher] = {}
         self._readers = 0
@@ -270,5 +270,5 @@ class Streams:
                     del self._watchers[watcher.chain]
 
     def _watcher(self, chain: str) -> Watcher:
-        operations = self._store.operations
-        return Watcher(chain, self._store, self._checkpoints, lambda name: Changes(operations, name, self._slots))
+        changes = Changes(lambda: self._store().operations, chain, self._slots)
+        return Watcher(chain, self._store, changes)

@@ -18,6 +18,7 @@ from eventlog.store.changes import Changes
 from eventlog.store.checkpoints import CheckpointStore, Record
 from eventlog.store.errors import CorruptionError, StoreError, StoreUnavailableError
 from eventlog.store.interface import PAGE_BYTES, EventStore, Page, Query
+from eventlog.store.mongo import MongoStore
 
 IDLE_SECONDS = 1.0
 """How often a chain is looked at though nothing says that it has grown; checkpoints are looked for as often."""
@@ -27,6 +28,9 @@ PAUSE_SECONDS = 0.01
 
 _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
+
+
+GetStore = Callable[[], MongoStore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,14 @@ class Watcher(threading.Thread):
     def __init__(
         self,
         chain: str,
-        store: EventStore,
-        checkpoints: CheckpointStore,
-        changes: Callable[[str], Changes],
-        make_recent: Callable[[int], Recent] = Recent,
+        store: GetStore,
+        changes: Changes,
     ) -> None:
         super().__init__(name=f"watch {chain}", daemon=True)
         self.chain = chain
         self.failure: StoreError | None = None
         self._store = store
-        self._checkpoint_store = checkpoints
         self._changes = changes
-        self._make_recent = make_recent
         self._recent: Recent | None = None
         self._announced: tuple[Announced, ...] = ()
         self._listeners: set[Listener] = set()
@@ -91,7 +91,7 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then."""
-        with self._changes(self.chain) as changes:
+        with self._changes as changes:
             while not self.stopping:
                 try:
                     self._look()
@@ -132,12 +132,12 @@ class Watcher(threading.Thread):
         """Publish what is new since the last look."""
         announced = self._new_checkpoints()
         if self._recent is None:
-            found = self._store.chain(self.chain)
-            recent = self._make_recent(found.state.size if found else 0)
+            found = self._store().chain(self.chain)
+            recent = Recent(found.state.size if found else 0)
             self._publish(recent, [], announced)
         more = True
         while more and not self.stopping:
-            page = read(self._store, self.chain, self._end(), _PAGE)
+            page = read(self._store(), self.chain, self._end(), _PAGE)
             more = page.more
             if page.events or announced:
                 self._publish(self._recent, map(item_of, page.events), announced)
@@ -156,9 +156,10 @@ class Watcher(threading.Thread):
     def _new_checkpoints(self) -> tuple[Announced, ...]:
         """Those that came since the last look, at first the newest one."""
         try:
+            stored = CheckpointStore(self._store().operations)
             if self._announced:
-                return tuple(map(_announced, self._checkpoint_store.scan(self.chain, self._announced[-1].number + 1)))
-            newest = self._checkpoint_store.newest(self.chain)
+                return tuple(map(_announced, stored.scan(self.chain, self._announced[-1].number + 1)))
+            newest = stored.newest(self.chain)
         except CorruptionError:  # a damaged copy of an anchor is for audits to find, and no reason to stop
             return ()
         return () if newest is None else (_announced(newest),)

@@ -5,6 +5,7 @@ Nothing rests on it. Whoever waits reads the chain itself afterwards, and does s
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,8 +30,8 @@ class Changes:
     the server gives none (its user may not watch, an election), this polls.
     """
 
-    def __init__(self, operations: Operations, chain: str, slots: threading.Semaphore) -> None:
-        self._sequences = operations.sequences
+    def __init__(self, operations: Callable[[], Operations], chain: str, slots: threading.Semaphore) -> None:
+        self._operations = operations
         self._chain = chain
         self._slots = slots
         self._stream: Stream | None = None
@@ -73,7 +74,7 @@ class Changes:
             return
         pipeline: list[dict[str, Any]] = [{"$match": {"documentKey._id": self._chain}}, {"$project": _FIELDS}]
         try:
-            self._stream = self._sequences.watch(pipeline, max_await_time_ms=1000)
+            self._stream = self._operations().sequences.watch(pipeline, max_await_time_ms=1000)
         except PyMongoError:
             self._slots.release()
 
