@@ -28,7 +28,7 @@ ROUTES = sorted(
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute) and route.path != STREAM
-    for method in route.methods
+    for method in route.methods or ()
 )
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
 API = "/api/v1"
