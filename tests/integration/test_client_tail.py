@@ -168,6 +168,7 @@ def _without(seq: int) -> Change:
     ("change", "words"),
     [
         (_without(2), "event 3 is shown after event 1"),
+        (_without(0), "event 1 is shown where event 0 belongs"),
         (lambda body: body.replace(b'"n":2', b'"n":3'), "event 2: payload_hash is not"),
         (lambda body: body + body, "is shown after event"),
     ],
@@ -178,6 +179,22 @@ def test_a_stream_that_lies_is_caught(lying: Lying, change: Change, words: str) 
         lying.change = lambda path, body: change(body) if path.startswith(STREAM) else body
         with pytest.raises(LogMisbehavedError, match=words):
             numbers(log.tail(from_seq=0), 10)
+
+
+def test_events_of_another_chain_are_no_answer(lying: Lying) -> None:
+    other: list[bytes] = []
+
+    def swap(path: str, body: bytes) -> bytes:
+        if "chain=other" in path:
+            other.append(body)
+        return other[0] if "chain=main" in path else body
+
+    with served(lying) as url, EventLog(url, sleep=lambda _: None) as log:
+        log.append("t", "s", {}, chain="other")
+        lying.change = swap
+        numbers(log.tail("other", from_seq=0), 1)
+        with pytest.raises(LogMisbehavedError, match="asked for events of chain main, and got one of chain other"):
+            numbers(log.tail("main", from_seq=0), 1)
 
 
 def test_an_event_that_was_rewritten_after_it_was_shown_is_caught(lying: Lying) -> None:

@@ -56,12 +56,24 @@ class Tail:
             elif frame.event == MESSAGE:
                 event = self.read(frame.data)
                 if self.checked:
+                    self._is_wanted(last, event)
                     _follows(last, event, every=self.linked)
                 found = self.follower.add(event) if self.follower else []
                 yield event
                 last = event
             for checkpoint in found:
                 self.verified(checkpoint)
+
+    def _is_wanted(self, last: Event | None, event: Event) -> None:
+        """Raises: LogMisbehavedError: it is of another chain, or not the one to begin with."""
+        chain, start = self.filters["chain"], self.filters["from_seq"]
+        if event.entry.chain != chain:
+            why = f"asked for events of chain {chain}, and got one of chain {event.entry.chain}"
+        elif last is None and start is not None and (event.seq < start or (self.linked and event.seq != start)):
+            why = f"event {event.seq} is shown where event {start} belongs"
+        else:
+            return
+        raise LogMisbehavedError(why, [receipt_fields(receipt_of(event))])
 
     def _not_shorter(self, last: Event) -> None:
         """Raises: LogMisbehavedError: an event that was shown is gone, also when it is looked for for a while."""
