@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, audit, cold_start, growth, http, query
+from benchmarks import append, audit, cold_start, growth, http, query, stream
 from benchmarks.measure import Report, Run
 from benchmarks.report import Failure, Outcome, text, write
 from local.mongod import EmbeddedMongo
@@ -17,6 +17,7 @@ from local.mongod import EmbeddedMongo
 BENCHMARKS: dict[str, Callable[[Run], Report]] = {
     "append": append.run,
     "http": http.run,
+    "stream": stream.run,
     "query": query.run,
     "growth": growth.run,
     "audit": audit.run,

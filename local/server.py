@@ -103,19 +103,30 @@ def describe(report: dict[str, Any]) -> str:
 
 
 class Server(uvicorn.Server):
-    """uvicorn on a socket that is bound already; says when it takes requests."""
+    """uvicorn on a socket that is bound already; says when it takes requests, and when it is about to take no more."""
 
-    def __init__(self, app: FastAPI, bound: socket.socket, when_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        bound: socket.socket,
+        when_ready: Callable[[], None] = lambda: None,
+        when_stopping: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=int(STOP_SECONDS), ws="none")
         )
         self._bound = bound
         self._when_ready = when_ready
+        self._when_stopping = when_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._when_stopping()  # streams, which uvicorn would wait for in vain
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal stops it; a second one changes nothing, as it stops within seconds anyway."""
@@ -160,7 +171,7 @@ def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell:
         audits.start()
         settling.start()
         try:
-            Server(app, bound, lambda: tell(banner)).serve_forever()
+            Server(app, bound, lambda: tell(banner), app.state.resources.end_streams).serve_forever()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short

@@ -16,7 +16,7 @@ Change = Callable[[str, bytes], bytes]
 def served(app: Any) -> Iterator[str]:
     """The URL of an ASGI app on a free port."""
     bound = bind(0)
-    server = Server(app, bound)
+    server = Server(app, bound, when_stopping=lambda: _end_streams(app))
     thread = threading.Thread(target=server.serve_forever, name="api")
     thread.start()
     try:
@@ -25,6 +25,15 @@ def served(app: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _end_streams(app: Any) -> None:
+    """As the development server does, whatever stands before its app."""
+    while not hasattr(app, "state"):
+        if not hasattr(app, "app"):
+            return
+        app = app.app
+    app.state.resources.end_streams()
 
 
 class Lying:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from eventlog.formats.event_json import event_fields
-from eventlog.http import evidence, export, pages, stats
+from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.dashboard import dashboard
@@ -39,6 +39,18 @@ EventId = Annotated[str, InPath(pattern=ID_PATTERN)]
 def list_events(caller: Reader, held: Held, request: Request, parameters: Annotated[EventQuery, Query()]) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     return pages.page(held, request, parameters, caller)
+
+
+@router.get("/events/stream", response_class=Response, responses={200: stream.CONTENT, **documented(422, 500, 503)})
+async def get_stream(
+    caller: Reader,
+    held: Held,
+    request: Request,
+    parameters: Annotated[stream.StreamQuery, Query()],
+    last_event_id: stream.LastEventId = None,
+) -> Response:
+    """Events as they come, as Server-Sent Events; goes on after Last-Event-ID."""
+    return await stream.respond(held, request, parameters, last_event_id, caller)
 
 
 @router.get("/events/{event_id}", responses={200: {"model": EventOut}, **documented(404, 422, 500, 503)})

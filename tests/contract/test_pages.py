@@ -13,7 +13,6 @@ from pymongo import MongoClient
 from eventlog.formats.event import Event
 from eventlog.service.cursor import format_cursor, parse_cursor
 from eventlog.store import codec
-from eventlog.store import query as query_module
 from eventlog.store.interface import Position, Query
 from eventlog.store.mongo import MongoStore
 from eventlog.store.operations import Operations
@@ -169,28 +168,25 @@ def test_a_walk_gives_each_event_of_its_first_page_s_log_once_in_order(
     small: bool,
 ) -> None:
     chain = begin(shared, first, settled, later)
-    query = replace(query, chain=chain)
+    query = replace(query, chain=chain, max_bytes=100 if small else query.max_bytes)
     seen: list[Event] = []
     size = None
     happening = iter(between)
-    with pytest.MonkeyPatch.context() as patch:
-        if small:
-            patch.setattr(query_module, "PAGE_BYTES", 100)
-        while True:
-            page = shared.page(query)
-            size = page.size if size is None else size
-            assert page.size == size
-            assert len(page.events) <= query.limit
-            seen += page.events
-            if not page.more:
-                break
-            assert page.events, "a page with more to come is not empty"
-            last = page.events[-1]
-            cursor = format_cursor(query, page.size, Position(last.entry.timestamp, last.seq))
-            capped, after = parse_cursor(query, cursor)
-            query = replace(query, size=capped, after=after)
-            if (step := next(happening, None)) is not None:
-                do(shared, chain, step)
+    while True:
+        page = shared.page(query)
+        size = page.size if size is None else size
+        assert page.size == size
+        assert len(page.events) <= query.limit
+        seen += page.events
+        if not page.more:
+            break
+        assert page.events, "a page with more to come is not empty"
+        last = page.events[-1]
+        cursor = format_cursor(query, page.size, Position(last.entry.timestamp, last.seq))
+        capped, after = parse_cursor(query, cursor)
+        query = replace(query, size=capped, after=after)
+        if (step := next(happening, None)) is not None:
+            do(shared, chain, step)
     assert seen == oracle(whole(shared, chain)[:size], replace(query, after=None))
 
 

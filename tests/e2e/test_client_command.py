@@ -202,7 +202,7 @@ def test_tail_survives_a_restart_of_the_server_and_ends_with_ctrl_c(mongo: Embed
     add = ("--url", f"http://{HOST}:{port}", *ADD, "--chain", "tailed")
     with served_at(port, mongo, tmp_path):
         assert run(tmp_path, COMMAND, *add).returncode == 0
-        options = ("--from-seq", "0", "--chain", "tailed", "--poll", "0.1")
+        options = ("--from-seq", "0", "--chain", "tailed")
         tail = start(tmp_path, *add[:2], "--json", "tail", *options)
         wait_until("the first event", lambda: len(seqs(tmp_path)) == 1)
     with served_at(port, mongo, tmp_path):

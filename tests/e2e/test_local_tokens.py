@@ -24,12 +24,11 @@ def make_token(folder: Path, *arguments: str) -> str:
     return token
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path, host: str) -> None:
-    result = run(tmp_path, "local", HOST=host, PORT=str(free_port()))
+def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path) -> None:
+    result = run(tmp_path, "local", HOST="0.0.0.0", PORT=str(free_port()))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
-        f"Others can reach {host}, so EVENTLOG_TOKENS must name a file of tokens (make token makes one); "
+        "Others can reach 0.0.0.0, so EVENTLOG_TOKENS must name a file of tokens (make token makes one); "
         "or leave HOST out.\n"
     )
     assert not (tmp_path / ".eventlog").exists()
@@ -63,7 +62,7 @@ def test_with_tokens_it_serves_every_address_and_demands_one_everywhere(tmp_path
                 log.append("t", "s", {})
         with EventLog(running.url, token=reader) as log:
             assert log.get(receipt.event_id, "acme.orders").entry.principal == "shop"
-        assert f"with a token of {'tokens.json'}" in running.stdout
+        assert "with a token of tokens.json" in running.stdout
         assert not any(token in running.stdout + running.stderr for token in (writer, reader))
 
 

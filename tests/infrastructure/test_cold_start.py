@@ -25,6 +25,7 @@ NEVER = {
 INGEST = {"eventlog.http.ingest", "eventlog.service.ingest", "eventlog.service.cloudevents", "eventlog.store.combine"}
 QUERY = {"eventlog.http.pages", "eventlog.http.event_query", "eventlog.service.cursor"}
 QUERY |= {"eventlog.http.evidence", "eventlog.service.evidence", "eventlog.http.export", "eventlog.service.export"}
+QUERY |= {"eventlog.http.stream", "eventlog.service.streams", "eventlog.service.watcher", "eventlog.store.changes"}
 AUDIT = {"eventlog.http.audits", "eventlog.service.audit", "eventlog.service.audit_workers", "eventlog.store.audits"}
 AUDIT |= {"eventlog.service.verify", "multiprocessing.connection"}
 OWN = {"ingest": INGEST, "query": QUERY, "chain_audit": AUDIT}

@@ -36,8 +36,8 @@ class Log:
         assert answer.status == 200
         return answer.json()
 
-    def post(self, path: str, body: Any, grant: Grant = LIMITED, headers: Any = None, **params: Any) -> Answer:
-        return self.way.call("POST", Sample(f"{API}/{path}", params=params, json=body), grant, **(headers or {}))
+    def post(self, path: str, body: Any, grant: Grant = LIMITED, headers: Any = None, params: Any = None) -> Answer:
+        return self.way.call("POST", Sample(f"{API}/{path}", params=params or {}, json=body), grant, **(headers or {}))
 
     def fill(self, *chains: str) -> None:
         for chain in chains:
@@ -57,7 +57,7 @@ def log(mongo_uri: str, database: str, store: MongoStore) -> Iterator[Log]:
 def walk(log: Log, name: str, after: str, limit: int) -> tuple[list[str], int]:
     """The chains of a list that is read page by page, and how many pages there were."""
     found: list[str] = []
-    pages, start = 0, {}
+    pages, start = 0, dict[str, Any]()
     while True:
         page = log.get(name, limit=limit, **start)
         found += [item["chain"] for item in page[name]]
@@ -140,7 +140,7 @@ def test_nothing_is_appended_to_the_chain_of_others(log: Log, way: str, exists: 
     path, body, headers, params = TO_OTHERS[way]
     if exists:
         log.fill("theirs")
-    answer = log.post(path, body, headers=headers, **params)
+    answer = log.post(path, body, headers=headers, params=params)
     assert answer.problem == (404, "There is no chain theirs.")
     assert log.names() == ["theirs"] * exists
     found = log.store.chain("theirs")

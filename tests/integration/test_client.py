@@ -166,33 +166,6 @@ def test_an_audit_is_awaited(log: EventLog) -> None:
     assert (report.status, report.events_checked, report.findings) == ("intact", 1, [])
 
 
-def test_tail_shows_events_as_they_come(url: str) -> None:
-    waits = []
-
-    def rest(_: float) -> None:
-        waits.append(1)
-        writer.append("t", "s", {"n": len(waits)})
-
-    with EventLog(url) as writer, EventLog(url, sleep=rest) as log:
-        writer.append("t", "s", {})
-        found = log.tail()
-        assert [next(found).seq for _ in range(3)] == [1, 2, 3]
-
-
-def test_tail_notices_that_the_last_event_was_edited(
-    url: str, client: MongoClient[dict[str, Any]], database: str
-) -> None:
-    def edit(_: float) -> None:
-        client[database].events.update_many({}, {"$set": {"source_id": "other"}})
-
-    with EventLog(url, sleep=edit) as log:
-        log.append("t", "s", {})
-        found = log.tail(from_seq=0)
-        next(found)
-        with pytest.raises(LogMisbehavedError, match="event 0: content_hash is not"):
-            next(found)
-
-
 def test_an_edited_event_is_not_shown_as_if_nothing_was(
     log: EventLog, client: MongoClient[dict[str, Any]], database: str
 ) -> None:

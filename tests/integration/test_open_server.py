@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -55,6 +56,15 @@ def test_an_open_server_answers_to_this_machines_names(open_server: TestClient, 
 def test_it_answers_to_no_other(open_server: TestClient, host: str, path: str) -> None:
     answer = open_server.get(path, headers={"host": host})
     assert (answer.status_code, answer.headers["content-type"]) == (421, "application/problem+json")
+
+
+def test_what_comes_through_api_gateway_is_never_anonymous(open_server: TestClient) -> None:
+    """Even on an app that was made open, and from an event that says nothing at all."""
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        await open_server.app(scope | {"aws.event": {}}, receive, send)
+
+    assert TestClient(behind).get(HEALTH, headers={"host": "localhost"}).status_code == 401
 
 
 def test_a_server_with_tokens_answers_to_every_name_but_demands_one(settings: Settings, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ ROUTES = [
     "GET /api/v1/audits",
     "GET /api/v1/audits/{audit_id}",
 ]
+ENDLESS = "GET /api/v1/events/stream"
+"""Its answer has no end, for which a client that reads whole answers would wait: its entry is looked at by hand."""
 NOTHING_TO_GET_WRONG = [("GET /api/v1/health", GenerationMode.NEGATIVE)]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -121,4 +123,18 @@ def test_evidence_is_in_the_document_as_it_comes(
 
 def test_every_route_is_in_the_document(document: BaseSchema) -> None:
     found = [f"{method.upper()} {path}" for path, methods in document.items() for method in methods]
-    assert sorted(found) == sorted(ROUTES)
+    assert sorted(found) == sorted([*ROUTES, ENDLESS])
+
+
+def test_the_live_stream_is_in_the_document_with_all_it_takes(document: BaseSchema) -> None:
+    entry = document.raw_schema["paths"]["/api/v1/events/stream"]["get"]
+    assert list(entry["responses"]["200"]["content"]) == ["text/event-stream"]
+    taken = {(parameter["in"], parameter["name"]): parameter["schema"] for parameter in entry["parameters"]}
+    assert set(taken) == {
+        *(("query", name) for name in ("chain", "event_type", "source_id", "from_seq")),
+        ("header", "Last-Event-ID"),
+    }
+    assert taken["query", "event_type"]["maxItems"] == taken["query", "source_id"]["maxItems"] == 20
+    assert {"422", "503"} < set(entry["responses"])
+    refused = TestClient(document.app).get("/api/v1/events/stream", headers={"last-event-id": "x"})
+    assert refused.status_code == 422

@@ -44,6 +44,27 @@ def consistency(first: int, second: int) -> list[bytes]:
     return proof.heads(proof.consistency_ranges(first, second), NODES)
 
 
+def frontier(size: int) -> list[bytes]:
+    found: list[bytes] = []
+    for index in range(size):
+        merkle.append_leaf(found, index, LEAVES[index])
+    return found
+
+
+def test_a_consistency_proof_holds_the_frontier_of_the_smaller_tree() -> None:
+    for second in range(2, SOME):
+        for first in range(1, second):
+            found = proof.frontier_of_first(first, second, consistency(first, second), ROOTS[first])
+            assert found == frontier(first)
+
+
+def test_a_proof_that_does_not_verify_holds_no_frontier() -> None:
+    hashes = consistency(5, 9)
+    for wrong in ([*hashes[1:], OTHER], hashes[:1], [], [OTHER, *hashes[1:]]):
+        with pytest.raises(EvidenceError, match="does not hold the tree of size 5"):
+            proof.frontier_of_first(5, 9, wrong, ROOTS[5])
+
+
 def turns(index: int, size: int) -> list[bool]:
     """On which side the path from a leaf to the root has its siblings."""
     return [start < index for start, _ in proof.inclusion_ranges(index, size)]

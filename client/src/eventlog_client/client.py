@@ -28,7 +28,9 @@ from eventlog_client.appends import (
 )
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.exports import export
+from eventlog_client.follower import Follower
 from eventlog_client.keys import keys_of, log_of, pinned
+from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
 from eventlog_client.transport import Transport
@@ -122,11 +124,34 @@ class EventLog:
         return reading.linked(self.events(chain=chain, sort="seq", from_seq=start, to_seq=end), start)
 
     def tail(
-        self, chain: str = DEFAULT_CHAIN, from_seq: int | None = None, poll: float = POLL_SECONDS
+        self,
+        chain: str = DEFAULT_CHAIN,
+        from_seq: int | None = None,
+        *,
+        event_type: Sequence[str] = (),
+        source_id: Sequence[str] = (),
+        verified: Verified | None = None,
     ) -> Iterator[Event]:
-        """Events as they come, for ever, from ``from_seq`` or from now on, also when the log was away for a while."""
-        start = self.chain(chain).size if from_seq is None else from_seq
-        return reading.tail(lambda seq: self.events_by_seq(chain, seq), start, lambda: self._sleep(poll))
+        """Events as they come, for ever, from ``from_seq`` or from now on, also when the log was away for a while.
+
+        Unless they are filtered, each is linked to the one before. With ``verified``, which is called with each of
+        them, every signed checkpoint is verified with the pinned key, and the tree of the events is held against it.
+        Raises: KeyNeededError.
+        """
+        every = not event_type and not source_id
+        follower = self._follower(chain, every=every) if verified else None
+        tail = Tail(
+            transport=self.transport,
+            filters={"chain": chain, "from_seq": from_seq, "event_type": [*event_type], "source_id": [*source_id]},
+            read=self._event,
+            size=lambda: self._size(chain),
+            sleep=self._sleep,
+            checked=self._verify,
+            linked=every,
+            follower=follower,
+            verified=verified or (lambda _: None),
+        )
+        return tail.events()
 
     def chains(self) -> Iterator[ChainInfo]:
         """All chains by name."""
@@ -207,6 +232,25 @@ class EventLog:
 
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
+
+    def _follower(self, chain: str, *, every: bool) -> Follower:
+        """Raises: KeyNeededError."""
+        if not every:
+            raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
+        keys = keys_of(self.keys, chain)
+        evidence.need_keys(keys, chain)
+        return Follower(
+            lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep), keys
+        )
+
+    def _size(self, chain: str) -> int:
+        """A chain's size; 0 if there is none."""
+        try:
+            return self.chain(chain).size
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return 0
 
     def _not_denied(self, receipt: Receipt) -> None:
         """Raises: LogMisbehavedError: the log does not know an event that it gave this receipt for."""

@@ -7,7 +7,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
 from eventlog_client.answers import ChainInfo, parse_chain
 from eventlog_client.appends import receipt_fields
-from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError
 from eventlog_client.transport import Transport
 
 NDJSON = "application/x-ndjson"
@@ -46,31 +46,6 @@ def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
             raise LogMisbehavedError(why, _evidence(last, event))
         yield event
         last = event
-
-
-def tail(since: Callable[[int], Iterator[Event]], start: int, rest: Callable[[], None]) -> Iterator[Event]:
-    """Events from ``start`` on, for ever; ``since`` reads from a seq on, ``rest`` passes the time when there are none.
-
-    Each reading begins with the event that came last, so that one which changed or went away is noticed.
-
-    Raises:
-        LogMisbehavedError
-    """
-    last: Event | None = None
-    while True:
-        try:
-            found = since(start if last is None else last.seq)
-            if last is not None:
-                again = next(found, None)
-                if again is None or (why := contradiction(last, again)) is not None:
-                    why = f"event {last.seq} is gone" if again is None else why
-                    raise LogMisbehavedError(str(why), _evidence(last, again))
-            for event in found:
-                yield event
-                last = event
-        except UnreachableError:
-            pass  # it comes back, or the user stops
-        rest()
 
 
 def chains(transport: Transport) -> Iterator[ChainInfo]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -84,12 +85,15 @@ class Transport:
         )
 
     @contextmanager
-    def lines(self, path: str, parameters: Parameters) -> Iterator[Iterator[bytes]]:
+    def lines(
+        self, path: str, parameters: Parameters, *, accept: str | None = None, last_event_id: str | None = None
+    ) -> Iterator[Iterator[bytes]]:
         """A streamed answer's lines, each with its newline; only the beginning of the answer is retried.
 
         Raises: as ``get``; UnreachableError also while the lines are read.
         """
-        answer = self._repeat(lambda: self._open(self._request("GET", path, parameters)))
+        request = partial(self._request, "GET", path, parameters, accept=accept, last_event_id=last_event_id)
+        answer = self._repeat(lambda: self._open(request()))
         try:
             yield _split(answer)
         except httpx2.TransportError as error:
@@ -108,9 +112,10 @@ class Transport:
         body: bytes | None = None,
         content_type: str | None = None,
         accept: str | None = None,
+        last_event_id: str | None = None,
     ) -> httpx2.Request:
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers = {"Content-Type": content_type, "Accept": accept, "Last-Event-ID": last_event_id}
         return self._http.build_request(
             method,
             path,

@@ -1,5 +1,6 @@
 """``eventlog query`` and ``eventlog tail``."""
 
+import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -7,8 +8,9 @@ import typer
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
-from eventlog_client.output import Output
-from eventlog_client.session import Chain, session
+from eventlog_client.answers import SignedCheckpoint
+from eventlog_client.output import Output, printable
+from eventlog_client.session import Chain, Key, need_keys, session
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
@@ -56,22 +58,37 @@ def tail(
     context: typer.Context,
     *,
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on (default: from now on).")] = None,
-    event_type: Annotated[list[str], typer.Option("--type", help="Show these types only.")] = [],  # noqa: B006
-    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Recompute hashes and links.")] = True,
-    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between looks.")] = 0.5,
+    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.")] = [],  # noqa: B006
+    source: Annotated[list[str], typer.Option(help="Any of these sources.")] = [],  # noqa: B006
+    verify: Annotated[
+        bool | None,
+        typer.Option("--verify/--no-verify", help="Also hold each signed checkpoint against the events; or no checks."),
+    ] = None,
+    key: Key = [],  # noqa: B006
     chain: Chain = "main",
 ) -> None:
     """Show events as they come.
 
-    Until Ctrl-C; goes on when the log was away for a while.
+    Until Ctrl-C; goes on when the log was away for a while. Each event is verified in itself and, unless they are
+    filtered, linked to the one before. With --verify and a pinned key every signed checkpoint is checked as well.
     """
+    if verify and (event_type or source):
+        raise typer.BadParameter("links between events can't be checked where --type or --source leaves some out")
+    if verify:
+        need_keys(key)
     held = session(context)
-    with held.log(verify=verify) as log:
+    with held.log(key, verify=verify is not False) as log:
         try:
-            found = log.tail(chain, from_seq, poll)
-            show(held.output, (event for event in found if not event_type or event.entry.event_type in event_type))
+            told = _tell if verify else None
+            show(held.output, log.tail(chain, from_seq, event_type=event_type, source_id=source, verified=told))
         except KeyboardInterrupt:
             return
+
+
+def _tell(found: SignedCheckpoint) -> None:
+    """A checkpoint on standard error: standard output has events alone."""
+    checkpoint = found.checkpoint
+    sys.stderr.write(f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
 
 
 def show(output: Output, found: Iterable[Event]) -> None:

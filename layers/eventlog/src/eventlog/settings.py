@@ -40,6 +40,13 @@ class Settings(BaseSettings):
         validation_alias="EVENTLOG_AUDIT_SECONDS",
         description="How long a request waits for an audit before it gets 202",
     )
+    stream_seconds: float = Field(
+        default=20.0,
+        validation_alias="EVENTLOG_STREAM_SECONDS",
+        gt=0,
+        le=25,
+        description="Behind Lambda: how long a stream waits for something before it answers",
+    )
     anchors: str | None = Field(
         default=None,
         validation_alias="EVENTLOG_ANCHORS",

@@ -179,6 +179,32 @@ def _check_trivial(first: int, second: int, hashes: Sequence[bytes], first_root:
         raise EvidenceError(f"there are two roots for size {first}")
 
 
+def frontier_of_first(first: int, second: int, hashes: Sequence[bytes], first_root: bytes) -> list[bytes]:
+    """The frontier of the smaller tree, 0 < first < second, of a consistency proof that verifies.
+
+    The proof has it in it: what makes the smaller root are its perfect subtrees, the last one first.
+
+    Raises:
+        EvidenceError
+    """
+    rest = list(hashes)
+    if not first & (first - 1):
+        rest.insert(0, first_root)
+    place, last = first - 1, second - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    frontier = rest[:1]
+    for sibling in rest[1:]:
+        if place & 1 or place == last:
+            frontier.insert(0, sibling)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    if len(frontier) != first.bit_count() or merkle.root(frontier) != first_root:
+        raise EvidenceError(f"the consistency proof does not hold the tree of size {first}")
+    return frontier
+
+
 def _check_hashes(hashes: Sequence[bytes]) -> None:
     if any(len(value) != 32 for value in hashes):
         raise EvidenceError("a hash must have 32 bytes")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
     from eventlog.service.restore import Restorer
+    from eventlog.service.streams import Streams
     from eventlog.store.anchors import AnchorStore
 
 
@@ -57,6 +58,12 @@ class Resources:
         from eventlog.service.evidence import Evidence  # noqa: PLC0415  the query function's own
 
         return Evidence(self.store.operations)
+
+    @cached_property
+    def streams(self) -> "Streams":
+        from eventlog.service.streams import Streams  # noqa: PLC0415  the query function's own
+
+        return Streams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))
 
     @cached_property
     def auditor(self) -> "Auditor":
@@ -119,6 +126,11 @@ class Resources:
             public_keys=lambda: self.trusted_keys,
             idle_millis=self.settings.anchor_idle_seconds * 1000,
         )
+
+    def end_streams(self) -> None:
+        """End live streams, which would go on for ever."""
+        if "streams" in self.__dict__:
+            self.streams.close()
 
     def close(self) -> None:
         """Close the connection, if there is one."""

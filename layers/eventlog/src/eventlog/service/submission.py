@@ -22,6 +22,8 @@ MAX_BATCH = 500
 MAX_DEPTH = 32
 DEFAULT_CHAIN = "main"
 CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+STREAM = "stream"
+"""No event's id: the route of the live stream stands where the event of this id would."""
 ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 
 
@@ -32,8 +34,8 @@ def _millis(value: Any) -> int:
 
 
 def _own_id(value: str) -> str:
-    if value in {".", ".."}:
-        raise ValueError("may not be '.' or '..'")
+    if value in {".", "..", STREAM}:
+        raise ValueError(f"may not be '.', '..' or '{STREAM}'")
     if value.startswith("ce-"):
         raise ValueError("may not start with 'ce-', which is for CloudEvents")
     return not_reserved(value)

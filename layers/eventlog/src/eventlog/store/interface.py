@@ -8,6 +8,8 @@ from eventlog.formats.event import ChainState, Entry, Event
 
 Order = Literal["asc", "desc"]
 
+PAGE_BYTES = 4 << 20
+
 
 class Draft(NamedTuple):
     """An entry to append. ``id_chosen``: the client named it, so it may exist already; ``time_given``: the timestamp
@@ -38,6 +40,7 @@ class Query:
     """A page of one chain's events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
 
     Empty ``event_types`` or ``source_ids`` mean any. ``size`` caps what is seen at the chain's size at the first page.
+    A page ends early once its documents have ``max_bytes``.
     """
 
     chain: str
@@ -50,6 +53,7 @@ class Query:
     from_seq: int | None = None
     to_seq: int | None = None
     limit: int = 100
+    max_bytes: int = PAGE_BYTES
     size: int | None = None
     after: Position | None = None
 

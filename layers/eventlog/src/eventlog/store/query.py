@@ -19,9 +19,6 @@ from eventlog.store import codec
 from eventlog.store.interface import Page, Query, SequenceImage
 from eventlog.store.operations import Operations
 
-PAGE_BYTES = 4 << 20
-"""A page ends early once its documents have this many bytes."""
-
 _MERGED_SCANS = 200
 """MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as
 it has."""
@@ -46,7 +43,7 @@ def read_page(operations: Operations, query: Query) -> Page:
         events: list[Event] = []
         taken = 0
         for event, length in found:
-            if len(events) == query.limit or taken >= PAGE_BYTES:
+            if len(events) == query.limit or taken >= query.max_bytes:
                 return Page(events, more=True, size=size, settled_size=image.settled.size)
             events.append(event)
             taken += length

@@ -10,6 +10,7 @@ from typing import Any
 READ = ("find",)
 APPEND = ("find", "insert")
 CHANGE = ("find", "insert", "update")
+WATCH = ("changeStream", "find")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Role:
 ROLES = (
     # pushes (findAndModify, a chain's first document) and settles what it has pushed (insert, trim)
     Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE}),
-    Role("eventlog-query", {"events": READ, "sequences": READ, "audits": READ, "checkpoints": READ}),
+    # reads, and is told when a chain has grown, for streams
+    Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
     # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors
     Role("eventlog-audit", {"events": APPEND, "sequences": CHANGE, "audits": CHANGE, "checkpoints": APPEND}),
 )

@@ -1,0 +1,106 @@
+"""Holds signed checkpoints against the events of a live stream."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from eventlog.formats.checkpoint import Checkpoint
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import ChainState, Event
+from eventlog.formats.event_json import receipt_of
+from eventlog.formats.members import members, parse_json, text
+from eventlog.formats.note import VerifierKey
+from eventlog.formats.proof import frontier_of_first
+from eventlog.formats.sse import Frame
+from eventlog_client import evidence
+from eventlog_client.answers import Consistency, SignedCheckpoint
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError
+from eventlog_client.monitor import append_leaf, check_heads
+from eventlog_client.proofs import leaf_of
+
+Prove = Callable[[int, int], Consistency]
+"""A proof, verified, that the tree of the second size extends that of the first."""
+
+
+@dataclass
+class Follower:
+    """Builds the tree over every event of a chain as it comes, and holds signed checkpoints against it.
+
+    Where the stream begins in the midst of the chain, the tree on the left of it is the log's word at first; the next
+    checkpoint that a pinned key signed shows whether it was true.
+    """
+
+    prove: Prove
+    keys: Sequence[VerifierKey]
+    head: ChainState | None = None
+    newest: SignedCheckpoint | None = None
+    _waiting: list[SignedCheckpoint] = field(default_factory=list)
+
+    def add(self, event: Event) -> list[SignedCheckpoint]:
+        """Extend the tree; the checkpoints that it was now held against.
+
+        Raises:
+            LogMisbehavedError
+        """
+        try:
+            if self.head is None:
+                self.head = self._begin(event)
+            else:
+                append_leaf(self.head, leaf_of(event))
+        except EvidenceError as error:
+            raise LogMisbehavedError(str(error), [receipt_fields(receipt_of(event))]) from error
+        return self._compare()
+
+    def announce(self, frame: Frame) -> list[SignedCheckpoint]:
+        """Take a checkpoint; those, too, that were held against the tree, which must have come so far.
+
+        Raises:
+            LogMisbehavedError
+        """
+        try:
+            note = text(members(parse_json(frame.data or b""), "a checkpoint"), "note")
+        except EvidenceError as error:
+            raise UnexpectedAnswerError(f"the stream's checkpoint is not one: {error}") from error
+        found = evidence.checkpoint(note.encode(), self.keys, None)
+        before = self.newest
+        if before is not None and found.note == before.note:
+            return []
+        try:
+            if before is not None and before.checkpoint.origin == found.checkpoint.origin:
+                check_heads(before.checkpoint, found.checkpoint)
+        except EvidenceError as error:
+            raise LogMisbehavedError(str(error), [before.note if before else None, note]) from error
+        self.newest = found
+        self._waiting.append(found)
+        return self._compare()
+
+    def _begin(self, event: Event) -> ChainState:
+        """The chain's head after the first event that is seen."""
+        head = ChainState(event.seq, event.prev_hash)
+        if event.seq == 0:
+            append_leaf(head, leaf_of(event))
+            return head
+        proof = self.prove(event.seq, event.seq + 1)
+        head.frontier = frontier_of_first(event.seq, event.seq + 1, proof.hashes, proof.first_root)
+        append_leaf(head, leaf_of(event))
+        if head.root != proof.second_root:
+            raise EvidenceError(f"the log proves another tree of size {head.size} than the one that ends in this event")
+        return head
+
+    def _compare(self) -> list[SignedCheckpoint]:
+        ready = [found for found in self._waiting if self.head and found.checkpoint.size <= self.head.size]
+        for found in ready:
+            self._waiting.remove(found)
+            if self.head is not None:
+                self._hold(found.checkpoint, found.note, self.head)
+        return ready
+
+    def _hold(self, signed: Checkpoint, note: str, head: ChainState) -> None:
+        if signed.size == head.size:
+            same = signed.root == head.root
+        else:
+            proof = self.prove(signed.size, head.size)
+            same = (proof.first_root, proof.second_root) == (signed.root, head.root)
+        if not same:
+            finding = f"the log signed another tree of size {signed.size} than the one whose events it shows"
+            raise LogMisbehavedError(finding, [note])

@@ -1,0 +1,138 @@
+"""The live stream: its frames over as many connections as it takes, and the events in them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import contradiction, receipt_of
+from eventlog.formats.members import members, parse_json, whole
+from eventlog.formats.sse import MEDIA_TYPE, MESSAGE, Frame, parse_frames
+from eventlog_client.answers import SignedCheckpoint
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.follower import Follower
+from eventlog_client.transport import Parameters, Transport
+
+_RETRY_SECONDS, _LONGEST_RETRY = 1.0, 30.0
+_PATIENCE = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks at a chain that a server, which may lag behind, shows shorter than before."""
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+Verified = Callable[[SignedCheckpoint], None]
+
+
+@dataclass
+class Tail:
+    """Events as they come, for ever. ``read`` makes an event of its JSON, ``size`` asks for the chain's.
+
+    If ``linked``, every event of the chain must come, each linked to the one before; a ``follower`` then holds signed
+    checkpoints against them, and ``verified`` is told which.
+    """
+
+    transport: Transport
+    filters: dict[str, Any]
+    read: Callable[[bytes], Event]
+    size: Callable[[], int]
+    sleep: Sleep
+    checked: bool
+    linked: bool
+    follower: Follower | None = None
+    verified: Verified = lambda _: None
+
+    def events(self) -> Iterator[Event]:
+        """Raises: LogMisbehavedError, RefusedError, UnexpectedAnswerError."""
+        last: Event | None = None
+        for frame in frames(self.transport, self.filters, self.sleep):
+            found: list[SignedCheckpoint] = []
+            if frame.data is None:
+                continue
+            if frame.event == "head" and last is not None and _size(frame) <= last.seq:
+                self._not_shorter(last)
+            elif frame.event == "checkpoint" and self.follower:
+                found = self.follower.announce(frame)
+            elif frame.event == MESSAGE:
+                event = self.read(frame.data)
+                if self.checked:
+                    self._is_wanted(last, event)
+                    _follows(last, event, every=self.linked)
+                found = self.follower.add(event) if self.follower else []
+                yield event
+                last = event
+            for checkpoint in found:
+                self.verified(checkpoint)
+
+    def _is_wanted(self, last: Event | None, event: Event) -> None:
+        """Raises: LogMisbehavedError: it is of another chain, or not the one to begin with."""
+        chain, start = self.filters["chain"], self.filters["from_seq"]
+        if event.entry.chain != chain:
+            why = f"asked for events of chain {chain}, and got one of chain {event.entry.chain}"
+        elif last is None and start is not None and (event.seq < start or (self.linked and event.seq != start)):
+            why = f"event {event.seq} is shown where event {start} belongs"
+        else:
+            return
+        raise LogMisbehavedError(why, [receipt_fields(receipt_of(event))])
+
+    def _not_shorter(self, last: Event) -> None:
+        """Raises: LogMisbehavedError: an event that was shown is gone, also when it is looked for for a while."""
+        for seconds in _PATIENCE:
+            if patiently(self.size, self.sleep) > last.seq:
+                return
+            self.sleep(seconds)
+        finding = f"the chain ends before event {last.seq}, which the log has shown"
+        raise LogMisbehavedError(finding, [receipt_fields(receipt_of(last))])
+
+
+def frames(transport: Transport, parameters: Parameters, rest: Sleep) -> Iterator[Frame]:
+    """Frames for ever: whenever a connection ends, another goes on after the last id. ``rest`` passes the time.
+
+    Raises:
+        RefusedError, UnexpectedAnswerError
+    """
+    last_id, wait = "", _RETRY_SECONDS
+    while True:
+        try:
+            with transport.lines(
+                "/events/stream", parameters, accept=MEDIA_TYPE, last_event_id=last_id or None
+            ) as lines:
+                for frame in parse_frames(lines, last_id):
+                    last_id = frame.id
+                    wait = wait if frame.retry is None else min(frame.retry / 1000, _LONGEST_RETRY)
+                    yield frame
+        except UnreachableError:
+            wait = max(wait, _RETRY_SECONDS)  # it comes back, or the user stops
+        rest(wait)
+
+
+def patiently(step: Callable[[], T], rest: Sleep) -> T:
+    """Do it, however long the log is away."""
+    while True:
+        try:
+            return step()
+        except UnreachableError:
+            rest(_RETRY_SECONDS)
+
+
+def _size(frame: Frame) -> int:
+    """The size that a ``head`` tells. Raises: UnexpectedAnswerError."""
+    try:
+        return whole(members(parse_json(frame.data or b""), "a head"), "size")
+    except EvidenceError as error:
+        raise UnexpectedAnswerError(f"the stream's head is not one: {error}") from error
+
+
+def _follows(last: Event | None, event: Event, *, every: bool) -> None:
+    """Check that an event may come after the last one; if ``every`` event is shown, that it is the next one.
+
+    Raises:
+        LogMisbehavedError
+    """
+    if last is None:
+        return
+    shown = [receipt_fields(receipt_of(known)) for known in (last, event)]
+    if event.seq <= last.seq or (every and event.seq != last.seq + 1):
+        raise LogMisbehavedError(f"event {event.seq} is shown after event {last.seq}", shown)
+    if (why := contradiction(last, event)) is not None:
+        raise LogMisbehavedError(why, shown)
