@@ -1,5 +1,6 @@
 """From a request to drafts and receipts: which media type means which parser."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,11 +11,12 @@ from starlette.datastructures import Headers
 
 import eventlog.service.ingest  # noqa: F401  held.ingest needs it: now, not in the first request
 from eventlog.http import requests
+from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
 from eventlog.service.submission import OpenChainName
-from eventlog.store.interface import Draft
+from eventlog.store.interface import Draft, Placed
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -62,6 +64,7 @@ async def append_one(held: Resources, request: Request, body: bytes, *, chain: s
     read = partial(_read_one, held, request.headers, body, chain=chain, principal=principal)
     draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
     placed = await held.ingest.one(draft)
+    _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
@@ -88,7 +91,13 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
     else:
         values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
     placed = held.ingest.batch(make, values, chain=chain, principal=principal)
+    _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
         return json_response(shown, 200, {REPLAYED: "true"})
     return json_response(shown, 201)
+
+
+def _count(request: Request, placed: Iterable[Placed]) -> None:
+    """Leave word of how many events are new."""
+    setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
