@@ -9,11 +9,14 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 
 NAMESPACE = "EventLog"
-_UNITS = {
-    "Duration": MetricUnit.Milliseconds,
-    "SettleLag": MetricUnit.Milliseconds,
+UNITS = {
+    **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
+    **dict.fromkeys(("AuditsFinished", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
+    **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
+    **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "AuditCoverage": MetricUnit.Percent,
 }
+"""All metrics there are."""
 
 
 def emit(service: str, values: Mapping[str, float | Iterable[float]], **dimensions: str) -> None:
@@ -25,5 +28,5 @@ def emit(service: str, values: Mapping[str, float | Iterable[float]], **dimensio
         metrics.add_dimension(name, text)
     for name, found in values.items():
         for value in found if isinstance(found, Iterable) else (found,):
-            metrics.add_metric(name, _UNITS.get(name, MetricUnit.Count), float(value))
+            metrics.add_metric(name, UNITS[name], float(value))
     metrics.flush_metrics()
