@@ -29,7 +29,7 @@ def make_api(mongo_uri: str) -> MakeApi:
     @contextmanager
     def make(database: str) -> Iterator[TestClient]:
         settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings)
+        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings, anonymous=True)
         with TestClient(app) as client:
             yield client
         app.state.resources.client.close()

@@ -25,6 +25,17 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+]+$",
         description="Name of this log, fixed in each chain when it is created",
     )
+    tokens: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_TOKENS",
+        description="File of bearer tokens, for a server without API Gateway, whose authorizer says who calls",
+    )
+    chains_claim: str = Field(
+        default="eventlog_chains",
+        validation_alias="EVENTLOG_CHAINS_CLAIM",
+        min_length=1,
+        description="Name of the JWT claim that limits a caller to chains",
+    )
     tracing: bool = Field(default=False, validation_alias="EVENTLOG_TRACING", description="X-Ray traces")
     audit_seconds: float = Field(
         default=20.0,

@@ -10,10 +10,11 @@ import eventlog.service.audit  # noqa: F401  held.auditor needs it: now, not in 
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http import audit_metrics, metrics
+from eventlog.http.callers import Caller
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
 from eventlog.service.audit_report import Mode, Report
-from eventlog.service.errors import InvalidError
+from eventlog.service.errors import InvalidError, unknown_audit
 from eventlog.service.exclusive import exclusive
 from eventlog.service.submission import pointer
 
@@ -28,19 +29,28 @@ _SKIPPED = "another audit of the schedule in this mode is at work"
 _SHOWN = ("audit_id", "chain", "mode", "status")
 
 
-def start(held: Resources, body: bytes) -> Response:
+def start(held: Resources, body: bytes, caller: Caller) -> Response:
     """Audit a chain: 200 and the report if it is done in time, else 202 and how far it is."""
     value = strict_json.parse(body, max_depth=2) if body else {}
     try:
         wanted = AuditRequest.model_validate(value)
     except ValidationError as error:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
+    caller.check(wanted.chain)
     report = held.auditor.start(wanted.chain, wanted.mode)
     report = held.auditor.run(report, held.settings.audit_seconds)
     _report([report])
     running = report["status"] == "running"
     headers = {"Location": f"/api/v1/audits/{report['_id']}"}
     return json_response(audit_fields(report), 202 if running else 200, headers)
+
+
+def find(held: Resources, audit_id: str, caller: Caller) -> Response:
+    """A stored report; one on a chain of others is as unknown as one that does not exist."""
+    report = held.auditor.report(audit_id)
+    if not caller.may(str(report.get("chain"))):
+        raise unknown_audit(audit_id)
+    return json_response(audit_fields(report))
 
 
 def run_scheduled(held: Resources, mode: str) -> dict[str, Any]:

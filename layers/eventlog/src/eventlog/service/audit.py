@@ -6,7 +6,7 @@ that are stored, so that it can be resumed. Memory stays flat. What it found int
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,7 +20,7 @@ from eventlog.service.audit_pass import Pass
 from eventlog.service.audit_report import MAX_FINDINGS, RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
 from eventlog.service.audit_start import begin, check_outside
 from eventlog.service.audit_workers import Pool, Workers
-from eventlog.service.errors import NotFoundError
+from eventlog.service.errors import NotFoundError, unknown_audit
 from eventlog.service.progress import Backlog, backlog
 from eventlog.service.verify import Emit, Finding, VerifierState
 from eventlog.store.audits import AuditStore
@@ -167,12 +167,14 @@ class Auditor:
         """
         found = self._audits.get(audit_id)
         if found is None:
-            raise NotFoundError(f"There is no audit {audit_id}.")
+            raise unknown_audit(audit_id)
         return found
 
-    def reports(self, chain: str | None, limit: int, before: str | None) -> list[Report]:
-        """Stored reports, newest first."""
-        return self._audits.newest(chain, limit, before)
+    def reports(
+        self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
+    ) -> list[Report]:
+        """Stored reports, newest first; on chains ``among`` these names only (store/chain_names.py)."""
+        return self._audits.newest(chain, limit, before, among)
 
     def _settle(self, chain: str) -> str | None:
         """Settle; what stands in the way, which as a rule the audit finds itself, and says where."""

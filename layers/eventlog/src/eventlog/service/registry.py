@@ -11,7 +11,7 @@ from typing import Any
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
-from eventlog.service.submission import OWN_PREFIX
+from eventlog.store.chain_names import OWN_PREFIX
 from eventlog.store.errors import StoreError
 from eventlog.store.interface import Draft, EventStore, Position, Query
 

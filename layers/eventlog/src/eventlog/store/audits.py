@@ -1,6 +1,6 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
+from eventlog.store.chain_names import among
 from eventlog.store.errors import mapped
 from eventlog.store.leases import LEASES
 from eventlog.store.operations import Operations
@@ -131,11 +132,14 @@ class AuditStore:
         with mapped():
             return self._ops.audits.find_one({"_id": audit_id})
 
-    def newest(self, chain: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:
-        """Reports, newest first."""
-        query: dict[str, Any] = {"_id": _REPORTS} | ({} if chain is None else {"chain": chain})
-        if before is not None:
-            query["_id"] = _REPORTS | {"$lt": before}
+    def newest(
+        self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Reports, newest first; on chains among ``names`` only."""
+        ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
+        chains = [] if chain is None else [{"chain": chain}]
+        allowed = [] if names is None else [among("chain", names)]
+        query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
         with mapped():
             return list(
                 self._ops.audits.find(
