@@ -26,20 +26,24 @@ Found = dict[tuple[str, str], str]
 
 
 class CheckovError(Exception):
-    """checkov did not do what was asked; the text is what it said."""
+    """checkov is not there or did not do what was asked; the text says what to do, or what it said."""
 
 
 def check(template: Template, checkov: Path) -> Result:
     """``checkov`` is the executable. Raises: CheckovError."""
-    found, rules = scan(template, checkov)
+    found, verdicts = scan(template, checkov)
+    figures = f"{verdicts} verdicts, {len(found)} against, {len(suppressions(template))} suppressed"
+    return Result("checkov", figures, judge(template, found))
+
+
+def judge(template: Template, found: Found) -> list[str]:
+    """Hold what checkov found, its titles by resource and rule, against what the template suppresses."""
     declared = suppressions(template)
     problems = [_failed(*place, title) for place, title in found.items() if place not in declared]
     unused = declared.keys() - found.keys()
     problems += [f"{name}: checkov does not find {rule}: remove the suppression." for name, rule in unused]
     problems += [_unclear(*place, comment, declared) for place, comment in declared.items()]
-    return Result(
-        "checkov", f"{rules} verdicts, {len(found)} against, {len(declared)} suppressed", sorted(filter(None, problems))
-    )
+    return sorted(filter(None, problems))
 
 
 def suppressions(template: Template) -> Found:
@@ -60,7 +64,7 @@ def scan(template: Template, checkov: Path) -> tuple[Found, int]:
             files[-1].write_text(json.dumps(_bare(content), default=str), encoding="utf-8")
         report = _run(checkov, files)
     summary = report["summary"]
-    if summary["parsing_errors"] or not summary["resource_count"]:
+    if summary["parsing_errors"] or not summary.get("resource_count"):
         raise CheckovError(f"checkov could not read the template: {summary}")
     failed = report["results"]["failed_checks"]
     found = {(template.origin(it["resource"].rpartition(".")[2]), it["check_id"]): it["check_name"] for it in failed}
@@ -79,6 +83,8 @@ def _run(checkov: Path, files: list[Path]) -> Json:
     options = ["--framework", "cloudformation", "--skip-download", "--soft-fail", "--compact", "--output", "json"]
     named = [argument for path in files for argument in ("--file", str(path))]
     environment = {"PATH": os.environ["PATH"], "HOME": str(files[0].parent), "LOG_LEVEL": "ERROR"}
+    if not checkov.exists():
+        raise CheckovError(f"There is no {checkov}: `make package-check` installs it.")
     done = subprocess.run(
         [checkov, *options, *named],
         cwd=files[0].parent,

@@ -1,20 +1,16 @@
 """The template as CloudFormation would see it, the sample events, and the SAM command line."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+import package_check.build
+from package_check.build import Target
+from package_check.template import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = package_check.build.ROOT
 EVENTS = ROOT / "events"
 FUNCTIONS = {"IngestFunction": "ingest", "QueryFunction": "query", "ChainAuditFunction": "chain_audit"}
 
@@ -24,13 +20,8 @@ Json = dict[str, Any]
 @cache
 def resources() -> dict[str, Json]:
     """Every resource of the template after SAM's transformation, globals merged, with the default parameters."""
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        for key in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:
-            resource["Properties"][key] = "s3://bucket/key"
-    translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-central-1"))
-    translated: dict[str, Json] = translator.translate(template, {})["Resources"]
-    return translated
+    found: dict[str, Json] = read(ROOT / "template.yaml").transformed["Resources"]
+    return found
 
 
 def of_type(kind: str) -> dict[str, Json]:
@@ -59,29 +50,11 @@ def samples() -> list[str]:
     return sorted(path.stem for path in EVENTS.glob("*.json"))
 
 
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the SAM command line with this interpreter's directory first on PATH, as `make build` does."""
-    here = Path(sys.executable).parent
-    path = f"{here}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [here / "sam", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the SAM command line at the project's root."""
+    return package_check.build.sam(*arguments)
 
 
-def build(target: str, directory: Path) -> Path:
+def build(target: Target, directory: Path) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
-    source, built = directory / "source", directory / "built"
-    source.mkdir()
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, source)
-    for name in ("functions", "layers"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = run("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
-    assert done.returncode == 0, done.stderr
-    return built
+    return package_check.build.build(target, directory).folder
