@@ -1,5 +1,6 @@
 """Build, run every check, and say in one line each what was found: `python -m package_check CHECKOV`."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from package_check.result import Result
 
 def main(checkov: Path) -> int:
     """Exit code 1 if anything has to be put right."""
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature toggles
     try:
         return report(run(checkov))
     except (BuildError, suppressions.CheckovError) as error:
@@ -46,4 +48,4 @@ def run(checkov: Path) -> Iterator[Result]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]).absolute()))

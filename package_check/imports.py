@@ -9,7 +9,6 @@ from package_check.build import Artefacts
 from package_check.result import Result
 
 TABLE = Path(__file__).with_name("imports.toml")
-EVERY = "every"
 _LOADED = """
 import json, app
 def place(module):
@@ -21,7 +20,7 @@ Needs = dict[str, dict[str, list[str]]]
 
 
 def read_table(path: Path = TABLE) -> Needs:
-    """The table: for `every` function and for each by its folder's name, `packages` and modules of `eventlog`."""
+    """The table: by a function's folder, `packages`, modules of `eventlog`, and `like`: other parts that hold for it."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
@@ -40,9 +39,11 @@ def check(built: Artefacts, functions: Mapping[str, str], needs: Needs) -> Resul
         loaded = _named(json.loads(done.stdout))
         figures.append(f"{name} {sum('.' not in found for found in loaded)}/{sum('.' in found for found in loaded)}")
         problems += _differences(name, loaded, _allowed(needs, name))
-    strangers = needs.keys() - {EVERY, *functions.values()}
+    known = {*functions.values(), *(part for name in functions.values() for part in _like(needs, name))}
     problems += [
-        f"{name} is in package_check/{TABLE.name} but is no function: remove it." for name in sorted(strangers)
+        f"package_check/{TABLE.name} has {part}, which is for no function: remove it."
+        for part in needs
+        if part not in known
     ]
     return Result("imports", f"packages/modules of eventlog at the start: {', '.join(figures)}", problems)
 
@@ -53,9 +54,13 @@ def _named(modules: list[str]) -> set[str]:
     return ours | {name.partition(".")[0] for name in modules} - {"app", "eventlog"}
 
 
+def _like(needs: Needs, name: str) -> list[str]:
+    return needs.get(name, {}).get("like", [])
+
+
 def _allowed(needs: Needs, name: str) -> set[str]:
     allowed: set[str] = set()
-    for part in (needs[EVERY], needs.get(name, {})):
+    for part in (needs.get(name, {}), *(needs[part] for part in _like(needs, name))):
         allowed |= {*part.get("packages", ())} | {f"eventlog.{module}" for module in part.get("eventlog", ())}
     return allowed
 

@@ -6,19 +6,19 @@ A reason stands in the template, at the resource that grants or at the function 
       eventlog:
         wildcards:
           <Sid of the statement>: <why it can't be narrower>
+
+Two kinds need none. A refusal (Deny) takes rights away and gives none: the wider it is, the less it leaves. And in a
+key's own policy the resource * stands for that key; there is no other way to name it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from package_check.result import Result, explains
 from package_check.template import Json, Template
 
-MANAGED = {
-    "AWSLambdaBasicExecutionRole": "SAM gives it to every function; it lets one write to any log group, but read none.",
-    "AWSXrayWriteOnlyAccess": "SAM adds it where Tracing is Active; X-Ray has no resources that a policy could name.",
-}
-"""AWS's own policies, whose wildcards the template doesn't show, by name."""
+MANAGED: dict[str, str] = {}
+"""Reasons for AWS's own policies, by name: their wildcards are out of the template's sight."""
 
 WIDEST = {"Tracing": "Active"}
 """The parameters with which SAM grants most."""
@@ -27,17 +27,24 @@ _WILD = ("*", "?")
 Place = tuple[str, str]
 
 
-def check(template: Template, managed: dict[str, str] = MANAGED) -> Result:
+def check(template: Template, managed: Mapping[str, str] = MANAGED) -> Result:
     """Walk all statements of the transformed template: of roles, buckets, queues, keys, topics and functions."""
     reasons = {(name, sid): text for name, found in template.metadata("eventlog") for sid, text in _wildcards(found)}
     reasons |= {("", policy): text for policy, text in managed.items()}
     resources = template.transformed_with(WIDEST)["Resources"]
-    found = [(template.origin(name), it) for name, resource in resources.items() for it in statements(resource)]
-    wild = {(name, statement.get("Sid", "")): where for name, statement in found if (where := _wild(statement))}
+    found = [(name, statement) for name, resource in resources.items() for statement in statements(resource)]
+    wild = {
+        (template.origin(name), statement.get("Sid", "")): where
+        for name, statement in found
+        if (where := _wild(statement, resources[name]["Type"]))
+    }
     wild |= {("", policy): "a managed policy" for resource in resources.values() for policy in _managed(resource)}
     problems = [_unexplained(place, wild[place]) for place in wild if not explains(reasons.get(place))]
     problems += [_unused(place) for place in reasons if place not in wild]
-    figures = f"{len(found)} statements, {len(wild)} with wildcards or managed by AWS, {len(reasons)} reasons"
+    denied = sum(statement.get("Effect") == "Deny" for _, statement in found)
+    figures = (
+        f"{len(found)} statements, {denied} of them refusals; {len(wild)} grants with wildcards, {len(reasons)} reasons"
+    )
     return Result("wildcards", figures, problems)
 
 
@@ -58,15 +65,17 @@ def _wildcards(metadata: Json) -> Iterator[tuple[str, Any]]:
     yield from metadata.get("wildcards", {}).items()
 
 
-def _wild(statement: Json) -> str:
-    """Which elements of a statement have wildcards, or all but what they name."""
-    negated = statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}
-    wild = {
-        element
-        for element in ("Action", "Resource", "Principal")
-        if any(sign in text for text in _texts(statement.get(element)) for sign in _WILD)
-    }
-    return ", ".join(sorted(wild | negated))
+def _wild(statement: Json, kind: str) -> str:
+    """Which elements of a grant in a resource of this type have wildcards, or are all but what they name."""
+    if statement.get("Effect") == "Deny":
+        return ""
+    wild = statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}
+    for element in ("Action", "Resource", "Principal"):
+        if any(sign in text for text in _texts(statement.get(element)) for sign in _WILD):
+            wild.add(element)
+    if kind == "AWS::KMS::Key":
+        wild.discard("Resource")
+    return ", ".join(sorted(wild))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -70,6 +70,25 @@ def test_a_wildcard_needs_a_reason(statement: Json, where: str) -> None:
     assert wild(granting({"Sid": "Reads", **statement}, Reads=REASON)) == []
 
 
+def test_a_refusal_needs_no_reason_however_wide_it_is() -> None:
+    template = granting({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::one"})
+    refusal = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    policy = {"PolicyDocument": {"Statement": [refusal]}}
+    template.written["Resources"]["Kept"] = {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
+    assert wild(template) == []
+
+
+def test_a_key_s_own_policy_may_call_it_a_star_and_nothing_else() -> None:
+    template = granting({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::one"})
+    grant = {"Sid": "Signs", "Effect": "Allow", "Principal": {"AWS": "x"}, "Action": "kms:Sign", "Resource": "*"}
+    policy = {"KeyPolicy": {"Statement": [grant]}}
+    template.written["Resources"]["Key"] = {"Type": "AWS::KMS::Key", "Properties": policy}
+    assert wild(template) == []
+    grant["Action"] = "kms:*"
+    (problem,) = wild(template)
+    assert problem.startswith("Key: statement Signs has a wildcard (Action)")
+
+
 def test_a_reason_that_says_nothing_is_none() -> None:
     assert wild(granting({"Sid": "Reads", "Action": "s3:*", "Resource": "*"}, Reads="needed"))
 
@@ -120,10 +139,12 @@ def test_a_managed_policy_needs_a_reason_since_its_wildcards_are_out_of_sight() 
     assert problem.startswith("AWS's policy AWSLambdaBasicExecutionRole has wildcards: grant what is needed instead")
 
 
-def test_what_sam_grants_only_with_tracing_is_seen(real: Template) -> None:
-    without = {name: reason for name, reason in wildcards.MANAGED.items() if "Xray" not in name}
-    (problem,) = wildcards.check(real, without).problems
-    assert "AWSXrayWriteOnlyAccess" in problem
+def test_what_sam_grants_only_with_tracing_is_seen() -> None:
+    template = granting({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::one"})
+    template.written["Parameters"] = {"Tracing": {"Type": "String", "Default": "Disabled"}}
+    template.written["Resources"]["Reader"]["Properties"]["Tracing"] = {"Ref": "Tracing"}
+    (problem,) = wild(template)
+    assert problem.startswith("AWS's policy AWSXrayWriteOnlyAccess has wildcards")
 
 
 def test_checkov_finds_nothing_that_is_not_suppressed(real: Template) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = read(ROOT / "template.yaml").written
 TEXT = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
 ASKED = re.findall(r"^Parameter (\w+) \[(.*?)\]:[ ]?(\S[^#\n]*?)?(?:\s*#.*)?$", TEXT, re.MULTILINE)
-NAMED = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", TEXT)) | set(re.findall(r"output (\w+)\)", TEXT))
+NAMED = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", TEXT)) | set(re.findall(r"\$\(output (\w+)\)", TEXT))
 OTHERS = {"VpcConfig"}
 """What the text names of AWS's own, beside managed policies (AWS...)."""
 
