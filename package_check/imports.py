@@ -20,7 +20,7 @@ Needs = dict[str, dict[str, list[str]]]
 
 
 def read_table(path: Path = TABLE) -> Needs:
-    """The table: by a function's folder, `packages`, modules of `eventlog`, and `like`: other parts that hold for it."""
+    """By a function's folder: `packages`, modules of `eventlog`, and `like`, other parts that hold for it too."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
