@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-untyped]
+    expand_language_extensions,
+)
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
@@ -35,9 +38,17 @@ def source() -> Json:
     return found
 
 
-def transformed(parameters: Mapping[str, str] | None = None, artifacts: Mapping[str, str] | None = None) -> Json:
-    """The template after SAM's transformation, globals merged; `artifacts` says where which code is, if it matters."""
+def transformed(
+    parameters: Mapping[str, str] | None = None, artifacts: Mapping[str, str] | None = None, *, extensions: bool = False
+) -> Json:
+    """The template after SAM's transformation, globals merged.
+
+    `artifacts` says where which code is, if it matters. `extensions` puts parameters in first, as CloudFormation does;
+    what is in this Python does no more with `Fn::Sub` than that, so it is good for telling one version from the next.
+    """
     template = copy.deepcopy(source())
+    if extensions:
+        template = expand_language_extensions(template, dict(parameters or {}), enabled=True).expanded_template
     for name, resource in template["Resources"].items():
         for key in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:
             resource["Properties"][key] = (artifacts or {}).get(name, "s3://bucket/key")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import deployed
+from tests.infrastructure.stack import NEEDED, deployed
 
 ALIAS = "AWS::Lambda::Alias"
 VERSION = "AWS::Lambda::Version"
@@ -82,14 +82,28 @@ def test_how_calls_move_is_a_parameter(preference: str) -> None:
 
 
 def versions(parameters: dict[str, str], artifacts: dict[str, str]) -> set[str]:
-    found = sam.transformed(parameters, artifacts)["Resources"]
+    found = sam.transformed(NEEDED | parameters, artifacts, extensions=True)["Resources"]
     return {name for name, resource in found.items() if resource["Type"] == VERSION}
 
 
-def test_a_function_gets_a_new_version_whenever_what_it_runs_changes() -> None:
+def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
     before = versions({}, {})
     assert len(before) == len(sam.FUNCTIONS)
     assert before == versions({}, {})
     assert not before & versions({}, {"EventLogLayer": "s3://bucket/other"}), "nearly all code is in the layer"
-    assert not before & versions({"LogLevel": "DEBUG"}, {})
     assert len(before & versions({}, {"QueryFunction": "s3://bucket/other"})) == len(sam.FUNCTIONS) - 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "concerned"),
+    [
+        *(("LogLevel", "DEBUG", 4), ("LogOrigin", "other", 4), ("MongoDatabase", "other", 4), ("Tracing", "Active", 4)),
+        *(("SubnetIds", "subnet-a", 4), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 1)),
+        *(("AuditMongoSecretArn", "other", 1), ("ChainsClaim", "other", 3), ("AsyncByDefault", "true", 1)),
+        *(("RetiredKeys", "other", 1), ("AnchorRetentionDays", "7", 1), ("SigningKeys", "second-and-first", 1)),
+    ],
+)
+def test_a_function_gets_a_new_version_when_a_parameter_that_it_runs_with_changes(
+    parameter: str, value: str, concerned: int
+) -> None:
+    assert len(versions({}, {}) - versions({parameter: value}, {})) == concerned
