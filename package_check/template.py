@@ -1,7 +1,7 @@
 """The template as it is written, and as CloudFormation gets it."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +26,14 @@ class Template:
         """The template after SAM's transformation, with the default parameters."""
         return self.transformed_with({})
 
-    def transformed_with(self, parameters: dict[str, str]) -> Json:
-        """The same with these parameters: a few decide what SAM generates."""
+    def transformed_with(self, parameters: Mapping[str, str], artifacts: Mapping[str, str] | None = None) -> Json:
+        """The same with these parameters, a few of which decide what SAM generates; `artifacts` says where code is."""
         template = copy.deepcopy(self.written)
-        for resource in template["Resources"].values():
+        for name, resource in template["Resources"].items():
             for key in resource.get("Properties", {}).keys() & {"CodeUri", "ContentUri"}:
-                resource["Properties"][key] = "s3://bucket/key"
+                resource["Properties"][key] = (artifacts or {}).get(name, "s3://bucket/key")
         translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-central-1"))
-        translated: Json = translator.translate(template, parameters)
+        translated: Json = translator.translate(template, dict(parameters))
         translator.metrics.publish()  # to nowhere; else it complains when it is collected
         return translated
 

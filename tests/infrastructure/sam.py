@@ -1,26 +1,57 @@
 """The template as CloudFormation would see it, the sample events, and the SAM command line."""
 
+import copy
 import json
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-untyped]
+    expand_language_extensions,
+)
+
 import package_check.build
 from package_check.build import Target
-from package_check.template import read
+from package_check.template import Template, read
 
 ROOT = package_check.build.ROOT
 EVENTS = ROOT / "events"
-FUNCTIONS = {"IngestFunction": "ingest", "QueryFunction": "query", "ChainAuditFunction": "chain_audit"}
+FUNCTIONS = {
+    "IngestFunction": "ingest",
+    "QueryFunction": "query",
+    "ChainAuditFunction": "chain_audit",
+    "IngestQueueFunction": "ingest_queue",
+}
 
 Json = dict[str, Any]
 
 
 @cache
+def source() -> Json:
+    """The template as it is written."""
+    return read(ROOT / "template.yaml").written
+
+
+def transformed(
+    parameters: Mapping[str, str] | None = None, artifacts: Mapping[str, str] | None = None, *, extensions: bool = False
+) -> Json:
+    """The template after SAM's transformation, globals merged.
+
+    `artifacts` says where which code is, if it matters. `extensions` puts parameters in first, as CloudFormation does;
+    what is in this Python does no more with `Fn::Sub` than that, so it is good for telling one version from the next.
+    """
+    template = copy.deepcopy(source())
+    if extensions:
+        template = expand_language_extensions(template, dict(parameters or {}), enabled=True).expanded_template
+    return Template(template).transformed_with(parameters or {}, artifacts)
+
+
+@cache
 def resources() -> dict[str, Json]:
-    """Every resource of the template after SAM's transformation, globals merged, with the default parameters."""
-    found: dict[str, Json] = read(ROOT / "template.yaml").transformed["Resources"]
+    """Every resource of the transformed template."""
+    found: dict[str, Json] = transformed()["Resources"]
     return found
 
 
@@ -30,12 +61,13 @@ def of_type(kind: str) -> dict[str, Json]:
 
 
 def routes() -> dict[str, str]:
-    """Each route key (`GET /api/v1/events`) with the logical id of the function it leads to."""
+    """Each route key (`GET /api/v1/events`) with the logical id of the function whose alias it leads to."""
     integrations = of_type("AWS::ApiGatewayV2::Integration")
     found = {}
     for route in of_type("AWS::ApiGatewayV2::Route").values():
         target = route["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
-        found[route["RouteKey"]] = integrations[target]["IntegrationUri"]["Fn::GetAtt"][0]
+        uri = integrations[target]["IntegrationUri"]["Fn::Sub"]
+        found[route["RouteKey"]] = uri.removeprefix("${").removesuffix(".Arn}:live")
     return found
 
 
