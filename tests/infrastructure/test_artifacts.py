@@ -255,8 +255,3 @@ def test_a_build_holds_the_code_and_nothing_else(lambda_build: Path) -> None:
     written = (sam.ROOT / "layers/eventlog/src").rglob("eventlog/**/*.py")
     assert shipped == {path.relative_to(sam.ROOT / "layers/eventlog/src") for path in written}
     assert not list(lambda_build.rglob("Makefile"))
-
-
-def test_the_layer_fits_into_lambda(lambda_build: Path) -> None:
-    size = sum(path.stat().st_size for path in (lambda_build / "EventLogLayer").rglob("*") if path.is_file())
-    assert size < 100 * 2**20
