@@ -106,7 +106,7 @@ def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
     )
 
 
-def build(target: str, directory: Path) -> Path:
+def build(target: str, directory: Path, *arguments: str) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
     source, built = directory / "source", directory / "built"
     source.mkdir()
@@ -114,6 +114,6 @@ def build(target: str, directory: Path) -> Path:
         shutil.copy(ROOT / name, source)
     for name in ("functions", "layers"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = run("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
+    done = run("build", *arguments, "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
     assert done.returncode == 0, done.stderr
     return built
