@@ -94,7 +94,7 @@ def test_a_dead_letter_can_be_sent_back_and_is_appended_then(queues: Queues, sto
 
 
 def test_a_delivery_is_logged_and_counted_and_no_payload_is(
-    queues: Queues, store: MongoStore, database: str, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], queues: Queues, store: MongoStore, database: str
 ) -> None:
     store.append("main", [draft("x")])
     put(queues, "a", payload={"card": SECRET})
@@ -121,7 +121,7 @@ def test_a_delivery_is_logged_and_counted_and_no_payload_is(
 
 
 def test_what_is_delivered_again_is_logged_as_an_error(
-    queues: Queues, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(queues, "a", payload={"card": SECRET})
     put(queues, "b", payload={"card": SECRET})
