@@ -30,10 +30,17 @@ def handler(event: Json) -> Json:
 
 
 @pytest.fixture
-def queues(monkeypatch: pytest.MonkeyPatch, mongo_uri: str, database: str) -> Iterator[Queues]:
-    with fifo_queues(monkeypatch) as queues, closing(Resources(queues.settings(mongo_uri, database))) as held:
-        monkeypatch.setattr(app, "deliveries", Deliveries(held, f"ingest_queue-{database}"))
+def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+    with fifo_queues(monkeypatch) as queues:
         yield queues
+
+
+@pytest.fixture
+def held(queues: Queues, mongo_uri: str, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resources]:
+    """What the function works with, as if it had just started."""
+    with closing(Resources(queues.settings(mongo_uri, database))) as held:
+        monkeypatch.setattr(app, "deliveries", Deliveries(held, "ingest_queue"))
+        yield held
 
 
 def put(queues: Queues, event_id: str, chain: str = "main", **fields: Any) -> None:
@@ -52,7 +59,9 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[Json]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
-def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(queues: Queues, store: MongoStore) -> None:
+def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(
+    queues: Queues, held: Resources, store: MongoStore
+) -> None:
     chains = [f"c{n * n % 3}" for n in range(25)]
     for n, chain in enumerate(chains):
         put(queues, f"e{n}", chain)
@@ -64,7 +73,7 @@ def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(queues: 
 
 
 def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
-    queues: Queues, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
+    queues: Queues, held: Resources, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     store.append("main", [draft("x")])
     put(queues, "a", payload={"n": 1})
@@ -72,8 +81,8 @@ def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
     put(queues, "b", payload={"n": 1})
     queues.put("main", "poison", once="p")
     put(queues, "c", payload={"n": 1})
-    with monkeypatch.context() as patch, store_down(queues.settings("mongodb://127.0.0.1:1/", database)) as held:
-        patch.setattr(app, "deliveries", Deliveries(held, "down"))
+    with monkeypatch.context() as patch, store_down(queues.settings("mongodb://127.0.0.1:1/", database)) as down:
+        patch.setattr(app, "deliveries", Deliveries(down, "down"))
         assert len(queues.poll(handler)) == 4
     assert queues.poll(handler) == []
     assert ids(store) == ["x", "a", "b", "c"]
@@ -83,7 +92,9 @@ def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
     ]
 
 
-def test_a_dead_letter_can_be_sent_back_and_is_appended_then(queues: Queues, store: MongoStore) -> None:
+def test_a_dead_letter_can_be_sent_back_and_is_appended_then(
+    queues: Queues, held: Resources, store: MongoStore
+) -> None:
     store.append("main", [draft("x")])
     put(queues, "x", "main", payload={"n": 2})
     queues.poll(handler)
@@ -94,9 +105,11 @@ def test_a_dead_letter_can_be_sent_back_and_is_appended_then(queues: Queues, sto
 
 
 def test_a_delivery_is_logged_and_counted_and_no_payload_is(
-    capsys: pytest.CaptureFixture[str], queues: Queues, store: MongoStore, database: str
+    queues: Queues, held: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: str
 ) -> None:
-    store.append("main", [draft("x")])
+    service = f"ingest_queue-{database}"
+    monkeypatch.setattr(app, "deliveries", Deliveries(held, service))
+    held.store.append("main", [draft("x")])
     put(queues, "a", payload={"card": SECRET})
     put(queues, "x", payload={"card": SECRET})
     queues.put("main", json.dumps({SECRET: SECRET}), once="p")
@@ -110,26 +123,27 @@ def test_a_delivery_is_logged_and_counted_and_no_payload_is(
         "appended": 1,
         "dead": 3,
         "failed": 0,
-        "service": f"eventlog-ingest_queue-{database}",
+        "service": f"eventlog-{service}",
     }
     dead = [(line["level"], line["chain"], line["reason"]) for line in logged if line.get("message") == "dead-lettered"]
     assert dead == [("WARNING", "main", reason) for reason in ("malformed", "malformed", "conflict")]
     (metrics,) = [line for line in logged if "_aws" in line]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "EventLog"
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
-    assert (metrics["DeadLettered"], metrics["service"]) == ([3.0], f"eventlog-ingest_queue-{database}")
+    assert (metrics["DeadLettered"], metrics["service"]) == ([3.0], f"eventlog-{service}")
 
 
 def test_what_is_delivered_again_is_logged_as_an_error(
-    capsys: pytest.CaptureFixture[str], queues: Queues, monkeypatch: pytest.MonkeyPatch
+    queues: Queues, held: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: str
 ) -> None:
+    monkeypatch.setattr(app, "deliveries", Deliveries(held, f"ingest_queue-{database}"))
     put(queues, "a", payload={"card": SECRET})
     put(queues, "b", payload={"card": SECRET})
 
     def broken(*_: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(MongoStore, "append", broken)
+    monkeypatch.setattr(held.store, "append", broken)
     assert len(queues.poll(handler)) == 2
     (failure,) = [line for line in lines(capsys) if line.get("level") == "ERROR"]
     assert (failure["chain"], failure["messages"], failure["error"]) == ("main", 2, "RuntimeError")
