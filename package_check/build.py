@@ -49,7 +49,7 @@ def sam(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
     )
 
 
-def build(target: Target, directory: Path) -> Artefacts:
+def build(target: Target, directory: Path, *arguments: str) -> Artefacts:
     """Build into an existing empty directory: for Lambda, or for this Python so that the result can be imported.
 
     Raises: BuildError.
@@ -60,7 +60,7 @@ def build(target: Target, directory: Path) -> Artefacts:
         shutil.copy(ROOT / name, source)
     for name in ("functions", "layers"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = sam("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
+    done = sam("build", *arguments, "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
     if done.returncode != 0:
         raise BuildError(done.stderr)
     return Artefacts(built)

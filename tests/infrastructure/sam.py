@@ -87,6 +87,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return package_check.build.sam(*arguments)
 
 
-def build(target: Target, directory: Path) -> Path:
+def build(target: Target, directory: Path, *arguments: str) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
-    return package_check.build.build(target, directory).folder
+    return package_check.build.build(target, directory, *arguments).folder
