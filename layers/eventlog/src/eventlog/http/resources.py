@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
+    from eventlog.service.queue_consumer import Consumer
     from eventlog.service.restore import Restorer
     from eventlog.store.anchors import AnchorStore
     from eventlog.store.leases import Leases
+    from eventlog.store.sqs_queue import SqsQueue
 
 __all__ = ["ConfigurationError", "Held", "Resources", "resources"]
 
@@ -103,6 +105,10 @@ class Resources:
         return self.connected.ingest
 
     @property
+    def consumer(self) -> "Consumer":
+        return self.connected.consumer
+
+    @property
     def evidence(self) -> "Evidence":
         return self.connected.evidence
 
@@ -121,6 +127,22 @@ class Resources:
     @property
     def anchoring(self) -> "Anchoring | None":
         return self.connected.anchoring
+
+    @cached_property
+    def queue(self) -> "SqsQueue | None":
+        """Where accepted events wait; None: nothing is asynchronous."""
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  not needed by every log
+
+        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None
+
+    @cached_property
+    def dead_letters(self) -> "SqsQueue":
+        """Where the consumer puts what can never be appended."""
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  the queue function's own
+
+        if not self.settings.dead_letters_url:
+            raise ConfigurationError("set EVENTLOG_DEAD_LETTERS_URL")
+        return SqsQueue(self.settings.dead_letters_url)
 
     @cached_property
     def anchors(self) -> "AnchorStore | None":
