@@ -22,7 +22,7 @@ from tests.infrastructure import sam
 
 pytestmark = pytest.mark.xdist_group("sam")
 
-CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+CREDENTIALS: sam.Json = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 ORIGIN = "log.example.com/artifacts"
 CALLS = {
     "IngestFunction": [
