@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
