@@ -24,7 +24,7 @@ class Appends:
 
     def single(self) -> None:
         """One event without an id: sent again, it might be a second event."""
-        self._once("POST /events", self._shared.mix.native())
+        self.once("POST /events", self._shared.mix.native())
 
     def own_id(self) -> None:
         """One event with an id."""
@@ -44,7 +44,7 @@ class Appends:
 
     def find_queue(self) -> None:
         """See whether there is a queue: the log accepts an event for it, or refuses."""
-        self._once("POST /events?async=true", self._shared.mix.native(own_id=True), {"async": "true"})
+        self.once("POST /events?async=true", self._shared.mix.native(own_id=True), {"async": "true"})
 
     def replay(self) -> None:
         """An event with an id, again, though it was acknowledged: it gets the same receipt."""
@@ -83,12 +83,12 @@ class Appends:
 
     def _until_acknowledged(self, name: str, made: Made, params: dict[str, str] | None = None) -> None:
         for number in range(_TRIES):
-            if self._once(name, made, params):
+            if self.once(name, made, params):
                 return
             time.sleep(min(_LONGEST_WAIT, self._shared.rng.uniform(0.5, 1) * 2**number))
 
-    def _once(self, name: str, made: Made, params: dict[str, str] | None = None) -> bool:
-        """Send it; whether it was acknowledged."""
+    def once(self, name: str, made: Made, params: dict[str, str] | None = None) -> bool:
+        """Send an event; whether it was acknowledged."""
         self._shared.ledger.send(made.chain, [made.mark])
 
         def check(shown: Any, answer: httpx2.Response) -> None:

@@ -20,9 +20,11 @@ _SETTINGS = ("MONGO", "EVENTLOG", "PORT")
 def target(url: str | None, folder: Path) -> Iterator[str]:
     """The URL; without one a development server runs meanwhile, with its data in the folder, where its output is too.
 
-    Raises: LocalError: it does not start.
+    Raises: LocalError: nobody answers there, or it does not start.
     """
     if url:
+        if not _answers(url):
+            raise LocalError(f"No event log answers at {url}.")
         yield url
         return
     port = free_port()
@@ -49,7 +51,8 @@ def python_path() -> str:
 
 
 def _answers(url: str) -> bool:
+    """Whether an HTTP server is there, and if it is a log without access control, its database too."""
     try:
-        return httpx2.get(f"{url}/api/v1/health").is_success
-    except httpx2.TransportError:
+        return httpx2.get(f"{url}/api/v1/health").status_code in {200, 401, 403}
+    except (httpx2.TransportError, httpx2.InvalidURL):
         return False
