@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx2
 
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event_json import check_receipt, parse_receipt
 from load.exchange import Exchange, Outcome, Shared, WrongError
 from load.ledger import Receipt
 from load.mix import Made
@@ -112,5 +114,18 @@ class Appends:
 
     def _acknowledge(self, batch: Sequence[Made], receipts: Sequence[Receipt]) -> None:
         pairs = list(zip(batch, receipts, strict=True))
+        for made, receipt in pairs:
+            _check(made, receipt)
         self._shared.ledger.acknowledge({made.mark: receipt for made, receipt in pairs})
         self._shared.events.extend(pairs)
+
+
+def _check(made: Made, receipt: Receipt) -> None:
+    """The receipt is one, of this event as far as it says."""
+    try:
+        known = parse_receipt(receipt)
+        check_receipt(known)
+    except EvidenceError as error:
+        raise WrongError("wrong: a receipt that is none") from error
+    if known.chain != made.chain or known.event_id != made.fields.get("event_id", known.event_id):
+        raise WrongError("wrong: the receipt of another event")
