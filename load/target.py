@@ -20,7 +20,7 @@ _SETTINGS = ("MONGO", "EVENTLOG", "PORT")
 def target(url: str | None, folder: Path) -> Iterator[str]:
     """The URL; without one a development server runs meanwhile, with its data in the folder, where its output is too.
 
-    Raises: LocalError: nobody answers there, or it does not start.
+    Raises: LocalError: nobody answers there, it does not start, or it ends too soon.
     """
     if url:
         if not _answers(url):
@@ -40,6 +40,8 @@ def target(url: str | None, folder: Path) -> Iterator[str]:
             if process.poll() is not None:
                 raise LocalError(f"The development server did not start: {(folder / 'server.log').read_text().strip()}")
             yield url
+            if process.poll() is not None:
+                raise LocalError(f"The development server ended during the run, with {process.returncode}.")
         finally:
             process.terminate()  # not killed: it has a mongod to stop
             process.wait(SECONDS)

@@ -1,6 +1,8 @@
 """`make load`, shortened: a mix of requests to a development server of its own, and nothing is lost."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 
 from load import report
 from load.__main__ import ELSEWHERE, LOCAL, PAGE
-from local.machine import HOST, free_port
+from load.target import target
+from local.machine import HOST, LocalError, free_port
 from tests.e2e.processes import environment
 
 SECONDS = 90
@@ -73,3 +76,13 @@ def test_a_section_is_replaced_and_the_other_stays(tmp_path: Path) -> None:
     assert written.count(f"<!-- {LOCAL} -->") == written.count(f"<!-- end of {LOCAL} -->") == 1
     with pytest.raises(ValueError, match="no section moon"):
         report.write(page, "moon", "")
+
+
+def test_a_server_that_ends_too_soon_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match=r"ended during the run, with 0\."), target(None, tmp_path):  # noqa: PT012
+        found = subprocess.run(
+            ["pgrep", "-P", str(os.getpid()), "-f", "--", "-m local$"], capture_output=True, check=True
+        )
+        (server,) = map(int, found.stdout.split())
+        os.kill(server, signal.SIGTERM)
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
