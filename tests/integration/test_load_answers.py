@@ -57,6 +57,50 @@ def test_an_answer_is_judged(tmp_path: Path, status: int, headers: dict[str, str
     assert sent.in_doubt == (0 if 400 <= status < 500 else 1)
 
 
+@contextmanager
+def answering(*answers: tuple[int, bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that gives these answers, and the last one ever after; and the bodies it got."""
+    bodies: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        status, body = answers[min(len(bodies), len(answers) - 1)]
+        bodies.append((await receive())["body"])
+        await Response(body, status, {"Retry-After": "1"})(scope, receive, send)
+
+    with served(app) as url:
+        yield url, bodies
+
+
+UNAVAILABLE = (503, b"{}")
+ACCEPTED = (202, b'{"event_id": "own-1"}')
+
+
+def test_an_event_without_an_id_is_sent_once_only(tmp_path: Path) -> None:
+    with answering(UNAVAILABLE, ACCEPTED) as (url, bodies), appends(url, tmp_path / "ledger") as (calls, _):
+        calls.single()
+        assert len(bodies) == 1
+
+
+def test_an_event_with_an_id_is_sent_until_it_is_acknowledged(tmp_path: Path) -> None:
+    with (
+        answering(UNAVAILABLE, UNAVAILABLE, ACCEPTED) as (url, bodies),
+        appends(url, tmp_path / "ledger") as (calls, _),
+    ):
+        calls.own_id()
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+    (sent,) = ledger.read(tmp_path / "ledger").values()
+    assert sent.accepted == "own-1"
+
+
+@pytest.mark.parametrize(("answer", "has_queue"), [(ACCEPTED, True), ((422, b"{}"), False)])
+def test_the_queue_is_used_where_there_is_one(tmp_path: Path, answer: tuple[int, bytes], has_queue: bool) -> None:
+    with answering(answer) as (url, bodies), appends(url, tmp_path / "ledger") as (calls, _):
+        calls.find_queue()
+        calls.queued()
+    assert len(bodies) == 1 + has_queue
+
+
 def test_no_answer_leaves_it_in_doubt(tmp_path: Path) -> None:
     with appends(f"http://{HOST}:{free_port()}", tmp_path / "ledger") as (calls, told):
         calls.batch()
