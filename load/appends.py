@@ -18,7 +18,7 @@ _ACKNOWLEDGED = (200, 201, 202)
 
 
 class Appends:
-    """One client that appends. What has an id is sent until it is acknowledged; what has none, never again."""
+    """One client that appends. What has an id is sent until it is acknowledged or refused; what has none, only once."""
 
     def __init__(self, exchange: Exchange, shared: Shared) -> None:
         self._exchange = exchange
@@ -85,12 +85,12 @@ class Appends:
 
     def _until_acknowledged(self, name: str, made: Made, params: dict[str, str] | None = None) -> None:
         for number in range(_TRIES):
-            if self.once(name, made, params):
+            if not self.once(name, made, params).again:
                 return
             time.sleep(min(_LONGEST_WAIT, self._shared.rng.uniform(0.5, 1) * 2**number))
 
-    def once(self, name: str, made: Made, params: dict[str, str] | None = None) -> bool:
-        """Send an event; whether it was acknowledged."""
+    def once(self, name: str, made: Made, params: dict[str, str] | None = None) -> Outcome:
+        """Send an event."""
         self._shared.ledger.send(made.chain, [made.mark])
 
         def check(shown: Any, answer: httpx2.Response) -> None:
@@ -105,7 +105,7 @@ class Appends:
             "POST", name, "/events", check, _ACKNOWLEDGED, params=params, content=made.body, headers=made.headers
         )
         self._note([made], outcome)
-        return outcome.wrong is None
+        return outcome
 
     def _note(self, batch: Sequence[Made], outcome: Outcome) -> None:
         """Note a refusal."""

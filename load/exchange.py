@@ -60,6 +60,11 @@ class Outcome:
         """The log said that it did nothing."""
         return 400 <= self.status < 500
 
+    @property
+    def again(self) -> bool:
+        """The log may answer otherwise another time."""
+        return self.status in {0, 429} or self.status >= 500
+
 
 class Exchange:
     """Sends requests below /api/v1."""

@@ -116,7 +116,7 @@ def test_ten_failovers_under_http_load(nodes: list[EmbeddedMongo], running: Runn
 
 
 def assert_no_findings(url: str) -> None:
-    """No audit so far found anything; one that could not see everything blames MongoDB."""
+    """None of the last hundred audits found anything; one that could not see everything blames MongoDB."""
     with EventLog(url) as log:
         reports = log.transport.get("/audits", {"limit": 100}).object()["audits"]
     assert len(reports) > len(HOW)

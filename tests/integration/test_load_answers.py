@@ -93,6 +93,12 @@ def test_an_event_with_an_id_is_sent_until_it_is_acknowledged(tmp_path: Path) ->
     assert sent.accepted == "own-1"
 
 
+def test_what_is_refused_is_not_sent_again(tmp_path: Path) -> None:
+    with answering((409, b"{}"), ACCEPTED) as (url, bodies), appends(url, tmp_path / "ledger") as (calls, _):
+        calls.own_id()
+    assert len(bodies) == 1
+
+
 @pytest.mark.parametrize(("answer", "has_queue"), [(ACCEPTED, True), ((422, b"{}"), False)])
 def test_the_queue_is_used_where_there_is_one(tmp_path: Path, answer: tuple[int, bytes], has_queue: bool) -> None:
     with answering(answer) as (url, bodies), appends(url, tmp_path / "ledger") as (calls, _):
