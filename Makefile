@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run demo drill db-setup restore test bench bench-quick lint lock build clean
+.PHONY: help run token demo drill db-setup restore test bench bench-quick lint lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,8 +19,11 @@ help:  ## show the targets
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog --editable client
 	@touch $@
 
-run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (PORT=, MONGO_URI=)
+run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (HOST=, PORT=, MONGO_URI=, EVENTLOG_TOKENS=)
 	@$(BIN)/python -m local
+
+token: .venv/.ready  ## add a bearer token to the file EVENTLOG_TOKENS: NAME=shop SCOPES=events:write CHAINS='acme.*'
+	@$(BIN)/python -m local.token "$(NAME)" $(SCOPES:%=--scope '%') $(CHAINS:%=--chain '%')
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)

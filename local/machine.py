@@ -1,6 +1,7 @@
 """What this machine offers and what stands in the way: ports, the mongod binary, deadlines."""
 
 import importlib.util
+import ipaddress
 import shutil
 import socket
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 HOST = "127.0.0.1"
+TCP = socket.IPPROTO_TCP
 
 
 class LocalError(Exception):
@@ -39,18 +41,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def bind(port: int) -> socket.socket:
-    """A TCP socket bound to the port, not yet listening. Raises: OSError when it is taken."""
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """A TCP socket bound to the port, not yet listening. Raises: OSError when it is taken, or no address is `host`."""
     # asyncio switches Nagle's algorithm off (40 ms an answer) only where the socket itself says that it is TCP
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=TCP)[0]
+    bound = socket.socket(family, kind, protocol)
     try:
         if sys.platform != "win32":  # there it would share the port; elsewhere it only ignores closed connections
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
+        bound.bind(address)
     except OSError:
         bound.close()
         raise
     return bound
+
+
+def is_loopback(bound: socket.socket) -> bool:
+    """Whether only this machine can connect to it."""
+    return ipaddress.ip_address(bound.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def url_of(bound: socket.socket) -> str:
+    """Where it is found over HTTP."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def port_is_free(port: int) -> bool:

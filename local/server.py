@@ -14,13 +14,16 @@ from fastapi import FastAPI
 
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
+from eventlog.http.resources import ConfigurationError
+from eventlog.http.tokens import read_tokens
 from eventlog.settings import Settings
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
 from local.database import open_database
 from local.evidence import open_evidence
-from local.machine import HOST
+from local.hosts import OwnHosts
+from local.machine import LocalError, url_of
 from local.settling import SettleSchedule
 
 AUDIT_SECONDS = 60.0
@@ -31,24 +34,28 @@ BANNER = """\
 Event Logging System, development server (Ctrl-C stops it)
   API      {url}
   Docs     {url}/docs
+  Access   {access}
   MongoDB  {mongo}
   Anchors  {anchors}
 
 Log an event:
-  curl -X POST {url}/api/v1/events -H 'Content-Type: application/json' \\
+  curl -X POST {url}/api/v1/events{header} -H 'Content-Type: application/json' \\
     -d '{{"event_type": "user.login", "timestamp": "{now}", "source_id": "web/shop", "payload": {{"user": "u-1"}}}}'
 Find it:
-  curl '{url}/api/v1/events?event_type=user.login'
+  curl{header} '{url}/api/v1/events?event_type=user.login'
 Check the whole chain:
-  curl -X POST {url}/api/v1/audits -H 'Content-Type: application/json' -d '{{"mode": "full"}}'
+  curl -X POST {url}/api/v1/audits{header} -H 'Content-Type: application/json' -d '{{"mode": "full"}}'
 """
 
-RunAudits = Callable[[str], list[dict[str, Any]]]
+RunAudits = Callable[[str], dict[str, Any]]
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """The whole API in one app."""
-    app = create_app(ingest.router, query.router, chain_audit.router, title="local", settings=settings)
+    """The whole API in one app; without tokens it is open, to this machine alone."""
+    routers = ingest.router, query.router, chain_audit.router
+    app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
+    if not settings.tokens:
+        app.add_middleware(OwnHosts)
     app.title = "Event Logging System"
     return app
 
@@ -77,14 +84,14 @@ class AuditSchedule(threading.Thread):
     def _tick(self) -> None:
         full = time.monotonic() >= self._next_full
         try:
-            reports = self._run_audits("full" if full else "incremental")
+            done = self._run_audits("full" if full else "incremental")
         except Exception as error:  # the next round tries again
             if not self._stopping.is_set():
                 self._tell(f"The scheduled audit failed: {type(error).__name__}.")
             return
-        if full:
+        if full and "skipped" not in done:
             self._next_full = time.monotonic() + FULL_AUDIT_SECONDS
-        for report in reports:
+        for report in done["audits"]:
             if report["status"] == "tampered":
                 self._tell(describe(report))
 
@@ -119,17 +126,34 @@ class Server(uvicorn.Server):
         self.run([self._bound])
 
 
-def serve(bound: socket.socket, mongo_uri: str | None, tell: Callable[[str], None]) -> None:
+def check_tokens(path: str | None) -> None:
+    """Raises: LocalError when there is a token file that can't be used."""
+    try:
+        if path:
+            read_tokens(path)
+    except ConfigurationError as error:
+        text = str(error)
+        raise LocalError(f"{text[0].upper()}{text[1:]}.") from error
+
+
+def describe_server(url: str, mongo: str, anchors: str, tokens: str | None) -> str:
+    """The banner."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    access = f"with a token of {tokens}" if tokens else "open, for this machine alone"
+    header = ' -H "Authorization: Bearer $EVENTLOG_TOKEN"' if tokens else ""
+    return BANNER.format(url=url, mongo=mongo, anchors=anchors, now=now, access=access, header=header)
+
+
+def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell: Callable[[str], None]) -> None:
     """Serves the API on `bound`, with the database and the audits it needs, until a signal.
 
     Raises: LocalError, KeyboardInterrupt
     """
+    check_tokens(tokens)
     with open_database(mongo_uri) as (uri, place):
         evidence = open_evidence(uri, embedded=mongo_uri is None)
-        url = f"http://{HOST}:{bound.getsockname()[1]}"
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        banner = BANNER.format(url=url, mongo=place, anchors=evidence.description, now=now)
-        app = build_app(evidence.settings)
+        app = build_app(evidence.settings.model_copy(update={"tokens": tokens}))
+        banner = describe_server(url_of(bound), place, evidence.description, tokens)
         audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
         settling = SettleSchedule(app.state.resources.store)
         audits.start()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from eventlog.http import audits
+from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body
@@ -15,7 +16,7 @@ from eventlog.http.resources import Held
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
 
-router = APIRouter(prefix="/api/v1", tags=["audit"])
+router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 
 
@@ -28,27 +29,28 @@ AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
     },
     openapi_extra=audits.BODY,
 )
-def start_audit(held: Held, body: Body) -> Response:
+def start_audit(caller: AuditStarter, held: Held, body: Body) -> Response:
     """Audit a chain now; an empty body audits the default chain incrementally."""
-    return audits.start(held, body)
+    return audits.start(held, body, caller)
 
 
 @router.get("/audits", responses={200: {"model": AuditReports}, **documented(422, 500, 503)})
 def list_audits(
+    caller: Reader,
     held: Held,
     chain: ChainName | None = None,
     before: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Audit reports, newest first."""
-    found = [audit_fields(report) for report in held.auditor.reports(chain, limit, before)]
+    found = [audit_fields(report) for report in held.auditor.reports(chain, limit, before, caller.chains)]
     return json_response({"audits": found, "next": found[-1]["audit_id"] if len(found) == limit else None})
 
 
 @router.get("/audits/{audit_id}", responses={200: {"model": AuditReport}, **documented(404, 422, 500, 503)})
-def get_audit(held: Held, audit_id: AuditId) -> Response:
+def get_audit(caller: Reader, held: Held, audit_id: AuditId) -> Response:
     """One report, or how far a running audit is."""
-    return json_response(audit_fields(held.auditor.report(audit_id)))
+    return audits.find(held, audit_id, caller)
 
 
 app = create_app(router, title="chain_audit")
@@ -62,4 +64,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return dict(_http(event, context))
     if event.get("source") == "eventlog.restore":
         return audits.restore(app.state.resources, event["chain"], event["reason"])
-    return {"audits": audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))}
+    return audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))

@@ -53,7 +53,7 @@ class Running:
 
 def environment(**variables: str) -> dict[str, str]:
     """This process' environment with the project importable, and without settings of its own."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MONGO", "EVENTLOG", "PORT", "COV"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MONGO", "EVENTLOG", "HOST", "PORT", "COV"))}
     here = os.pathsep.join(str(ROOT / folder) for folder in (".", "layers/eventlog/src", "client/src"))
     return inherited | {"PYTHONPATH": here} | variables
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
@@ -28,7 +29,7 @@ def make_api(mongo_uri: str) -> MakeApi:
     @contextmanager
     def make(database: str) -> Iterator[TestClient]:
         settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings)
+        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings, anonymous=True)
         with TestClient(app) as client:
             yield client
         app.state.resources.client.close()
@@ -72,3 +73,14 @@ def secured_log(secured: SecuredMongo) -> SecuredLog:
     log = SecuredLog(secured)
     log.set_up()
     return log
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS as moto plays it, and no URI of MongoDB from the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    with mock_aws():
+        yield

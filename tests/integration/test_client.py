@@ -23,6 +23,7 @@ from eventlog_client import (
 from local.machine import HOST, free_port
 from local.server import build_app
 from tests.anchoring import KEY, put_anchor
+from tests.callers import BY_IAM
 from tests.serving import served
 
 ORIGIN = "localhost/eventlog"
@@ -146,7 +147,7 @@ def test_an_export_goes_on_part_after_part(
 
     async def behind_lambda(scope: Any, receive: Any, send: Any) -> None:
         is_export = scope["type"] == "http" and scope["path"].endswith("/export")
-        await app(scope | {"aws.event": {}} if is_export else scope, receive, send)
+        await app(scope | {"aws.event": BY_IAM} if is_export else scope, receive, send)
 
     file = io.BytesIO()
     with served(behind_lambda) as url, EventLog(url) as log:

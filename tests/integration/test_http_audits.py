@@ -28,7 +28,7 @@ def anchored(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[TestClie
         anchors=str(tmp_path / "anchors"),
         signing_keys=str(tmp_path / "key"),
     )
-    app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings)
+    app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings, anonymous=True)
     with TestClient(app) as client:
         yield client
     app.state.resources.client.close()

@@ -25,7 +25,7 @@ EVENT = {"event_type": "t", "timestamp": "2026-11-23T00:00:00Z", "source_id": "s
 @contextmanager
 def make_client(mongo_uri: str, database: str, **settings: Any) -> Iterator[TestClient]:
     settings = {"mongo_uri": mongo_uri, "mongo_database": database} | settings
-    app = create_app(router, title=f"ingest-{database}", settings=Settings(**settings))
+    app = create_app(router, title=f"ingest-{database}", settings=Settings(**settings), anonymous=True)
     with closing(app.state.resources):
         yield TestClient(app, raise_server_exceptions=False)
 

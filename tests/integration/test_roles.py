@@ -31,7 +31,7 @@ def serving(log: SecuredLog, function: str, folder: Path | None = None) -> Itera
     if folder is not None:
         new_key(folder / "key.pem")
         settings.anchors, settings.signing_keys = str(folder / "anchors"), str(folder / "key.pem")
-    app = create_app(router, title=function, settings=settings)
+    app = create_app(router, title=function, settings=settings, anonymous=True)
     try:
         with TestClient(app) as client:
             yield client

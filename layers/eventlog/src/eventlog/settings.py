@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
-    mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")
+    mongo_uri_secret: str | None = Field(
+        default=None, description="ARN of a Secrets Manager secret or an SSM parameter (SecureString) that holds it"
+    )
     mongo_database: str = Field(default="eventlog", description="Database name")
     mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
     origin: str = Field(
@@ -22,6 +24,17 @@ class Settings(BaseSettings):
         validation_alias="EVENTLOG_ORIGIN",
         pattern=r"^[^\s+]+$",
         description="Name of this log, fixed in each chain when it is created",
+    )
+    tokens: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_TOKENS",
+        description="File of bearer tokens, for a server without API Gateway, whose authorizer says who calls",
+    )
+    chains_claim: str = Field(
+        default="eventlog_chains",
+        validation_alias="EVENTLOG_CHAINS_CLAIM",
+        min_length=1,
+        description="Name of the JWT claim that limits a caller to chains",
     )
     tracing: bool = Field(default=False, validation_alias="EVENTLOG_TRACING", description="X-Ray traces")
     audit_seconds: float = Field(

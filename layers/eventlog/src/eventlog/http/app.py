@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from eventlog import start
 from eventlog.http import problems
+from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest
@@ -22,8 +23,11 @@ _TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
 _MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)
 
 
-def create_app(*routers: APIRouter, title: str, settings: Settings | None = None) -> FastAPI:
-    """An app with these routers; nothing is read or connected before the first request."""
+def create_app(*routers: APIRouter, title: str, settings: Settings | None = None, anonymous: bool = False) -> FastAPI:
+    """An app with these routers; nothing is read or connected before the first request.
+
+    ``anonymous``: without API Gateway and tokens anybody may do everything, on a server that only this machine reaches.
+    """
     app = FastAPI(
         title=title,
         version="1",
@@ -31,6 +35,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         redirect_slashes=False,
     )
     app.state.resources = resources = Resources(settings)
+    app.state.callers = Callers(resources, anonymous=anonymous)
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

@@ -10,10 +10,11 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from eventlog.http import requests
+from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response
-from eventlog.service.errors import NotFoundError
+from eventlog.service.errors import NotFoundError, unknown_checkpoint
 from eventlog.service.evidence import Proof, checkpoint_of
 from eventlog.store.checkpoints import Record
 
@@ -57,8 +58,10 @@ def root(held: Resources, chain: str, size: int | None) -> Response:
     return json_response({"chain": chain, "size": size, "root": value.hex()})
 
 
-def checkpoint(held: Resources, chain: str, size: int | None) -> Response:
+def checkpoint(held: Resources, chain: str, size: int | None, caller: Caller) -> Response:
     """A signed note, byte for byte."""
+    if not caller.may(chain):
+        raise unknown_checkpoint(chain, size)
     return Response(held.evidence.checkpoint(chain, size).note, 200, _FRESH, _NOTE)
 
 

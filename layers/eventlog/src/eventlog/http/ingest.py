@@ -1,5 +1,6 @@
 """From a request to drafts and receipts: which media type means which parser."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
@@ -13,14 +14,17 @@ import eventlog.service.ingest  # noqa: F401  held.ingest needs it: now, not in 
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http import requests
+from eventlog.http.callers import Caller
+from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
 from eventlog.service.errors import InvalidError, TooLargeError
+from eventlog.service.ingest import MakeDraft
 from eventlog.service.queue import format_message
 from eventlog.service.submission import OpenChainName
 from eventlog.store.errors import MessageTooLargeError
-from eventlog.store.interface import Draft
+from eventlog.store.interface import Draft, Placed
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -76,14 +80,15 @@ BATCH_BODY = {
 
 
 async def append_one(
-    held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, principal: str
+    held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
 ) -> Response:
     """Append the event of a request, now or later: native, or a CloudEvent in structured or binary mode."""
-    read = partial(_read_one, held, request.headers, body, chain=query.chain, principal=principal)
+    read = partial(_read_one, held, request.headers, body, chain=query.chain, caller=caller)
     draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
     if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
         return await run_in_threadpool(_accept, held, draft)
     placed = await held.ingest.one(draft)
+    _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
@@ -105,7 +110,7 @@ def _accept(held: Resources, draft: Draft) -> Response:
     return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 
 
-def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, principal: str) -> Draft:
+def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, caller: Caller) -> Draft:
     make: Any = cloudevents.draft
     if cloudevents.is_binary(headers):
         value = cloudevents.from_binary(headers, body)
@@ -113,10 +118,10 @@ def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | No
         value = cloudevents.parse_structured(body)
     else:
         make, value = submission.native_draft, submission.parse_event(body)
-    return held.ingest.draft(make, value, chain=chain, principal=principal)
+    return held.ingest.draft(_allowed(make, caller), value, chain=chain, principal=caller.principal)
 
 
-def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, principal: str) -> Response:
+def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
     kind = requests.media_type(request.headers, JSON, NDJSON, CLOUDEVENTS)
     make: Any = submission.native_draft
@@ -124,8 +129,25 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
         make, values = cloudevents.draft, cloudevents.parse_batch(body)
     else:
         values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
-    placed = held.ingest.batch(make, values, chain=chain, principal=principal)
+    placed = held.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
+    _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
         return json_response(shown, 200, {REPLAYED: "true"})
     return json_response(shown, 201)
+
+
+def _count(request: Request, placed: Iterable[Placed]) -> None:
+    """Leave word of how many events are new."""
+    setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
+
+
+def _allowed(make: MakeDraft, caller: Caller) -> MakeDraft:
+    """``make``, where the chain that an event turns out to be for is one that the caller may append to."""
+
+    def checked(value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft:
+        draft = make(value, chain=chain, principal=principal, received_at=received_at)
+        caller.check(draft.entry.chain)
+        return draft
+
+    return checked

@@ -4,20 +4,23 @@ from fastapi import Request, Response
 
 from eventlog.formats.event_json import event_fields
 from eventlog.http import requests
+from eventlog.http.callers import Caller
 from eventlog.http.event_query import EventQuery
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, to_csv, to_ndjson
 from eventlog.service.cursor import format_cursor
-from eventlog.store.interface import Position
+from eventlog.store.interface import Page, Position
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
+_NOTHING = Page([], more=False, size=0, settled_size=0)
+"""What a chain that does not exist has."""
 
 
-def page(held: Resources, request: Request, parameters: EventQuery) -> Response:
+def page(held: Resources, request: Request, parameters: EventQuery, caller: Caller) -> Response:
     """A page as JSON, NDJSON or CSV; exports carry the cursor in ``Next-Cursor`` and a ``Link`` header."""
     query = parameters.to_query()
-    found = held.store.page(query)
+    found = held.store.page(query) if caller.may(query.chain) else _NOTHING
     cursor = None
     if found.more:
         last = found.events[-1]

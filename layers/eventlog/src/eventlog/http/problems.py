@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
+from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.service.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.service.submission import pointer
-from eventlog.store.errors import CorruptionError, IdConflictError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -23,6 +24,8 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[Exception], int] = {
     MalformedJSONError: 400,
+    UnknownCallerError: 401,
+    ScopeError: 403,
     NotFoundError: 404,
     IdConflictError: 409,
     TooLargeError: 413,
@@ -87,10 +90,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_http)
 
 
-def _answer(_: Request, error: Exception) -> Response:
+def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, CredentialsRefusedError):
+        request.app.state.resources.refused()  # the next request may find another password
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return problem(status, _detail(error), _errors(error), headers)
+    return problem(status, _detail(error), _errors(error), _headers(error, status))
+
+
+def _headers(error: Exception, status: int) -> dict[str, str] | None:
+    if isinstance(error, AccessError):
+        return {"WWW-Authenticate": error.challenge}
+    return {"Retry-After": "1"} if status == 503 else None
 
 
 def _detail(error: Exception) -> str:

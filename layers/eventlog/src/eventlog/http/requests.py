@@ -1,15 +1,13 @@
-"""What routes read from a request beyond parameters: the raw body, its media type, who signed in."""
+"""What routes read from a request beyond parameters: the raw body and its media type."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import TooLargeError, UnsupportedError
 from eventlog.service.submission import MAX_BODY
-
-_ANONYMOUS = "anonymous"
 
 
 async def raw_body(request: Request) -> bytes:
@@ -57,14 +55,4 @@ def preferred(headers: Mapping[str, str], *others: str) -> str | None:
     return None
 
 
-async def principal(request: Request) -> str:
-    """Who signed in, as API Gateway's authorizer found: a JWT's ``sub`` or an IAM ARN; locally ``anonymous``."""
-    event: dict[str, Any] = request.scope.get("aws.event") or {}
-    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
-    claims = (authorizer.get("jwt") or {}).get("claims") or {}
-    found = claims.get("sub") or (authorizer.get("iam") or {}).get("userArn")
-    return str(found) if found else _ANONYMOUS
-
-
 Body = Annotated[bytes, Depends(raw_body)]
-Principal = Annotated[str, Depends(principal)]

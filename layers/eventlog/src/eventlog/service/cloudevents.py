@@ -18,7 +18,8 @@ from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
 from eventlog.service.errors import InvalidError, UnsupportedError
-from eventlog.service.submission import CE_PREFIX, DEFAULT_CHAIN, MAX_DEPTH, OWN_PREFIX, canonical_payload
+from eventlog.service.submission import CE_PREFIX, DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
+from eventlog.store.chain_names import OWN_PREFIX
 from eventlog.store.interface import Draft
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")

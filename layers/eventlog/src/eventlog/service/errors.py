@@ -31,6 +31,21 @@ class NotFoundError(Exception):
     """There is no such thing (404); the text says what was looked for."""
 
 
+def unknown_audit(audit_id: str) -> NotFoundError:
+    """There is no such report, or not for the one who asks."""
+    return NotFoundError(f"There is no audit {audit_id}.")
+
+
+def unknown_event(event_id: str, chain: str) -> NotFoundError:
+    """There is no such event, or not for the one who asks."""
+    return NotFoundError(f"There is no event {event_id} in chain {chain}.")
+
+
+def unknown_checkpoint(chain: str, size: int | None) -> NotFoundError:
+    """There is no checkpoint, at all or of this size, or not for the one who asks."""
+    return NotFoundError(f"There is no checkpoint of chain {chain}{'' if size is None else f' at size {size}'}.")
+
+
 class BatchConflictError(IdConflictError):
     """Events of a batch exist with other content; ``problems`` names them by their index."""
 

@@ -15,7 +15,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.note import parse_note
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.tiles import Tile, encode_entries, exists, tile_nodes
-from eventlog.service.errors import InvalidError, NotFoundError
+from eventlog.service.errors import InvalidError, NotFoundError, unknown_checkpoint, unknown_event
 from eventlog.store.checkpoints import CheckpointStore, Record
 from eventlog.store.errors import CorruptionError
 from eventlog.store.operations import Operations
@@ -50,7 +50,7 @@ class Evidence:
         """
         found = self.newest(chain) if size is None else self._checkpoints.at_size(chain, size)
         if found is None:
-            raise NotFoundError(f"There is no checkpoint of chain {chain}{'' if size is None else f' at size {size}'}.")
+            raise unknown_checkpoint(chain, size)
         return found
 
     def newest(self, chain: str) -> Record | None:
@@ -66,7 +66,7 @@ class Evidence:
         with self.view(chain, size) as (view, record):
             event = view.event(event_id)
             if event is None:
-                raise NotFoundError(f"There is no event {event_id} in chain {chain}.")
+                raise unknown_event(event_id, chain)
             size = _tree_size(view, event, record) if size is None else size
             if not event.seq < size <= view.image.size:
                 raise _invalid("size", f"must be {event.seq + 1}..{view.image.size} for seq {event.seq}")

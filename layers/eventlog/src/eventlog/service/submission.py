@@ -13,6 +13,7 @@ from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
 from eventlog.service.errors import InvalidError, TooLargeError
+from eventlog.store.chain_names import OWN_PREFIX
 from eventlog.store.interface import Draft
 
 MAX_BODY = MAX_BATCH_TEXT = 4 << 20
@@ -21,8 +22,6 @@ MAX_BATCH = 500
 MAX_DEPTH = 32
 DEFAULT_CHAIN = "main"
 CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-OWN_PREFIX = "eventlog."
-"""Chains, event types and event ids that begin so are the log's own (registry.py): nobody else appends such."""
 ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 CE_PREFIX = "ce-"
 """Begins the ids that CloudEvents get (cloudevents.py)."""

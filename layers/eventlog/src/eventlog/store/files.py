@@ -1,4 +1,4 @@
-"""Files that are made once and whole: exclusively, and durable when the call returns."""
+"""Files that are whole, and durable when the call returns: made exclusively, or put in place of another."""
 
 import errno
 import os
@@ -27,6 +27,23 @@ def create_file(path: Path, data: bytes, mode: int) -> bool:
         Path(temporary).unlink()
     _sync(path.parent)  # a name that was taken may be another process's whose entry is not on disk yet
     return created
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Put a file with these permissions in place of whatever is there; a reader sees the old one or the new one.
+
+    Raises:
+        OSError
+    """
+    make_directory(path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    try:
+        _write(descriptor, data, mode)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink()
+        raise
+    _sync(path.parent)
 
 
 def make_directory(path: Path) -> None:

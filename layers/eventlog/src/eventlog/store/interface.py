@@ -130,8 +130,8 @@ class EventStore(Protocol):
         """One page of acknowledged events."""
         ...
 
-    def chains(self, after: str, limit: int) -> list[Chain]:
-        """Chains by name, those after ``after``."""
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+        """Chains by name, those after ``after``; only those among ``names`` (chain_names.py)."""
         ...
 
     def chain(self, name: str) -> Chain | None:

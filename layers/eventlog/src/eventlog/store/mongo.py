@@ -7,6 +7,7 @@ from pymongo import MongoClient
 
 from eventlog.formats.event import Event
 from eventlog.store.append import Recent, append
+from eventlog.store.chain_names import among
 from eventlog.store.codec import decode_sequence
 from eventlog.store.errors import NotOursError, mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
@@ -70,9 +71,10 @@ class MongoStore:
         with mapped():
             return read_page(self.operations, query)
 
-    def chains(self, after: str, limit: int) -> list[Chain]:
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+        query = {"_id": {"$gt": after}} | ({} if names is None else among("_id", names))
         with mapped():
-            found = self.operations.raw_sequences.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit)
+            found = self.operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
             return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
 
     def chain(self, name: str) -> Chain | None:

@@ -1,0 +1,101 @@
+"""Who may call a route: ``caller: Reader`` in its signature is all it takes.
+
+Behind API Gateway its authorizer has said who calls; on a server without it, tokens do (EVENTLOG_TOKENS). A caller who
+is not known is refused, unless the app was made for this machine alone.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+
+from eventlog.http.callers import ANONYMOUS, Caller, from_gateway
+from eventlog.http.resources import Resources
+
+if TYPE_CHECKING:
+    from eventlog.http.tokens import Tokens
+
+EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE = "events:read", "events:write", "audits:write"
+SCOPES = (EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE)
+
+
+class AccessError(Exception):
+    """Base: the caller may not do this; ``challenge`` says what it would take (RFC 6750)."""
+
+    challenge: str
+
+
+class UnknownCallerError(AccessError):
+    """Nobody knows who calls (401)."""
+
+    def __init__(self, *, tried: bool) -> None:
+        super().__init__("Sign in: this needs a bearer token, or AWS Signature Version 4 where the log asks for that.")
+        self.challenge = 'Bearer error="invalid_token"' if tried else "Bearer"
+
+
+class ScopeError(AccessError):
+    """The caller lacks a scope (403)."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}.")
+        self.challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+
+
+class Callers:
+    """Tells who calls an app; with ``anonymous`` anybody does where nobody can be asked."""
+
+    def __init__(self, resources: Resources, *, anonymous: bool) -> None:
+        self._resources = resources
+        self._anonymous = anonymous
+
+    def find(self, request: Request) -> Caller | None:
+        """The caller of a request; None: not known."""
+        event = request.scope.get("aws.event")
+        if event is not None:
+            return from_gateway(event, self._resources.settings.chains_claim)
+        if self.tokens is not None:
+            return self.tokens.find(request.headers.get("authorization", ""))
+        return ANONYMOUS if self._anonymous else None
+
+    @cached_property
+    def tokens(self) -> "Tokens | None":
+        """Whom tokens make known, if there are any.
+
+        Raises:
+            ConfigurationError
+        """
+        if not self._resources.settings.tokens:
+            return None
+        from eventlog.http.tokens import read_tokens  # noqa: PLC0415  a server's own: no Lambda function has tokens
+
+        return read_tokens(self._resources.settings.tokens)
+
+
+class _Access(SecurityBase):
+    """A route's dependency, and its entry in the OpenAPI document; a coroutine, as others are sent to a thread."""
+
+    def __init__(self) -> None:
+        self.scheme_name = "caller"
+        self.model = HTTPBearer(
+            description="A JWT of the deployment's issuer, or a token of the server. A deployment without an issuer "
+            "wants requests signed with AWS Signature Version 4 instead."
+        )
+
+    async def __call__(self, request: Request, needed: SecurityScopes) -> Caller:
+        callers: Callers = request.app.state.callers
+        caller = callers.find(request)
+        if caller is None:
+            raise UnknownCallerError(tried="authorization" in request.headers)
+        for scope in needed.scopes:
+            if caller.scopes is not None and scope not in caller.scopes:
+                raise ScopeError(scope)
+        return caller
+
+
+_access = _Access()
+Reader = Annotated[Caller, Security(_access, scopes=[EVENTS_READ])]
+Writer = Annotated[Caller, Security(_access, scopes=[EVENTS_WRITE])]
+AuditStarter = Annotated[Caller, Security(_access, scopes=[AUDITS_WRITE])]
