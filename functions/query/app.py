@@ -51,9 +51,9 @@ def get_event(caller: Reader, held: Held, event_id: EventId, chain: ChainName = 
 
 
 @router.get("/events/{event_id}/receipt", responses={200: {"model": Receipt}, **documented(404, 422, 500, 503)})
-def get_receipt(held: Held, event_id: EventId, chain: ChainName = "main") -> Response:
+def get_receipt(caller: Reader, held: Held, event_id: EventId, chain: ChainName = "main") -> Response:
     """An event's receipt as its append answers it; of one accepted with 202, as soon as it has its place."""
-    event = held.store.get(chain, event_id)
+    event = held.store.get(chain, event_id) if caller.may(chain) else None
     if event is None:
         raise NotFoundError(
             f"There is no event {event_id} in chain {chain} (yet): if it was accepted with 202, it may be on its way."
