@@ -26,8 +26,8 @@ def emulator() -> Path:
     name = EMULATORS.get(platform.machine()) if sys.platform == "linux" else None
     if name is None:
         raise LocalError(
-            "AWS's Runtime Interface Emulator is for Linux on x86-64 or arm64 only: run this there (in a virtual machine, "
-            "or in WSL on Windows), or use `make run`, which needs none."
+            "AWS's Runtime Interface Emulator is for Linux on x86-64 or arm64 only: run this there (in a virtual "
+            "machine, or in WSL on Windows), or use `make run`, which needs none."
         )
     return Path(samcli.__file__).parent / "local" / "rapid" / name
 

@@ -102,7 +102,8 @@ class Poller(Loop):
         if not self._source.partial or answer is None:
             return set()
         failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", ())}
-        return failed if failed <= everything else everything  # an id that is none: Lambda takes it for a failure of all
+        # Lambda takes an id that is none of these for a failure of all
+        return failed if failed <= everything else everything
 
 
 def record(message: Json, queue_arn: str) -> Json:

@@ -1,4 +1,4 @@
-"""Bearer tokens in place of JSON Web Tokens: who has one gets the claims that API Gateway's JWT authorizer passes on."""
+"""Bearer tokens in place of JSON Web Tokens: they give the claims that API Gateway's JWT authorizer passes on."""
 
 from collections.abc import Sequence
 from hashlib import sha256

@@ -68,6 +68,21 @@ class Settings(BaseSettings):
         le=36500,
         description="How long nobody can remove an anchor from S3",
     )
+    queue_url: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_QUEUE_URL",
+        description="SQS FIFO queue of events that were accepted and not appended yet; none: nothing is asynchronous",
+    )
+    dead_letters_url: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_DEAD_LETTERS_URL",
+        description="SQS FIFO queue of accepted events that can never be appended",
+    )
+    asynchronous: bool = Field(
+        default=False,
+        validation_alias="EVENTLOG_ASYNC",
+        description="Whether POST /api/v1/events is asynchronous unless it says ?async=false",
+    )
 
     @field_validator("retired_keys")
     @classmethod
@@ -80,6 +95,12 @@ class Settings(BaseSettings):
     def _check_pair(self) -> Self:
         if bool(self.anchors) != bool(listed(self.signing_keys)):
             raise ValueError("EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS come together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_queue(self) -> Self:
+        if self.asynchronous and not self.queue_url:
+            raise ValueError("EVENTLOG_ASYNC needs EVENTLOG_QUEUE_URL")
         return self
 
 

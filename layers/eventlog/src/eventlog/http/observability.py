@@ -45,7 +45,7 @@ class Observed:
         except Exception as error:  # the last resort: nothing may reach the client unshaped
             self._logger.error(
                 "unexpected error",
-                extra={"correlation_id": correlation, "error": type(error).__name__, "where": _where(error)},
+                extra={"correlation_id": correlation, "error": type(error).__name__, "where": where(error)},
             )
             if status:
                 raise
@@ -85,6 +85,7 @@ def _correlation_id(scope: Scope) -> str:
     return str(found or (given if usable else "") or time.time_ns())
 
 
-def _where(error: BaseException) -> list[str]:
+def where(error: BaseException) -> list[str]:
+    """The innermost places of an error's traceback: no values."""
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
+    from eventlog.service.queue_consumer import Consumer
     from eventlog.service.restore import Restorer
     from eventlog.store.anchors import AnchorStore
+    from eventlog.store.sqs_queue import SqsQueue
 
 
 class ConfigurationError(Exception):
@@ -51,6 +53,23 @@ class Resources:
         from eventlog.store.combine import Combiner  # noqa: PLC0415
 
         return Ingest(Combiner(self.store.append))
+
+    @cached_property
+    def queue(self) -> "SqsQueue | None":
+        """Where accepted events wait; None: nothing is asynchronous."""
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  not needed by every log
+
+        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None
+
+    @cached_property
+    def consumer(self) -> "Consumer":
+        """Appends what waits in the queue."""
+        from eventlog.service.queue_consumer import Consumer  # noqa: PLC0415  the queue function's own
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415
+
+        if not self.settings.dead_letters_url:
+            raise ConfigurationError("set EVENTLOG_DEAD_LETTERS_URL")
+        return Consumer(self.store.append, SqsQueue(self.settings.dead_letters_url))
 
     @cached_property
     def evidence(self) -> "Evidence":

@@ -23,6 +23,8 @@ MAX_DEPTH = 32
 DEFAULT_CHAIN = "main"
 CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
+CE_PREFIX = "ce-"
+"""Begins the ids that CloudEvents get (cloudevents.py)."""
 
 
 def _millis(value: Any) -> int:
@@ -34,8 +36,8 @@ def _millis(value: Any) -> int:
 def _own_id(value: str) -> str:
     if value in {".", ".."}:
         raise ValueError("may not be '.' or '..'")
-    if value.startswith("ce-"):
-        raise ValueError("may not start with 'ce-', which is for CloudEvents")
+    if value.startswith(CE_PREFIX):
+        raise ValueError(f"may not start with '{CE_PREFIX}', which is for CloudEvents")
     return not_reserved(value)
 
 

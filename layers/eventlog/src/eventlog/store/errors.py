@@ -35,6 +35,14 @@ class AnchorsUnavailableError(StoreUnavailableError):
     """The place where anchors are kept does not say whether an anchor is there."""
 
 
+class QueueUnavailableError(StoreUnavailableError):
+    """A queue did not say that it has the message: it may have it or not."""
+
+
+class MessageTooLargeError(StoreError):
+    """A queue takes no message of this size."""
+
+
 class SigningError(StoreUnavailableError):
     """A key can't be had or does not sign: nothing was signed."""
 

@@ -1,0 +1,59 @@
+"""From what SQS delivers to the answer that says which messages to deliver again; logs and metrics. Never a payload."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+
+from eventlog.http.observability import where
+from eventlog.http.resources import Resources
+from eventlog.service.queue_consumer import Dead, Failure, Message, Outcome
+from eventlog.store.errors import StoreError
+
+SERVICE = "eventlog-ingest_queue"
+_logger = Logger(service=SERVICE)
+
+
+def consume(held: Resources, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
+    """Append a delivery of the FIFO queue (an SQS event with ``ReportBatchItemFailures``)."""
+    messages = [
+        Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
+        for record in event["Records"]
+    ]
+    outcome = held.consumer.consume(messages, seconds_left)
+    _report(outcome)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
+
+
+def _report(outcome: Outcome) -> None:
+    for dead in outcome.dead:
+        _logger.warning("dead-lettered", extra=_dead_fields(dead))
+    for failure in outcome.failures:
+        _logger.error("to be delivered again", extra=_failure_fields(failure))
+    counts = {"stored": outcome.stored, "dead": len(outcome.dead), "failed": len(outcome.failed)}
+    _logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
+    if is_metrics_disabled():  # the library would make them all the same, and only not print them
+        return
+    metrics = EphemeralMetrics(namespace="EventLog", service=SERVICE)
+    metrics.add_metric("DeadLettered", MetricUnit.Count, len(outcome.dead))
+    metrics.flush_metrics()
+
+
+def _dead_fields(dead: Dead) -> dict[str, Any]:
+    kind = dead.reason.partition(":")[0]  # the rest may name members of a payload: it is in the queue alone
+    return {"chain": dead.message.group, "message_id": dead.message.message_id, "reason": kind}
+
+
+def _failure_fields(failure: Failure) -> dict[str, Any]:
+    first, error = failure.messages[0], failure.error
+    detail = str(error) if isinstance(error, StoreError) else None
+    return {
+        "chain": first.group,
+        "message_id": first.message_id,
+        "messages": len(failure.messages),
+        "error": type(error).__name__,
+        "detail": detail,
+        "where": where(error),
+    }
