@@ -26,6 +26,7 @@ from local.start_api.functions import MAX_PAYLOAD, FunctionError
 from local.start_api.pool import ThrottledError
 from local.start_api.tokens import JwtAuthorizer, UnknownTokenError
 
+BACKLOG = 128
 SECONDS = 30  # how long API Gateway waits for a function
 TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
@@ -123,8 +124,8 @@ class _Handler(WSGIRequestHandler):
 @contextmanager
 def serve(app: Flask, bound: socket.socket) -> Iterator[None]:
     """Serve on a port that is ours already, with a thread for each connection."""
-    port = bound.getsockname()[1]
-    server = make_server(HOST, port, app, threaded=True, request_handler=_Handler, fd=bound.fileno())
+    bound.listen(BACKLOG)
+    server = make_server(HOST, bound.getsockname()[1], app, threaded=True, request_handler=_Handler, fd=bound.fileno())
     server.daemon_threads = True  # type: ignore[attr-defined]  a kept-alive connection must not keep us
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="edge")
     thread.start()
