@@ -46,7 +46,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for wrong usage."""
     given = parse(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
+        signal.signal(number, interrupt)
     os.environ["SAM_CLI_TELEMETRY"] = "0"
     try:
         run(given)
