@@ -12,33 +12,40 @@ from eventlog.http.resources import Resources
 from eventlog.service.queue_consumer import Dead, Failure, Message, Outcome
 from eventlog.store.errors import StoreError
 
-SERVICE = "eventlog-ingest_queue"
-_logger = Logger(service=SERVICE)
 
+class Deliveries:
+    """Appends what the FIFO queue delivers (SQS events, with ``ReportBatchItemFailures``)."""
 
-def consume(held: Resources, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
-    """Append a delivery of the FIFO queue (an SQS event with ``ReportBatchItemFailures``)."""
-    messages = [
-        Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
-        for record in event["Records"]
-    ]
-    outcome = held.consumer.consume(messages, seconds_left)
-    _report(outcome)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
+    def __init__(self, held: Resources, service: str) -> None:
+        self._held = held
+        self._service = f"eventlog-{service}"
+        self._logger = Logger(service=self._service)
 
+    def consume(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
+        """Append one delivery."""
+        messages = [
+            Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
+            for record in event["Records"]
+        ]
+        outcome = self._held.consumer.consume(messages, seconds_left)
+        self._log(outcome)
+        self._count(outcome)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
 
-def _report(outcome: Outcome) -> None:
-    for dead in outcome.dead:
-        _logger.warning("dead-lettered", extra=_dead_fields(dead))
-    for failure in outcome.failures:
-        _logger.error("to be delivered again", extra=_failure_fields(failure))
-    counts = {"stored": outcome.stored, "dead": len(outcome.dead), "failed": len(outcome.failed)}
-    _logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
-    if is_metrics_disabled():  # the library would make them all the same, and only not print them
-        return
-    metrics = EphemeralMetrics(namespace="EventLog", service=SERVICE)
-    metrics.add_metric("DeadLettered", MetricUnit.Count, len(outcome.dead))
-    metrics.flush_metrics()
+    def _log(self, outcome: Outcome) -> None:
+        for dead in outcome.dead:
+            self._logger.warning("dead-lettered", extra=_dead_fields(dead))
+        for failure in outcome.failures:
+            self._logger.error("to be delivered again", extra=_failure_fields(failure))
+        counts = {"stored": outcome.stored, "dead": len(outcome.dead), "failed": len(outcome.failed)}
+        self._logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
+
+    def _count(self, outcome: Outcome) -> None:
+        if is_metrics_disabled():  # the library would make them all the same, and only not print them
+            return
+        metrics = EphemeralMetrics(namespace="EventLog", service=self._service)
+        metrics.add_metric("DeadLettered", MetricUnit.Count, len(outcome.dead))
+        metrics.flush_metrics()
 
 
 def _dead_fields(dead: Dead) -> dict[str, Any]:
