@@ -47,12 +47,19 @@ class Runner:
     def is_debugging(self) -> bool:
         return False
 
-    def invoke(self, name: str, event: str, stdout: Any, **_: Any) -> None:
-        """Raises: ThrottledError, TooLargeError, FunctionError, TimeoutError (the function goes on)"""
-        payload = event.encode()
+    def knows(self, name: str) -> bool:
+        """Whether there is such a function."""
+        return name in self._pools
+
+    def submit(self, name: str, payload: bytes) -> Future[bytes]:
+        """The answer to come; it may raise FunctionError. Raises: ThrottledError, TooLargeError"""
         if len(payload) > MAX_PAYLOAD:
             raise TooLargeError
-        stdout.write_str(self._pools[name](payload).result(SECONDS).decode())
+        return self._pools[name](payload)
+
+    def invoke(self, name: str, event: str, stdout: Any, **_: Any) -> None:
+        """Raises: ThrottledError, TooLargeError, FunctionError, TimeoutError (the function goes on)"""
+        stdout.write_str(self.submit(name, event.encode()).result(SECONDS).decode())
 
 
 class Edge(LocalApigwService):  # type: ignore[misc]  SAM has no types

@@ -12,6 +12,7 @@ from local.start_api import aws, database, edge
 from local.start_api.aws import LocalAws
 from local.start_api.build import build, emulator, link_image
 from local.start_api.functions import Function, Instance, Workshop
+from local.start_api.invocations import add_invoke
 from local.start_api.pool import Pool
 from local.start_api.sources import Loop, Poller, Scheduler
 from local.start_api.template import Served, declared
@@ -71,6 +72,7 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
         api = served.api()
         runner = edge.Runner({name: pool.submit for name, pool in pools.items()})
         app = edge.Edge(api, runner, authorizer, bound.getsockname()[1]).app()
+        add_invoke(app, runner)
         stack.enter_context(edge.serve(app, bound))
         yield Running(local_aws.url, local_aws.kms.url, mongo.address, sum(len(route.methods) for route in api.routes))
 
