@@ -34,13 +34,12 @@ class LocalAws:
 
     def client(self, service: str) -> Any:
         """A client of ours, which reads no configuration of this machine."""
-        return boto3.client(
-            service,
+        session: Any = boto3.Session(
             region_name=REGION,
-            endpoint_url=self.url,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106  moto takes any
         )
+        return session.client(service, endpoint_url=self.url)
 
     def environment(self) -> dict[str, str]:
         """What makes a function's clients come here."""
@@ -117,10 +116,10 @@ def topic_arn(name: str) -> str:
 
 def _attributes(queue: Json) -> dict[str, str]:
     """A queue's properties as SQS's own API takes them."""
-    names = ("FifoQueue", "ContentBasedDeduplication", "VisibilityTimeout", "MessageRetentionPeriod")
-    names += ("DeduplicationScope", "FifoThroughputLimit")
-    found = {name: str(queue[name]).lower() for name in names[:4] if name in queue}
-    found |= {name: queue[name] for name in names[4:] if name in queue}
+    flags = ("FifoQueue", "ContentBasedDeduplication", "VisibilityTimeout", "MessageRetentionPeriod")
+    words = ("DeduplicationScope", "FifoThroughputLimit")
+    found = {name: str(queue[name]).lower() for name in flags if name in queue}
+    found |= {name: queue[name] for name in words if name in queue}
     if policy := queue.get("RedrivePolicy"):
         found["RedrivePolicy"] = json.dumps(policy)
     return found

@@ -49,7 +49,7 @@ def build(folder: Path) -> Path:
     environment = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"}
     if not _is_lambdas_python():
         environment["EVENTLOG_BUILD_TARGET"] = "host"
-    command = [here / "sam", "build", "--build-dir", built]
+    command = [str(here / "sam"), "build", "--build-dir", str(built)]
     done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LocalError(f"`sam build` failed:\n{done.stderr.strip()}")

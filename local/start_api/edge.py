@@ -62,7 +62,7 @@ class Runner:
         stdout.write_str(self.submit(name, event.encode()).result(SECONDS).decode())
 
 
-class Edge(LocalApigwService):  # type: ignore[misc]  SAM has no types
+class Edge(LocalApigwService):  # type: ignore[misc]
     """SAM's local API Gateway with an authorizer in front."""
 
     def __init__(self, api: Api, runner: Runner, authorizer: JwtAuthorizer, port: int) -> None:
@@ -133,7 +133,6 @@ def serve(app: Flask, bound: socket.socket) -> Iterator[None]:
     """Serve on a port that is ours already, with a thread for each connection."""
     bound.listen(BACKLOG)
     server = make_server(HOST, bound.getsockname()[1], app, threaded=True, request_handler=_Handler, fd=bound.fileno())
-    server.daemon_threads = True  # type: ignore[attr-defined]  a kept-alive connection must not keep us
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="edge")
     thread.start()
     try:

@@ -83,7 +83,7 @@ def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws)
         for parameter, user in database.USERS.items()
     }
     parameters = {"LogOrigin": ORIGIN, "MongoDatabase": database.DATABASE}
-    return Served(template, local_aws.symbols(declared(template)) | secrets | parameters)
+    return Served(template, {**local_aws.symbols(declared(template)), **secrets, **parameters})
 
 
 def _adapted(function: Function, environment: dict[str, str], options: Options) -> Function:

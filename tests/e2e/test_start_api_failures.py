@@ -116,4 +116,4 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(api: StartApi) -> None:
     api.process.send_signal(signal.SIGINT)
     assert api.process.wait(SECONDS) == 0
     assert api.output.rstrip().endswith("Stopped.")
-    assert [pid for pid in started if is_running(pid)] == []
+    wait_until("all processes to end", lambda: not [pid for pid in started if is_running(pid)], 10)
