@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
-import samcli
+import samcli  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
 from local.machine import LocalError

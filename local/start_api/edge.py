@@ -17,8 +17,8 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Request
-from samcli.lib.providers.provider import Api
-from samcli.local.apigw.local_apigw_service import LocalApigwService
+from samcli.lib.providers.provider import Api  # type: ignore[import-untyped]
+from samcli.local.apigw.local_apigw_service import LocalApigwService  # type: ignore[import-untyped]
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.machine import HOST, LocalError

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samcli.commands._utils.template import get_template_data
-from samcli.lib.providers.api_collector import ApiCollector
-from samcli.lib.providers.cfn_api_provider import CfnApiProvider
+from samcli.commands._utils.template import get_template_data  # type: ignore[import-untyped]
+from samcli.lib.providers.api_collector import ApiCollector  # type: ignore[import-untyped]
+from samcli.lib.providers.cfn_api_provider import CfnApiProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.provider import Api, Stack
-from samcli.lib.providers.sam_function_provider import SamFunctionProvider
-from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 
 from local.machine import LocalError
 from local.start_api.functions import Function

@@ -1,13 +1,14 @@
 """One function under AWS's Runtime Interface Emulator: what happens when it fails, dies or says too much."""
 
 import os
+import platform
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from local.machine import LocalError, wait_until
-from local.start_api import build
 from local.start_api.build import emulator, link_image
 from local.start_api.functions import Function, FunctionError, Instance, Workshop
 
@@ -88,7 +89,7 @@ def test_nothing_but_the_image_and_the_code_can_be_imported(workshop: Workshop) 
 
 @pytest.mark.parametrize(("system", "machine"), [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "riscv64")])
 def test_elsewhere_a_sentence_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, system: str, machine: str) -> None:
-    monkeypatch.setattr(build.sys, "platform", system)
-    monkeypatch.setattr(build.platform, "machine", lambda: machine)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(LocalError, match="Linux on x86-64 or arm64"):
         emulator()

@@ -2,15 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from concurrent.futures import Future
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from samcli.lib.providers.provider import Api
-from samcli.local.apigw.route import Route
+from samcli.lib.providers.provider import Api  # type: ignore[import-untyped]
+from samcli.local.apigw.route import Route  # type: ignore[import-untyped]
 
 from eventlog.http.callers import Caller, from_gateway
 from eventlog.http.tokens import TokenEntry
@@ -54,7 +53,7 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setenv("SAM_CLI_TELEMETRY", "0")
     monkeypatch.setattr(edge, "SECONDS", 0.01)
     return Gateway()
