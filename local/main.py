@@ -62,7 +62,7 @@ def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
     try:
         bound = bind(port, host)
     except OSError as error:
-        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        if isinstance(error, socket.gaierror) or error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
             raise LocalError(f"HOST is {host}, which is no address of this machine.") from error
         why = "is busy" if not isinstance(error, PermissionError) else "may not be used by this user"
         raise LocalError(f"Port {port} {why}: stop what uses it, or choose another with PORT=8001.") from error

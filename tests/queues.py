@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from pymongo import MongoClient
 
 from eventlog.http.deliveries import Deliveries
 from eventlog.http.resources import Resources
@@ -96,8 +95,8 @@ def consumer(held: Resources) -> Consume:
 @contextmanager
 def store_down(settings: Settings) -> Iterator[Resources]:
     """Resources whose database does not answer."""
-    with closing(Resources(settings)) as held:
-        held.client = MongoClient("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50)
+    away = settings.model_copy(update={"mongo_uri": "mongodb://127.0.0.1:1/"})
+    with closing(Resources(away)) as held:
         yield held
 
 

@@ -64,4 +64,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return dict(_http(event, context))
     if event.get("source") == "eventlog.restore":
         return audits.restore(app.state.resources, event["chain"], event["reason"])
-    return {"audits": audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))}
+    return audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))

@@ -2,24 +2,21 @@
 
 import copy
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-untyped]
     expand_language_extensions,
 )
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-ROOT = Path(__file__).parents[2]
+import package_check.build
+from package_check.build import Target
+from package_check.template import Template, read
+
+ROOT = package_check.build.ROOT
 EVENTS = ROOT / "events"
 FUNCTIONS = {
     "IngestFunction": "ingest",
@@ -34,8 +31,7 @@ Json = dict[str, Any]
 @cache
 def source() -> Json:
     """The template as it is written."""
-    found: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    return found
+    return read(ROOT / "template.yaml").written
 
 
 def transformed(
@@ -49,12 +45,7 @@ def transformed(
     template = copy.deepcopy(source())
     if extensions:
         template = expand_language_extensions(template, dict(parameters or {}), enabled=True).expanded_template
-    for name, resource in template["Resources"].items():
-        for key in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:
-            resource["Properties"][key] = (artifacts or {}).get(name, "s3://bucket/key")
-    translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-central-1"))
-    translated: Json = translator.translate(template, dict(parameters or {}))
-    return translated
+    return Template(template).transformed_with(parameters or {}, artifacts)
 
 
 @cache
@@ -91,29 +82,11 @@ def samples() -> list[str]:
     return sorted(path.stem for path in EVENTS.glob("*.json"))
 
 
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the SAM command line with this interpreter's directory first on PATH, as `make build` does."""
-    here = Path(sys.executable).parent
-    path = f"{here}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [here / "sam", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the SAM command line at the project's root."""
+    return package_check.build.sam(*arguments)
 
 
-def build(target: str, directory: Path) -> Path:
+def build(target: Target, directory: Path, *arguments: str) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
-    source, built = directory / "source", directory / "built"
-    source.mkdir()
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, source)
-    for name in ("functions", "layers"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = run("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
-    assert done.returncode == 0, done.stderr
-    return built
+    return package_check.build.build(target, directory, *arguments).folder

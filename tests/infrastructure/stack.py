@@ -4,6 +4,7 @@ A reference to a resource reads `${Name}`, one to an attribute `${Name.Attribute
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -80,7 +81,7 @@ class Stack:
         if function == "Sub":
             return self._substituted(*([argument] if isinstance(argument, str) else argument))
         arguments = self._resolved(argument)
-        decided = {
+        decided: dict[str, Callable[[], Any]] = {
             "Equals": lambda: str(arguments[0]) == str(arguments[1]),
             "Not": lambda: not arguments[0],
             "Or": lambda: any(arguments),

@@ -18,7 +18,7 @@ SECRETS = {
     "ChainAuditFunction": "AuditMongoSecretArn",
     "IngestQueueFunction": "IngestMongoSecretArn",
 }
-OWN_SETTINGS = {
+OWN_SETTINGS: dict[str, sam.Json] = {
     "IngestFunction": {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
@@ -73,7 +73,7 @@ def test_every_function_runs_the_handler_of_its_app() -> None:
 @pytest.mark.parametrize("name", sam.FUNCTIONS)
 def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> None:
     variables = deployed(**CHOSEN).properties(name)["Environment"]["Variables"]
-    common = {
+    common: sam.Json = {
         "MONGO_URI_SECRET": NEEDED[SECRETS[name]],
         "MONGO_DATABASE": "eventlog",
         "MONGO_POOL_SIZE": "4",

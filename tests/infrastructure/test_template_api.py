@@ -133,7 +133,7 @@ def test_the_api_calls_the_alias_and_may(function: str) -> None:
     assert permission["SourceArn"].endswith(":${HttpApi}/$default/*")
 
 
-@pytest.mark.filterwarnings("ignore:.* is deprecated and will be removed:DeprecationWarning")  # in what SAM uses
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in what SAM uses
 def test_sam_local_finds_every_route_and_its_function() -> None:
     stacks, _ = SamLocalStackProvider.get_stacks(str(sam.ROOT / "template.yaml"))
     api = ApiProvider(stacks, disable_authorizer=True).api

@@ -64,9 +64,19 @@ def test_a_function_may_log_read_its_secret_and_do_its_own_work(name: str) -> No
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_function_may_trace_join_a_vpc_and_decrypt_only_if_it_has_to(name: str) -> None:
-    decrypts = {("kms:Decrypt", str(EVERYTHING["MongoSecretKeyArn"]))}
-    assert granted(f"{name}FunctionRole", **EVERYTHING) == common(name) | OWN[name] | TRACES | INTERFACES | decrypts
+@pytest.mark.parametrize(
+    ("parameters", "needed"),
+    [
+        (["Tracing"], TRACES),
+        (["SubnetIds", "SecurityGroupIds"], INTERFACES),
+        (["MongoSecretKeyArn"], {("kms:Decrypt", str(EVERYTHING["MongoSecretKeyArn"]))}),
+    ],
+)
+def test_a_function_may_trace_join_a_vpc_or_decrypt_only_if_it_has_to(
+    name: str, parameters: list[str], needed: set[tuple[str, str]]
+) -> None:
+    chosen = {parameter: EVERYTHING[parameter] for parameter in parameters}
+    assert granted(f"{name}FunctionRole", **chosen) == common(name) | OWN[name] | needed
 
 
 @pytest.mark.parametrize("name", OWN)

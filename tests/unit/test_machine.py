@@ -3,7 +3,9 @@
 import asyncio
 import socket
 
-from local.machine import bind
+import pytest
+
+from local.machine import bind, is_loopback, url_of
 from tests.coroutines import run
 
 
@@ -25,3 +27,29 @@ def test_answers_go_out_at_once_on_a_socket_bound_before_the_server_started() ->
             return switched_on
 
     assert run(accepted_with_no_delay())
+
+
+@pytest.mark.parametrize(("host", "only_here"), [("127.0.0.1", True), ("127.1.2.3", True), ("0.0.0.0", False)])
+def test_an_address_is_for_this_machine_alone_or_not(host: str, only_here: bool) -> None:
+    with bind(0, host) as bound:
+        assert is_loopback(bound) is only_here
+        assert url_of(bound) == f"http://{host}:{bound.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "only_here", "url"),
+    [
+        ("::1", True, "http://[::1]:8000"),
+        ("::", False, "http://[::]:8000"),
+        ("fe80::1%lo", False, "http://[fe80::1%lo]:8000"),
+    ],
+)
+def test_so_is_an_address_of_version_6(address: str, only_here: bool, url: str) -> None:
+    class Bound(socket.socket):
+        """A socket on a machine with IPv6."""
+
+        def getsockname(self) -> tuple[str, int, int, int]:
+            return (address, 8000, 0, 0)
+
+    with Bound() as bound:
+        assert (is_loopback(bound), url_of(bound)) == (only_here, url)

@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
-    mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")
+    mongo_uri_secret: str | None = Field(
+        default=None, description="ARN of a Secrets Manager secret or an SSM parameter (SecureString) that holds it"
+    )
     mongo_database: str = Field(default="eventlog", description="Database name")
     mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
     origin: str = Field(

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 
+from eventlog.http import metrics
 from eventlog.http.observability import where
 from eventlog.http.resources import Resources
 from eventlog.service.queue_consumer import Dead, Failure, Message, Outcome
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CredentialsRefusedError, StoreError
 
 
 class Deliveries:
@@ -28,8 +27,10 @@ class Deliveries:
             for record in event["Records"]
         ]
         outcome = self._held.consumer.consume(messages, seconds_left)
+        if any(isinstance(failure.error, CredentialsRefusedError) for failure in outcome.failures):
+            self._held.refused()
         self._log(outcome)
-        self._count(outcome)
+        metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
 
     def _log(self, outcome: Outcome) -> None:
@@ -39,13 +40,6 @@ class Deliveries:
             self._logger.error("to be delivered again", extra=_failure_fields(failure))
         counts = {"stored": outcome.stored, "dead": len(outcome.dead), "failed": len(outcome.failed)}
         self._logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
-
-    def _count(self, outcome: Outcome) -> None:
-        if is_metrics_disabled():  # the library would make them all the same, and only not print them
-            return
-        metrics = EphemeralMetrics(namespace="EventLog", service=self._service)
-        metrics.add_metric("DeadLettered", MetricUnit.Count, len(outcome.dead))
-        metrics.flush_metrics()
 
 
 def _dead_fields(dead: Dead) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From a request to drafts and receipts: which media type means which parser."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http import requests
 from eventlog.http.callers import Caller
+from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
@@ -22,7 +24,7 @@ from eventlog.service.ingest import MakeDraft
 from eventlog.service.queue import format_message
 from eventlog.service.submission import OpenChainName
 from eventlog.store.errors import MessageTooLargeError
-from eventlog.store.interface import Draft
+from eventlog.store.interface import Draft, Placed
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -86,6 +88,7 @@ async def append_one(
     if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
         return await run_in_threadpool(_accept, held, draft)
     placed = await held.ingest.one(draft)
+    _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
@@ -127,10 +130,16 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
     else:
         values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
     placed = held.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
+    _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
         return json_response(shown, 200, {REPLAYED: "true"})
     return json_response(shown, 201)
+
+
+def _count(request: Request, placed: Iterable[Placed]) -> None:
+    """Leave word of how many events are new."""
+    setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
 
 
 def _allowed(make: MakeDraft, caller: Caller) -> MakeDraft:

@@ -1,0 +1,112 @@
+"""`make run` where others can reach it: not without tokens; and `make token`, which makes them."""
+
+import json
+import stat
+from hashlib import sha256
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from eventlog_client import EventLog, RefusedError
+from local.machine import free_port
+from tests.e2e.processes import run, server
+
+SECRET = "s3cr3t-token"
+
+
+def make_token(folder: Path, *arguments: str) -> str:
+    """The token that the command prints."""
+    result = run(folder, "local.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    assert result.returncode == 0, result.stderr
+    (token,) = result.stdout.splitlines()
+    assert token not in result.stderr
+    return token
+
+
+def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path) -> None:
+    result = run(tmp_path, "local", HOST="0.0.0.0", PORT=str(free_port()))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Others can reach 0.0.0.0, so EVENTLOG_TOKENS must name a file of tokens (make token makes one); "
+        "or leave HOST out.\n"
+    )
+    assert not (tmp_path / ".eventlog").exists()
+
+
+@pytest.mark.parametrize("host", ["no-such-name.invalid", "192.0.2.1"])
+def test_an_address_that_is_none_of_this_machines_is_named(tmp_path: Path, host: str) -> None:
+    result = run(tmp_path, "local", HOST=host, PORT=str(free_port()))
+    assert (result.returncode, result.stderr) == (1, f"HOST is {host}, which is no address of this machine.\n")
+
+
+def test_a_bad_token_file_is_named_and_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text(json.dumps({"tokens": [{"sha256": SECRET}]}))
+    (tmp_path / "tokens.json").chmod(0o600)
+    result = run(tmp_path, "local", PORT=str(free_port()), EVENTLOG_TOKENS="tokens.json")
+    assert result.returncode == 1
+    assert result.stderr.startswith("The token file tokens.json can't be used: entry 1, sha256: ")
+    assert SECRET not in result.stdout + result.stderr
+
+
+def test_with_tokens_it_serves_every_address_and_demands_one_everywhere(tmp_path: Path) -> None:
+    writer = make_token(tmp_path, "shop", "--scope", "events:write", "--chain", "acme.*")
+    reader = make_token(tmp_path, "office", "--scope", "events:read")
+    with server(tmp_path, HOST="0.0.0.0", EVENTLOG_TOKENS="tokens.json") as running:
+        health = f"{running.url}/api/v1/health"
+        assert httpx2.get(health).status_code == 401
+        assert httpx2.get(health, headers={"Host": "log.example.com"}).status_code == 401
+        with EventLog(running.url, token=writer) as log:
+            receipt = log.append("t", "s", {}, chain="acme.orders")
+            with pytest.raises(RefusedError, match="There is no chain main"):
+                log.append("t", "s", {})
+        with EventLog(running.url, token=reader) as log:
+            assert log.get(receipt.event_id, "acme.orders").entry.principal == "shop"
+        assert "with a token of tokens.json" in running.stdout
+        assert not any(token in running.stdout + running.stderr for token in (writer, reader))
+
+
+def test_the_file_has_hashes_alone_and_is_its_owners(tmp_path: Path) -> None:
+    tokens = [make_token(tmp_path, name, "--scope", "events:read") for name in ("a", "b")]
+    path = tmp_path / "tokens.json"
+    entries = json.loads(path.read_bytes())["tokens"]
+    assert [entry["sha256"] for entry in entries] == [sha256(token.encode()).hexdigest() for token in tokens]
+    assert [entry["principal"] for entry in entries] == ["a", "b"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not any(token in path.read_text() for token in tokens)
+    assert [item.name for item in tmp_path.iterdir()] == ["tokens.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["a", "--scope", "events:read", "--chain", "NO"], 1, "Nothing was added: entry 2, chains: must be names"),
+        (["", "--scope", "events:read"], 1, "Nothing was added: entry 2, principal: "),
+        (["a", "--scope", "all"], 2, "invalid choice: 'all'"),
+        (["a"], 2, "required: --scope"),
+    ],
+)
+def test_what_makes_no_entry_changes_nothing(tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
+    make_token(tmp_path, "first", "--scope", "events:read")
+    before = (tmp_path / "tokens.json").read_bytes()
+    result = run(tmp_path, "local.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    assert (result.returncode, result.stdout) == (code, "")
+    assert told in result.stderr
+    assert (tmp_path / "tokens.json").read_bytes() == before
+
+
+def test_a_file_that_can_not_be_used_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text("{}")
+    result = run(tmp_path, "local.token", "a", "--scope", "events:read", EVENTLOG_TOKENS="tokens.json")
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "Nothing was added: the token file tokens.json can't be used: others than its owner"
+    )
+    assert path.read_text() == "{}"
+
+
+def test_the_file_must_be_named(tmp_path: Path) -> None:
+    result = run(tmp_path, "local.token", "a", "--scope", "events:read")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("EVENTLOG_TOKENS (environment or .env) must name the file of tokens")
