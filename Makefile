@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run token demo drill db-setup restore test load bench bench-quick lint package-check lock build clean
+.PHONY: help run start-api token demo drill db-setup restore test load bench bench-quick lint package-check lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (HOST=, PORT=, MONG
 
 token: .venv/.ready  ## add a bearer token to the file EVENTLOG_TOKENS: NAME=shop SCOPES=events:write CHAINS='acme.*'
 	@$(BIN)/python -m local.token "$(NAME)" $(SCOPES:%=--scope '%') $(CHAINS:%=--chain '%')
+
+start-api: .venv/.ready  ## build and serve the template at http://127.0.0.1:3000 under AWS's Lambda runtime (PORT=, OPTIONS=--help)
+	@$(BIN)/python -m local.start_api --port $(or $(PORT),3000) $(OPTIONS)
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)

@@ -40,6 +40,13 @@ def test_chains_do_not_wait_for_each_other() -> None:
 def test_a_message_is_not_delivered_again_while_the_consumer_may_still_work_on_it() -> None:
     timeout = deployed().properties("IngestQueueFunction")["Timeout"]
     assert deployed().properties("IngestQueue")["VisibilityTimeout"] >= 6 * timeout
+    # who died after a dead letter comes back while the dead-letter queue still knows the message (5 minutes)
+    assert deployed().properties("IngestQueue")["VisibilityTimeout"] + timeout < 300
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_both_queues_take_the_largest_messages(queue: str) -> None:
+    assert deployed().properties(queue)["MaximumMessageSize"] == 1 << 20
 
 
 def test_an_outage_of_a_day_makes_no_dead_letters() -> None:
