@@ -8,7 +8,7 @@ from typing import Any
 from samcli.commands._utils.template import get_template_data  # type: ignore[import-untyped]
 from samcli.lib.providers.api_collector import ApiCollector  # type: ignore[import-untyped]
 from samcli.lib.providers.cfn_api_provider import CfnApiProvider  # type: ignore[import-untyped]
-from samcli.lib.providers.provider import Api, Stack
+from samcli.lib.providers.provider import Api, Stack  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 
