@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo drill db-setup restore test bench bench-quick lint package-check lock build clean
+.PHONY: help run start-api token demo drill db-setup restore test load bench bench-quick lint package-check lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ drill: .venv/.ready  ## attack an anchored log in every way there is, and see wh
 
 test: lint package-check  ## static checks and every test
 	@$(BIN)/python -m pytest
+
+load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)
+	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m load
 
 bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks

@@ -26,6 +26,11 @@ def records(lines: list[Record], metric: str) -> list[tuple[Record, list[float]]
     return found
 
 
+def namespaces(lines: list[Record]) -> set[str]:
+    """Of all metrics."""
+    return {found["Namespace"] for line in lines if "_aws" in line for found in line["_aws"]["CloudWatchMetrics"]}
+
+
 def unit(lines: list[Record], metric: str) -> str:
     """The unit that a metric is declared with."""
     declared = [item for line in lines if "_aws" in line for item in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]

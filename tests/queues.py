@@ -9,11 +9,14 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from pymongo import MongoClient
 
 from eventlog.http.deliveries import Deliveries
 from eventlog.http.resources import Resources
 from eventlog.service.queue_consumer import STEP_SECONDS
 from eventlog.settings import Settings
+from eventlog.store.mongo import MongoStore
+from eventlog.store.operations import Operations
 
 Json = dict[str, Any]
 Consume = Callable[[Json], Json]
@@ -95,8 +98,9 @@ def consumer(held: Resources) -> Consume:
 @contextmanager
 def store_down(settings: Settings) -> Iterator[Resources]:
     """Resources whose database does not answer."""
-    away = settings.model_copy(update={"mongo_uri": "mongodb://127.0.0.1:1/"})
-    with closing(Resources(away)) as held:
+    client: MongoClient[Json] = MongoClient("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50)
+    with client, closing(Resources(settings)) as held:
+        held.connected.store = MongoStore(Operations(client, "none"), "example.com/log")
         yield held
 
 

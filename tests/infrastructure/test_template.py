@@ -23,10 +23,12 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_CHAINS_CLAIM": "mine",
+        "EVENTLOG_SCOPE_PREFIX": "log/",
     },
-    "QueryFunction": {"EVENTLOG_CHAINS_CLAIM": "mine"},
+    "QueryFunction": {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/"},
     "ChainAuditFunction": {
         "EVENTLOG_CHAINS_CLAIM": "mine",
+        "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
         "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
         "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
@@ -37,6 +39,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
 CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "ChainsClaim": "mine",
+    "ScopePrefix": "log/",
     "AnchorRetentionDays": 7,
     "RetiredKeys": "old",
 }
@@ -80,7 +83,7 @@ def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> N
         "EVENTLOG_ORIGIN": NEEDED["LogOrigin"],
         "EVENTLOG_TRACING": "false",
         "POWERTOOLS_SERVICE_NAME": f"eventlog-{sam.FUNCTIONS[name]}",
-        "POWERTOOLS_METRICS_NAMESPACE": "EventLog",
+        "POWERTOOLS_METRICS_NAMESPACE": "EventLog/${AWS::StackName}",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
     assert variables == common | OWN_SETTINGS[name]

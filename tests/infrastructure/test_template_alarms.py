@@ -11,14 +11,15 @@ from tests.infrastructure.stack import deployed, listed
 
 ALARM = "AWS::CloudWatch::Alarm"
 TOPIC = ["${AlarmTopic}"]
+NAMESPACE = "EventLog/${AWS::StackName}"
 AUDIT = {"service": "eventlog-chain_audit"}
 FUNCTIONS = [name.removesuffix("Function") for name in sam.FUNCTIONS]
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
-    "TamperingFound": ("EventLog", "AuditFindings", AUDIT, "Sum", ">", 0),
-    "IncrementalAuditMissing": ("EventLog", "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
-    "FullAuditMissing": ("EventLog", "AuditsFinished", AUDIT | {"mode": "full"}, "Sum", "<", 1),
-    "AuditIncomplete": ("EventLog", "IncompleteAudits", AUDIT, "Sum", ">", 0),
-    "EventsUnanchored": ("EventLog", "UnanchoredEvents", AUDIT, "Maximum", ">", 0),
+    "TamperingFound": (NAMESPACE, "AuditFindings", AUDIT, "Sum", ">", 0),
+    "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
+    "FullAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "full"}, "Sum", "<", 1),
+    "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
+    "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),
     "ApiErrors": ("AWS/ApiGateway", "5xx", {"ApiId": "${HttpApi}"}, "Sum", ">=", 5),
     "DeadLetters": (
         *("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "${DeadLetterQueue.QueueName}"}),
@@ -103,7 +104,7 @@ def test_events_that_do_not_settle_are_an_alarm_after_as_long_as_audits_may_be_m
     assert (seconds["Expression"], seconds.get("ReturnData", True), lag["ReturnData"]) == ("lag / 1000", True, False)
     metric = lag["MetricStat"]["Metric"]
     assert (metric["Namespace"], metric["MetricName"], lag["MetricStat"]["Stat"]) == (
-        "EventLog",
+        NAMESPACE,
         "SettleLag",
         "Maximum",
     )

@@ -34,7 +34,7 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
 
 @contextmanager
 def served(settings: Settings) -> Iterator[TestClient]:
-    app = create_app(ingest_router, query_router, title="local", settings=settings)
+    app = create_app(ingest_router, query_router, title="local", settings=settings, anonymous=True)
     with closing(app.state.resources), TestClient(app) as api:
         yield api
 
@@ -167,6 +167,14 @@ def test_sqs_out_of_reach_is_503_and_appends_go_on(
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert "EndpointConnectionError" in answer.json()["detail"]
         assert api.post(EVENTS, json=event()).status_code == 201
+
+
+def test_an_event_of_nobody_knows_whom_is_never_queued(queues: Queues, mongo_uri: str, database: str) -> None:
+    app = create_app(ingest_router, query_router, title="local", settings=queues.settings(mongo_uri, database))
+    with closing(app.state.resources), TestClient(app) as api:
+        headers = {"content-type": "application/json"}
+        assert api.post(ASYNC, json=event(), headers=headers).status_code == 401
+    assert queues.received(queues.url) == []
 
 
 def test_without_a_queue_async_is_refused_and_the_rest_is_as_ever(mongo_uri: str, database: str) -> None:

@@ -130,7 +130,7 @@ def test_a_delivery_is_logged_and_counted_and_no_payload_is(
     (metrics,) = [line for line in logged if "_aws" in line]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "EventLog"
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
-    assert (metrics["DeadLettered"], metrics["service"]) == ([3.0], f"eventlog-{service}")
+    assert (metrics["Events"], metrics["DeadLettered"], metrics["service"]) == ([1.0], [3.0], f"eventlog-{service}")
 
 
 def test_what_is_delivered_again_is_logged_as_an_error(

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         validation_alias="EVENTLOG_TOKENS",
         description="File of bearer tokens, for a server without API Gateway, whose authorizer says who calls",
     )
+    scope_prefix: str = Field(
+        default="",
+        validation_alias="EVENTLOG_SCOPE_PREFIX",
+        description="What the issuer writes before our scopes, such as ``eventlog/`` of Cognito's resource servers",
+    )
     chains_claim: str = Field(
         default="eventlog_chains",
         validation_alias="EVENTLOG_CHAINS_CLAIM",

@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
-    from eventlog.service.queue_consumer import Consumer
     from eventlog.service.restore import Restorer
     from eventlog.store.anchors import AnchorStore
     from eventlog.store.audits import AuditStore
     from eventlog.store.leases import Leases
-    from eventlog.store.sqs_queue import SqsQueue
 
 
 class Unconnected(Protocol):
@@ -34,8 +32,6 @@ class Unconnected(Protocol):
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def dead_letters(self) -> "SqsQueue": ...
     @property
     def anchors(self) -> "AnchorStore | None": ...
     @property
@@ -63,13 +59,6 @@ class Connected:
         from eventlog.store.combine import Combiner  # noqa: PLC0415
 
         return Ingest(Combiner(self.store.append))
-
-    @cached_property
-    def consumer(self) -> "Consumer":
-        """Appends what waits in the queue."""
-        from eventlog.service.queue_consumer import Consumer  # noqa: PLC0415  the queue function's own
-
-        return Consumer(self.store.append, self._held.dead_letters)
 
     @cached_property
     def evidence(self) -> "Evidence":

@@ -9,7 +9,7 @@ from eventlog.http import metrics
 from eventlog.http.observability import where
 from eventlog.http.resources import Resources
 from eventlog.service.queue_consumer import Dead, Failure, Message, Outcome
-from eventlog.store.errors import CredentialsRefusedError, StoreError
+from eventlog.store.errors import StoreError
 
 
 class Deliveries:
@@ -27,8 +27,6 @@ class Deliveries:
             for record in event["Records"]
         ]
         outcome = self._held.consumer.consume(messages, seconds_left)
-        if any(isinstance(failure.error, CredentialsRefusedError) for failure in outcome.failures):
-            self._held.refused()
         self._log(outcome)
         metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}

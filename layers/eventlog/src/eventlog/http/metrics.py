@@ -3,12 +3,14 @@
 ``docs/operations.md`` says what each metric means.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 
 NAMESPACE = "EventLog"
+"""Unless POWERTOOLS_METRICS_NAMESPACE says another, as the template does for each stack."""
 UNITS = {
     **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
     **dict.fromkeys(("AuditsFinished", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
@@ -23,7 +25,7 @@ def emit(service: str, values: Mapping[str, float | Iterable[float]], **dimensio
     """One record of these metrics; of several values each is kept."""
     if is_metrics_disabled():  # the library would make them all the same, and only not print them
         return
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
+    metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
     for name, text in dimensions.items():
         metrics.add_dimension(name, text)
     for name, found in values.items():

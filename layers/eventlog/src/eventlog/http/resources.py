@@ -2,7 +2,7 @@
 connection string is another."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from eventlog.service.queue_consumer import Consumer
     from eventlog.service.restore import Restorer
     from eventlog.store.anchors import AnchorStore
+    from eventlog.store.interface import Draft, Placed
     from eventlog.store.leases import Leases
     from eventlog.store.sqs_queue import SqsQueue
 
@@ -104,9 +105,27 @@ class Resources:
     def ingest(self) -> "Ingest":
         return self.connected.ingest
 
-    @property
+    @cached_property
+    def queue(self) -> "SqsQueue | None":
+        """Where accepted events wait; None: nothing is asynchronous."""
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  not needed by every log
+
+        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None
+
+    @cached_property
     def consumer(self) -> "Consumer":
-        return self.connected.consumer
+        """Appends what waits in the queue."""
+        from eventlog.service.queue_consumer import Consumer  # noqa: PLC0415  the queue function's own
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415
+
+        if not self.settings.dead_letters_url:
+            raise ConfigurationError("set EVENTLOG_DEAD_LETTERS_URL")
+        return Consumer(self._append, SqsQueue(self.settings.dead_letters_url))
+
+    def _append(self, chain: str, drafts: "Sequence[Draft]") -> "list[Placed]":
+        """By the store as it is then connected: a consumer lives longer than a password."""
+        with self.heeding_refusals():
+            return self.store.append(chain, drafts)
 
     @property
     def evidence(self) -> "Evidence":
@@ -127,22 +146,6 @@ class Resources:
     @property
     def anchoring(self) -> "Anchoring | None":
         return self.connected.anchoring
-
-    @cached_property
-    def queue(self) -> "SqsQueue | None":
-        """Where accepted events wait; None: nothing is asynchronous."""
-        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  not needed by every log
-
-        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None
-
-    @cached_property
-    def dead_letters(self) -> "SqsQueue":
-        """Where the consumer puts what can never be appended."""
-        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  the queue function's own
-
-        if not self.settings.dead_letters_url:
-            raise ConfigurationError("set EVENTLOG_DEAD_LETTERS_URL")
-        return SqsQueue(self.settings.dead_letters_url)
 
     @cached_property
     def anchors(self) -> "AnchorStore | None":
