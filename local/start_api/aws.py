@@ -22,6 +22,7 @@ from local.start_api.template import Json, Served, Symbols
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
+NO_VALUE = "AWS::NoValue"  # must not be empty, or SAM leaves an Fn::If with it as it is
 QUEUE, BUCKET, TOPIC, KEY = "AWS::SQS::Queue", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::KMS::Key"
 
 
@@ -55,7 +56,7 @@ class LocalAws:
 
     def symbols(self, declared: dict[str, str]) -> Symbols:
         """What Ref and Arn of the resources that are made here give, before they are made; and pseudo parameters."""
-        found: Symbols = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::NoValue": ""}
+        found: Symbols = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::NoValue": NO_VALUE}
         named: dict[str, Callable[[str], tuple[str, str]]] = {
             QUEUE: lambda name: (f"{self.url}/{ACCOUNT}/{name}.fifo", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}.fifo"),
             BUCKET: lambda name: (name.lower(), f"arn:aws:s3:::{name.lower()}"),

@@ -38,6 +38,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--queue", type=int, default=100, help="how many more requests wait; others get 429")
     parser.add_argument("--no-schedules", dest="schedules", action="store_false", help="no audits by themselves")
     parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template, as AsyncByDefault=true"
+    )
+    parser.add_argument(
         "--timeout", action="append", default=[], metavar="FUNCTION=SECONDS", help="another limit than the template's"
     )
     return parser.parse_args(arguments)
@@ -75,6 +78,7 @@ def run(given: argparse.Namespace) -> None:
                 queue=given.queue,
                 schedules=given.schedules,
                 timeouts=timeouts(given.timeout),
+                parameters=pairs(given.parameter, "--parameter wants NAME=VALUE, such as AsyncByDefault=true."),
                 administrator=os.environ.get(ADMINISTRATOR),
             )
             with stack.serve(bound, options) as running:
@@ -113,7 +117,15 @@ def locked(folder: Path) -> Iterator[Path]:
 
 def timeouts(given: Sequence[str]) -> dict[str, int]:
     """FUNCTION=SECONDS. Raises: LocalError"""
+    usage = "--timeout wants FUNCTION=SECONDS, such as IngestFunction=2."
     try:
-        return {name: int(seconds) for name, seconds in (text.split("=") for text in given)}
+        return {name: int(seconds) for name, seconds in pairs(given, usage).items()}
     except ValueError as error:
-        raise LocalError("--timeout wants FUNCTION=SECONDS, such as IngestFunction=2.") from error
+        raise LocalError(usage) from error
+
+
+def pairs(given: Sequence[str], usage: str) -> dict[str, str]:
+    """NAME=VALUE. Raises: LocalError with the usage"""
+    if not all("=" in text for text in given):
+        raise LocalError(usage)
+    return {name: value for name, _, value in (text.partition("=") for text in given)}

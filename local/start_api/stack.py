@@ -32,6 +32,7 @@ class Options:
     queue: int = 100
     schedules: bool = True
     timeouts: dict[str, int] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
     administrator: str | None = field(default=None, repr=False)
 
 
@@ -58,7 +59,7 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
     with ExitStack() as stack:
         mongo = stack.enter_context(database.serve(folder / "mongo", options.administrator))
         local_aws = stack.enter_context(aws.serve())
-        served = _resolve(template, mongo, local_aws)
+        served = _resolve(template, mongo, local_aws, options.parameters)
         local_aws.make(served)
         workshop = Workshop(binary, (*served.layers(), link_image(folder)), _made(folder / "logs"))
         environment = local_aws.environment() | {"POWERTOOLS_TRACE_DISABLED": "1", "TZ": ":UTC", "LANG": "en_US.UTF-8"}
@@ -77,12 +78,12 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
         yield Running(local_aws.url, local_aws.kms.url, mongo.address, sum(len(route.methods) for route in api.routes))
 
 
-def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws) -> Served:
+def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws, chosen: dict[str, str]) -> Served:
     secrets = {
         parameter: local_aws.add_secret(f"start-api/{user}", mongo.uris[user])
         for parameter, user in database.USERS.items()
     }
-    parameters = {"LogOrigin": ORIGIN, "MongoDatabase": database.DATABASE}
+    parameters = {"LogOrigin": ORIGIN, **chosen, "MongoDatabase": database.DATABASE}
     return Served(template, {**local_aws.symbols(declared(template)), **secrets, **parameters})
 
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from eventlog.http.resources import ConfigurationError
 from eventlog.http.tokens import TokenEntry, read_tokens
 from local.machine import LocalError
 from local.token import add_token
@@ -61,5 +62,5 @@ def open_authorizer(path: Path) -> JwtAuthorizer:
     """
     try:
         return JwtAuthorizer(read_tokens(path).entries)
-    except Exception as error:
+    except ConfigurationError as error:
         raise LocalError(f"{error}.") from error

@@ -34,12 +34,14 @@ INVOCATIONS = {
     "schedule-full": "ChainAuditFunction",
     "queue-batch": "IngestQueueFunction",
 }
+ORIGIN = "https://pages.example.com"
+OPTIONS = ("--no-schedules", "--parameter", f"CorsOrigins={ORIGIN}")
 GATEWAYS_OWN = {"authorization", "content-length", "host"}
 
 
 @pytest.fixture(scope="module")
 def api(built_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartApi]:
-    with start(tmp_path_factory.mktemp("samples"), built_template, "--no-schedules") as running:
+    with start(tmp_path_factory.mktemp("samples"), built_template, *OPTIONS) as running:
         yield running
 
 
@@ -85,6 +87,13 @@ def test_a_schedule_audits_every_chain(api: StartApi, answers: dict[str, httpx2.
 
 def test_a_delivery_of_the_queue_is_appended(answers: dict[str, httpx2.Response]) -> None:
     assert answers["get-receipt"].json()["event_id"] == "sample-queued-1"
+
+
+def test_a_browser_may_call_from_the_origin_that_the_parameter_names(api: StartApi) -> None:
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    preflight = api.ask(None, "OPTIONS", "/api/v1/events", headers=headers)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, ORIGIN)
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
 
 
 def test_a_killed_parent_leaves_no_process(api: StartApi) -> None:
