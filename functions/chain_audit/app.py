@@ -11,8 +11,7 @@ from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
-from eventlog.http.requests import Body
-from eventlog.http.resources import Held
+from eventlog.http.requests import Body, Held
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
 

@@ -10,8 +10,7 @@ from eventlog.http.access import Writer
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.ingest import BATCH_BODY, EVENT_BODY, OneParameters, Parameters
 from eventlog.http.problems import documented
-from eventlog.http.requests import Body
-from eventlog.http.resources import Held
+from eventlog.http.requests import Body, Held
 from eventlog.http.schemas import Accepted, Receipt, Receipts
 
 _ERRORS = documented(400, 404, 409, 413, 415, 422, 500, 503)

@@ -15,7 +15,7 @@ from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import documented
-from eventlog.http.resources import Held
+from eventlog.http.requests import Held
 from eventlog.http.schemas import (
     ChainDetail,
     Chains,

@@ -6,8 +6,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from eventlog.http import metrics
-from eventlog.http.observability import where
 from eventlog.http.resources import Resources
+from eventlog.http.tracebacks import where
 from eventlog.service.queue_consumer import Dead, Failure, Message, Outcome
 from eventlog.store.errors import StoreError
 

@@ -1,7 +1,6 @@
 """One structured log line, EMF metrics and, when switched on, a trace segment for each request. Never a payload."""
 
 import time
-import traceback
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from eventlog.http import metrics
 from eventlog.http.problems import problem
 from eventlog.http.resources import Resources
+from eventlog.http.tracebacks import where
 
 HEADER = "x-correlation-id"
 NEW_EVENTS = "new_events"
@@ -85,9 +85,3 @@ def _correlation_id(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"").decode("latin-1")
     usable = given.isascii() and given.isprintable() and 0 < len(given) <= 128
     return str(found or (given if usable else "") or time.time_ns())
-
-
-def where(error: BaseException) -> list[str]:
-    """The innermost places of an error's traceback: no values."""
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

@@ -5,10 +5,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from fastapi import Depends, Request
 from pymongo import MongoClient
 
 from eventlog.http.connected import Connected
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from eventlog.store.leases import Leases
     from eventlog.store.sqs_queue import SqsQueue
 
-__all__ = ["ConfigurationError", "Held", "Resources", "resources"]
+__all__ = ["ConfigurationError", "Resources"]
 
 
 class Resources:
@@ -186,12 +185,3 @@ class Resources:
 
     def _connect(self, uri: str) -> Connected:
         return Connected(self, uri, self._uri.setting)
-
-
-async def resources(request: Request) -> Resources:
-    """The app's resources, as a dependency (a coroutine: others are sent to a thread)."""
-    found: Resources = request.app.state.resources
-    return found
-
-
-Held = Annotated[Resources, Depends(resources)]
