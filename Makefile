@@ -5,10 +5,10 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run token demo drill db-setup restore test bench bench-quick lint lock build clean
+.PHONY: help run start-api token demo drill db-setup restore test load bench bench-quick lint package-check lock build clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 .venv/.ready: requirements-uv.txt requirements-dev.txt layers/eventlog/pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s (%s); try: make PYTHON=python3.12" % (sys.version.split()[0], sys.executable))'
@@ -19,11 +19,20 @@ help:  ## show the targets
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog --editable client
 	@touch $@
 
+.venv-checkov/.ready: requirements-checkov.txt | .venv/.ready
+	@echo "Setting up .venv-checkov (once) ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-checkov
+	@$(UV) pip sync --quiet --python .venv-checkov/bin/python --require-hashes --only-binary :all: requirements-checkov.txt
+	@touch $@
+
 run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (HOST=, PORT=, MONGO_URI=, EVENTLOG_TOKENS=)
 	@$(BIN)/python -m local
 
 token: .venv/.ready  ## add a bearer token to the file EVENTLOG_TOKENS: NAME=shop SCOPES=events:write CHAINS='acme.*'
 	@$(BIN)/python -m local.token "$(NAME)" $(SCOPES:%=--scope '%') $(CHAINS:%=--chain '%')
+
+start-api: .venv/.ready  ## build and serve the template at http://127.0.0.1:3000 under AWS's Lambda runtime (PORT=, OPTIONS=--help)
+	@$(BIN)/python -m local.start_api --port $(or $(PORT),3000) $(OPTIONS)
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
@@ -40,8 +49,11 @@ demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, E
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
 
-test: lint  ## static checks and every test
+test: lint package-check  ## static checks and every test
 	@$(BIN)/python -m pytest
+
+load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)
+	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m load
 
 bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
@@ -54,15 +66,19 @@ lint: .venv/.ready  ## ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+package-check: .venv/.ready .venv-checkov/.ready  ## what would be deployed: weight, imports, wildcards, checkov, secrets
+	@$(BIN)/python -m package_check .venv-checkov/bin/checkov
+
 lock: .venv/.ready  ## write the locked requirements anew
 	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.txt
 	@echo "event-logging-system @ file://$(CURDIR)/layers/eventlog" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - requirements-dev.in layers/eventlog/pyproject.toml --extra server client/pyproject.toml \
 		--no-emit-package event-logging-system -o requirements-dev.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml --extra server -c requirements-dev.txt \
 		--no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-checkov.in -o requirements-checkov.txt
 
 build: .venv/.ready  ## sam build
 	@$(BIN)/sam build
 
 clean:  ## remove what the targets made, except the log in .eventlog/
-	@rm -rf .venv .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .venv-checkov .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -18,7 +18,12 @@ from statistics import median
 from benchmarks.measure import Report, Run, Table, alternately, judged, ratio
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = {"ingest": "IngestFunction", "query": "QueryFunction", "chain_audit": "ChainAuditFunction"}
+FUNCTIONS = {
+    "ingest": "IngestFunction",
+    "query": "QueryFunction",
+    "chain_audit": "ChainAuditFunction",
+    "ingest_queue": "IngestQueueFunction",
+}
 FLOOR, HANDLER = "import fastapi, mangum, orjson, pymongo, uuid_utils", "import app"
 UNCOLLECTED = f"import gc; gc.disable(); {FLOOR}"
 CEILING = 1.25

@@ -23,14 +23,7 @@ SEED = 20261123
 VISITS = (1, 1, 0, 0, 0, 1, 2, 5, 9, 14, 17, 18, 16, 15, 17, 18, 16, 14, 15, 17, 14, 9, 5, 2)
 """Visits to the shop in each hour of a day, by UTC."""
 BATCH = 500
-GOODS = (
-    ("kettle", 39.9),
-    ("desk lamp", 54.0),
-    ("notebook", 4.5),
-    ("headphones", 129.0),
-    ("chair", 210.0),
-    ("mug", 9.9),
-)
+GOODS = {"kettle": 39.9, "desk lamp": 54.0, "notebook": 4.5, "headphones": 129.0, "chair": 210.0, "mug": 9.9}
 
 
 def week(end: datetime, seed: int = SEED) -> list[Event]:

@@ -48,7 +48,7 @@ Check the whole chain:
   curl -X POST {url}/api/v1/audits{header} -H 'Content-Type: application/json' -d '{{"mode": "full"}}'
 """
 
-RunAudits = Callable[[str], list[dict[str, Any]]]
+RunAudits = Callable[[str], dict[str, Any]]
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -85,14 +85,14 @@ class AuditSchedule(threading.Thread):
     def _tick(self) -> None:
         full = time.monotonic() >= self._next_full
         try:
-            reports = self._run_audits("full" if full else "incremental")
+            done = self._run_audits("full" if full else "incremental")
         except Exception as error:  # the next round tries again
             if not self._stopping.is_set():
                 self._tell(f"The scheduled audit failed: {type(error).__name__}.")
             return
-        if full:
+        if full and "skipped" not in done:
             self._next_full = time.monotonic() + FULL_AUDIT_SECONDS
-        for report in reports:
+        for report in done["audits"]:
             if report["status"] == "tampered":
                 self._tell(describe(report))
 

@@ -68,6 +68,11 @@ SAMPLES = {
     "GET /api/v1/events/{event_id}": Sample(
         f"{API}/events/e", params=_IN, missing="There is no event e in chain {chain}."
     ),
+    "GET /api/v1/events/{event_id}/receipt": Sample(
+        f"{API}/events/e/receipt",
+        params=_IN,
+        missing="There is no event e in chain {chain} (yet): if it was accepted with 202, it may be on its way.",
+    ),
     "GET /api/v1/events/{event_id}/proof": Sample(f"{API}/events/e/proof", params=_IN),
     "GET /api/v1/chains": Sample(f"{API}/chains", missing=None),
     "GET /api/v1/chains/{chain}": Sample(_CHAIN),

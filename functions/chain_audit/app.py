@@ -11,8 +11,7 @@ from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
-from eventlog.http.requests import Body
-from eventlog.http.resources import Held
+from eventlog.http.requests import Body, Held
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
 from eventlog.service.submission import ChainName
 
@@ -64,4 +63,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return dict(_http(event, context))
     if event.get("source") == "eventlog.restore":
         return audits.restore(app.state.resources, event["chain"], event["reason"])
-    return {"audits": audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))}
+    return audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))

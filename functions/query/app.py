@@ -18,18 +18,21 @@ from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import documented
-from eventlog.http.resources import Held
+from eventlog.http.requests import Held
 from eventlog.http.schemas import (
     ChainDetail,
     Chains,
     EventOut,
     EventPage,
+    Receipt,
     audit_fields,
     chain_fields,
     json_response,
+    receipt,
 )
 from eventlog.service.errors import NotFoundError, unknown_event
 from eventlog.service.submission import ID_PATTERN, ChainName
+from eventlog.store.interface import Placed
 
 router = APIRouter(prefix="/api/v1", tags=["query"], responses=documented(401, 403))
 EventId = Annotated[str, InPath(pattern=ID_PATTERN)]
@@ -60,6 +63,17 @@ def get_event(caller: Reader, held: Held, event_id: EventId, chain: ChainName = 
     if event is None:
         raise unknown_event(event_id, chain)
     return json_response(event_fields(event))
+
+
+@router.get("/events/{event_id}/receipt", responses={200: {"model": Receipt}, **documented(404, 422, 500, 503)})
+def get_receipt(caller: Reader, held: Held, event_id: EventId, chain: ChainName = "main") -> Response:
+    """An event's receipt as its append answers it; of one accepted with 202, as soon as it has its place."""
+    event = held.store.get(chain, event_id) if caller.may(chain) else None
+    if event is None:
+        raise NotFoundError(
+            f"There is no event {event_id} in chain {chain} (yet): if it was accepted with 202, it may be on its way."
+        )
+    return json_response(receipt(Placed(event, replayed=True)))
 
 
 @router.get("/chains", responses={200: {"model": Chains}, **documented(422, 500, 503)})

@@ -1,4 +1,4 @@
-"""The contract of Signer, kept by key files and by keys in KMS (tests/kms_server.py: moto has no Ed25519 keys)."""
+"""The contract of Signer, kept by key files and by keys in KMS (local/kms.py: moto has no Ed25519 keys)."""
 
 import stat
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ from eventlog.formats.note import Signer, VerifierKey, format_vkey
 from eventlog.service import signing
 from eventlog.service.signing import KeyFile, KmsKey, create_key_file, open_signer, public_key_of
 from eventlog.store.errors import SigningError, StoreUnavailableError
-from tests import kms_server
-from tests.kms_server import KmsServer
+from local import kms as kms_server
+from local.kms import KmsServer
 
 CHECKPOINT = Checkpoint("log.example.com/production/main", 2**40, bytes(32))
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

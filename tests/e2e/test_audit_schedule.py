@@ -20,9 +20,9 @@ def rounds(run: Callable[[str], list[Report]], count: int) -> tuple[list[str], l
     modes: queue.Queue[str] = queue.Queue()
     told: list[str] = []
 
-    def run_audits(mode: str) -> list[Report]:
+    def run_audits(mode: str) -> Report:
         modes.put(mode)
-        return run(mode)
+        return {"mode": mode, "audits": run(mode)}
 
     schedule = AuditSchedule(run_audits, told.append, every=0.001)
     schedule.start()
@@ -48,3 +48,16 @@ def test_a_failed_round_is_told_and_tried_again_in_full() -> None:
     modes, told = rounds(fail, 3)
     assert modes == ["full", "full", "full"]
     assert told[0] == "The scheduled audit failed: ConnectionError."
+
+
+def test_a_full_audit_that_was_skipped_as_another_is_at_work_is_tried_again() -> None:
+    modes: queue.Queue[str] = queue.Queue()
+
+    def run_audits(mode: str) -> Report:
+        modes.put(mode)
+        return {"mode": mode, "audits": []} | ({"skipped": "another is at work"} if mode == "full" else {})
+
+    schedule = AuditSchedule(run_audits, lambda _: None, every=0.001)
+    schedule.start()
+    assert [modes.get(timeout=30) for _ in range(3)] == ["full"] * 3
+    schedule.stop()

@@ -1,36 +1,58 @@
 """The template as CloudFormation would see it, the sample events, and the SAM command line."""
 
+import copy
 import json
-import os
-import shutil
 import subprocess
-import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
-from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-untyped]
+    expand_language_extensions,
+)
 
-ROOT = Path(__file__).parents[2]
+import package_check.build
+from package_check.build import Target
+from package_check.template import Template, read
+
+ROOT = package_check.build.ROOT
 EVENTS = ROOT / "events"
-FUNCTIONS = {"IngestFunction": "ingest", "QueryFunction": "query", "ChainAuditFunction": "chain_audit"}
+FUNCTIONS = {
+    "IngestFunction": "ingest",
+    "QueryFunction": "query",
+    "ChainAuditFunction": "chain_audit",
+    "IngestQueueFunction": "ingest_queue",
+}
 
 Json = dict[str, Any]
 
 
 @cache
+def source() -> Json:
+    """The template as it is written."""
+    return read(ROOT / "template.yaml").written
+
+
+def transformed(
+    parameters: Mapping[str, str] | None = None, artifacts: Mapping[str, str] | None = None, *, extensions: bool = False
+) -> Json:
+    """The template after SAM's transformation, globals merged.
+
+    `artifacts` says where which code is, if it matters. `extensions` puts parameters in first, as CloudFormation does;
+    what is in this Python does no more with `Fn::Sub` than that, so it is good for telling one version from the next.
+    """
+    template = copy.deepcopy(source())
+    if extensions:
+        template = expand_language_extensions(template, dict(parameters or {}), enabled=True).expanded_template
+    return Template(template).transformed_with(parameters or {}, artifacts)
+
+
+@cache
 def resources() -> dict[str, Json]:
-    """Every resource of the template after SAM's transformation, globals merged, with the default parameters."""
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        for key in resource["Properties"].keys() & {"CodeUri", "ContentUri"}:
-            resource["Properties"][key] = "s3://bucket/key"
-    translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-central-1"))
-    translated: dict[str, Json] = translator.translate(template, {})["Resources"]
-    return translated
+    """Every resource of the transformed template."""
+    found: dict[str, Json] = transformed()["Resources"]
+    return found
 
 
 def of_type(kind: str) -> dict[str, Json]:
@@ -39,12 +61,13 @@ def of_type(kind: str) -> dict[str, Json]:
 
 
 def routes() -> dict[str, str]:
-    """Each route key (`GET /api/v1/events`) with the logical id of the function it leads to."""
+    """Each route key (`GET /api/v1/events`) with the logical id of the function whose alias it leads to."""
     integrations = of_type("AWS::ApiGatewayV2::Integration")
     found = {}
     for route in of_type("AWS::ApiGatewayV2::Route").values():
         target = route["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
-        found[route["RouteKey"]] = integrations[target]["IntegrationUri"]["Fn::GetAtt"][0]
+        uri = integrations[target]["IntegrationUri"]["Fn::Sub"]
+        found[route["RouteKey"]] = uri.removeprefix("${").removesuffix(".Arn}:live")
     return found
 
 
@@ -59,29 +82,11 @@ def samples() -> list[str]:
     return sorted(path.stem for path in EVENTS.glob("*.json"))
 
 
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the SAM command line with this interpreter's directory first on PATH, as `make build` does."""
-    here = Path(sys.executable).parent
-    path = f"{here}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [here / "sam", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the SAM command line at the project's root."""
+    return package_check.build.sam(*arguments)
 
 
-def build(target: str, directory: Path) -> Path:
+def build(target: Target, directory: Path, *arguments: str) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
-    source, built = directory / "source", directory / "built"
-    source.mkdir()
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, source)
-    for name in ("functions", "layers"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    done = run("build", "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
-    assert done.returncode == 0, done.stderr
-    return built
+    return package_check.build.build(target, directory, *arguments).folder

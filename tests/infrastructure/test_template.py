@@ -1,7 +1,5 @@
-"""The template is valid, closed by default, least-privileged, and names the routes that the code has."""
+"""The template is valid, and its functions run what they are to, with what they need."""
 
-import importlib
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,44 +7,61 @@ from urllib.parse import parse_qsl
 import pytest
 
 from tests.infrastructure import sam
+from tests.infrastructure.stack import NEEDED, deployed
 
 pytestmark = pytest.mark.xdist_group("sam")
-HTTP_SAMPLES = [name for name in sam.samples() if not name.startswith("schedule-")]
 LAMBDA = "AWS::Lambda::Function"
-ROUTE = "AWS::ApiGatewayV2::Route"
-ADD_AND_READ = {
-    "Effect": "Allow",
-    "Action": ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject"],
-    "Resource": {"Fn::Sub": "${AnchorBucket.Arn}/*"},
+HTTP_SAMPLES = [name for name in sam.samples() if "routeKey" in sam.sample(name)]
+SECRETS = {
+    "IngestFunction": "IngestMongoSecretArn",
+    "QueryFunction": "QueryMongoSecretArn",
+    "ChainAuditFunction": "AuditMongoSecretArn",
+    "IngestQueueFunction": "IngestMongoSecretArn",
 }
-LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": {"Fn::GetAtt": ["AnchorBucket", "Arn"]}}
-EVIDENCE = {
-    "EVENTLOG_ANCHORS": {"Fn::Sub": "s3://${AnchorBucket}"},
-    "EVENTLOG_ANCHOR_RETENTION_DAYS": {"Ref": "AnchorRetentionDays"},
-    "EVENTLOG_SIGNING_KEYS": {"Fn::Sub": "kms:${SigningKey}"},
-    "EVENTLOG_RETIRED_KEYS": {"Ref": "RetiredKeys"},
+OWN_SETTINGS: dict[str, sam.Json] = {
+    "IngestFunction": {
+        "EVENTLOG_QUEUE_URL": "${IngestQueue}",
+        "EVENTLOG_ASYNC": "true",
+        "EVENTLOG_CHAINS_CLAIM": "mine",
+        "EVENTLOG_SCOPE_PREFIX": "log/",
+    },
+    "QueryFunction": {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/"},
+    "ChainAuditFunction": {
+        "EVENTLOG_CHAINS_CLAIM": "mine",
+        "EVENTLOG_SCOPE_PREFIX": "log/",
+        "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
+        "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
+        "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
+        "EVENTLOG_RETIRED_KEYS": "old",
+    },
+    "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
 }
-BASIC_EXECUTION = "service-role/AWSLambdaBasicExecutionRole"
-
-
-def roles_assumed_by(service: str) -> dict[str, sam.Json]:
-    found = sam.of_type("AWS::IAM::Role")
-    return {name: role for name, role in found.items() if service in json.dumps(role["AssumeRolePolicyDocument"])}
-
-
-def statements(role: sam.Json) -> list[sam.Json]:
-    return [statement for policy in role.get("Policies", []) for statement in policy["PolicyDocument"]["Statement"]]
-
-
-def routes_in_code(function: str) -> set[str]:
-    router = importlib.import_module(f"functions.{function}.app").router
-    paths = [(route, route.path.replace(":path}", "+}")) for route in router.routes]
-    return {f"{method} {path}" for route, path in paths for method in route.methods}
+CHOSEN: dict[str, str | int] = {
+    "AsyncByDefault": "true",
+    "ChainsClaim": "mine",
+    "ScopePrefix": "log/",
+    "AnchorRetentionDays": 7,
+    "RetiredKeys": "old",
+}
 
 
 def test_sam_finds_nothing_to_complain_about() -> None:
     done = sam.run("validate", "--lint")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_what_nobody_can_guess_has_to_be_given() -> None:
+    parameters = sam.source()["Parameters"]
+    assert {name for name, found in parameters.items() if "Default" not in found} == NEEDED.keys()
+
+
+@pytest.mark.parametrize("name", [name for name in NEEDED if name.endswith("SecretArn")])
+def test_a_secret_is_one_of_secrets_manager_or_a_parameter_of_ssm(name: str) -> None:
+    pattern = sam.source()["Parameters"][name]["AllowedPattern"]
+    for good in NEEDED.values():
+        assert bool(re.match(pattern, good)) == good.startswith("arn:")
+    for bad in ("mongodb://user:pass@host/", "arn:aws:s3:::bucket", "arn:aws:ssm:eu-central-1:1:parameter/a"):
+        assert not re.match(pattern, bad)
 
 
 def test_every_function_runs_the_handler_of_its_app() -> None:
@@ -55,23 +70,34 @@ def test_every_function_runs_the_handler_of_its_app() -> None:
     for function in functions.values():
         assert (function["Handler"], function["Runtime"]) == ("app.handler", "python3.13")
         assert function["Layers"][0]["Ref"].startswith("EventLogLayer")
+        assert function["Description"]
 
 
 @pytest.mark.parametrize("name", sam.FUNCTIONS)
-def test_every_function_gets_the_settings_it_reads(name: str) -> None:
-    variables = sam.of_type(LAMBDA)[name]["Environment"]["Variables"]
-    assert variables["MONGO_URI_SECRET"] == {"Ref": "MongoSecretArn"}
-    assert variables["POWERTOOLS_SERVICE_NAME"] == f"eventlog-{sam.FUNCTIONS[name]}"
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "EventLog"
-    assert variables.keys() >= {"MONGO_DATABASE", "EVENTLOG_ORIGIN", "EVENTLOG_TRACING", "POWERTOOLS_LOG_LEVEL"}
-    assert "MONGO_URI" not in variables
+def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> None:
+    variables = deployed(**CHOSEN).properties(name)["Environment"]["Variables"]
+    common: sam.Json = {
+        "MONGO_URI_SECRET": NEEDED[SECRETS[name]],
+        "MONGO_DATABASE": "eventlog",
+        "MONGO_POOL_SIZE": "4",
+        "EVENTLOG_ORIGIN": NEEDED["LogOrigin"],
+        "EVENTLOG_TRACING": "false",
+        "POWERTOOLS_SERVICE_NAME": f"eventlog-{sam.FUNCTIONS[name]}",
+        "POWERTOOLS_METRICS_NAMESPACE": "EventLog/${AWS::StackName}",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+    assert variables == common | OWN_SETTINGS[name]
 
 
 @pytest.mark.parametrize("name", sam.FUNCTIONS)
-def test_every_function_logs_to_its_own_group_with_a_retention(name: str) -> None:
-    group = sam.of_type(LAMBDA)[name]["LoggingConfig"]["LogGroup"]["Ref"]
-    assert group == name.replace("Function", "LogGroup")
-    assert "RetentionInDays" in sam.of_type("AWS::Logs::LogGroup")[group]
+def test_every_function_logs_to_its_own_group(name: str) -> None:
+    assert deployed().properties(name)["LoggingConfig"]["LogGroup"] == f"${{{name.replace('Function', 'LogGroup')}}}"
+
+
+def test_logs_are_kept_as_long_as_the_parameter_says() -> None:
+    groups = deployed(LogRetentionDays=7).of_type("AWS::Logs::LogGroup")
+    assert len(groups) == len(sam.FUNCTIONS) + 1
+    assert {group["RetentionInDays"] for group in groups.values()} == {7}
 
 
 def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
@@ -80,78 +106,39 @@ def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
     assert timeouts["ChainAuditFunction"] == 900
 
 
-@pytest.mark.parametrize("function", sam.FUNCTIONS)
-def test_the_template_has_the_routes_that_the_function_serves(function: str) -> None:
-    in_template = {key for key, target in sam.routes().items() if target == function}
-    assert in_template == routes_in_code(sam.FUNCTIONS[function])
+def test_every_function_has_memory_and_executions_of_its_own() -> None:
+    functions = deployed(IngestConcurrency=1, QueryConcurrency=2, AuditConcurrency=3, QueueConcurrency=4).of_type(
+        LAMBDA
+    )
+    assert {
+        name: (found["MemorySize"], found["ReservedConcurrentExecutions"]) for name, found in functions.items()
+    } == {
+        "IngestFunction": (1024, 1),
+        "QueryFunction": (1024, 2),
+        "ChainAuditFunction": (1769, 3),
+        "IngestQueueFunction": (1024, 4),
+    }
 
 
-def test_every_route_wants_iam_or_a_token() -> None:
-    for name, route in sam.of_type(ROUTE).items():
-        assert route["AuthorizationType"] == {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}, name
-        assert route["AuthorizerId"]["Fn::If"][:2] == ["UsesJwt", {"Ref": "JwtAuthorizer"}], name
+def test_an_account_with_a_small_quota_reserves_no_executions() -> None:
+    functions = deployed(IngestConcurrency=0, QueryConcurrency=0, AuditConcurrency=0).of_type(LAMBDA)
+    assert not [name for name, found in functions.items() if "ReservedConcurrentExecutions" in found]
 
 
-def test_no_route_catches_all() -> None:
-    greedy = [key for key in sam.routes() if "$default" in key or "+}" in key or key.startswith("ANY ")]
-    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}"], "a tile's name has slashes"
+def test_tracing_is_off_unless_asked_for() -> None:
+    for function in deployed().of_type(LAMBDA).values():
+        assert "TracingConfig" not in function
+        assert function["Environment"]["Variables"]["EVENTLOG_TRACING"] == "false"
+    for function in deployed(Tracing="Active").of_type(LAMBDA).values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Environment"]["Variables"]["EVENTLOG_TRACING"] == "true"
 
 
-def test_the_api_may_call_every_function_it_leads_to() -> None:
-    permissions = sam.of_type("AWS::Lambda::Permission").values()
-    assert {permission["FunctionName"]["Ref"] for permission in permissions} == set(sam.routes().values())
-    for permission in permissions:
-        assert "${HttpApi}/" in permission["SourceArn"]["Fn::Sub"]
-
-
-def test_each_function_may_log_and_read_the_one_secret() -> None:
-    roles = roles_assumed_by("lambda.amazonaws.com")
-    assert roles.keys() == {f"{name}Role" for name in sam.FUNCTIONS}
-    for role in roles.values():
-        (managed,) = role["ManagedPolicyArns"]
-        (statement,) = [found for found in statements(role) if "AnchorBucket" not in json.dumps(found)]
-        assert managed.endswith(BASIC_EXECUTION)
-        assert statement["Effect"] == "Allow"
-        assert statement["Action"] in ("secretsmanager:GetSecretValue", ["secretsmanager:GetSecretValue"])
-        assert statement["Resource"] == {"Fn::Sub": ["${secretArn}", {"secretArn": {"Ref": "MongoSecretArn"}}]}
-
-
-def test_the_audit_alone_may_add_anchors_and_read_them() -> None:
-    granted = [
-        (name, statement)
-        for name, role in sam.of_type("AWS::IAM::Role").items()
-        for statement in statements(role)
-        if "AnchorBucket" in json.dumps(statement)
-    ]
-    assert granted == [("ChainAuditFunctionRole", statement) for statement in (ADD_AND_READ, LIST)]
-
-
-def test_the_audit_alone_knows_anchors_and_keys() -> None:
-    for name, function in sam.of_type(LAMBDA).items():
-        variables = function["Environment"]["Variables"]
-        found = {key: value for key, value in variables.items() if "ANCHOR" in key or "KEYS" in key}
-        assert found == (EVIDENCE if name == "ChainAuditFunction" else {})
-
-
-def test_the_scheduler_may_call_the_audit_and_nothing_else() -> None:
-    for role in roles_assumed_by("scheduler.amazonaws.com").values():
-        (statement,) = statements(role)
-        assert statement["Action"] == "lambda:InvokeFunction"
-        assert statement["Resource"] == {"Fn::GetAtt": ["ChainAuditFunction", "Arn"]}
-
-
-def test_no_statement_has_a_wildcard() -> None:
-    for name, role in sam.of_type("AWS::IAM::Role").items():
-        assert "*" not in json.dumps([found for found in statements(role) if found != ADD_AND_READ]), name
-
-
-def test_the_schedules_send_the_sample_events() -> None:
-    schedules = sam.of_type("AWS::Scheduler::Schedule").values()
-    sent = sorted(json.loads(schedule["Target"]["Input"])["mode"] for schedule in schedules)
-    assert sent == ["full", "incremental"]
-    for schedule in schedules:
-        event = json.loads(schedule["Target"]["Input"])
-        assert event == sam.sample(f"schedule-{event['mode']}")
+def test_functions_join_a_vpc_only_if_there_is_one() -> None:
+    joined = deployed(SubnetIds="subnet-a,subnet-b", SecurityGroupIds="sg-a").of_type(LAMBDA).values()
+    assert all(found["VpcConfig"]["SubnetIds"] == ["subnet-a", "subnet-b"] for found in joined)
+    assert all(found["VpcConfig"]["SecurityGroupIds"] == ["sg-a"] for found in joined)
+    assert not any("VpcConfig" in found for found in deployed().of_type(LAMBDA).values())
 
 
 @pytest.mark.parametrize("name", ["template.yaml", "samconfig.toml", *(f"events/{n}.json" for n in sam.samples())])

@@ -1,4 +1,4 @@
-"""The signing key and the bucket of anchors: who may do what, and that neither goes with the stack."""
+"""The signing keys and the bucket of anchors: who may do what, and that neither goes with the stack."""
 
 import json
 from typing import Any
@@ -6,33 +6,48 @@ from typing import Any
 import pytest
 
 from tests.infrastructure import sam
+from tests.infrastructure.stack import deployed
 
-AUDIT_ROLE = {"AWS": {"Fn::GetAtt": ["ChainAuditFunctionRole", "Arn"]}}
-OBJECTS = {"Fn::Sub": "${AnchorBucket.Arn}/*"}
+OBJECTS = "${AnchorBucket.Arn}/*"
+AUDIT_ROLE = {"AWS": "${ChainAuditFunctionRole.Arn}"}
+ROOT = {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+BOTH = {"SigningKeys": "second-and-first"}
+KEYS = ["SigningKey", "SecondSigningKey"]
+CYCLE = {
+    "first": ({"SigningKey"}, "kms:${SigningKey}"),
+    "first-second-prepared": ({"SigningKey", "SecondSigningKey"}, "kms:${SigningKey}"),
+    "second-and-first": ({"SigningKey", "SecondSigningKey"}, "kms:${SecondSigningKey},kms:${SigningKey}"),
+    "second": ({"SecondSigningKey"}, "kms:${SecondSigningKey}"),
+    "second-first-prepared": ({"SigningKey", "SecondSigningKey"}, "kms:${SecondSigningKey}"),
+    "first-and-second": ({"SigningKey", "SecondSigningKey"}, "kms:${SigningKey},kms:${SecondSigningKey}"),
+}
 
 
-def key_statements() -> dict[str, sam.Json]:
-    (key,) = sam.of_type("AWS::KMS::Key").values()
-    return {statement["Sid"]: statement for statement in key["KeyPolicy"]["Statement"]}
+def key_statements(key: str) -> dict[str, sam.Json]:
+    statements = deployed(**BOTH).properties(key)["KeyPolicy"]["Statement"]
+    return {statement["Sid"]: statement for statement in statements}
 
 
 def bucket() -> sam.Json:
-    (found,) = sam.of_type("AWS::S3::Bucket").values()
-    return found
+    return deployed(AnchorRetentionDays=7).properties("AnchorBucket")
 
 
 def refusals() -> dict[str, sam.Json]:
-    (policy,) = sam.of_type("AWS::S3::BucketPolicy").values()
+    policy = deployed().properties("AnchorBucketPolicy")
+    assert policy["Bucket"] == "${AnchorBucket}"
     return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
 
 
-def test_the_key_is_an_ed25519_key_that_signs() -> None:
-    (key,) = sam.of_type("AWS::KMS::Key").values()
-    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY")
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_an_ed25519_key_that_signs(key: str) -> None:
+    found = deployed(**BOTH).properties(key)
+    assert (found["KeySpec"], found["KeyUsage"]) == ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY")
+    assert found["PendingWindowInDays"] == 30, "as long as there is to notice a deletion"
 
 
-def test_the_audit_alone_signs_and_only_as_the_verifier_expects() -> None:
-    signing = [statement for statement in key_statements().values() if "kms:Sign" in json.dumps(statement)]
+@pytest.mark.parametrize("key", KEYS)
+def test_the_audit_alone_signs_and_only_as_the_verifier_expects(key: str) -> None:
+    signing = [statement for statement in key_statements(key).values() if "kms:Sign" in json.dumps(statement)]
     assert signing == [
         {
             "Sid": "TheAuditSigns",
@@ -45,20 +60,37 @@ def test_the_audit_alone_signs_and_only_as_the_verifier_expects() -> None:
     ]
 
 
-def test_administrators_of_the_key_can_neither_sign_nor_grant_it() -> None:
-    statement = key_statements()["AdministratorsDoNotSign"]
+@pytest.mark.parametrize("key", KEYS)
+def test_administrators_of_a_key_can_neither_sign_nor_grant_it(key: str) -> None:
+    statement = key_statements(key)["AdministratorsDoNotSign"]
     assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} <= set(statement["Action"])
     assert not [action for action in statement["Action"] if "*" in action or action in ("kms:Sign", "kms:CreateGrant")]
 
 
-def test_nobody_else_has_anything_to_do_with_the_key() -> None:
-    root = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
-    assert [statement["Principal"] for statement in key_statements().values()] == [root, AUDIT_ROLE, AUDIT_ROLE]
-    assert "kms:" not in json.dumps(sam.of_type("AWS::IAM::Role"))
+@pytest.mark.parametrize("key", KEYS)
+def test_nobody_else_has_anything_to_do_with_a_key(key: str) -> None:
+    assert [statement["Principal"] for statement in key_statements(key).values()] == [ROOT, AUDIT_ROLE, AUDIT_ROLE]
+    assert "kms:" not in json.dumps(deployed(**BOTH).of_type("AWS::IAM::Role"))
+
+
+@pytest.mark.parametrize("step", CYCLE)
+def test_keys_change_without_a_moment_in_which_none_signs(step: str) -> None:
+    exist, sign = CYCLE[step]
+    stack = deployed(SigningKeys=step)
+    aliases = {alias["TargetKeyId"] for alias in stack.of_type("AWS::KMS::Alias").values()}
+    variables = stack.properties("ChainAuditFunction")["Environment"]["Variables"]
+    assert stack.of_type("AWS::KMS::Key").keys() - {"AlarmKey"} == exist
+    assert aliases == {f"${{{key}}}" for key in exist}
+    assert variables["EVENTLOG_SIGNING_KEYS"] == sign
+    assert {f"{key}Id" for key in exist} == {name for name in stack.outputs if "SigningKey" in name}
+
+
+def test_the_steps_of_changing_keys_are_those_that_can_be_chosen() -> None:
+    assert sam.source()["Parameters"]["SigningKeys"]["AllowedValues"] == list(CYCLE)
 
 
 def test_the_bucket_locks_what_it_gets_in_compliance_mode() -> None:
-    lock = {"Mode": "COMPLIANCE", "Days": {"Ref": "AnchorRetentionDays"}}
+    lock = {"Mode": "COMPLIANCE", "Days": 7}
     assert bucket()["ObjectLockEnabled"] is True
     assert bucket()["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": lock}}
     assert bucket()["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -67,14 +99,31 @@ def test_the_bucket_locks_what_it_gets_in_compliance_mode() -> None:
 def test_the_bucket_is_private_and_encrypted() -> None:
     assert set(bucket()["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket()["PublicAccessBlockConfiguration"]) == 4
-    assert "SSEAlgorithm" in json.dumps(bucket()["BucketEncryption"])
+    assert bucket()["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (rule,) = bucket()["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
 @pytest.mark.parametrize(
     ("sid", "action", "condition"),
     [
         ("OverTlsOnly", "s3:*", {"Bool": {"aws:SecureTransport": "false"}}),
+        ("OverNewTlsOnly", "s3:*", {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
+        ("TheAuditAloneAdds", "s3:PutObject", {"ArnNotEquals": {"aws:PrincipalArn": AUDIT_ROLE["AWS"]}}),
         ("NeverOverwritten", "s3:PutObject", {"Null": {"s3:if-none-match": "true"}}),
+        (
+            "EncryptedAsTheBucketSays",
+            "s3:PutObject",
+            {
+                "Null": {"s3:x-amz-server-side-encryption": "false"},
+                "StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"},
+            },
+        ),
+        (
+            "NoKeysOfCustomers",
+            "s3:PutObject",
+            {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
+        ),
         ("NeverHidden", "s3:DeleteObject", None),
     ],
 )
@@ -85,7 +134,16 @@ def test_the_bucket_refuses_everybody(sid: str, action: str, condition: Any) -> 
     assert statement.get("Condition") == condition
 
 
-@pytest.mark.parametrize("name", ["SigningKey", "AnchorBucket", "AnchorBucketPolicy"])
+@pytest.mark.parametrize("sid", ["OverTlsOnly", "OverNewTlsOnly"])
+def test_the_bucket_itself_is_reached_over_tls_only_too(sid: str) -> None:
+    assert refusals()[sid]["Resource"] == ["${AnchorBucket.Arn}", OBJECTS]
+
+
+def test_the_bucket_lets_nobody_in() -> None:
+    assert {statement["Effect"] for statement in refusals().values()} == {"Deny"}
+
+
+@pytest.mark.parametrize("name", ["SigningKey", "SecondSigningKey", "AnchorBucket", "AnchorBucketPolicy"])
 def test_evidence_outlives_the_stack(name: str) -> None:
     resource = sam.resources()[name]
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")

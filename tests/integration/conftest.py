@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
@@ -72,3 +73,14 @@ def secured_log(secured: SecuredMongo) -> SecuredLog:
     log = SecuredLog(secured)
     log.set_up()
     return log
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS as moto plays it, and no URI of MongoDB from the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    with mock_aws():
+        yield

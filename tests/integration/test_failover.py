@@ -1,7 +1,5 @@
 """Three mongods as one replica set: the primary is killed, stepped down and paused while 8 processes append."""
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +9,8 @@ from pymongo.errors import PyMongoError
 
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
-from local.mongod import EmbeddedMongo, is_primary, replica_set_uri, start_replica_set, wait_until
+from local.mongod import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
+from tests.failovers import fail_over
 from tests.integration.writer import Writer, check_chain
 
 WRITERS = 8
@@ -27,40 +26,6 @@ def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:
     yield nodes
     for node in nodes:
         node.kill()
-
-
-def primary_of(nodes: list[EmbeddedMongo]) -> EmbeddedMongo:
-    found: list[EmbeddedMongo] = []
-
-    def look() -> bool:
-        for node in nodes:
-            with node.client() as client:
-                if node.is_running() and is_primary(client):
-                    found.append(node)
-        return bool(found)
-
-    wait_until("a primary", look)
-    return found[-1]
-
-
-def fail_over(nodes: list[EmbeddedMongo], how: str) -> EmbeddedMongo:
-    """Takes the primary its office; returns it."""
-    primary = primary_of(nodes)
-    others = [node for node in nodes if node is not primary]
-    with primary.client() as client:
-        pid = client.admin.command("serverStatus")["pid"]
-        if how == "kill":
-            primary.kill()
-        elif how == "pause":  # it wakes up with writes that arrived meanwhile, and takes itself for the primary
-            os.kill(pid, signal.SIGSTOP)
-        else:
-            client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=0, force=True)
-    primary_of(others)
-    if how == "kill":
-        primary.start()
-    elif how == "pause":
-        os.kill(pid, signal.SIGCONT)
-    return primary
 
 
 def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path: Path) -> None:

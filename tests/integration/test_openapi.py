@@ -27,6 +27,7 @@ ROUTES = [
     "GET /api/v1/events",
     "GET /api/v1/events/{event_id}",
     "GET /api/v1/events/{event_id}/proof",
+    "GET /api/v1/events/{event_id}/receipt",
     "GET /api/v1/chains",
     "GET /api/v1/chains/{chain}",
     "GET /api/v1/chains/{chain}/consistency",

@@ -8,7 +8,8 @@ from eventlog.settings import Settings
 from local.mongod import EmbeddedMongo, replica_set_uri
 from local.server import build_app
 from tests.event_source import Subscriber
-from tests.integration.test_failover import fail_over, nodes
+from tests.failovers import fail_over
+from tests.integration.test_failover import nodes
 from tests.integration.writer import Writer
 from tests.serving import served
 

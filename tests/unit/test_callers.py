@@ -28,6 +28,13 @@ def test_a_jwt_names_its_subject_else_its_client() -> None:
     assert caller(sub="", client_id="console").principal == "console"
 
 
+def test_a_scope_counts_without_the_prefix_of_its_issuer_and_not_at_all_without_it() -> None:
+    claims = by_jwt(sub="s", scope="log/events:read events:write other/audits:write")
+    found = from_gateway(claims, CLAIM, "log/")
+    assert found is not None
+    assert found.scopes == frozenset({"events:read"})
+
+
 def test_iam_names_the_user_and_decides_about_routes_itself() -> None:
     assert from_gateway(BY_IAM, CLAIM) == Caller(ARN, scopes=None, chains=None)
 

@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     mongo_uri: str | None = Field(default=None, description="MongoDB connection string of a replica set")
-    mongo_uri_secret: str | None = Field(default=None, description="ARN of a Secrets Manager secret that holds it")
+    mongo_uri_secret: str | None = Field(
+        default=None, description="ARN of a Secrets Manager secret or an SSM parameter (SecureString) that holds it"
+    )
     mongo_database: str = Field(default="eventlog", description="Database name")
     mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
     origin: str = Field(
@@ -27,6 +29,11 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="EVENTLOG_TOKENS",
         description="File of bearer tokens, for a server without API Gateway, whose authorizer says who calls",
+    )
+    scope_prefix: str = Field(
+        default="",
+        validation_alias="EVENTLOG_SCOPE_PREFIX",
+        description="What the issuer writes before our scopes, such as ``eventlog/`` of Cognito's resource servers",
     )
     chains_claim: str = Field(
         default="eventlog_chains",
@@ -75,6 +82,21 @@ class Settings(BaseSettings):
         le=36500,
         description="How long nobody can remove an anchor from S3",
     )
+    queue_url: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_QUEUE_URL",
+        description="SQS FIFO queue of events that were accepted and not appended yet; none: nothing is asynchronous",
+    )
+    dead_letters_url: str | None = Field(
+        default=None,
+        validation_alias="EVENTLOG_DEAD_LETTERS_URL",
+        description="SQS FIFO queue of accepted events that can never be appended",
+    )
+    asynchronous: bool = Field(
+        default=False,
+        validation_alias="EVENTLOG_ASYNC",
+        description="Whether POST /api/v1/events is asynchronous unless it says ?async=false",
+    )
 
     sign_in_issuer: str | None = Field(
         default=None,
@@ -108,6 +130,12 @@ class Settings(BaseSettings):
     def _check_pair(self) -> Self:
         if bool(self.anchors) != bool(listed(self.signing_keys)):
             raise ValueError("EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS come together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_queue(self) -> Self:
+        if self.asynchronous and not self.queue_url:
+            raise ValueError("EVENTLOG_ASYNC needs EVENTLOG_QUEUE_URL")
         return self
 
 

@@ -55,7 +55,8 @@ class Callers:
         """The caller of a request; None: not known."""
         event = request.scope.get("aws.event")
         if event is not None:
-            return from_gateway(event, self._resources.settings.chains_claim)
+            settings = self._resources.settings
+            return from_gateway(event, settings.chains_claim, settings.scope_prefix)
         if self.tokens is not None:
             return self.tokens.find(request.headers.get("authorization", ""))
         return ANONYMOUS if self._anonymous else None

@@ -3,18 +3,19 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from fastapi import Response
 from pydantic import ValidationError
 
 import eventlog.service.audit  # noqa: F401  held.auditor needs it: now, not in the first request
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
+from eventlog.http import audit_metrics, metrics
 from eventlog.http.callers import Caller
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
 from eventlog.service.audit_report import Mode, Report
 from eventlog.service.errors import InvalidError, unknown_audit
+from eventlog.service.exclusive import exclusive
 from eventlog.service.submission import pointer
 
 BODY = {
@@ -24,6 +25,7 @@ BODY = {
     }
 }
 _SCHEDULED_SECONDS = 600.0
+_SKIPPED = "another audit of the schedule in this mode is at work"
 _SHOWN = ("audit_id", "chain", "mode", "status")
 
 
@@ -46,32 +48,57 @@ def start(held: Resources, body: bytes, caller: Caller) -> Response:
 def find(held: Resources, audit_id: str, caller: Caller) -> Response:
     """A stored report; one on a chain of others is as unknown as one that does not exist."""
     report = held.auditor.report(audit_id)
-    if not caller.may(report["chain"]):
+    if not caller.may(str(report.get("chain"))):
         raise unknown_audit(audit_id)
     return json_response(audit_fields(report))
 
 
-def run_scheduled(held: Resources, mode: str) -> list[dict[str, Any]]:
-    """Audit every chain and go on with audits still running; a short form of each report."""
+def run_scheduled(held: Resources, mode: str) -> dict[str, Any]:
+    """Audit every chain and go on with audits still running; a short form of each report.
+
+    Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
+    """
     wanted: Mode = "full" if mode == "full" else "incremental"
-    reports = held.auditor.audit_all(wanted, _SCHEDULED_SECONDS)
-    _report(reports)
+    with held.heeding_refusals(), exclusive(held.leases, f"schedule/{wanted}") as alone:
+        if not alone:
+            Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
+            return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
+        backlog = held.auditor.backlog()
+        audit_metrics.waiting(backlog)
+        reports = _run(held, wanted)
+        audit_metrics.finished(wanted, backlog, reports)
     shown = [audit_fields(report) for report in reports]
-    return [{name: report[name] for name in _SHOWN} for report in shown]
+    return {"mode": wanted, "audits": [{name: report[name] for name in _SHOWN} for report in shown]}
+
+
+def _run(held: Resources, mode: Mode) -> list[Report]:
+    """All reports; what was found is said at once, as this process may not live to say it with the rest."""
+    reports: list[Report] = []
+    quiet: list[Report] = []
+    try:
+        for report in held.auditor.each(mode, _SCHEDULED_SECONDS):
+            reports.append(report)
+            if report["findings_total"]:
+                _report([report])
+            else:
+                quiet.append(report)
+    finally:
+        _report(quiet)
+    return reports
 
 
 def restore(held: Resources, chain: str, reason: str) -> dict[str, Any]:
     """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows."""
-    Logger(service="eventlog-chain_audit").warning("restore declared", extra={"chain": chain, "reason": reason})
-    report = held.restorer.restore(chain, reason)
+    Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
+    with held.heeding_refusals():
+        report = held.restorer.restore(chain, reason)
     _report([report])
     return audit_fields(report)
 
 
 def _report(reports: list[Report]) -> None:
     """Say loudly what was found: a log line for each tampered chain, and metrics to alarm on."""
-    logger = Logger(service="eventlog-chain_audit")
-    metrics = EphemeralMetrics(namespace="EventLog", service="eventlog-chain_audit")
+    logger = Logger(service=audit_metrics.SERVICE)
     for report in reports:
         if report["status"] == "tampered":
             kinds = sorted({finding["kind"] for finding in report["findings"]})
@@ -79,10 +106,4 @@ def _report(reports: list[Report]) -> None:
         if report["status"] == "incomplete":
             fields = {"chain": report["chain"], "audit_id": report["_id"], "because": report["incomplete_because"]}
             logger.warning("audit incomplete", extra=fields)
-        metrics.add_metric("IncompleteAudits", MetricUnit.Count, float(report["status"] == "incomplete"))
-        if report.get("unanchored_events") is not None:
-            metrics.add_metric("UnanchoredEvents", MetricUnit.Count, float(report["unanchored_events"]))
-        metrics.add_metric("AuditFindings", MetricUnit.Count, float(report["findings_total"]))
-        metrics.add_metric("EventsAudited", MetricUnit.Count, float(report["events_checked"]))
-    if reports:
-        metrics.flush_metrics()
+    metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(reports))

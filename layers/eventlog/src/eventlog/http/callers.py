@@ -36,14 +36,15 @@ class Caller:
 ANONYMOUS = Caller("anonymous")
 
 
-def from_gateway(event: Mapping[str, Any], chains_claim: str) -> Caller | None:
+def from_gateway(event: Mapping[str, Any], chains_claim: str, scope_prefix: str = "") -> Caller | None:
     """The caller that a JWT authorizer or IAM let in; None: neither did.
 
-    API Gateway makes text of every claim, ``[a b]`` of an array. IAM's policies decide about each route themselves.
+    API Gateway makes text of every claim, ``[a b]`` of an array. A scope counts without the prefix that the issuer puts
+    before ours; without the prefix it is no scope of ours. IAM's policies decide about each route themselves.
     """
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     if claims := (authorizer.get("jwt") or {}).get("claims"):
-        return _from_claims(claims, chains_claim)
+        return _from_claims(claims, chains_claim, scope_prefix)
     arn = (authorizer.get("iam") or {}).get("userArn")
     return Caller(arn) if isinstance(arn, str) and arn else None
 
@@ -60,11 +61,15 @@ def parse_chains(names: Iterable[str]) -> tuple[str, ...] | None:
     return None if "*" in found else found
 
 
-def _from_claims(claims: Mapping[str, Any], chains_claim: str) -> Caller | None:
+def _from_claims(claims: Mapping[str, Any], chains_claim: str, scope_prefix: str) -> Caller | None:
     principal = claims.get("sub") or claims.get("client_id")
     if not isinstance(principal, str) or not principal:
         return None
-    scopes = frozenset(_words(claims.get("scope") or claims.get("scp")))
+    scopes = frozenset(
+        scope.removeprefix(scope_prefix)
+        for scope in _words(claims.get("scope") or claims.get("scp"))
+        if scope.startswith(scope_prefix)
+    )
     return Caller(principal, scopes, _chains(claims[chains_claim]) if chains_claim in claims else None)
 
 

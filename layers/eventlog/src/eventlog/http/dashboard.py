@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
-from eventlog.http.resources import Held
+from eventlog.http.requests import Held
 from eventlog.http.schemas import json_response
 from eventlog.service.errors import NotFoundError
 from eventlog.settings import Settings, listed

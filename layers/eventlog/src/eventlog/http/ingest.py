@@ -1,7 +1,9 @@
 """From a request to drafts and receipts: which media type means which parser."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,14 +11,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 import eventlog.service.ingest  # noqa: F401  held.ingest needs it: now, not in the first request
+from eventlog.formats.strict_json import Problem
+from eventlog.formats.times import format_time
 from eventlog.http import requests
 from eventlog.http.callers import Caller
+from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
 from eventlog.service import cloudevents, submission
+from eventlog.service.errors import InvalidError, TooLargeError
 from eventlog.service.ingest import MakeDraft
+from eventlog.service.queue import format_message
 from eventlog.service.submission import OpenChainName
-from eventlog.store.interface import Draft
+from eventlog.store.errors import MessageTooLargeError
+from eventlog.store.interface import Draft, Placed
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -33,7 +41,19 @@ class AppendQuery(BaseModel):
     chain: OpenChainName | None = Field(default=None, description="The chain of events that name none (default: main)")
 
 
+class AppendOneQuery(AppendQuery):
+    """Parameters of an append of one event."""
+
+    asynchronous: bool | None = Field(
+        default=None,
+        alias="async",
+        description="true: answer 202 as soon as the event is in a queue, before it has its place in the chain; "
+        "false: answer with the receipt (default: as the log is set up, as a rule false)",
+    )
+
+
 Parameters = Annotated[AppendQuery, Query()]
+OneParameters = Annotated[AppendOneQuery, Query()]
 
 _EVENT = {"$ref": "#/components/schemas/NewEvent"}
 _CLOUDEVENT: dict[str, Any] = {
@@ -59,15 +79,35 @@ BATCH_BODY = {
 }
 
 
-async def append_one(held: Resources, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
-    """Append the event of a request: native, or a CloudEvent in structured or binary mode."""
-    read = partial(_read_one, held, request.headers, body, chain=chain, caller=caller)
+async def append_one(
+    held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
+) -> Response:
+    """Append the event of a request, now or later: native, or a CloudEvent in structured or binary mode."""
+    read = partial(_read_one, held, request.headers, body, chain=query.chain, caller=caller)
     draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
+    if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
+        return await run_in_threadpool(_accept, held, draft)
     placed = await held.ingest.one(draft)
+    _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
     return json_response(receipt(placed), 201, headers)
+
+
+def _accept(held: Resources, draft: Draft) -> Response:
+    """Answer for a checked event as soon as the queue has it; what it is appended as is settled now."""
+    if held.queue is None:
+        raise InvalidError([Problem("/query/async", "this log has no queue; send the event without async")])
+    entry = draft.entry
+    try:
+        held.queue.send(entry.chain, format_message(draft), once=str(uuid4()))
+    except MessageTooLargeError as error:
+        detail = "larger as a message than the queue takes; send it with ?async=false"
+        raise TooLargeError([Problem("", detail)]) from error
+    where = f"/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
+    accepted = {"event_id": entry.event_id, "chain": entry.chain, "received_at": format_time(entry.received_at)}
+    return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 
 
 def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, caller: Caller) -> Draft:
@@ -90,10 +130,16 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
     else:
         values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
     placed = held.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
+    _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
         return json_response(shown, 200, {REPLAYED: "true"})
     return json_response(shown, 201)
+
+
+def _count(request: Request, placed: Iterable[Placed]) -> None:
+    """Leave word of how many events are new."""
+    setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
 
 
 def _allowed(make: MakeDraft, caller: Caller) -> MakeDraft:

@@ -1,19 +1,20 @@
 """One structured log line, EMF metrics and, when switched on, a trace segment for each request. Never a payload."""
 
 import time
-import traceback
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eventlog.http import metrics
 from eventlog.http.problems import problem
 from eventlog.http.resources import Resources
+from eventlog.http.tracebacks import where
 
 HEADER = "x-correlation-id"
+NEW_EVENTS = "new_events"
+"""In a request's state: how many events it has added to the log."""
 
 
 class Observed:
@@ -45,7 +46,7 @@ class Observed:
         except Exception as error:  # the last resort: nothing may reach the client unshaped
             self._logger.error(
                 "unexpected error",
-                extra={"correlation_id": correlation, "error": type(error).__name__, "where": _where(error)},
+                extra={"correlation_id": correlation, "error": type(error).__name__, "where": where(error)},
             )
             if status:
                 raise
@@ -66,15 +67,16 @@ class Observed:
         route = getattr(scope.get("route"), "path", "unmatched")
         fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": round(millis, 1)}
         self._logger.info("request", extra={"correlation_id": correlation, **fields})
-        if is_metrics_disabled():  # the library would make them all the same, and only not print them
-            return
-        metrics = EphemeralMetrics(namespace="EventLog", service=f"eventlog-{self._service}")
-        metrics.add_dimension("route", f"{scope['method']} {route}")
-        metrics.add_metric("Requests", MetricUnit.Count, 1)
-        metrics.add_metric("Errors", MetricUnit.Count, int(status >= 500))
-        metrics.add_metric("Conflicts", MetricUnit.Count, int(status == 409))
-        metrics.add_metric("Duration", MetricUnit.Milliseconds, millis)
-        metrics.flush_metrics()
+        service = f"eventlog-{self._service}"
+        values = {
+            "Requests": 1,
+            "Errors": int(status >= 500),
+            "Conflicts": int(status == 409),
+            "Duration": millis,
+        }
+        metrics.emit(service, values, route=f"{scope['method']} {route}")
+        if events := scope.get("state", {}).get(NEW_EVENTS):
+            metrics.emit(service, {"Events": events})
 
 
 def _correlation_id(scope: Scope) -> str:
@@ -83,8 +85,3 @@ def _correlation_id(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"").decode("latin-1")
     usable = given.isascii() and given.isprintable() and 0 < len(given) <= 128
     return str(found or (given if usable else "") or time.time_ns())
-
-
-def _where(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

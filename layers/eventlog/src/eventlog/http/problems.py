@@ -16,7 +16,7 @@ from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSO
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.service.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.service.submission import pointer
-from eventlog.store.errors import CorruptionError, IdConflictError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -90,7 +90,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_http)
 
 
-def _answer(_: Request, error: Exception) -> Response:
+def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, CredentialsRefusedError):
+        request.app.state.resources.refused()  # the next request may find another password
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     return problem(status, _detail(error), _errors(error), _headers(error, status))
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from eventlog.formats.strict_json import Problem
+from eventlog.http.resources import Resources
 from eventlog.service.errors import TooLargeError, UnsupportedError
 from eventlog.service.submission import MAX_BODY
 
@@ -56,3 +57,12 @@ def preferred(headers: Mapping[str, str], *others: str) -> str | None:
 
 
 Body = Annotated[bytes, Depends(raw_body)]
+
+
+async def resources(request: Request) -> Resources:
+    """The app's resources, as a dependency (a coroutine: others are sent to a thread)."""
+    found: Resources = request.app.state.resources
+    return found
+
+
+Held = Annotated[Resources, Depends(resources)]

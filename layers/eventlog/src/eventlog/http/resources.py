@@ -1,17 +1,20 @@
-"""What a running app holds: settings and, made on first use, the store. One MongoDB client a process.
+"""What a running app holds: settings and, made on first use, the store. One MongoDB client a process, until the
+connection string is another."""
 
-A function imports its own service when it starts; another function's is imported when it is first asked for.
-"""
-
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, Request
+from aws_lambda_powertools import Logger
 from pymongo import MongoClient
 
+from eventlog.http.connected import Connected
+from eventlog.http.secret import ConfigurationError, ConnectionString
 from eventlog.settings import Settings, listed
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
+from eventlog.store.errors import CredentialsRefusedError
+from eventlog.store.mongo import MongoStore
 
 if TYPE_CHECKING:
     from eventlog.formats.note import Signer
@@ -19,45 +22,118 @@ if TYPE_CHECKING:
     from eventlog.service.audit import Auditor
     from eventlog.service.evidence import Evidence
     from eventlog.service.ingest import Ingest
+    from eventlog.service.queue_consumer import Consumer
     from eventlog.service.restore import Restorer
     from eventlog.service.streams import Streams
     from eventlog.store.anchors import AnchorStore
+    from eventlog.store.interface import Draft, Placed
+    from eventlog.store.leases import Leases
+    from eventlog.store.sqs_queue import SqsQueue
 
-
-class ConfigurationError(Exception):
-    """A setting is missing; the text names it."""
+__all__ = ["ConfigurationError", "Resources"]
 
 
 class Resources:
-    """Lazily connected, reused across invocations."""
+    """Lazily connected, reused across invocations and by many threads."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._given = settings
+        self._connecting = threading.Lock()
+        self._reconnecting = threading.Lock()
+        self._connected: Connected | None = None
+        self._replaced: Connected | None = None
 
     @cached_property
     def settings(self) -> Settings:
         return self._given or Settings()
 
-    @cached_property
+    @property
+    def connected(self) -> Connected:
+        """What works with the connection string as it was last read."""
+        found = self._connected
+        if found is not None:
+            return found
+        with self._connecting:
+            if self._connected is None:
+                self._connected = self._connect(self._uri.get())
+            return self._connected
+
+    @contextmanager
+    def heeding_refusals(self) -> Iterator[None]:
+        """Around work that no route does: a refusal is raised as any error, but the next time may find another secret.
+
+        Raises:
+            CredentialsRefusedError
+        """
+        try:
+            yield
+        except CredentialsRefusedError:
+            self.refused()
+            raise
+
+    def refused(self) -> None:
+        """MongoDB refused the user or the password: read the secret again, and if it changed, connect with it.
+
+        What works with the old client goes on: it is closed only when the next one has been replaced too. A secret
+        that can't be used changes nothing.
+        """
+        if not self._reconnecting.acquire(blocking=False):
+            return
+        try:
+            uri, old = self._uri.get_again(), self._connected
+            if uri is None or old is None or uri == old.uri:
+                return
+            new = self._connect(uri)
+            if self._replaced is not None:
+                self._replaced.client.close()
+            self._replaced, self._connected = old, new
+            self._logger.warning("MongoDB refused the password; the secret has another, which is used now")
+        except ConfigurationError as error:
+            self._logger.error("the new secret can't be used", extra={"error": str(error)})
+        finally:
+            self._reconnecting.release()
+
+    @property
     def client(self) -> MongoClient[dict[str, Any]]:
-        return connect(self._uri(), self.settings.mongo_pool_size)
+        return self.connected.client
 
-    @cached_property
+    @property
     def store(self) -> MongoStore:
-        return MongoStore(Operations(self.client, self.settings.mongo_database), self.settings.origin)
+        return self.connected.store
 
-    @cached_property
+    @property
     def ingest(self) -> "Ingest":
-        from eventlog.service.ingest import Ingest  # noqa: PLC0415  the ingest function's own
-        from eventlog.store.combine import Combiner  # noqa: PLC0415
-
-        return Ingest(Combiner(self.store.append))
+        return self.connected.ingest
 
     @cached_property
-    def evidence(self) -> "Evidence":
-        from eventlog.service.evidence import Evidence  # noqa: PLC0415  the query function's own
+    def queue(self) -> "SqsQueue | None":
+        """Where accepted events wait; None: nothing is asynchronous."""
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415  not needed by every log
 
-        return Evidence(self.store.operations)
+        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None
+
+    @cached_property
+    def consumer(self) -> "Consumer":
+        """Appends what waits in the queue."""
+        from eventlog.service.queue_consumer import Consumer  # noqa: PLC0415  the queue function's own
+        from eventlog.store.sqs_queue import SqsQueue  # noqa: PLC0415
+
+        if not self.settings.dead_letters_url:
+            raise ConfigurationError("set EVENTLOG_DEAD_LETTERS_URL")
+        return Consumer(self._append, SqsQueue(self.settings.dead_letters_url))
+
+    def _append(self, chain: str, drafts: "Sequence[Draft]") -> "list[Placed]":
+        """By the store as it is then connected: a consumer lives longer than a password."""
+        with self.heeding_refusals():
+            return self.store.append(chain, drafts)
+
+    @property
+    def evidence(self) -> "Evidence":
+        return self.connected.evidence
+
+    @property
+    def leases(self) -> "Leases":
+        return self.connected.leases
 
     @cached_property
     def streams(self) -> "Streams":
@@ -65,25 +141,17 @@ class Resources:
 
         return Streams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))
 
-    @cached_property
+    @property
     def auditor(self) -> "Auditor":
-        from eventlog.service.audit import Auditor  # noqa: PLC0415  the audit function's own, with multiprocessing
-        from eventlog.service.audit_workers import Workers  # noqa: PLC0415
-        from eventlog.store.audits import AuditStore  # noqa: PLC0415
+        return self.connected.auditor
 
-        workers = Workers(self._uri(), self.settings.mongo_database)
-        audits = AuditStore(self.store.operations)
-        return Auditor(self.store, audits, self.settings.origin, workers=workers, anchoring=self.anchoring)
-
-    @cached_property
+    @property
     def restorer(self) -> "Restorer":
-        """Declares restores; needs anchors."""
-        from eventlog.service.restore import Restorer  # noqa: PLC0415
-        from eventlog.store.audits import AuditStore  # noqa: PLC0415
+        return self.connected.restorer
 
-        if self.anchoring is None:
-            raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
-        return Restorer(self.store, AuditStore(self.store.operations), self.anchoring, self.auditor)
+    @property
+    def anchoring(self) -> "Anchoring | None":
+        return self.connected.anchoring
 
     @cached_property
     def anchors(self) -> "AnchorStore | None":
@@ -108,49 +176,24 @@ class Resources:
         retired = [public_key_of(vkey) for vkey in listed(self.settings.retired_keys)]
         return list(dict.fromkeys([*(signer.public_key for signer in self.signers), *retired]))
 
-    @cached_property
-    def anchoring(self) -> "Anchoring | None":
-        """Signs and anchors; None: nothing is anchored."""
-        from eventlog.service.anchoring import Anchoring  # noqa: PLC0415
-        from eventlog.store.checkpoints import CheckpointStore  # noqa: PLC0415
-        from eventlog.store.tree import TreeReader  # noqa: PLC0415
-
-        if self.anchors is None:
-            return None
-        return Anchoring(
-            self.store,
-            TreeReader(self.store.operations),
-            CheckpointStore(self.store.operations),
-            self.anchors,
-            signers=self.signers,
-            public_keys=lambda: self.trusted_keys,
-            idle_millis=self.settings.anchor_idle_seconds * 1000,
-        )
-
     def end_streams(self) -> None:
         """End live streams, which would go on for ever."""
         if "streams" in self.__dict__:
             self.streams.close()
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if "client" in self.__dict__:
-            self.client.close()
+        """Close the connections, if there are any."""
+        for found in (self._connected, self._replaced):
+            if found is not None:
+                found.client.close()
 
-    def _uri(self) -> str:
-        if self.settings.mongo_uri:
-            return self.settings.mongo_uri
-        if not self.settings.mongo_uri_secret:
-            raise ConfigurationError("set MONGO_URI or MONGO_URI_SECRET")
-        from aws_lambda_powertools.utilities.parameters import get_secret  # noqa: PLC0415  imports boto3
+    @cached_property
+    def _logger(self) -> Logger:
+        return Logger(service="eventlog")
 
-        return str(get_secret(self.settings.mongo_uri_secret, max_age=300))
+    @cached_property
+    def _uri(self) -> ConnectionString:
+        return ConnectionString(self.settings)
 
-
-async def resources(request: Request) -> Resources:
-    """The app's resources, as a dependency (a coroutine: others are sent to a thread)."""
-    found: Resources = request.app.state.resources
-    return found
-
-
-Held = Annotated[Resources, Depends(resources)]
+    def _connect(self, uri: str) -> Connected:
+        return Connected(self, uri, self._uri.setting)

@@ -55,6 +55,15 @@ class Receipts(BaseModel):
     receipts: list[Receipt]
 
 
+class Accepted(BaseModel):
+    """An event that waits in a queue: it is durable, and has no place in its chain yet."""
+
+    event_id: str
+    chain: str
+    received_at: str
+    receipt: str = Field(description="Where its receipt will be")
+
+
 class EventOut(Receipt):
     """A stored event."""
 

@@ -84,8 +84,10 @@ class Anchoring:
             return
         first = standing.copied + 1
         for number in range(first, newest.seal.number):
-            data = self.anchors.read(chain, note_key(number))
-            self._keep_copy(chain, verify_anchor(data or b"", self.history.public_keys))
+            anchor = self._verified(self.anchors.read(chain, note_key(number)) or b"", number)
+            if anchor.seal.number != number:
+                raise _refused("checkpoint_invalid", None, f"anchor {number} is anchor {anchor.seal.number} by now")
+            self._keep_copy(chain, anchor)
         self._keep_copy(chain, newest)
 
     def advance(self, head: Head, standing: Standing) -> Anchor | None:
@@ -168,6 +170,7 @@ class Anchoring:
         return claimed, other
 
     def _verified(self, data: bytes, number: int) -> Anchor:
+        """What was read a second time: it may be another by now."""
         try:
             return verify_anchor(data, self.history.public_keys)
         except EvidenceError as error:

@@ -6,7 +6,7 @@ that are stored, so that it can be resumed. Memory stays flat. What it found int
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,6 +21,7 @@ from eventlog.service.audit_report import MAX_FINDINGS, RUNNING_FIELDS, Mode, Re
 from eventlog.service.audit_start import begin, check_outside
 from eventlog.service.audit_workers import Pool, Workers
 from eventlog.service.errors import NotFoundError, unknown_audit
+from eventlog.service.progress import Backlog, backlog
 from eventlog.service.verify import Emit, Finding, VerifierState
 from eventlog.store.audits import AuditStore
 from eventlog.store.errors import CorruptionError, StoreError, StoreUnavailableError
@@ -142,10 +143,21 @@ class Auditor:
 
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
+        return list(self.each(mode, seconds))
+
+    def each(self, mode: Mode, seconds: float) -> Iterator[Report]:
+        """``audit_all``, each report as soon as it is there."""
         until = time.monotonic() + seconds
-        found: list[Report | None] = [*self.resume(seconds / 2), self._audit_rows_without_chain(mode)]
-        found += [self._audit(chain, mode, until) for chain in self._anchors.names(self._audits.chain_names())]
-        return [report for report in found if report is not None]
+        yield from self.resume(seconds / 2)
+        if rows := self._audit_rows_without_chain(mode):
+            yield rows
+        for chain in self._anchors.names(self._audits.chain_names()):
+            if report := self._audit(chain, mode, until):
+                yield report
+
+    def backlog(self) -> Backlog:
+        """What waits to be settled, in all chains."""
+        return backlog(self._audits.heads(), self._millis())
 
     def report(self, audit_id: str) -> Report:
         """A stored report.

@@ -18,7 +18,7 @@ from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
 from eventlog.service.errors import InvalidError, UnsupportedError
-from eventlog.service.submission import DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
+from eventlog.service.submission import CE_PREFIX, DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
 from eventlog.store.chain_names import OWN_PREFIX
 from eventlog.store.interface import Draft
 
@@ -32,7 +32,7 @@ _URI = re.compile(r"[^\s<>\"{}|\\^`]+")
 
 def event_id(source: str, identifier: str) -> str:
     """``ce-`` and 32 hex digits of SHA-256(source || 0x00 || id): redelivery is a replay."""
-    return "ce-" + sha256(source.encode() + b"\0" + identifier.encode()).hexdigest()[:32]
+    return CE_PREFIX + sha256(source.encode() + b"\0" + identifier.encode()).hexdigest()[:32]
 
 
 def parse_structured(body: bytes) -> Any:

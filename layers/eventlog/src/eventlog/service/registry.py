@@ -49,12 +49,15 @@ class Registry:
         self._added.add(chain)
 
     def names(self) -> Iterator[str]:
-        """The registered chains."""
+        """The registered chains. What ``add`` need not look up follows: the registry may have lost events meanwhile."""
+        known: set[str] = set()
         query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
         while True:
             page = self._store.page(query)
+            known.update(event.entry.event_id for event in page.events)
             yield from (event.entry.event_id for event in page.events)
             if not page.more:
+                self._added = known
                 return
             last = page.events[-1]
             query = Query(

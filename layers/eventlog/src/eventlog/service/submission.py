@@ -25,6 +25,8 @@ CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 STREAM = "stream"
 """No event's id: the route of the live stream stands where the event of this id would."""
 ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
+CE_PREFIX = "ce-"
+"""Begins the ids that CloudEvents get (cloudevents.py)."""
 
 
 def _millis(value: Any) -> int:
@@ -36,8 +38,8 @@ def _millis(value: Any) -> int:
 def _own_id(value: str) -> str:
     if value in {".", "..", STREAM}:
         raise ValueError(f"may not be '.', '..' or '{STREAM}'")
-    if value.startswith("ce-"):
-        raise ValueError("may not start with 'ce-', which is for CloudEvents")
+    if value.startswith(CE_PREFIX):
+        raise ValueError(f"may not start with '{CE_PREFIX}', which is for CloudEvents")
     return not_reserved(value)
 
 

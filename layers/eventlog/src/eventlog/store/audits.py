@@ -2,22 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from bson import Int64, Timestamp
-from bson.codec_options import CodecOptions
+from bson import DatetimeMS, Int64, Timestamp
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from eventlog.store.chain_names import among
 from eventlog.store.errors import mapped
+from eventlog.store.leases import LEASES
 from eventlog.store.operations import Operations
 from eventlog.store.tree import TreeReader
 
-_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
-"""Reads names that nobody should have written."""
+_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
+    unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
+)
+"""Reads names and times that nobody should have written."""
 _LEASE_MILLIS = 10_000
 _BATCH = 2_000
+_REPORTS: dict[str, Any] = {"$nin": list(LEASES)}
+"""The ids of reports: leases are kept in the same collection."""
+
+
+class ChainHead(NamedTuple):
+    """What a sequence document says of its chain; ``oldest`` is when the oldest pending event was received."""
+
+    chain: str
+    size: int
+    pending: int
+    oldest: int | None
 
 
 class AuditStore:
@@ -35,6 +49,12 @@ class AuditStore:
             grouped = events.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
             names += [found["_id"] for found in grouped]
         return sorted({name for name in names if isinstance(name, str)})
+
+    def heads(self) -> list[ChainHead]:
+        """What all sequence documents say, in one read; a damaged one is for its audit to find and counts as empty."""
+        fields = {"size": 1, "settled": "$settled.size", "oldest": {"$min": "$pending.received_at"}}
+        with mapped():
+            return [_head(found) for found in self._ops.sequences.with_options(_LENIENT).find({}, fields)]
 
     def rows_without_chain(self, limit: int) -> list[str]:
         """Ids of rows whose chain is no text, so that they are in no chain at all."""
@@ -116,11 +136,10 @@ class AuditStore:
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
     ) -> list[dict[str, Any]]:
         """Reports, newest first; on chains among ``names`` only."""
-        query: dict[str, Any] = {} if names is None else among("chain", names)
-        if chain is not None:
-            query = {"$and": [{"chain": chain}, query]}
-        if before is not None:
-            query["_id"] = {"$lt": before}
+        ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
+        chains = [] if chain is None else [{"chain": chain}]
+        allowed = [] if names is None else [among("chain", names)]
+        query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
         with mapped():
             return list(
                 self._ops.audits.find(
@@ -144,7 +163,14 @@ class AuditStore:
     def take_running(self) -> str | None:
         """Lease an audit that is running but has nobody at work; its id."""
         stale = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
-        query = {"status": "running", "$expr": stale}
+        query = {"_id": _REPORTS, "status": "running", "$expr": stale}
         with mapped():
             found = self._ops.audits.find_one_and_update(query, [{"$set": {"lease": "$$NOW"}}], {"_id": 1})
         return None if found is None else str(found["_id"])
+
+
+def _head(found: dict[str, Any]) -> ChainHead:
+    size, settled = (found.get(name) if isinstance(found.get(name), int) else 0 for name in ("size", "settled"))
+    oldest = found.get("oldest")
+    received = int(oldest) if isinstance(oldest, DatetimeMS) else None
+    return ChainHead(str(found["_id"]), int(size or 0), max(0, int(size or 0) - int(settled or 0)), received)

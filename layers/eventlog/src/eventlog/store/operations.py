@@ -3,8 +3,8 @@
 Tests replace these methods to make a step fail, or to die between two of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store import codec, indexes
 from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError
 from eventlog.store.interface import SequenceImage
+from eventlog.store.sessions import causal_session
 
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
@@ -93,11 +94,9 @@ class Operations:
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
-    @contextmanager
-    def session(self) -> Iterator[ClientSession]:
+    def session(self) -> AbstractContextManager[ClientSession]:
         """A causally consistent session on the primary."""
-        with self._client.start_session(causal_consistency=True) as session:
-            yield session
+        return causal_session(self._client)
 
     def ensure_indexes(self) -> None:
         """See ``indexes.ensure``."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog.store import indexes
 from eventlog.store.indexes import Index
+from eventlog.store.leases import LEASES
 
 Schema = dict[str, Any]
 
@@ -110,10 +111,11 @@ _REPORT = _fields(
         "lease": _DATE,
     }
 ) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
+_LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0]),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", _REPORT, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
 )

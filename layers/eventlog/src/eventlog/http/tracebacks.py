@@ -1,0 +1,9 @@
+"""What a log line may say of an error: where it was, and nothing of the values it was about."""
+
+import traceback
+
+
+def where(error: BaseException) -> list[str]:
+    """The innermost places of an error's traceback: no values."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

@@ -1,0 +1,37 @@
+"""Causally consistent sessions, also over connections that were made at a bad moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import AutoReconnect, ConfigurationError
+
+_NO_SESSIONS = "Sessions are not supported"
+
+
+@contextmanager
+def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
+    """A causally consistent session on the primary.
+
+    A connection that was made while its server was neither primary nor secondary (it has just started, or gives up its
+    office) takes no sessions for as long as it lives, and the driver would use it again and again.
+
+    Raises:
+        AutoReconnect: there was such a connection; the next ones are new.
+    """
+    try:
+        with client.start_session(causal_consistency=True) as session:
+            yield session
+    except ConfigurationError as error:
+        if _NO_SESSIONS not in str(error):
+            raise
+        _drop_connections(client)
+        raise AutoReconnect("the connection was made while its server was neither primary nor secondary") from error
+
+
+def _drop_connections(client: MongoClient[dict[str, Any]]) -> None:
+    """Have the driver make new ones: it has no public way to be rid of a connection that still works."""
+    for server in list(client._topology._servers.values()):
+        server.pool.reset_without_pause()

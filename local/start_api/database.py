@@ -1,0 +1,44 @@
+"""The database that functions talk to: with access control, set up as `make db-setup` does, a user for each role."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventlog.store.roles import ROLES
+from local.machine import LocalError
+from local.secured import SecuredMongo
+from local.setup import IN_ORDER, Setup
+
+DATABASE = "eventlog"
+USERS = {  # the template's parameter for the secret of each user
+    "IngestMongoSecretArn": "eventlog-ingest",
+    "QueryMongoSecretArn": "eventlog-query",
+    "AuditMongoSecretArn": "eventlog-audit",
+}
+
+
+@dataclass(frozen=True)
+class LocalDatabase:
+    """A mongod; ``uris`` are by user, and secret."""
+
+    address: str
+    uris: dict[str, str]
+
+
+@contextmanager
+def serve(folder: Path, administrator: str | None) -> Iterator[LocalDatabase]:
+    """A new database; ``administrator`` is the password of its administrator, who is needed by nobody but testers.
+
+    Raises: LocalError
+    """
+    with SecuredMongo(folder, administrator or secrets.token_urlsafe(24)) as mongo:
+        passwords = {role.name: secrets.token_urlsafe(24) for role in ROLES}
+        with mongo.client() as client:
+            setup = Setup(client, mongo.uri, DATABASE, check=False)
+            outcomes = [*setup.collections(), *setup.roles(passwords)]
+        if wrong := [f"{found.kind} {found.name}" for found in outcomes if found.state not in IN_ORDER]:
+            raise LocalError(f"The database could not be set up: {', '.join(wrong)}.")
+        uris = {user: mongo.uri_of(user, password, DATABASE) for user, password in passwords.items()}
+        yield LocalDatabase(mongo.address, uris)

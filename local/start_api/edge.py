@@ -1,0 +1,143 @@
+"""The HTTP API: SAM's own local gateway, with what it leaves out put in front.
+
+SAM checks no JWT, so tokens stand in for them. It makes events as API Gateway does but for the id, the time and the
+encoding of bodies that are no text. Failures get the answers that API Gateway's HTTP API gives.
+"""
+
+import base64
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, Request
+from samcli.lib.providers.provider import Api  # type: ignore[import-untyped]
+from samcli.local.apigw.local_apigw_service import LocalApigwService  # type: ignore[import-untyped]
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from local.machine import HOST, LocalError
+from local.start_api.functions import MAX_PAYLOAD, FunctionError
+from local.start_api.pool import ThrottledError
+from local.start_api.tokens import JwtAuthorizer, UnknownTokenError
+
+BACKLOG = 128
+SECONDS = 30  # how long API Gateway waits for a function
+TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+
+Submit = Callable[[bytes], Future[bytes]]
+Answer = tuple[dict[str, str], int, dict[str, str]]
+
+
+class TooLargeError(Exception):
+    """An event larger than Lambda takes (413)."""
+
+
+class Runner:
+    """What SAM's gateway calls to run a function: for SAM a container, here a pool."""
+
+    def __init__(self, pools: Mapping[str, Submit]) -> None:
+        self._pools = pools
+
+    def is_debugging(self) -> bool:
+        return False
+
+    def knows(self, name: str) -> bool:
+        """Whether there is such a function."""
+        return name in self._pools
+
+    def submit(self, name: str, payload: bytes) -> Future[bytes]:
+        """The answer to come; it may raise FunctionError. Raises: ThrottledError, TooLargeError"""
+        if len(payload) > MAX_PAYLOAD:
+            raise TooLargeError
+        return self._pools[name](payload)
+
+    def invoke(self, name: str, event: str, stdout: Any, **_: Any) -> None:
+        """Raises: ThrottledError, TooLargeError, FunctionError, TimeoutError (the function goes on)"""
+        stdout.write_str(self.submit(name, event.encode()).result(SECONDS).decode())
+
+
+class Edge(LocalApigwService):  # type: ignore[misc]
+    """SAM's local API Gateway with an authorizer in front."""
+
+    def __init__(self, api: Api, runner: Runner, authorizer: JwtAuthorizer, port: int) -> None:
+        super().__init__(api, runner, port=port, host=HOST)
+        self.api.binary_media_types_set = {"*/*"}  # SAM's events have base64 then, which body_of makes text again
+        self._authorizer = authorizer
+
+    def app(self) -> Flask:
+        """The WSGI application."""
+        self.create()
+        app: Flask = self._app
+        for error, status in STATUS.items():
+            app.register_error_handler(error, answer_with(status))
+        return app
+
+    def _generate_lambda_event(self, flask_request: Request, *args: Any) -> dict[str, Any]:
+        """The event, which SAM's handler asks for first: an unknown token ends here."""
+        authorizer = self._authorizer.authorize(flask_request.headers.get("Authorization"))
+        event: dict[str, Any] = super()._generate_lambda_event(flask_request, *args)
+        event |= body_of(event.pop("body"), flask_request.mimetype)
+        now = time.time()
+        event["headers"] = {name.lower(): ",".join(flask_request.headers.getlist(name)) for name in event["headers"]}
+        event["requestContext"] |= {
+            "requestId": str(uuid4()),
+            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now * 1000),
+        }
+        if authorizer is not None:
+            event["requestContext"]["authorizer"] = authorizer
+        return event
+
+
+def body_of(encoded: str | None, media_type: str) -> dict[str, Any]:
+    """How API Gateway passes a body on: text as it is, everything else in base64, none not at all."""
+    if not encoded:
+        return {"isBase64Encoded": False}
+    if media_type.startswith(TEXT) or not media_type:
+        with suppress(UnicodeDecodeError):
+            return {"body": base64.b64decode(encoded).decode(), "isBase64Encoded": False}
+    return {"body": encoded, "isBase64Encoded": True}
+
+
+def answer_with(status: HTTPStatus) -> Callable[[Exception], Answer]:
+    """An error handler that says what API Gateway says."""
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if status is HTTPStatus.UNAUTHORIZED else {}
+    return lambda _: ({"message": status.phrase}, int(status), headers)
+
+
+STATUS: dict[type[Exception] | int, HTTPStatus] = {
+    404: HTTPStatus.NOT_FOUND,
+    405: HTTPStatus.NOT_FOUND,
+    UnknownTokenError: HTTPStatus.UNAUTHORIZED,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
+    FunctionError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    LocalError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TimeoutError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+
+@contextmanager
+def serve(app: Flask, bound: socket.socket) -> Iterator[None]:
+    """Serve on a port that is ours already, with a thread for each connection."""
+    bound.listen(BACKLOG)
+    server = make_server(HOST, bound.getsockname()[1], app, threaded=True, request_handler=_Handler, fd=bound.fileno())
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="edge")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

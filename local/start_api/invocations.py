@@ -1,0 +1,27 @@
+"""Lambda's own Invoke API, for events that are no HTTP requests (`aws lambda invoke --endpoint-url`)."""
+
+from flask import Flask, Response, request
+
+from local.machine import LocalError
+from local.start_api.edge import Runner
+from local.start_api.functions import FunctionError
+
+PATH = "/2015-03-31/functions/<name>/invocations"
+
+
+def add_invoke(app: Flask, runner: Runner) -> None:
+    """Let the application answer invocations, too."""
+
+    def invoke(name: str) -> Response:
+        payload = request.get_data() or b"{}"
+        if not runner.knows(name):
+            return Response('{"Type":"User","Message":"Function not found"}', 404, content_type="application/json")
+        if request.headers.get("X-Amz-Invocation-Type") == "Event":
+            runner.submit(name, payload)
+            return Response(status=202)
+        try:
+            return Response(runner.submit(name, payload).result(), content_type="application/json")
+        except (FunctionError, LocalError) as error:
+            return Response(str(error), headers={"X-Amz-Function-Error": "Unhandled"})
+
+    app.add_url_rule(PATH, view_func=invoke, methods=["POST"])

@@ -1,0 +1,99 @@
+"""The execution environments of one function: as many at once as there are requests, up to a limit."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
+from threading import Lock
+from typing import Protocol
+
+
+class ThrottledError(Exception):
+    """More requests than the function may have: Lambda's TooManyRequestsException (429)."""
+
+
+class Environment(Protocol):
+    """What runs one invocation at a time (functions.Instance)."""
+
+    def start(self) -> None: ...
+    def is_alive(self) -> bool: ...
+    def invoke(self, payload: bytes) -> bytes: ...
+    def stop(self) -> None: ...
+
+
+class Pool:
+    """Starts an environment when none is idle (a cold start), reuses the one used last, replaces one that is gone.
+
+    ``queue`` requests wait when ``size`` are at work; one more is refused.
+    """
+
+    def __init__(self, make: Callable[[int], Environment], size: int, queue: int) -> None:
+        self._make = make
+        self._limit = size + queue
+        self._accepted = 0
+        self._numbers = count(1)
+        self._idle: list[Environment] = []
+        self._all: set[Environment] = set()
+        self._closed = False
+        self._lock = Lock()
+        # as many threads as environments: the executor's own queue is the queue, and a thread outlives what it started
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="invoke")
+
+    def submit(self, payload: bytes) -> Future[bytes]:
+        """The answer to come; it may raise FunctionError or LocalError.
+
+        Raises:
+            ThrottledError
+        """
+        with self._lock:
+            if self._accepted >= self._limit or self._closed:
+                raise ThrottledError
+            self._accepted += 1
+        future = self._threads.submit(self._run, payload)
+        future.add_done_callback(self._answered)
+        return future
+
+    def close(self) -> None:
+        """Ends all environments; what they were at work on fails."""
+        with self._lock:
+            self._closed = True
+            running = list(self._all)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for environment in running:
+            environment.stop()
+        self._threads.shutdown()
+
+    def _run(self, payload: bytes) -> bytes:
+        environment = self._take()
+        try:
+            return environment.invoke(payload)
+        finally:
+            self._give_back(environment)
+
+    def _take(self) -> Environment:
+        with self._lock:
+            if self._closed:
+                raise ThrottledError
+            while self._idle:
+                if (environment := self._idle.pop()).is_alive():
+                    return environment
+                self._all.discard(environment)
+            environment = self._make(next(self._numbers))
+            self._all.add(environment)
+        try:
+            environment.start()
+        except BaseException:
+            self._give_back(environment)
+            raise
+        return environment
+
+    def _give_back(self, environment: Environment) -> None:
+        alive = environment.is_alive()
+        with self._lock:
+            if alive:
+                self._idle.append(environment)
+            else:
+                self._all.discard(environment)
+
+    def _answered(self, _: Future[bytes]) -> None:
+        with self._lock:
+            self._accepted -= 1

@@ -1,0 +1,66 @@
+"""Bearer tokens in place of JSON Web Tokens: they give the claims that API Gateway's JWT authorizer passes on."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from eventlog.http.resources import ConfigurationError
+from eventlog.http.tokens import TokenEntry, read_tokens
+from local.machine import LocalError
+from local.token import add_token
+
+CLAIM = "eventlog_chains"  # as Settings.chains_claim has it
+EVERYONE: tuple[tuple[str, list[str], list[str] | None], ...] = (
+    ("writer", ["events:write"], None),
+    ("reader", ["events:read"], None),
+    ("auditor", ["events:read", "audits:write"], None),
+    ("acme", ["events:read", "events:write", "audits:write"], ["acme", "acme.*"]),
+)
+
+
+class UnknownTokenError(Exception):
+    """A token that was never issued (401)."""
+
+
+class JwtAuthorizer:
+    """Claims by the hash of the token."""
+
+    def __init__(self, entries: Sequence[TokenEntry]) -> None:
+        self._claims = {entry.sha256: claims(entry) for entry in entries}
+
+    def authorize(self, authorization: str | None) -> dict[str, Any] | None:
+        """What the event says under ``authorizer``; None without a token, which is then up to the function.
+
+        Raises:
+            UnknownTokenError
+        """
+        if authorization is None:
+            return None
+        scheme, _, token = authorization.partition(" ")
+        found = self._claims.get(sha256(token.strip().encode()).hexdigest())
+        if scheme.lower() != "bearer" or found is None:
+            raise UnknownTokenError
+        return {"jwt": {"claims": found, "scopes": None}}
+
+
+def claims(entry: TokenEntry) -> dict[str, str]:
+    """All of them are text: API Gateway writes an array as ``[a b]``."""
+    found = {"sub": entry.principal, "scope": " ".join(entry.scopes)}
+    return found if entry.chains is None else found | {CLAIM: f"[{' '.join(entry.chains)}]"}
+
+
+def issue(path: Path) -> dict[str, str]:
+    """New tokens by name; the file gets their hashes."""
+    return {name: add_token(path, name, scopes, chains) for name, scopes, chains in EVERYONE}
+
+
+def open_authorizer(path: Path) -> JwtAuthorizer:
+    """The authorizer for the tokens of a file (EVENTLOG_TOKENS has the same form).
+
+    Raises: LocalError
+    """
+    try:
+        return JwtAuthorizer(read_tokens(path).entries)
+    except ConfigurationError as error:
+        raise LocalError(f"{error}.") from error

@@ -1,0 +1,125 @@
+"""The primary of three loses its office ten times while clients append, read and audit over HTTP.
+
+What is acknowledged is there once in the end, with its receipt; no audit finds anything; and a client sees an answer
+or 503 with Retry-After, in less than the 25 seconds after which Lambda would end a function.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from eventlog.service.signing import create_key_file
+from eventlog_client.client import EventLog
+from load.appends import Appends
+from load.exchange import Exchange, Shared
+from load.ledger import Ledger
+from load.mix import Mix
+from load.reads import Reads
+from load.verify import verify
+from local.mongod import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
+from tests.e2e.processes import Running, server
+from tests.failovers import fail_over
+
+CLIENTS = 8
+CHAINS = ["load.a", "load.b"]
+PROGRESS = 40
+"""Acknowledged appends between two failovers."""
+HANG_SECONDS = 25.0
+INCOMPLETE = "wrong: an audit says incomplete"
+"""Honest, while MongoDB can't be asked for everything; the reason is looked at."""
+ALLOWED = {None, "503 with Retry-After", INCOMPLETE}
+HOW = ("kill", "step down", "pause", "kill", "step down", "pause", "kill", "step down", "pause", "freeze")
+"""A pause ends with the election of another, as after a short partition; a freeze is noticed by time limits alone."""
+
+pytestmark = pytest.mark.xdist_group("failover")
+
+
+@dataclass
+class Told:
+    """What the clients were answered: name, seconds and what was wrong."""
+
+    requests: list[tuple[str, float, str | None]] = field(default_factory=list)
+
+    def tell(self, _: str, name: str, millis: float, __: int, wrong: str | None) -> None:
+        self.requests.append((name, millis / 1000, wrong))
+
+    def good(self, name: str) -> int:
+        return sum(found.startswith(name) and wrong is None for found, _, wrong in self.requests)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:
+    nodes = start_replica_set([tmp_path / name for name in "abc"])
+    yield nodes
+    for node in nodes:
+        node.kill()
+
+
+@pytest.fixture
+def running(nodes: list[EmbeddedMongo], tmp_path: Path) -> Iterator[Running]:
+    """The development server on the set, with anchors, as its honest audits must not contradict those either."""
+    create_key_file(tmp_path / "key")
+    anchors = {"EVENTLOG_ANCHORS": str(tmp_path / "anchors"), "EVENTLOG_SIGNING_KEYS": str(tmp_path / "key")}
+    with server(tmp_path, MONGO_URI=replica_set_uri(nodes), **anchors) as running:
+        yield running
+
+
+def work(url: str, shared: Shared, told: Told, stop: threading.Event, number: int) -> None:
+    """One client; the first one audits."""
+    exchange = Exchange(url, None, told.tell)
+    appends, reads = Appends(exchange, shared), Reads(exchange, shared)
+    auditing: Sequence[Callable[[], None]] = (reads.audit, reads.show_chain, reads.prove)
+    appending = (appends.single, appends.own_id, appends.replay, appends.batch, reads.look_up, reads.query_by_seq)
+    calls = auditing if number == 0 else appending
+    rng = Random(number)
+    while not stop.is_set():
+        rng.choice(calls)()
+    exchange.close()
+
+
+def test_ten_failovers_under_http_load(nodes: list[EmbeddedMongo], running: Running, tmp_path: Path) -> None:
+    told, stop, rng = Told(), threading.Event(), Random(1)
+    with Ledger(tmp_path / "ledger") as book:
+        shared = Shared(book, Mix(rng, CHAINS), rng)
+        clients = [threading.Thread(target=work, args=(running.url, shared, told, stop, i)) for i in range(CLIENTS)]
+
+        def progress() -> None:
+            enough = told.good("POST /events") + PROGRESS
+            wait_until("appends to go on", lambda: told.good("POST /events") >= enough)
+
+        for client in clients:
+            client.start()
+        try:
+            progress()
+            for how in HOW:
+                if how == "freeze":
+                    fail_over(nodes, "pause", meanwhile=progress)
+                else:
+                    fail_over(nodes, how)
+                progress()
+        finally:
+            stop.set()
+            for client in clients:
+                client.join()
+    assert [request for request in told.requests if request[2] not in ALLOWED] == []
+    assert max(seconds for _, seconds, _ in told.requests) < HANG_SECONDS
+    assert told.good("POST /audits") > len(HOW)
+    assert_no_findings(running.url)
+    verdict = verify(running.url, None, tmp_path / "ledger")
+    assert verdict.problems == []
+    assert verdict.audited == verdict.stored >= verdict.acknowledged > len(HOW) * PROGRESS
+    assert "TAMPERED" not in running.stdout
+
+
+def assert_no_findings(url: str) -> None:
+    """None of the last hundred audits found anything; one that could not see everything blames MongoDB."""
+    with EventLog(url) as log:
+        reports = log.transport.get("/audits", {"limit": 100}).object()["audits"]
+    assert len(reports) > len(HOW)
+    assert [report for report in reports if report["findings_total"]] == []
+    reasons = {report["incomplete_because"] for report in reports} - {None}
+    assert [why for why in reasons if "MongoDB" not in why] == []

@@ -1,0 +1,105 @@
+"""Each sample under events/, as a real request where it is one, against the built functions."""
+
+import base64
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from local.machine import wait_until
+from tests.e2e.start_api import StartApi, family, is_running, start
+from tests.infrastructure import sam
+
+AUDITOR, READER, WRITER = "auditor", "reader", "writer"
+# In an order in which each finds what it asks for: the caller, and the answer's status.
+REQUESTS: dict[str, tuple[str, int]] = {
+    **dict.fromkeys(("post-event", "post-batch", "post-batch-ndjson"), (WRITER, 201)),
+    **dict.fromkeys(
+        ("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
+        (WRITER, 201),
+    ),
+    "post-audit": (AUDITOR, 200),
+    "get-audits": (AUDITOR, 200),
+    "get-audit-unknown": (AUDITOR, 404),
+    **dict.fromkeys(("get-events", "get-event", "get-chains", "get-chain", "get-health"), (READER, 200)),
+    **dict.fromkeys(("get-proof", "get-consistency", "get-root", "get-checkpoint"), (READER, 200)),
+    **dict.fromkeys(("get-log-checkpoint", "get-log-tile", "get-export", "get-receipt"), (READER, 200)),
+    "post-event-async": (WRITER, 202),
+}
+INVOCATIONS = {
+    "schedule-incremental": "ChainAuditFunction",
+    "schedule-full": "ChainAuditFunction",
+    "queue-batch": "IngestQueueFunction",
+}
+ORIGIN = "https://pages.example.com"
+OPTIONS = ("--no-schedules", "--parameter", f"CorsOrigins={ORIGIN}")
+GATEWAYS_OWN = {"authorization", "content-length", "host"}
+
+
+@pytest.fixture(scope="module")
+def api(built_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartApi]:
+    with start(tmp_path_factory.mktemp("samples"), built_template, *OPTIONS) as running:
+        yield running
+
+
+def send(api: StartApi, who: str, sample: dict[str, Any]) -> httpx2.Response:
+    """The request that API Gateway made the sample of."""
+    body = sample.get("body", "")
+    content = base64.b64decode(body) if sample.get("isBase64Encoded") else body.encode()
+    headers = {name: value for name, value in sample["headers"].items() if name not in GATEWAYS_OWN}
+    query = f"?{sample['rawQueryString']}" if sample["rawQueryString"] else ""
+    method = sample["requestContext"]["http"]["method"]
+    return api.ask(who, method, f"{sample['rawPath']}{query}", content=content, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def answers(api: StartApi) -> dict[str, httpx2.Response]:
+    delivered = api.invoke(INVOCATIONS["queue-batch"], sam.sample("queue-batch"))
+    assert delivered == {"batchItemFailures": []}
+    return {name: send(api, who, sam.sample(name)) for name, (who, _) in REQUESTS.items()}
+
+
+def test_every_sample_is_sent() -> None:
+    assert sorted([*REQUESTS, *INVOCATIONS]) == sam.samples()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_sample_request_is_answered_as_its_name_says(answers: dict[str, httpx2.Response], name: str) -> None:
+    assert answers[name].status_code == REQUESTS[name][1], answers[name].text
+
+
+def test_the_samples_leave_one_intact_chain(answers: dict[str, httpx2.Response]) -> None:
+    report = answers["post-audit"].json()
+    assert (report["status"], report["events_checked"]) == ("intact", 9)
+    assert answers["get-checkpoint"].text.startswith("localhost/start-api/main\n9\n")
+    assert len(answers["get-log-tile"].content) == 9 * 32
+
+
+@pytest.mark.parametrize("name", ["schedule-incremental", "schedule-full"])
+def test_a_schedule_audits_every_chain(api: StartApi, answers: dict[str, httpx2.Response], name: str) -> None:
+    audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]
+    assert {audit["chain"] for audit in audits} >= {"main", "eventlog.registry"}
+    assert {audit["status"] for audit in audits} == {"intact"}
+
+
+def test_a_delivery_of_the_queue_is_appended(answers: dict[str, httpx2.Response]) -> None:
+    assert answers["get-receipt"].json()["event_id"] == "sample-queued-1"
+
+
+def test_a_browser_may_call_from_the_origin_that_the_parameter_names(api: StartApi) -> None:
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    preflight = api.ask(None, "OPTIONS", "/api/v1/events", headers=headers)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, ORIGIN)
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
+
+
+def test_a_killed_parent_leaves_no_process(api: StartApi) -> None:
+    """Last in this file."""
+    started = family(api.process.pid)
+    assert len(started) > 5
+    api.process.send_signal(signal.SIGKILL)
+    api.process.wait()
+    wait_until("all processes to end", lambda: not [pid for pid in started if is_running(pid)])

@@ -1,0 +1,57 @@
+"""A connection that was made while its server was neither primary nor secondary: it takes no sessions ever after."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo.errors import ConfigurationError
+
+from eventlog.store.audits import AuditStore
+from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
+from local.mongod import EmbeddedMongo, is_primary, wait_until
+from tests.factories import draft
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[MongoStore]:
+    """Connected to a server that was starting then, and is the primary now."""
+    mongo = EmbeddedMongo(tmp_path)
+    mongo.launch()
+    try:
+        with connect(mongo.uri) as client, mongo.client() as admin:
+            store = MongoStore(Operations(client, "eventlog"), "example.com/log")
+            with pytest.raises(StoreUnavailableError):
+                store.ping()
+            config = {"_id": mongo.replica_set, "members": [{"_id": 0, "host": mongo.address}]}
+            admin.admin.command("replSetInitiate", config)
+            wait_until("a primary", lambda: is_primary(admin))
+            yield store
+    finally:
+        mongo.kill()
+
+
+def test_an_append_with_an_own_id_goes_through(store: MongoStore) -> None:
+    (placed,) = store.append("main", [draft("own")])
+    assert placed.event.seq == 0
+    found = store.get("main", "own")
+    assert found == placed.event
+
+
+def test_a_read_is_refused_once_and_the_next_one_answered(store: MongoStore) -> None:
+    with pytest.raises(StoreUnavailableError):
+        store.get("main", "own")
+    assert store.get("main", "own") is None
+
+
+def test_an_audit_is_unavailable_once(store: MongoStore) -> None:
+    audits = AuditStore(store.operations)
+    with pytest.raises(StoreUnavailableError):
+        list(audits.scan("main", 0, None, 1))
+    assert list(audits.scan("main", 0, None, 1)) == []
+
+
+def test_other_things_that_are_not_configured_right_are_not_hidden(store: MongoStore) -> None:
+    with pytest.raises(ConfigurationError, match="another version"), store.operations.session():
+        raise ConfigurationError("another version")

@@ -1,0 +1,61 @@
+"""Whoever is woken by an alarm finds what to do, and whoever reads a metric what it means."""
+
+import re
+from pathlib import Path
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from eventlog.http.metrics import UNITS
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+TEMPLATE = (ROOT / "template.yaml").read_text()
+RESOURCES = yaml_parse(TEMPLATE)["Resources"]
+ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+SECTIONS = {
+    re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-"): text
+    for title, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE)
+}
+
+
+def section_of(alarm: str) -> str:
+    """The section that an alarm's description names."""
+    found = re.search(r"docs/runbook\.md#([a-z0-9-]+)", str(ALARMS[alarm].get("AlarmDescription")))
+    assert found is not None, f"the description of {alarm} names no section"
+    return found[1]
+
+
+@pytest.mark.parametrize("alarm", sorted(ALARMS))
+def test_every_alarm_has_a_section_that_names_it(alarm: str) -> None:
+    name = ALARMS[alarm]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+    assert f"`{name}`" in SECTIONS[section_of(alarm)]
+
+
+def test_every_section_that_the_template_names_exists() -> None:
+    assert set(re.findall(r"docs/runbook\.md#([a-z0-9-]+)", TEMPLATE)) <= set(SECTIONS)
+
+
+@pytest.mark.parametrize("section", sorted(SECTIONS))
+def test_every_section_says_when_it_is_over(section: str) -> None:
+    assert re.search(r"^Over when |\. Over when ", SECTIONS[section], re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "operations.md"])
+def test_links_between_the_pages_lead_to_headings(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    for target, anchor in re.findall(r"\]\(([a-z]+\.md)?#([a-z0-9-]+)\)", text):
+        titles = re.findall(r"^#+ (.+)$", (ROOT / "docs" / (target or page)).read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert anchor in slugs, f"{page} -> {target}#{anchor}"
+
+
+def test_the_table_of_metrics_is_complete_and_has_their_units() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z]\w+)` \| (Count|Milliseconds|Percent) \| service", OPERATIONS, re.MULTILINE))
+    assert rows == {name: unit.value for name, unit in UNITS.items()}
+
+
+def test_every_metric_that_an_alarm_is_about_is_emitted() -> None:
+    named = re.findall(r"Namespace: EventLog\n\s+MetricName: (\w+)", TEMPLATE)
+    assert set(named) <= set(UNITS)
