@@ -85,6 +85,17 @@ def test_a_function_that_brings_more_than_its_handler_is_refused(tmp_path: Path)
     assert problem.endswith("move code into the layer.")
 
 
+def test_a_dashboard_over_its_budget_is_refused_and_counts_as_no_code(tmp_path: Path) -> None:
+    made = small(tmp_path)
+    page = tmp_path / "IngestFunction" / "dashboard" / "page.js"
+    page.parent.mkdir()
+    page.write_bytes(bytes(weight.DASHBOARD))
+    assert weighed(made) == []
+    page.write_bytes(bytes(weight.DASHBOARD + 1))
+    (problem,) = weighed(made)
+    assert problem == "IngestFunction has a dashboard of 300001 bytes, over 300000: make it lighter."
+
+
 def test_starts_load_what_the_table_says(built: Artefacts, needs: Needs) -> None:
     assert imported(built, needs) == []
 
