@@ -15,7 +15,7 @@ from tests.infrastructure import sam
 
 AUDITOR, READER, WRITER = "auditor", "reader", "writer"
 # In an order in which each finds what it asks for: the caller, and the answer's status.
-REQUESTS: dict[str, tuple[str, int]] = {
+REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("post-event", "post-batch", "post-batch-ndjson"), (WRITER, 201)),
     **dict.fromkeys(
         ("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
@@ -27,6 +27,8 @@ REQUESTS: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("get-events", "get-event", "get-chains", "get-chain", "get-health"), (READER, 200)),
     **dict.fromkeys(("get-proof", "get-consistency", "get-root", "get-checkpoint"), (READER, 200)),
     **dict.fromkeys(("get-log-checkpoint", "get-log-tile", "get-export", "get-receipt"), (READER, 200)),
+    **dict.fromkeys(("get-stats", "get-stream"), (READER, 200)),
+    **dict.fromkeys(("get-dashboard", "get-dashboard-config", "get-dashboard-file"), (None, 200)),
     "post-event-async": (WRITER, 202),
 }
 INVOCATIONS = {
@@ -45,7 +47,7 @@ def api(built_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-def send(api: StartApi, who: str, sample: dict[str, Any]) -> httpx2.Response:
+def send(api: StartApi, who: str | None, sample: dict[str, Any]) -> httpx2.Response:
     """The request that API Gateway made the sample of."""
     body = sample.get("body", "")
     content = base64.b64decode(body) if sample.get("isBase64Encoded") else body.encode()
@@ -83,6 +85,16 @@ def test_a_schedule_audits_every_chain(api: StartApi, answers: dict[str, httpx2.
     audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]
     assert {audit["chain"] for audit in audits} >= {"main", "eventlog.registry"}
     assert {audit["status"] for audit in audits} == {"intact"}
+
+
+def test_the_root_is_the_dashboard_and_asks_for_a_token(answers: dict[str, httpx2.Response], api: StartApi) -> None:
+    page = answers["get-dashboard"]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<script type="module" src="/dashboard/main.js">' in page.text
+    assert answers["get-dashboard-config"].json()["signIn"] is None
+    assert api.ask(None, "GET", "/api/v1/chains").status_code == 401
+    icon = api.ask(None, "GET", "/dashboard/icon.svg")
+    assert (icon.headers["content-type"], icon.text[:4]) == ("image/svg+xml", "<svg")
 
 
 def test_a_delivery_of_the_queue_is_appended(answers: dict[str, httpx2.Response]) -> None:

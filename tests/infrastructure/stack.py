@@ -85,6 +85,7 @@ class Stack:
             "Equals": lambda: str(arguments[0]) == str(arguments[1]),
             "Not": lambda: not arguments[0],
             "Or": lambda: any(arguments),
+            "And": lambda: all(arguments),
             "Join": lambda: arguments[0].join(arguments[1]),
             "Split": lambda: arguments[1].split(arguments[0]),
         }

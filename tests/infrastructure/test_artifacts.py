@@ -37,7 +37,8 @@ CALLS = {
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
         *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
-        *("get-receipt", "get-export"),
+        *("get-receipt", "get-export", "get-stats", "get-stream"),
+        *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],
 }
@@ -90,8 +91,13 @@ class Artifacts:
         )
 
     def call(self, function: str, names: list[str]) -> list[sam.Json]:
+        return self.send(function, [sam.sample(name) for name in names])
+
+    def send(self, function: str, given_events: list[sam.Json]) -> list[sam.Json]:
         answers = self.scratch / f"{uuid.uuid4()}.json"
-        events = [sam.EVENTS / f"{name}.json" for name in names]
+        events = [self.scratch / f"{uuid.uuid4()}.json" for _ in given_events]
+        for path, event in zip(events, given_events, strict=True):
+            path.write_text(json.dumps(event), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-S", "-P", Path(__file__).with_name("invoke.py"), answers, *events],
             env=self.environment(function),
@@ -237,6 +243,53 @@ def test_query_exports_a_bundle(answers: dict[str, sam.Json]) -> None:
     assert (header["format"], end) == ("eventlog-bundle/v1", {"end": {"events": 9, "next_seq": None}})
 
 
+def test_query_counts_events_by_type(answers: dict[str, sam.Json]) -> None:
+    stats = body(answers["get-stats"], 200)
+    found = {series["value"]: series["total"] for series in stats["series"]}
+    assert (stats["total"], found) == (sum(found.values()), found | {"order.created": 2})
+    assert stats["total"] > 0
+
+
+def test_query_streams_the_chain_from_its_beginning_at_once(answers: dict[str, sam.Json]) -> None:
+    stream = answers["get-stream"]
+    assert (stream["statusCode"], stream["isBase64Encoded"]) == (200, False)
+    ids = re.findall(r"^id: (\d+)\ndata: ", stream["body"], re.MULTILINE)
+    assert [int(found) for found in ids] == list(range(9))
+    assert "\nretry: " in f"\n{stream['body']}"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "content"),
+    [
+        ("get-dashboard", "text/html", "<!doctype html>"),
+        ("get-dashboard-file", "text/javascript", "export async function render"),
+    ],
+)
+def test_query_serves_the_dashboard_to_anybody(
+    artifacts: Artifacts, answers: dict[str, sam.Json], name: str, media_type: str, content: str
+) -> None:
+    page = answers[name]
+    assert (page["statusCode"], page["isBase64Encoded"]) == (200, False)
+    assert page["headers"]["content-type"] == f"{media_type}; charset=utf-8"
+    assert "default-src 'none'; script-src 'self'" in page["headers"]["content-security-policy"]
+    assert content in page["body"]
+
+
+def test_query_tells_anybody_where_to_sign_in_and_no_more(answers: dict[str, sam.Json]) -> None:
+    assert body(answers["get-dashboard-config"], 200) == {"origin": ORIGIN, "signIn": None}
+
+
+@pytest.mark.parametrize("path", ["icon.svg", "style.css", "vendor/uplot-1.6.32/uPlot.esm.js"])
+def test_a_file_of_the_dashboard_arrives_as_it_is(artifacts: Artifacts, path: str) -> None:
+    event = sam.sample("get-dashboard-file")
+    event["rawPath"] = event["requestContext"]["http"]["path"] = f"/dashboard/{path}"
+    event["pathParameters"] = {"file": path}
+    (answer,) = artifacts.send("QueryFunction", [event])
+    content = answer["body"].encode() if not answer["isBase64Encoded"] else base64.b64decode(answer["body"])
+    assert answer["statusCode"] == 200
+    assert content == (sam.ROOT / "functions/query/dashboard" / path).read_bytes()
+
+
 def test_query_is_healthy(answers: dict[str, sam.Json]) -> None:
     assert answers["get-health"]["statusCode"] == 200
 
@@ -296,8 +349,13 @@ def test_the_default_build_runs_on_lambda(lambda_build: Path) -> None:
 
 
 def test_a_build_holds_the_code_and_nothing_else(lambda_build: Path) -> None:
+    pages = sam.ROOT / "functions/query/dashboard"
     for function in sam.FUNCTIONS:
-        assert [path.name for path in (lambda_build / function).iterdir()] == ["app.py"]
+        built = lambda_build / function
+        files = {path.relative_to(built) for path in built.rglob("*") if path.is_file()}
+        dashboard = {path.relative_to(pages.parent) for path in pages.rglob("*") if path.is_file()}
+        dashboard = {path for path in dashboard if path.name != "README.md"} if function == "QueryFunction" else set()
+        assert files == {Path("app.py")} | dashboard
     layer = lambda_build / "EventLogLayer" / "python"
     shipped = {path.relative_to(layer) for path in (layer / "eventlog").rglob("*.py")}
     written = (sam.ROOT / "layers/eventlog/src").rglob("eventlog/**/*.py")

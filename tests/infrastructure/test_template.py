@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from eventlog.settings import Settings
 from tests.infrastructure import sam
 from tests.infrastructure.stack import NEEDED, deployed
 
@@ -25,7 +26,14 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
     },
-    "QueryFunction": {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/"},
+    "QueryFunction": {
+        "EVENTLOG_CHAINS_CLAIM": "mine",
+        "EVENTLOG_SCOPE_PREFIX": "log/",
+        "EVENTLOG_SIGN_IN_ISSUER": "https://id.example.com",
+        "EVENTLOG_SIGN_IN_CLIENT": "dashboard",
+        "EVENTLOG_SIGN_IN_SCOPE": "openid events:read",
+        "EVENTLOG_SIGN_IN_HOSTS": "https://tokens.example.com",
+    },
     "ChainAuditFunction": {
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
@@ -40,6 +48,11 @@ CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "ChainsClaim": "mine",
     "ScopePrefix": "log/",
+    "JwtIssuer": "https://id.example.com",
+    "JwtAudience": "dashboard",
+    "DashboardClientId": "dashboard",
+    "DashboardScope": "openid events:read",
+    "DashboardHosts": "https://tokens.example.com",
     "AnchorRetentionDays": 7,
     "RetiredKeys": "old",
 }
@@ -106,6 +119,25 @@ def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
     assert timeouts["ChainAuditFunction"] == 900
 
 
+def test_a_live_stream_ends_before_its_function_would() -> None:
+    """Running out of time is an error, which raises an alarm; waiting for events is none."""
+    variables = deployed(**CHOSEN).properties("QueryFunction")["Environment"]["Variables"]
+    assert "EVENTLOG_STREAM_SECONDS" not in variables
+    assert Settings(_env_file=None).stream_seconds + 4 < sam.of_type(LAMBDA)["QueryFunction"]["Timeout"]
+
+
+def test_the_dashboard_s_settings_are_ones_that_the_function_takes() -> None:
+    parameters = sam.source()["Parameters"]
+    scope = parameters["DashboardScope"]["Default"]
+    assert scope == Settings(_env_file=None).sign_in_scope
+    nothing = deployed().properties("QueryFunction")["Environment"]["Variables"]
+    names = {name: nothing[name] for name in nothing if name.startswith("EVENTLOG_SIGN_IN_")}
+    assert Settings(_env_file=None, **names).sign_in_issuer == ""
+    hosts = "https://a.example.com, https://b.example.com:8443"
+    assert re.match(parameters["DashboardHosts"]["AllowedPattern"], hosts)
+    assert Settings(_env_file=None, EVENTLOG_SIGN_IN_HOSTS=hosts).sign_in_hosts == hosts
+
+
 def test_every_function_has_memory_and_executions_of_its_own() -> None:
     functions = deployed(IngestConcurrency=1, QueryConcurrency=2, AuditConcurrency=3, QueueConcurrency=4).of_type(
         LAMBDA
@@ -151,6 +183,11 @@ def test_every_route_has_a_sample_event() -> None:
     assert {sam.sample(name)["routeKey"] for name in HTTP_SAMPLES} == sam.routes().keys()
 
 
+def opens(route: str) -> bool:
+    """Whether a route is one of the dashboard's, which nobody has to sign in for."""
+    return not route.partition(" ")[2].startswith("/api/")
+
+
 @pytest.mark.parametrize("name", HTTP_SAMPLES)
 def test_a_sample_event_agrees_with_itself(name: str) -> None:
     event: dict[str, Any] = sam.sample(name)
@@ -161,5 +198,6 @@ def test_a_sample_event_agrees_with_itself(name: str) -> None:
     assert (context["http"]["method"], context["http"]["path"]) == (method, event["rawPath"])
     assert path.replace("+}", "}").format(**event.get("pathParameters", {})) == event["rawPath"]
     assert dict(parse_qsl(event["rawQueryString"])).keys() == event.get("queryStringParameters", {}).keys()
-    assert context["authorizer"].keys() <= {"iam", "jwt"}
+    assert context.get("authorizer", {}).keys() <= {"iam", "jwt"}
+    assert ("authorizer" in context) == ("authorization" in event["headers"]) == (not opens(event["routeKey"]))
     assert all(key == key.lower() for key in event["headers"])

@@ -6,16 +6,24 @@ import re
 from typing import Any
 
 import pytest
+from fastapi.security.base import SecurityBase
 from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 
+from package_check.result import explains
+from package_check.template import read
 from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
 
+TEMPLATE = read(sam.ROOT / "template.yaml")
 pytestmark = pytest.mark.xdist_group("sam")
 ROUTE = "AWS::ApiGatewayV2::Route"
 BEHIND_THE_API = [name for name in sam.FUNCTIONS if name != "IngestQueueFunction"]
 TOKENS = {"JwtIssuer": "https://id.example.com", "JwtAudience": "one,two"}
+DASHBOARD = TOKENS | {"DashboardClientId": "one"}
+OPEN = {"GET /", "GET /dashboard/config.json", "GET /dashboard/{file+}"}
+"""All that may be asked without a token: the files of the dashboard."""
+COSTLY = {"POST /api/v1/audits", "GET /api/v1/export", "GET /api/v1/stats"}
 WRITES = {
     "POST /api/v1/events": "events:write",
     "POST /api/v1/events/batch": "events:write",
@@ -24,8 +32,8 @@ WRITES = {
 
 
 def routes_in_code(function: str) -> set[str]:
-    router = importlib.import_module(f"functions.{function}.app").router
-    paths = [(route, route.path.replace(":path}", "+}")) for route in router.routes]
+    app = importlib.import_module(f"functions.{function}.app").app
+    paths = [(route, route.path.replace(":path}", "+}")) for route in app.state.routes]
     return {f"{method} {path}" for route, path in paths for method in route.methods}
 
 
@@ -45,7 +53,8 @@ def test_no_route_leads_to_the_consumer_of_the_queue() -> None:
 
 def test_no_route_catches_all() -> None:
     greedy = [key for key in sam.routes() if "$default" in key or "+}" in key or key.startswith("ANY ")]
-    assert greedy == ["GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}"], "a tile's name has slashes"
+    slashes = "these names have slashes"
+    assert set(greedy) == {"GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}", "GET /dashboard/{file+}"}, slashes
 
 
 def test_every_route_wants_iam_unless_there_is_an_issuer() -> None:
@@ -61,6 +70,45 @@ def test_every_route_wants_a_token_with_the_scope_for_it_if_there_is_an_issuer()
         assert route["AuthorizationScopes"] == [WRITES.get(route["RouteKey"], "events:read")], name
 
 
+def test_only_the_dashboard_s_files_are_open_and_only_if_viewers_can_sign_in() -> None:
+    closed = deployed(**TOKENS).of_type(ROUTE)
+    routes = deployed(**DASHBOARD).of_type(ROUTE)
+    opened = {name: route for name, route in routes.items() if name not in closed}
+    assert {route["RouteKey"] for route in opened.values()} == OPEN
+    for route in opened.values():
+        assert route["AuthorizationType"] == "NONE"
+        assert route["Target"] == "integrations/${QueryIntegration}"
+    assert {name: route for name, route in routes.items() if name in closed} == closed, "all others stay as they are"
+    assert not {route["RouteKey"] for route in deployed(DashboardClientId="one").of_type(ROUTE).values()} & OPEN
+
+
+def test_an_open_route_says_why() -> None:
+    named = [(name, text["open"]) for name, text in TEMPLATE.metadata("eventlog") if "open" in text]
+    keys = {sam.of_type(ROUTE)[name]["RouteKey"] for name, _ in named}
+    assert keys == OPEN
+    assert all(explains(why) for _, why in named)
+    assert len({why for _, why in named}) == len(named), "each has a reason of its own"
+
+
+@pytest.mark.parametrize("function", BEHIND_THE_API)
+def test_code_asks_no_caller_on_open_routes_alone(function: str) -> None:
+    """The functions check callers too, so a mistake in the template opens nothing but what asks nobody."""
+    app = importlib.import_module(f"functions.{sam.FUNCTIONS[function]}.app").app
+    unasked = {route.path.replace(":path}", "+}") for route in app.state.routes if not asks(route.dependant)}
+    assert unasked == ({key.removeprefix("GET ") for key in OPEN} if function == "QueryFunction" else set())
+
+
+def asks(dependant: Any) -> bool:
+    """Whether a route depends on who calls, itself or through what it depends on."""
+    return isinstance(dependant.call, SecurityBase) or any(asks(found) for found in dependant.dependencies)
+
+
+def test_a_dashboard_that_nobody_can_sign_in_to_is_refused() -> None:
+    rule = sam.source()["Rules"]["DashboardSignsInWithIssuer"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DashboardClientId"}, ""]}]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtIssuer"}, ""]}]}
+
+
 def test_tokens_are_those_of_the_issuer_for_the_audience() -> None:
     authorizer = deployed(**TOKENS).properties("JwtAuthorizer")
     assert authorizer["AuthorizerType"] == "JWT"
@@ -73,12 +121,12 @@ def test_tokens_are_those_of_the_issuer_for_the_audience() -> None:
 
 def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
     limits = stage(ThrottleRate=300, ThrottleBurst=400)
-    routes = limits["RouteSettings"]
+    routes: sam.Json = limits["RouteSettings"]
     assert (
         limits["DefaultRouteSettings"]["ThrottlingRateLimit"],
         limits["DefaultRouteSettings"]["ThrottlingBurstLimit"],
     ) == (300, 400)
-    assert routes.keys() == {"POST /api/v1/audits", "GET /api/v1/export"}
+    assert routes.keys() == COSTLY
     assert routes.keys() <= sam.routes().keys()
     for route in routes.values():
         assert 0 < route["ThrottlingRateLimit"] <= 10
@@ -86,10 +134,24 @@ def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
         assert route["DetailedMetricsEnabled"] is True, "a route's settings replace the default ones"
 
 
+def test_what_anybody_may_ask_is_limited_below_what_readers_have() -> None:
+    routes = stage(**DASHBOARD)["RouteSettings"]
+    assert routes.keys() == COSTLY | OPEN
+    for key in OPEN:
+        assert 0 < routes[key]["ThrottlingRateLimit"] <= 50
+        assert routes[key]["ThrottlingRateLimit"] < routes[key]["ThrottlingBurstLimit"] <= 100
+        assert routes[key]["DetailedMetricsEnabled"] is True
+    files = [
+        path for path in (sam.ROOT / "functions/query/dashboard").rglob("*") if path.suffix in {".js", ".css", ".svg"}
+    ]
+    assert routes["GET /dashboard/{file+}"]["ThrottlingBurstLimit"] >= 2 * len(files), "a page asks for all at once"
+
+
 def test_a_route_is_there_before_it_gets_limits_of_its_own() -> None:
     keys = {name: route["RouteKey"] for name, route in sam.of_type(ROUTE).items()}
     before = sam.resources()["HttpApiStage"]["DependsOn"]
-    assert {keys[name] for name in before} == stage()["RouteSettings"].keys()
+    named = re.findall(r"\$\{(\w+)\}", stage(**DASHBOARD)["Description"])
+    assert {keys[name] for name in (*before, *named)} == stage(**DASHBOARD)["RouteSettings"].keys()
 
 
 def test_no_page_of_another_origin_may_call_unless_it_is_named() -> None:

@@ -93,7 +93,12 @@ def test_operators_are_told_where_everything_is() -> None:
     outputs = deployed().outputs
     assert outputs.keys() == {
         *("ApiUrl", "InvokeArn", "SigningKeyId", "AnchorBucketName", "AuditFunctionArn", "IngestQueueUrl"),
-        *("DeadLetterQueueUrl", "AlarmTopicArn", "DashboardUrl", "AccessLogGroupName"),
+        *("DeadLetterQueueUrl", "AlarmTopicArn", "MetricsUrl", "AccessLogGroupName"),
     }
     assert outputs["AuditFunctionArn"]["Value"] == "${ChainAuditFunctionAliaslive}"
     assert all(output["Description"] for output in outputs.values())
+
+
+def test_viewers_are_told_where_the_dashboard_is_if_there_is_one() -> None:
+    found = deployed(JwtIssuer="https://id.example.com", JwtAudience="one", DashboardClientId="one").outputs
+    assert found["DashboardUrl"]["Value"] == "${HttpApi.ApiEndpoint}/"

@@ -98,10 +98,10 @@ class Settings(BaseSettings):
         description="Whether POST /api/v1/events is asynchronous unless it says ?async=false",
     )
 
-    sign_in_issuer: str | None = Field(
-        default=None,
+    sign_in_issuer: str = Field(
+        default="",
         validation_alias="EVENTLOG_SIGN_IN_ISSUER",
-        pattern=r"^https://\S+$",
+        pattern=r"^(https://\S+)?$",
         description="OpenID Connect issuer with which viewers of the dashboard sign in; none: they need not",
     )
     sign_in_client: str = Field(
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     sign_in_scope: str = Field(
         default="openid events:read audits:write",
         validation_alias="EVENTLOG_SIGN_IN_SCOPE",
-        description="What the dashboard asks for",
+        description="What the dashboard asks for; ``scope_prefix`` goes before our own scopes",
     )
     sign_in_hosts: str = Field(
         default="",

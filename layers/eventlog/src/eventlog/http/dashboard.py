@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
+from eventlog.http.access import SCOPES
 from eventlog.http.requests import Held
 from eventlog.http.schemas import json_response
 from eventlog.service.errors import NotFoundError
@@ -73,10 +74,13 @@ def policy(settings: Settings) -> str:
 
 def configuration(settings: Settings) -> dict[str, Any]:
     """What the page has to know before anybody signed in."""
+    asked = (
+        f"{settings.scope_prefix}{scope}" if scope in SCOPES else scope for scope in settings.sign_in_scope.split()
+    )
     sign_in = {
         "issuer": settings.sign_in_issuer,
         "client_id": settings.sign_in_client,
-        "scope": settings.sign_in_scope,
+        "scope": " ".join(asked),
     }
     return {"origin": settings.origin, "signIn": sign_in if settings.sign_in_issuer else None}
 
