@@ -5,7 +5,8 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo drill db-setup restore test load bench bench-quick lint package-check lock build clean
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore test chromium load bench bench-quick lint \
+	package-check lock build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -46,11 +47,18 @@ restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for wh
 demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
 	@$(BIN)/python -m local.demo_data
 
+screenshots: .venv/.ready chromium  ## take the pictures of the dashboard in docs/screenshots anew, of a log of their own
+	@$(BIN)/python -m local.screenshots docs/screenshots
+
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
 
-test: lint package-check  ## static checks and every test
+test: chromium lint package-check  ## static checks and every test
 	@$(BIN)/python -m pytest
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+		echo "The dashboard's tests need Chromium: apt-get install chromium (Debian, Ubuntu), or .ci/run, which installs it." >&2; exit 1
 
 load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)
 	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m load

@@ -31,8 +31,9 @@ FULL_AUDIT_SECONDS = 24 * 3600.0
 STOP_SECONDS = 5.0
 
 BANNER = """\
+Look at the log: {url}
+
 Event Logging System, development server (Ctrl-C stops it)
-  Look     {url}
   API      {url}/api/v1
   Docs     {url}/docs
   Access   {access}

@@ -1,0 +1,64 @@
+"""The dashboard's files: libraries are what was taken from their packages, and nothing is fetched from elsewhere."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+DASHBOARD = Path(__file__).parents[2] / "functions" / "query" / "dashboard"
+VENDOR = DASHBOARD / "vendor"
+OWN = sorted(path for path in DASHBOARD.rglob("*") if path.is_file() and VENDOR not in path.parents)
+LIBRARIES = sorted(path for path in VENDOR.rglob("*") if path.is_file() and path.parent != VENDOR)
+COMMENT = re.compile(r"/\*.*?\*/|(?:^|(?<=\s))//[^\n]*|<!--.*?-->", re.DOTALL | re.MULTILINE)
+NAMESPACE = "http://www.w3.org/2000/svg"
+"""Names a vocabulary; nobody fetches it."""
+
+
+def hosts(text: str) -> list[str]:
+    """What a file names of other hosts, outside of comments."""
+    return re.findall(r"(?:https?:)?//[\w.-]+\.\w+", COMMENT.sub("", text).replace(NAMESPACE, ""))
+
+
+def test_the_libraries_are_what_was_taken_from_their_packages() -> None:
+    lines = [line.split("  ") for line in (VENDOR / "SHA256SUMS").read_text().splitlines()]
+    assert {name: digest for digest, name in lines} == {
+        path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in LIBRARIES
+    }
+
+
+def test_each_library_has_its_licence_and_is_named_with_version_and_origin() -> None:
+    readme = (VENDOR / "README.md").read_text()
+    folders = {path.parent for path in LIBRARIES}
+    assert folders
+    for folder in folders:
+        name, _, version = folder.name.rpartition("-")
+        assert (folder / "LICENSE").read_text().startswith("The MIT License")
+        assert re.search(rf"\| {name}.*\| {re.escape(version)} \| MIT .*`sha512-", readme, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", [*OWN, *LIBRARIES], ids=lambda path: path.relative_to(DASHBOARD).as_posix())
+def test_a_file_names_no_other_host(path: Path) -> None:
+    if path.name not in {"LICENSE"}:
+        assert hosts(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import x from 'https://cdn.example.com/x.js'",
+        "<script src=//cdn.example.com/x.js>",
+        "@import url(http://fonts.example.com/a.css);",
+        "/* ok */ fetch(`https://collect.example.com`)",
+    ],
+)
+def test_another_host_would_be_found(text: str) -> None:
+    assert hosts(text)
+
+
+@pytest.mark.parametrize("path", [path for path in OWN if path.suffix == ".js"], ids=lambda path: path.name)
+def test_modules_are_imported_by_relative_paths_that_are_there(path: Path) -> None:
+    found = re.findall(r"(?:from |import\(|import )'([^']+)'", path.read_text(encoding="utf-8"))
+    for name in found:
+        assert name.startswith("."), name
+        assert (path.parent / name).is_file(), name
