@@ -17,6 +17,7 @@ class ApiClient:
     """A few calls of the HTTP API; an answer that is not expected becomes a LocalError."""
 
     def __init__(self, base_url: str) -> None:
+        self.url = base_url
         self._http = httpx2.Client(base_url=f"{base_url}/api/v1", timeout=60)
 
     def close(self) -> None:

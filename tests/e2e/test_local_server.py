@@ -138,6 +138,9 @@ def test_the_commands_it_prints_work(tmp_path: Path, shared_mongo: EmbeddedMongo
         assert post(audit).json()["status"] == "intact"
         assert httpx2.get(f"{running.url}/docs").is_success
         assert f"{running.url}/docs" in running.stdout
+        assert f"Starting ...\nLook at the log: {running.url}\n" in running.stdout
+        page = httpx2.get(running.url)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
 def post(curl: list[str]) -> httpx2.Response:
