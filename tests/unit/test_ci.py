@@ -1,6 +1,7 @@
 """What CI runs is what a developer runs, and both say what is missing before anything else."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,14 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / ".ci" / "run"
-MAKE = "/usr/bin/make"
+MAKE = shutil.which("make") or "make"
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
     """Commands of a machine that has no Chromium; each says how it was called."""
     for name in ("bash", "dirname", "cat"):
-        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
     for name in ("make", "apt-get", "sudo"):
         add(tmp_path, name, f'echo "{name} $*"')
     add(tmp_path, "id", "echo 0")
