@@ -17,7 +17,7 @@ export async function render({ state, chain, go, link, signal }) {
   const findings = await findingsOf(audits, signal)
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
   const picture = h('div', {})
-  const detail = h('div', { 'aria-live': 'polite' })
+  const detail = h('div', {})
   const show = (seq, zoom = place.zoom) => go({ seq, zoom }, { replace: true })
   const range = rangeOf(place)
   await draw({ chain, range, place, findings, picture, detail, link, signal })
@@ -48,7 +48,7 @@ async function findingsOf(audits, signal) {
 function scrubber({ size, zoom, seq }, [start, end], show) {
   const slider = h('input', { type: 'range', min: 0, max: size - 1, value: seq, id: 'seq', 'aria-valuetext': `event ${seq} of ${size}`, onchange: (event) => show(Number(event.target.value)) })
   slider.style.flex = '1 1 240px'
-  const step = (title, to) => h('button', { type: 'button', disabled: to < 0 || to >= size, onclick: () => show(to) }, title)
+  const step = (title, to) => h('button', { type: 'button', id: title.toLowerCase(), disabled: to < 0 || to >= size, onclick: () => show(to) }, title)
   const zooms = h('select', { id: 'zoom', onchange: (event) => show(seq, Number(event.target.value)) }, ZOOMS.map((value) => h('option', { value, selected: value === zoom }, plural(value, 'event'))))
   return h(
     'div',
