@@ -33,7 +33,8 @@ def _end_streams(app: Any) -> None:
         if not hasattr(app, "app"):
             return
         app = app.app
-    app.state.resources.end_streams()
+    if hasattr(app.state, "resources"):
+        app.state.resources.end_streams()
 
 
 class Lying:

@@ -104,7 +104,7 @@ class Watched:
 
     def _check(self, response: Response) -> None:
         """What the API refuses is for the page to show; its own files must be there."""
-        if response.status >= 400 and "/api/" not in response.url:
+        if response.status >= 400 and response.url.startswith(self.home) and "/api/" not in response.url:
             self.troubles.append(f"{response.status} {response.url}")
 
     def _see(self, request: Request) -> None:
