@@ -107,7 +107,7 @@ function pictureOf(figures, { go }) {
     const range = { start_time: new Date(start).toISOString(), end_time: new Date(start + figures.bucket * 1000).toISOString() }
     return go({ view: 'events', ...range }, { clear: true })
   }
-  const words = figures.shortened && `There are more than a million events in this range; these are those of the last ${duration(figures.shortened)}.`
+  const words = figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`
   return [words && h('p', { class: 'notice' }, words), stackedBars(figures, open)]
 }
 
