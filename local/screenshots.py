@@ -115,8 +115,10 @@ class Photographer:
 
     def _watch(self, page: Page) -> None:
         expect(page.locator("#events-status")).to_contain_text("Live")
+        page.wait_for_selector("tbody tr")
+        before = page.locator("tbody tr").count()
         self._subject.log_visits()
-        expect(page.locator("tbody tr")).to_have_count(VISITS)
+        expect(page.locator("tbody tr")).to_have_count(before + VISITS)
 
 
 def open_page(browser: Browser, vkey: str, theme: Theme) -> Page:

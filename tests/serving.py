@@ -13,9 +13,9 @@ Change = Callable[[str, bytes], bytes]
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The URL of an ASGI app on a free port."""
-    bound = bind(0)
+def served(app: Any, port: int = 0) -> Iterator[str]:
+    """The URL of an ASGI app, on a free port unless one is named."""
+    bound = bind(port)
     server = Server(app, bound, when_stopping=lambda: _end_streams(app))
     thread = threading.Thread(target=server.serve_forever, name="api")
     thread.start()
@@ -33,7 +33,8 @@ def _end_streams(app: Any) -> None:
         if not hasattr(app, "app"):
             return
         app = app.app
-    app.state.resources.end_streams()
+    if hasattr(app.state, "resources"):
+        app.state.resources.end_streams()
 
 
 class Lying:

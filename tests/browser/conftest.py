@@ -1,18 +1,23 @@
 """Chromium once a process, a context of its own for each test; every test fails on any error in the page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.operations import Operations
 from local.server import build_app
 from tests.anchored import ORIGIN, AnchoredLog
 from tests.browser.dashboard import ServedLog, Watched, find_chromium
 from tests.serving import served
+
+Wrap = Callable[[Any], Any]
 
 
 @pytest.fixture(scope="session")
@@ -25,19 +30,43 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def serve(anchored: AnchoredLog, mongo_uri: str, database: str) -> Iterator[ServedLog]:
-    """A log as `make run` serves it, on a free port."""
+def serve(
+    anchored: AnchoredLog, mongo_uri: str, database: str, port: int = 0, wrap: Wrap = lambda app: app, **more: Any
+) -> Iterator[ServedLog]:
+    """A log as `make run` serves it, on a free port; ``wrap`` puts something before it, ``more`` are settings."""
     settings = Settings(
         mongo_uri=mongo_uri,
         mongo_database=database,
         origin=ORIGIN,
         anchors=str(anchored.folder / "anchors"),
         signing_keys=str(anchored.folder / "key"),
+        **more,
     )
     app = build_app(settings)
-    with served(app) as url:
-        yield ServedLog(url, anchored)
+    with served(wrap(app), port) as url:
+        yield ServedLog(url, anchored, app)
     app.state.resources.close()
+
+
+@contextmanager
+def serve_anew(mongo_uri: str, folder: Path, **more: Any) -> Iterator[ServedLog]:
+    """The same on a database of its own, which is dropped in the end: for a module's tests to share."""
+    name = f"test_{uuid4().hex[:12]}"
+    with connect(mongo_uri) as client:
+        store = MongoStore(Operations(client, name), ORIGIN)
+        with serve(AnchoredLog(store, folder), mongo_uri, name, **more) as log:
+            yield log
+        client.drop_database(name)
+
+
+@contextmanager
+def watch(browser: Browser, home: str, *others: str) -> Iterator[Watched]:
+    """A page in a fresh profile; whatever goes wrong in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    watched = Watched(context.new_page(), home, others)
+    yield watched
+    context.close()
+    assert watched.troubles == []
 
 
 @pytest.fixture
@@ -48,9 +77,5 @@ def log(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def look(browser: Browser, log: ServedLog) -> Iterator[Watched]:
-    """A page in a fresh profile."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    watched = Watched(context.new_page(), log.url)
-    yield watched
-    context.close()
-    assert watched.troubles == []
+    with watch(browser, log.url) as watched:
+        yield watched

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from eventlog.formats.checkpoint import origin_line
@@ -34,6 +35,13 @@ class ServedLog:
 
     url: str
     log: AnchoredLog
+    app: FastAPI
+
+    @property
+    def readers(self) -> int:
+        """How many live streams the server has."""
+        found: int = self.app.state.resources.streams._readers
+        return found
 
     @property
     def store(self) -> MongoStore:
@@ -72,6 +80,7 @@ class Watched:
 
     page: Page
     home: str
+    others: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,11 +104,11 @@ class Watched:
 
     def _check(self, response: Response) -> None:
         """What the API refuses is for the page to show; its own files must be there."""
-        if response.status >= 400 and "/api/" not in response.url:
+        if response.status >= 400 and response.url.startswith(self.home) and "/api/" not in response.url:
             self.troubles.append(f"{response.status} {response.url}")
 
     def _see(self, request: Request) -> None:
-        if not request.url.startswith((self.home, "data:")):
+        if not request.url.startswith((self.home, "data:", *self.others)):
             self.troubles.append(f"asked another host: {request.url}")
 
 

@@ -1,27 +1,35 @@
 """The JavaScript of the browser and our Python agree on canonical JSON, hashes, trees, signatures: the same vectors."""
 
 import json
+import random
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.proof import inclusion_ranges
-from tests.browser.dashboard import Watched
+from tests.browser.conftest import serve_anew, watch
+from tests.event_source import Interpreter
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
 
-@pytest.fixture
-def page(look: Watched) -> Page:
-    return look.open()
+@pytest.fixture(scope="module")
+def page(browser: Browser, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One page for all: nothing is kept in it."""
+    folder = Path(tmp_path_factory.mktemp("log"))
+    with serve_anew(mongo_uri, folder) as log, watch(browser, log.url) as look:
+        yield look.open()
 
 
-def call(page: Page, module: str, script: str, given: Any = None) -> Any:
+def call(page: Page, module: str, script: str, given: Any = None, folder: str = "/evidence") -> Any:
     """Run a function of a module's exports in the page."""
-    imported = f"await import('/dashboard/evidence/{module}.js')"
+    imported = f"await import('/dashboard{folder}/{module}.js')"
     return page.evaluate(f"async (given) => ({script})({imported}, given)", given)
 
 
@@ -94,10 +102,54 @@ def test_signatures_of_others(page: Page) -> None:
             assert "not valid" in call(page, "note", script, {"vkey": vkey, "note": changed})
 
 
+STREAMS = {
+    "line feeds": "id: 1\ndata: a\n\nid: 2\nevent: head\ndata: b\n\n",
+    "CR LF": "id: 1\r\ndata: a\r\n\r\ndata: b\r\n\r\n",
+    "CR alone": "id: 1\rdata: a\r\rdata: b\r\r:",
+    "lines of data": "data: a\ndata:\ndata:  b\ndata\n\ndata\n\ndata:\n\n",
+    "comments": ": hello\n\n:\ndata: a\n: between\n\n",
+    "an id alone": "data: a\nid: 1\n\n: nothing new\nid: 7\n\n",
+    "ids that are none": "id: 1\ndata: a\n\nid: 2\0\ndata: b\n\nid\ndata: c\n\n",
+    "retry": "retry: 50\n\nretry: 5x\n\nretry: -1\n\nretry\n\ndata: a\n\n",
+    "types": "event: end\ndata: a\n\nevent: \ndata: b\n\nevent: x\n\ndata: c\n\n",
+    "no field": "nonsense: 1\n data: a\nData: b\ndata: c\n\n",
+    "characters of many bytes": "data: \u20ac \U0001f600 \u2028\n\n",
+    "a byte order mark": "\ufeffdata: a\n\n",
+    "a frame that is cut off": "id: 1\ndata: a\n\nid: 2\ndata: b\n",
+}
+READ = """async (m, chunks) => {
+    const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0))
+    const body = new ReadableStream({
+        start(stream) {
+            for (const chunk of chunks) stream.enqueue(bytes(chunk))
+            stream.close()
+        },
+    })
+    const reader = { id: '', retry: null }
+    const found = []
+    await m.read(body, reader, ({ type, data, id }) => found.push([type, data, id]))
+    return [found, reader.id, reader.retry]
+}"""
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_however_it_is_cut(page: Page, name: str) -> None:
+    """Byte by byte, in two parts at each place, and at random places; the frame that is not ended leaves no id."""
+    text = STREAMS[name]
+    expected = Interpreter()
+    expected.feed(text.removeprefix("\ufeff"))
+    wanted = [[[one.type, one.data, one.id] for one in expected.messages], expected.last_id, expected.retry]
+    whole = text.encode()
+    cuts = [list(range(1, len(whole))), *([at] for at in range(len(whole)))]
+    cuts += [sorted(random.Random(seed).sample(range(len(whole)), 5)) for seed in range(20)]
+    for places in cuts:
+        ends = zip([0, *places], [*places, len(whole)], strict=True)
+        chunks = [b64encode(whole[start:end]).decode() for start, end in ends]
+        assert call(page, "sse", READ, chunks, folder="") == wanted, places
+
+
 def _root(leaves: list[bytes]) -> bytes:
     """RFC 9162, section 2.1.1, of leaf hashes, as written there."""
-    from hashlib import sha256
-
     if len(leaves) == 1:
         return leaves[0]
     k = 1 << (len(leaves) - 1).bit_length() - 1

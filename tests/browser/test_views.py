@@ -5,17 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
-from pymongo import MongoClient
 
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.anchored import ORIGIN, AnchoredLog
-from tests.browser.conftest import serve
+from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ODD, ServedLog, Watched
 
 NOW = datetime.now(UTC)
@@ -28,12 +23,9 @@ def moment(minutes: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def filled(
-    mongo_uri: str, client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedLog]:
+def filled(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLog]:
     """180 events of three types, a second chain, audits; the payloads and names are hostile."""
-    name, folder = f"test_{uuid4().hex[:12]}", Path(tmp_path_factory.mktemp("log"))
-    with serve(AnchoredLog(MongoStore(Operations(client, name), ORIGIN), folder), mongo_uri, name) as log:
+    with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log"))) as log:
         log.append(
             *(
                 {
@@ -49,16 +41,12 @@ def filled(
         log.append({"event_type": "other"}, chain="second")
         log.log.audit_all("full")
         yield log
-    client.drop_database(name)
 
 
 @pytest.fixture
 def look(browser: Browser, filled: ServedLog) -> Iterator[Watched]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    watched = Watched(context.new_page(), filled.url)
-    yield watched
-    context.close()
-    assert watched.troubles == []
+    with watch(browser, filled.url) as watched:
+        yield watched
 
 
 def rows(page: Page) -> list[str]:
@@ -122,6 +110,7 @@ def test_the_last_audits_are_a_strip(look: Watched) -> None:
         ("start_time", moment(30), lambda n: 200 - n <= 30),
         ("end_time", moment(199), lambda n: 200 - n > 199),
     ],
+    ids=["type", "types", "source", "from", "before"],
 )
 def test_a_filter_shows_what_fits(look: Watched, field: str, value: str, fits: Any) -> None:
     page = look.open(view="events")

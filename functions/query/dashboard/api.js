@@ -1,6 +1,6 @@
 // Requests to the log this page came from, and to nobody else.
 
-import { bearer, signIn } from './session.js'
+import { accepted, bearer, refused } from './session.js'
 
 /** A problem document (RFC 9457) as an error. */
 export class ProblemError extends Error {
@@ -28,8 +28,9 @@ export async function request(path, parameters = {}, { signal, method = 'GET', b
   if (body !== undefined) sent['Content-Type'] = 'application/json'
   const options = { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) }
   const answer = await fetch(`/api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
+  if (answer.status === 401) await refused()
+  else accepted()
   if (answer.ok) return answer
-  if (answer.status === 401) await signIn()
   throw new ProblemError(answer.status, await answer.json().catch(() => ({})))
 }
 

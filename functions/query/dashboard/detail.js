@@ -8,7 +8,7 @@ import { verification } from './verification.js'
 
 /** @param {object} event as the API shows it */
 export async function eventDetail(event, link, signal) {
-  const result = h('div', { 'aria-live': 'polite' })
+  const result = h('div', {})
   const verify = async () => {
     result.replaceChildren(loading('Checking …'))
     try {

@@ -30,6 +30,11 @@ export function fill(element, ...children) {
   return element
 }
 
+/** Tell a screen reader what changed, where the change itself is too much to be read out. */
+export function announce(words) {
+  document.getElementById('announced').textContent = words
+}
+
 /** An SVG element: as h, in its namespace. */
 export function svg(tag, properties = {}, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag)

@@ -18,5 +18,11 @@ export function ago(text, now = Date.now()) {
   return RELATIVE.format(Math.round(seconds / size), unit)
 }
 
+/** "7 days", "1 hour" */
+export function duration(seconds) {
+  const [unit, size] = UNITS.find(([, unitSize]) => seconds >= unitSize)
+  return plural(seconds / size, unit)
+}
+
 /** A payload, for reading. */
 export const pretty = (payload) => JSON.stringify(payload, null, 2)

@@ -2,8 +2,8 @@
 
 import { h, fill } from './dom.js'
 import { ask } from './api.js'
-import { errorBox, loading } from './parts.js'
-import { configuration, finishSignIn, isSignedIn, signIn, signOut, useToken } from './session.js'
+import { empty, errorBox, loading } from './parts.js'
+import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
 import { themeButton } from './theme.js'
 
 const VIEWS = {
@@ -56,6 +56,7 @@ async function show() {
   const name = state().get('view') ?? 'overview'
   const [title, load] = VIEWS[name] ?? VIEWS.overview
   document.title = `${title} · Event log`
+  const focused = document.activeElement
   showNavigation(name)
   fill(main, loading())
   try {
@@ -65,6 +66,15 @@ async function show() {
   } catch (error) {
     if (!signal.aborted) fill(main, h('h1', {}, title), errorBox(error, show))
   }
+  if (!signal.aborted) focusAgain(focused)
+}
+
+/** What had the focus is gone with its view: its successor gets it, else the new view as a whole. */
+function focusAgain(before) {
+  if (document.activeElement !== document.body || before === document.body) return
+  const successor = before.id && document.getElementById(before.id)
+  const next = successor && !successor.disabled ? successor : main
+  next.focus({ preventScroll: true })
 }
 
 function showNavigation(current) {
@@ -96,14 +106,23 @@ window.addEventListener('popstate', show)
 async function start() {
   try {
     await finishSignIn()
-    if ((await configuration()).signIn && !isSignedIn()) await signIn()
+    if (await hasToSignIn()) {
+      if (isSignedOut()) return fill(main, h('h1', {}, 'Event log'), signedOut())
+      await signIn()
+    }
     chains = (await ask('/chains', { limit: 1000 })).chains
   } catch (error) {
-    fill(main, h('h1', {}, 'Event log'), error.status === 401 ? tokenForm() : errorBox(error, start))
+    const asksForToken = error.status === 401 && !(await configuration()).signIn
+    fill(main, h('h1', {}, 'Event log'), asksForToken ? tokenForm() : errorBox(error, start))
+    document.getElementById('token')?.focus()
     return
   }
   await show()
 }
+
+const hasToSignIn = async () => (await configuration()).signIn && !isSignedIn()
+
+const signedOut = () => empty('You are signed out.', h('button', { type: 'button', class: 'main', onclick: signIn }, 'Sign in'))
 
 /** A server of one's own may ask for a token (`make token`) instead of a sign-in. */
 function tokenForm() {

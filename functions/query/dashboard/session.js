@@ -5,7 +5,7 @@ let settings = null
 
 /** @returns {Promise<{origin: string, signIn: null | {issuer: string, client_id: string, scope: string}}>} */
 export async function configuration() {
-  settings ??= fetch('/dashboard/config.json', { credentials: 'omit' }).then((answer) => answer.json())
+  settings ??= await fetch('/dashboard/config.json', { credentials: 'omit' }).then((answer) => answer.json())
   return settings
 }
 
@@ -18,29 +18,42 @@ export async function bearer() {
 /** Keep a token that the viewer was given, for a server that has tokens and no issuer. */
 export const useToken = (token) => STORE.setItem('token', token.trim())
 
+/** The log let the token's bearer in. */
+export const accepted = () => STORE.removeItem('new-token')
+
+/** The log refused the token: sign in anew, but not with an issuer whose new token it just refused, again and again. */
+export async function refused() {
+  const isNew = STORE.getItem('new-token') !== null
+  const { signIn: issuer } = await configuration()
+  if (!issuer) return
+  forget()
+  if (!isNew) await signIn()
+}
+
 /** Leave for the issuer's page, which sends the viewer back to where they were. */
 export async function signIn() {
   const { signIn: issuer } = await configuration()
-  if (!issuer) return
-  STORE.removeItem('token')
+  forget()
   const verifier = random()
   const state = random()
   STORE.setItem('signing-in', JSON.stringify({ verifier, state, back: location.search }))
   const { authorization_endpoint: endpoint } = await discover(issuer)
   const challenge = encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))))
   const asked = { response_type: 'code', client_id: issuer.client_id, redirect_uri: redirect(), scope: issuer.scope, state }
-  location.assign(`${endpoint}?${new URLSearchParams({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })}`)
+  const address = new URL(endpoint)
+  for (const [name, value] of Object.entries({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })) address.searchParams.set(name, value)
+  location.assign(address)
   await new Promise(() => {}) // the page is left
 }
 
-/** Exchange the code that the issuer sent the viewer back with; true if this was such a return. */
+/** If the issuer sent the viewer back with a code, exchange it for a token. */
 export async function finishSignIn() {
   const returned = new URLSearchParams(location.search)
   const begun = JSON.parse(STORE.getItem('signing-in') ?? 'null')
-  if (!begun || !returned.has('state')) return false
+  if (!returned.has('state')) return
   STORE.removeItem('signing-in')
-  history.replaceState(null, '', location.pathname + begun.back)
-  if (returned.get('state') !== begun.state) throw new Error('The sign-in was not begun here; try again.')
+  history.replaceState(null, '', location.pathname + (begun?.back ?? ''))
+  if (returned.get('state') !== begun?.state) throw new Error('The sign-in was not begun here; try again.')
   if (returned.has('error')) throw new Error(`The sign-in was refused: ${returned.get('error_description') ?? returned.get('error')}`)
   const { signIn: issuer } = await configuration()
   const { token_endpoint: endpoint } = await discover(issuer)
@@ -49,22 +62,32 @@ export async function finishSignIn() {
   const answer = await fetch(endpoint, { method: 'POST', body, credentials: 'omit' })
   if (!answer.ok) throw new Error('The issuer gave no token for the sign-in.')
   STORE.setItem('token', (await answer.json()).access_token)
-  return true
+  STORE.setItem('new-token', 'yes')
 }
 
 export const isSignedIn = () => STORE.getItem('token') !== null
 
+/** Whether the viewer wants to be out, though the issuer would let them in again unasked. */
+export const isSignedOut = () => STORE.getItem('signed-out') !== null
+
 export function signOut() {
-  STORE.removeItem('token')
+  forget()
+  STORE.setItem('signed-out', 'yes')
   location.assign('/')
 }
 
-async function discover({ issuer }) {
-  const answer = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, { credentials: 'omit' })
-  if (!answer.ok) throw new Error('The sign-in page can’t be found.')
-  return answer.json()
+function forget() {
+  for (const name of ['token', 'new-token', 'signed-out']) STORE.removeItem(name)
 }
 
+async function discover({ issuer }) {
+  const answer = await fetch(`${bare(issuer)}/.well-known/openid-configuration`, { credentials: 'omit' })
+  const found = answer.ok ? await answer.json() : {}
+  if (!found.issuer || bare(found.issuer) !== bare(issuer)) throw new Error('The sign-in page can’t be found.')
+  return found
+}
+
+const bare = (issuer) => issuer.replace(/\/$/, '')
 const redirect = () => `${location.origin}/`
 const random = () => encode(crypto.getRandomValues(new Uint8Array(32)))
 const encode = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

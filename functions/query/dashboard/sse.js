@@ -9,56 +9,71 @@ const LONGEST_WAIT = 30_000
  *
  * @param {string} path below /api/v1
  * @param {Record<string, unknown>} parameters
- * @param {{signal: AbortSignal, onevent: (event: {id: string, type: string, data: string}) => void, onstate: (state: 'live' | 'waiting') => void}} options
+ * @param {{signal: AbortSignal, onevent: (event: {id: string | null, type: string, data: string}) => void, onstate: (state: 'live' | 'waiting', why?: Error) => void}} options
  */
 export async function follow(path, parameters, { signal, onevent, onstate }) {
-  const reader = { id: null, retry: 1000, failures: 0 }
+  const reader = { id: null, retry: 1000 }
+  let failures = 0
   while (!signal.aborted) {
     try {
       const headers = { Accept: 'text/event-stream', ...(reader.id === null ? {} : { 'Last-Event-ID': reader.id }) }
       const answer = await request(path, parameters, { headers, signal })
       onstate('live')
-      reader.failures = 0
+      failures = 0
       await read(answer.body, reader, onevent)
     } catch (error) {
       if (signal.aborted) return
       if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error
-      reader.failures += 1
-      onstate('waiting')
+      failures += 1
+      onstate('waiting', error)
     }
-    await pause(Math.min(LONGEST_WAIT, reader.retry * 2 ** Math.min(reader.failures, 5)), signal)
+    await pause(Math.min(LONGEST_WAIT, reader.retry * 2 ** Math.min(failures, 5)), signal)
   }
 }
 
-async function read(body, reader, onevent) {
+/**
+ * Read a stream to its end. An event that is cut off is none, and its id does not count: it would be lost.
+ *
+ * @param {ReadableStream<Uint8Array>} body
+ * @param {{id: string | null, retry: number}} reader the last id and the pause before the next connection, kept up to date
+ * @param {(event: {id: string | null, type: string, data: string}) => void} onevent
+ */
+export async function read(body, reader, onevent) {
   const lines = body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream(new Lines())).getReader()
-  let event = { type: 'message', data: [] }
+  let frame = { id: reader.id, type: '', data: [] }
   for (;;) {
     const { done, value } = await lines.read()
     if (done) return
-    if (value === '') {
-      if (event.data.length > 0) onevent({ id: reader.id, type: event.type, data: event.data.join('\n') })
-      event = { type: 'message', data: [] }
-    } else take(value, event, reader)
+    if (value !== '') {
+      take(value, frame, reader)
+      continue
+    }
+    reader.id = frame.id
+    if (frame.data.length > 0) onevent({ id: frame.id, type: frame.type || 'message', data: frame.data.join('\n') })
+    frame = { id: frame.id, type: '', data: [] }
   }
 }
 
-function take(line, event, reader) {
+function take(line, frame, reader) {
   const at = line.indexOf(':')
   const name = at < 0 ? line : line.slice(0, at)
   const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '')
-  if (name === 'data') event.data.push(value)
-  else if (name === 'event') event.type = value
-  else if (name === 'id' && !value.includes('\0')) reader.id = value
+  if (name === 'data') frame.data.push(value)
+  else if (name === 'event') frame.type = value
+  else if (name === 'id' && !value.includes('\0')) frame.id = value
   else if (name === 'retry' && /^[0-9]+$/.test(value)) reader.retry = Number(value)
 }
 
-/** Splits text at CR LF, LF or CR. */
+/** Splits text at CR LF, LF or CR, also where a chunk ends between CR and LF. */
 class Lines {
   rest = ''
+  afterCR = false
 
   transform(chunk, controller) {
-    const parts = (this.rest + chunk).split(/\r\n|\n|\r(?!$)/)
+    if (chunk === '') return
+    const text = this.rest + (this.afterCR && chunk[0] === '\n' ? chunk.slice(1) : chunk)
+    this.afterCR = chunk.endsWith('\r')
+    const parts = text.split(/\r\n|\n|\r/)
     this.rest = parts.pop()
     for (const part of parts) controller.enqueue(part)
   }
@@ -66,6 +81,7 @@ class Lines {
 
 const pause = (millis, signal) =>
   new Promise((resolve) => {
+    if (signal.aborted) return resolve()
     const timer = setTimeout(resolve, millis)
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
   })

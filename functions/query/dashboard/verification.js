@@ -1,7 +1,7 @@
 // "Verify here": the steps of evidence/steps.js, shown with their bytes.
 
 import { ask, ProblemError } from './api.js'
-import { h } from './dom.js'
+import { announce, h } from './dom.js'
 import { EvidenceError } from './evidence/bytes.js'
 import { verifyEvent } from './evidence/steps.js'
 import { keyFor } from './keys.js'
@@ -20,10 +20,11 @@ export async function verification({ chain, event_id: id }, link, signal) {
   const proof = await ask(`${path}/proof`, { chain }, { signal }).catch(notAnchored)
   const steps = await verifyEvent(event, proof, await keyFor(proof?.checkpoint))
   const outcome = ['failed', 'skipped'].find((one) => steps.some((step) => step.outcome === one)) ?? 'passed'
+  announce(VERDICTS[outcome])
   return h(
     'div',
     { class: 'verification', 'data-outcome': outcome },
-    h('p', { role: 'status' }, badge(outcome), ' ', VERDICTS[outcome]),
+    h('p', {}, badge(outcome), ' ', VERDICTS[outcome]),
     h('ol', { class: 'steps' }, steps.map((step) => shown(step, link))),
   )
 }

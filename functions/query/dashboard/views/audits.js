@@ -1,7 +1,7 @@
 // Audits: run one now, and what the earlier ones said, in words.
 
 import { ask } from '../api.js'
-import { h } from '../dom.js'
+import { announce, h } from '../dom.js'
 import { number, plural } from '../format.js'
 import { badge, card, empty, errorBox, loading, moment } from '../parts.js'
 
@@ -28,7 +28,7 @@ export async function render({ state, chain, go, link, signal }) {
     ask('/audits', { chain, limit: PAGE, before }, { signal }),
     chosen && ask(`/audits/${encodeURIComponent(chosen)}`, {}, { signal }),
   ])
-  const progress = h('div', { 'aria-live': 'polite', id: 'progress' })
+  const progress = h('div', { id: 'progress' })
   return [
     card('Run an audit', runForm(chain, progress, go, signal), progress),
     report && card('Report', ...reportOf(report, link)),
@@ -47,6 +47,7 @@ function runForm(chain, progress, go, signal) {
         await new Promise((resolve) => setTimeout(resolve, 1000))
         report = await ask(`/audits/${report.audit_id}`, {}, { signal })
       }
+      announce(`The audit ended: ${report.status}, ${plural(report.findings_total, 'finding')}.`)
       await go({ view: 'audits', audit: report.audit_id, before: null })
     } catch (error) {
       if (!signal.aborted) progress.replaceChildren(errorBox(error, () => run(mode, buttons)))
@@ -54,8 +55,8 @@ function runForm(chain, progress, go, signal) {
       for (const button of buttons) button.disabled = false
     }
   }
-  const full = h('button', { type: 'button', class: 'main' }, 'Audit everything')
-  const incremental = h('button', { type: 'button' }, 'Audit what is new')
+  const full = h('button', { type: 'button', id: 'audit-full', class: 'main' }, 'Audit everything')
+  const incremental = h('button', { type: 'button', id: 'audit-new' }, 'Audit what is new')
   full.addEventListener('click', () => run('full', [full, incremental]))
   incremental.addEventListener('click', () => run('incremental', [full, incremental]))
   return h('div', { class: 'row' }, full, incremental, h('span', { class: 'soft' }, `of the chain ${chain}; verified by the log itself, with its key. To rely on nobody, use `, h('code', {}, 'eventlog verify-log'), '.'))

@@ -8,16 +8,18 @@ import { COLOURS } from '../chart.js'
 import { card, empty, errorBox, loading } from '../parts.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
+const AUDITS = 100
+const REPORTS = 5
 const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
-  const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: 20 }, { signal })])
+  const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
   const head = page.chains.find((one) => one.chain === chain)
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
   const findings = await findingsOf(audits, signal)
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
   const picture = h('div', {})
-  const detail = h('div', { 'aria-live': 'polite' })
+  const detail = h('div', {})
   const show = (seq, zoom = place.zoom) => go({ seq, zoom }, { replace: true })
   const range = rangeOf(place)
   await draw({ chain, range, place, findings, picture, detail, link, signal })
@@ -37,18 +39,21 @@ function rangeOf({ size, zoom, seq }) {
   return [start, Math.min(size, start + zoom)]
 }
 
-/** What the newest audit with findings found, by seq. */
+/** What the last full audit found, and those of new events after it, by seq. */
 async function findingsOf(audits, signal) {
-  const newest = audits.find((audit) => audit.status !== 'running')
-  if (!newest || newest.findings_total === 0) return new Map()
-  const { findings } = await ask(`/audits/${newest.audit_id}`, {}, { signal })
-  return new Map(findings.filter(({ seq }) => seq !== null).map((finding) => [finding.seq, finding]))
+  const ended = audits.filter((audit) => audit.status !== 'running')
+  const full = ended.findIndex((audit) => audit.mode === 'full')
+  const since = full < 0 ? ended : ended.slice(0, full + 1)
+  const telling = since.filter((audit) => audit.findings_total > 0).slice(0, REPORTS)
+  const reports = await Promise.all(telling.map((audit) => ask(`/audits/${audit.audit_id}`, {}, { signal })))
+  const found = reports.toReversed().flatMap(({ findings }) => findings)
+  return new Map(found.filter(({ seq }) => seq !== null).map((finding) => [finding.seq, finding]))
 }
 
 function scrubber({ size, zoom, seq }, [start, end], show) {
   const slider = h('input', { type: 'range', min: 0, max: size - 1, value: seq, id: 'seq', 'aria-valuetext': `event ${seq} of ${size}`, onchange: (event) => show(Number(event.target.value)) })
   slider.style.flex = '1 1 240px'
-  const step = (title, to) => h('button', { type: 'button', disabled: to < 0 || to >= size, onclick: () => show(to) }, title)
+  const step = (title, to) => h('button', { type: 'button', id: title.toLowerCase(), disabled: to < 0 || to >= size, onclick: () => show(to) }, title)
   const zooms = h('select', { id: 'zoom', onchange: (event) => show(seq, Number(event.target.value)) }, ZOOMS.map((value) => h('option', { value, selected: value === zoom }, plural(value, 'event'))))
   return h(
     'div',
@@ -123,7 +128,7 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
 async function showEvent(event, seq, { detail, findings, link, signal }) {
   detail.replaceChildren(loading())
   const found = findings.get(seq)
-  const notice = found && h('p', { class: 'error' }, `The last audit found ${found.kind} here: ${found.detail}`)
+  const notice = found && h('p', { class: 'error' }, `An audit found ${found.kind} here: ${found.detail}`)
   try {
     detail.replaceChildren(...[notice, event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)].filter(Boolean))
   } catch (error) {
@@ -132,7 +137,7 @@ async function showEvent(event, seq, { detail, findings, link, signal }) {
 }
 
 function marks(findings, show) {
-  if (findings.size === 0) return h('p', { class: 'soft' }, 'The last audit found nothing wrong with any event.')
+  if (findings.size === 0) return h('p', { class: 'soft' }, 'The last audits found nothing wrong with any event.')
   const buttons = [...findings.values()].slice(0, 50).map(({ seq, kind }) => h('button', { type: 'button', onclick: () => show(seq) }, `${number(seq)}: ${kind}`))
   return h('div', { class: 'row', role: 'group', 'aria-label': 'Findings' }, h('span', {}, 'Findings:'), buttons)
 }

@@ -1,31 +1,40 @@
 // Events by time, type and source; one of them in detail; and, when live, as they come.
 
 import { ask } from '../api.js'
-import { h } from '../dom.js'
+import { announce, fill, h } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { plural } from '../format.js'
 import { empty, errorBox, loading, moment } from '../parts.js'
-import { follow } from '../sse.js'
+import { followEvents } from './live.js'
 
 const PAGE = 50
-const KEPT_LIVE = 500
 const FILTERS = ['start_time', 'end_time', 'event_type', 'source_id']
 
 export async function render({ state, chain, go, link, signal }) {
   const live = state.get('live') === 'on'
   const filters = Object.fromEntries(FILTERS.map((name) => [name, state.getAll(name)]))
   const rows = h('tbody', {})
-  const detail = h('div', { id: 'detail', 'aria-live': 'polite' })
-  const status = h('p', { class: 'soft', role: 'status', id: 'events-status' })
-  const context = { chain, rows, status, signal, select: (event) => choose(event, { detail, rows, go, link, signal }) }
+  const region = table(rows)
+  const detail = h('div', { id: 'detail' })
+  const status = h('p', { class: 'soft', role: 'status', id: 'events-status', tabindex: -1 })
   const footer = h('div', { class: 'row' })
-  if (live) followEvents(filters, context)
-  else await showPage({ ...filters, cursor: state.get('cursor') }, { ...context, footer, go })
+  const select = (event) => choose(event, { detail, rows, link, signal })
+  const list = h('section', { class: 'card' }, h('h2', {}, 'Events'), h('div', { class: live ? 'row live-bar' : 'row' }, status), region, footer)
+  const places = { rows, region, status, footer, signal, makeRow: (event) => row(event, select) }
+  const cursor = live ? null : state.get('cursor')
+  try {
+    const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor }, { signal })
+    showPage(page, { live, cursor, go }, places)
+    if (live) followFrom(page, { chain, ...filters }, places)
+  } catch (error) {
+    if (signal.aborted) throw error
+    fill(status, errorBox(error, () => go({}, { replace: true })))
+  }
   const chosen = state.get('event')
-  if (chosen) context.select({ chain, event_id: chosen })
+  if (chosen) select({ chain, event_id: chosen })
   return [
     filterForm(filters, live, go),
-    h('div', { class: 'split' }, h('section', { class: 'card' }, h('h2', {}, 'Events'), status, table(rows), footer), h('section', { class: 'card' }, h('h2', {}, 'Detail'), chosen ? detail : [detail, hint(detail)])),
+    h('div', { class: 'split' }, list, h('section', { class: 'card' }, h('h2', {}, 'Detail'), chosen ? detail : [detail, hint(detail)])),
   ]
 }
 
@@ -55,9 +64,9 @@ function filterForm(filters, live, go) {
     field('end_time', 'Before (UTC)', { placeholder: '2026-11-24T00:00:00Z', size: 22 }),
     field('event_type', 'Types, separated by commas', { size: 24 }),
     field('source_id', 'Sources, separated by commas', { size: 24 }),
-    h('button', { class: 'main' }, 'Show'),
-    h('button', { type: 'button', onclick: clear }, 'Clear'),
-    h('button', { type: 'button', role: 'switch', 'aria-checked': String(live), onclick: () => go({ live: live ? null : 'on', cursor: null }) }, live ? 'Live: on' : 'Live: off'),
+    h('button', { id: 'filter', class: 'main' }, 'Show'),
+    h('button', { type: 'button', id: 'clear', onclick: clear }, 'Clear'),
+    h('button', { type: 'button', id: 'live', role: 'switch', 'aria-checked': String(live), onclick: () => go({ live: live ? null : 'on', cursor: null }) }, live ? 'Live: on' : 'Live: off'),
   )
 }
 
@@ -80,46 +89,23 @@ function row(event, select) {
   )
 }
 
-async function showPage({ cursor, ...filters }, { chain, rows, status, signal, select, footer, go }) {
-  const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor }, { signal })
-  rows.replaceChildren(...page.events.map((event) => row(event, select)))
-  status.textContent = page.events.length === 0 ? '' : `${plural(page.events.length, 'event')}${page.next_cursor ? ', and more' : ''}`
-  if (page.events.length === 0) footer.append(empty('No event fits.', 'Widen the times, or clear the filters.'))
-  if (cursor) footer.append(h('button', { type: 'button', onclick: () => history.back() }, 'Newer'))
-  if (page.next_cursor) footer.append(h('button', { type: 'button', onclick: () => go({ cursor: page.next_cursor, event: null }) }, 'Older'))
+function showPage(page, { live, cursor, go }, { rows, status, footer, makeRow }) {
+  fill(rows, page.events.map(makeRow))
+  if (live) return
+  const { length } = page.events
+  status.textContent = length === 0 ? '' : `${plural(length, 'event')}${page.next_cursor ? ', and more' : ''}`
+  if (length === 0) footer.append(empty('No event fits.', 'Widen the times, or clear the filters.'))
+  if (cursor) footer.append(h('button', { type: 'button', id: 'newer', onclick: () => history.back() }, 'Newer'))
+  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }) }, 'Older'))
 }
 
-/** New rows come in on top; while the viewer reads further down or holds the pointer there, they wait to be asked for. */
-function followEvents({ event_type, source_id }, { chain, rows, status, signal, select }) {
-  const waiting = []
-  const more = h('button', { type: 'button', onclick: flush, hidden: true })
-  let state = 'waiting'
-  status.append(h('span', {}, 'Waiting for events …'), ' ', more)
-  const reading = () => rows.matches(':hover, :focus-within') || rows.getBoundingClientRect().top < 0
-
-  function flush() {
-    rows.prepend(...waiting.splice(0).toReversed())
-    while (rows.childElementCount > KEPT_LIVE) rows.lastElementChild.remove()
-    tell()
-  }
-  function tell() {
-    more.hidden = waiting.length === 0
-    more.textContent = `Show ${plural(waiting.length, 'new event')}`
-    status.firstChild.textContent = state === 'live' ? 'Live' : 'The log is away; waiting for it …'
-  }
-  const onevent = ({ type, data }) => {
-    if (type !== 'message') return
-    const shown = row(JSON.parse(data), select)
-    shown.classList.add('arrived')
-    waiting.push(shown)
-    if (waiting.length > KEPT_LIVE) waiting.shift()
-    if (reading()) tell()
-    else flush()
-  }
-  const onstate = (now) => ((state = now), tell())
-  follow('/events/stream', { chain, event_type, source_id }, { signal, onevent, onstate }).catch((error) => {
-    if (!signal.aborted) status.replaceChildren(errorBox(error))
-  })
+/** The stream goes on where the page ended: all that was settled then was before the page's reader, shown or further down. */
+function followFrom(page, { chain, event_type, source_id, start_time, end_time }, places) {
+  const from = Date.parse(start_time[0] ?? '')
+  const before = Date.parse(end_time[0] ?? '')
+  const fits = ({ timestamp }) => !(Date.parse(timestamp) < from) && !(Date.parse(timestamp) >= before)
+  const known = new Set(page.events.filter(({ seq }) => seq >= page.settled_size).map((event) => event.event_id))
+  followEvents({ parameters: { chain, event_type, source_id }, from_seq: page.settled_size, known, fits }, places)
 }
 
 async function choose(event, { detail, rows, link, signal }) {
@@ -128,10 +114,15 @@ async function choose(event, { detail, rows, link, signal }) {
   address.searchParams.set('event', event.event_id)
   history.replaceState(null, '', address)
   detail.replaceChildren(loading())
+  detail.dataset.event = event.event_id
+  const isGone = () => signal.aborted || detail.dataset.event !== event.event_id
   try {
     const whole = event.hash ? event : await ask(`/events/${encodeURIComponent(event.event_id)}`, { chain: event.chain }, { signal })
-    detail.replaceChildren(await eventDetail(whole, link, signal))
+    const shown = await eventDetail(whole, link, signal)
+    if (isGone()) return
+    detail.replaceChildren(shown)
+    announce(`Event ${whole.seq} is shown in detail.`)
   } catch (error) {
-    if (!signal.aborted) detail.replaceChildren(errorBox(error))
+    if (!isGone()) detail.replaceChildren(errorBox(error, () => choose(event, { detail, rows, link, signal })))
   }
 }

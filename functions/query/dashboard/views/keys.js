@@ -1,10 +1,11 @@
 // The keys that this browser holds the log to.
 
+import { ask } from '../api.js'
 import { h } from '../dom.js'
 import { pin, pinned, unpin } from '../keys.js'
 import { card, empty } from '../parts.js'
 
-export async function render({ go }) {
+export async function render({ chain, go, signal }) {
   const problem = h('p', { role: 'alert', class: 'error', hidden: true })
   const input = h('textarea', { id: 'vkey', rows: 3, cols: 70, required: true, spellcheck: 'false', placeholder: 'log.example.com/production/main+0a1b2c3d+AW…' })
   const add = async (event) => {
@@ -20,9 +21,11 @@ export async function render({ go }) {
   const kept = pinned().map((text) =>
     h('li', {}, h('code', {}, text), ' ', h('button', { type: 'button', onclick: () => (unpin(text), go({}, { replace: true })) }, 'Remove')),
   )
+  const name = await originLine(chain, signal)
   return [
     card(
       'Pinned keys',
+      name && coverage(name, chain),
       kept.length > 0 ? h('ul', {}, kept) : empty('No key is pinned.', 'Without one, a page can check hashes and proofs, but not who signed them.'),
     ),
     card(
@@ -31,4 +34,16 @@ export async function render({ go }) {
       h('form', { onsubmit: add, class: 'field' }, h('label', { for: 'vkey' }, 'Verifier key (name+id+key), one a chain'), input, problem, h('div', {}, h('button', { class: 'main' }, 'Pin'))),
     ),
   ]
+}
+
+/** What a key for the chain is called; null: the log can't be asked, or has no such chain. */
+async function originLine(name, signal) {
+  const found = await ask(`/chains/${encodeURIComponent(name)}`, {}, { signal }).catch(() => null)
+  return found && `${found.origin}/${found.chain}`
+}
+
+function coverage(name, chain) {
+  const has = pinned().some((text) => text.startsWith(`${name}+`))
+  const words = has ? 'A key is pinned for' : 'No key is pinned for'
+  return h('p', { class: has ? 'soft' : 'notice', id: 'coverage' }, `${words} the chain ${chain}. The log says that the name of such a key is `, h('code', {}, name), '; compare it with the key that you were given.')
 }

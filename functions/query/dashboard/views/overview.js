@@ -1,12 +1,13 @@
 // What happened lately, how the chain stands, and what the last audits said.
 
-import { ask } from '../api.js'
+import { ask, ProblemError } from '../api.js'
 import { stackedBars } from '../chart.js'
-import { h } from '../dom.js'
-import { ago, number, plural } from '../format.js'
-import { badge, card, empty, hash, moment } from '../parts.js'
+import { fill, h } from '../dom.js'
+import { ago, duration, number, plural } from '../format.js'
+import { badge, card, empty, errorBox, hash, loading } from '../parts.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
+const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
 const AUDITS = 60
 const DETAILED = 20
 
@@ -17,13 +18,15 @@ export async function render({ state, chain, go, link, signal }) {
     ask('/chains', { limit: 1000 }, options).then((found) => found.chains),
     ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch(absent),
     ask('/audits', { chain, limit: AUDITS }, options).then((found) => found.audits),
-    ask('/stats', { chain, start_time: new Date(Date.now() - 60_000).toISOString(), bucket: 60 }, options),
+    countedSince(60, Date.now() + 1, { chain, bucket: 60 }, signal),
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
-  const figures = await history({ state, chain, by, detail, signal })
+  const range = RANGES[state.get('range')] ? state.get('range') : 'week'
+  const picture = h('div', {}, loading('Counting …'))
+  showPicture(picture, { range, chain, by, go, signal })
   return [
-    tiles(detail, audits, minute.total / 60),
-    card('Events over time', rangeChoice(figures.range, by, go), pictureOf(figures, by, { go, chain })),
+    tiles(detail, audits, minute && minute.total / 60),
+    card('Events over time', rangeChoice(range, by, go), picture),
     card('The last audits', strip(audits, link)),
     card('Chains', await chainTable(chains, chain, options)),
   ]
@@ -34,18 +37,39 @@ const absent = (error) => {
   throw error
 }
 
-/** The chosen range up to now; where nothing happened lately, up to the newest event. */
-async function history({ state, chain, by, signal }) {
-  const range = RANGES[state.get('range')] ? state.get('range') : 'week'
-  const seconds = RANGES[range][1]
-  const find = (end) => {
-    const start_time = new Date(end - seconds * 1000).toISOString()
-    return ask('/stats', { chain, by, start_time, end_time: new Date(end).toISOString() }, { signal })
+/** The rest of the view does not wait for the figures, which take longest. */
+async function showPicture(place, choice) {
+  try {
+    fill(place, pictureOf(await history(choice), choice))
+  } catch (error) {
+    if (!choice.signal.aborted) fill(place, errorBox(error, () => showPicture(place, choice)))
   }
-  const now = await find(Date.now() + 1)
-  if (now.total > 0) return { ...now, range }
+}
+
+/** The chosen range up to now; where nothing happened lately, up to the newest event. */
+async function history({ range, chain, by, signal }) {
+  const now = await longestCounted(RANGES[range][1], Date.now() + 1, { chain, by }, signal)
+  if (now?.total !== 0) return now
   const [newest] = (await ask('/events', { chain, limit: 1 }, { signal })).events
-  return { ...(newest ? await find(Date.parse(newest.timestamp) + 1) : now), range }
+  return newest ? longestCounted(RANGES[range][1], Date.parse(newest.timestamp) + 1, { chain, by }, signal) : now
+}
+
+/** The log counts no more than a million events at once: then a shorter range up to the same end has to do. */
+async function longestCounted(seconds, end, parameters, signal) {
+  for (const fewer of [seconds, ...SHORTER.filter((one) => one < seconds)]) {
+    const figures = await countedSince(fewer, end, parameters, signal)
+    if (figures) return { ...figures, shortened: fewer < seconds && fewer }
+  }
+  return null
+}
+
+/** Null: there are too many. */
+async function countedSince(seconds, end, parameters, signal) {
+  const range = { start_time: new Date(end - seconds * 1000).toISOString(), end_time: new Date(end).toISOString() }
+  return ask('/stats', { ...parameters, ...range }, { signal }).catch((error) => {
+    if (error instanceof ProblemError && error.errors.some(({ pointer }) => pointer === '/query/start_time')) return null
+    throw error
+  })
 }
 
 function tiles(detail, audits, rate) {
@@ -57,7 +81,7 @@ function tiles(detail, audits, rate) {
     'dl',
     { class: 'tiles' },
     tile('Events', number(detail.size), `in ${detail.chain}`),
-    tile('Rate now', number(Math.round(rate * 10) / 10), 'events/s by their own time'),
+    tile('Rate now', rate === null ? 'very high' : number(Math.round(rate * 10) / 10), 'events/s by their own time'),
     tile('Verified', number(verified), `of ${number(detail.size)}`),
     tile('Anchored', number(anchored), plural(detail.size - anchored, 'event is not yet', 'events are not yet')),
     tile('Last audit', last ? badge(last.status) : '–', last ? ago(last.finished_at ?? last.started_at) : 'none yet'),
@@ -66,7 +90,7 @@ function tiles(detail, audits, rate) {
 
 function rangeChoice(range, by, go) {
   const button = (name, title, pressed, changes) =>
-    h('button', { type: 'button', 'aria-pressed': String(pressed), class: pressed ? 'main' : '', onclick: () => go(changes) }, title)
+    h('button', { type: 'button', id: `show-${name}`, 'aria-pressed': String(pressed), class: pressed ? 'main' : '', onclick: () => go(changes) }, title)
   return h(
     'div',
     { class: 'row' },
@@ -75,14 +99,16 @@ function rangeChoice(range, by, go) {
   )
 }
 
-function pictureOf(figures, by, { go }) {
+function pictureOf(figures, { go }) {
+  if (figures === null) return empty('More than a million events a minute.', 'That is more than the log counts at once.')
   if (figures.total === 0) return empty('No event in this range.', 'Choose a longer one.')
   const open = (index) => {
     const start = Date.parse(figures.starts[index])
     const range = { start_time: new Date(start).toISOString(), end_time: new Date(start + figures.bucket * 1000).toISOString() }
     return go({ view: 'events', ...range }, { clear: true })
   }
-  return stackedBars(figures, open)
+  const words = figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`
+  return [words && h('p', { class: 'notice' }, words), stackedBars(figures, open)]
 }
 
 function strip(audits, link) {

@@ -7,6 +7,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.formats.note import parse_vkey
 
+_HOST = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?"
+"""Without TLS only on this machine, for trying it out. It is part of a Content-Security-Policy: no other characters."""
+_ISSUER = rf"^({_HOST}(/\S*)?)?$"
+
 
 class Settings(BaseSettings):
     """Everything that can be set. A Lambda function gets these as environment variables from template.yaml."""
@@ -101,7 +105,7 @@ class Settings(BaseSettings):
     sign_in_issuer: str = Field(
         default="",
         validation_alias="EVENTLOG_SIGN_IN_ISSUER",
-        pattern=r"^(https://\S+)?$",
+        pattern=_ISSUER,
         description="OpenID Connect issuer with which viewers of the dashboard sign in; none: they need not",
     )
     sign_in_client: str = Field(
@@ -115,7 +119,7 @@ class Settings(BaseSettings):
     sign_in_hosts: str = Field(
         default="",
         validation_alias="EVENTLOG_SIGN_IN_HOSTS",
-        pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]+)?(,\s*|$))*$",
+        pattern=rf"^({_HOST}(,\s*|$))*$",
         description="Origins, separated by commas, that the dashboard may ask for tokens beside the issuer's own",
     )
 

@@ -63,11 +63,12 @@ def policy(settings: Settings) -> str:
     """What the page may load and ask: itself alone, and the issuer that its viewers sign in with."""
     hosts = listed(settings.sign_in_hosts)
     if settings.sign_in_issuer:
-        hosts.append("https://" + urlsplit(settings.sign_in_issuer).netloc)
-    issuer = "".join(f" {host}" for host in hosts)
+        issuer = urlsplit(settings.sign_in_issuer)
+        hosts.append(f"{issuer.scheme}://{issuer.netloc}")
+    others = "".join(f" {host}" for host in hosts)
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"connect-src 'self'{issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        f"connect-src 'self'{others}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
