@@ -47,7 +47,7 @@ def held(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[Resources]:
 @pytest.fixture
 def ingest(mongo_uri: str, database: str) -> Iterator[TestClient]:
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-    app = create_app(ingest_router, title="ingest", settings=settings)
+    app = create_app(ingest_router, title="ingest", settings=settings, anonymous=True)
     with closing(app.state.resources):
         yield TestClient(app)
 
@@ -211,7 +211,7 @@ def test_a_finding_of_an_audit_over_http_is_told(
     push(held, 2)
     held.store.settle("main")
     held.store.operations.events.delete_one({"chain": "main", "seq": 1})
-    app = create_app(audit_router, title="chain_audit", settings=held.settings)
+    app = create_app(audit_router, title="chain_audit", settings=held.settings, anonymous=True)
     with closing(app.state.resources):
         assert TestClient(app).post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"
     lines = printed(capsys)

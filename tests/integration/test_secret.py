@@ -46,7 +46,9 @@ def test_a_uri_that_can_not_be_used_is_named_by_its_setting_alone(setting: str, 
     ],
 )
 def test_a_secret_that_can_not_be_read_is_503(arn: str) -> None:
-    app = create_app(query_router, title="query", settings=Settings(mongo_uri=None, mongo_uri_secret=arn))
+    app = create_app(
+        query_router, title="query", anonymous=True, settings=Settings(mongo_uri=None, mongo_uri_secret=arn)
+    )
     answer = TestClient(app).get("/api/v1/health")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "MONGO_URI_SECRET" in answer.json()["detail"]
