@@ -14,6 +14,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
 RESOURCES = yaml_parse(TEMPLATE)["Resources"]
 ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+assert ALARMS, "the template has none"
 SECTIONS = {
     re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-"): text
     for title, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE)
