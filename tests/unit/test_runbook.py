@@ -15,6 +15,7 @@ TEMPLATE = (ROOT / "template.yaml").read_text()
 SOURCE = yaml_parse(TEMPLATE)
 RESOURCES = SOURCE["Resources"]
 ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+assert ALARMS, "the template has none"
 SECTIONS = {
     re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-"): text
     for title, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE)
