@@ -16,11 +16,12 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Request
+from flask import Flask, Request, request
 from samcli.lib.providers.provider import Api  # type: ignore[import-untyped]
 from samcli.local.apigw.local_apigw_service import LocalApigwService  # type: ignore[import-untyped]
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.hosts import is_foreign, is_own
 from local.machine import HOST, LocalError
 from local.start_api.functions import MAX_PAYLOAD, FunctionError
 from local.start_api.pool import ThrottledError
@@ -76,6 +77,7 @@ class Edge(LocalApigwService):  # type: ignore[misc]
         app: Flask = self._app
         for error, status in STATUS.items():
             app.register_error_handler(error, answer_with(status))
+        app.before_request(refuse_pages)
         return app
 
     def _generate_lambda_event(self, flask_request: Request, *args: Any) -> dict[str, Any]:
@@ -93,6 +95,13 @@ class Edge(LocalApigwService):  # type: ignore[misc]
         if authorizer is not None:
             event["requestContext"]["authorizer"] = authorizer
         return event
+
+
+def refuse_pages() -> Answer | None:
+    """Nothing for web pages: an invocation needs no token, and its event says who the caller is."""
+    if is_own(request.host) and not is_foreign(request.method, request.headers.get("Origin"), request.host):
+        return None
+    return answer_with(HTTPStatus.FORBIDDEN)(PermissionError())
 
 
 def body_of(encoded: str | None, media_type: str) -> dict[str, Any]:

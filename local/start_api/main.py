@@ -102,11 +102,17 @@ def run(given: argparse.Namespace) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """The folder, emptied, for us alone."""
+    """The folder, emptied, for us alone.
+
+    Raises: LocalError, also when there is something in it that no earlier run has left: the lock beside it is from one.
+    """
     from local.start_api.stack import empty  # noqa: PLC0415  as above
 
+    beside = folder.with_name(f"{folder.name}.lock")
+    if folder.exists() and not beside.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LocalError(f"{folder} is not empty and not of an earlier run: remove it, or choose another --folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with beside.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,7 +14,8 @@ from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations, UnknownOutcomeError
+from eventlog.store.operations import Operations
+from eventlog.store.push import UnknownOutcomeError
 from tests.coroutines import run
 from tests.factories import draft
 from tests.integration.writer import CHAIN, ORIGIN, STEPS, check_chain, receipt

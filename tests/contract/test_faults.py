@@ -13,7 +13,8 @@ from eventlog.store import append, codec, settle
 from eventlog.store.errors import ChainLostError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import PENDING_LIMIT, Operations, UnknownOutcomeError
+from eventlog.store.operations import Operations
+from eventlog.store.push import PENDING_LIMIT, UnknownOutcomeError
 from tests.factories import draft
 from tests.integration.writer import CHAIN, ORIGIN, audit, check_chain, receipt
 

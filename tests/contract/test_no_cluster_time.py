@@ -7,7 +7,8 @@ from bson import Int64
 from pymongo import MongoClient
 
 from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations, PushImage, _push_image
+from eventlog.store.operations import Operations
+from eventlog.store.push import PushImage, push_image
 from tests.factories import draft
 
 
@@ -26,7 +27,7 @@ def test_a_reply_without_a_time_is_understood(store: MongoStore) -> None:
     assert found is not None
     found["pending"] = [{"content_hash": bytes(32)}]
     found["size"] = Int64(2)
-    assert _push_image({"value": found}, 0).time is None
+    assert push_image({"value": found}, 0).time is None
 
 
 def test_chosen_ids_are_found_all_the_same(client: MongoClient[dict[str, Any]], database: str) -> None:

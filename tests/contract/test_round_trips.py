@@ -7,7 +7,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import PENDING_LIMIT
+from eventlog.store.push import PENDING_LIMIT
 from eventlog.store.settle import BLOCK
 from tests.contract.test_combined import Watched
 from tests.factories import draft

@@ -10,7 +10,8 @@ from pymongo import MongoClient
 
 from eventlog.store import settle
 from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import PENDING_LIMIT, Operations
+from eventlog.store.operations import Operations
+from eventlog.store.push import PENDING_LIMIT
 from eventlog.store.settle import Settler
 from tests.factories import draft
 from tests.integration.writer import CHAIN, ORIGIN, Line, check_chain, named, receipt

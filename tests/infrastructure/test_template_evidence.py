@@ -124,6 +124,14 @@ def test_the_bucket_is_private_and_encrypted() -> None:
             "s3:PutObject",
             {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
         ),
+        (
+            "LockedAsTheBucketSays",
+            "s3:PutObject",
+            {
+                "Null": {"s3:object-lock-mode": "false"},
+                "StringNotEquals": {"s3:object-lock-mode": "COMPLIANCE"},
+            },
+        ),
         ("NeverHidden", "s3:DeleteObject", None),
     ],
 )

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.http.resources import Resources
+from eventlog.service import audit_pass
 from eventlog.service.signing import create_key_file
 from eventlog.settings import Settings
 from functions.chain_audit.app import router as audit_router
@@ -47,7 +48,7 @@ def held(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[Resources]:
 @pytest.fixture
 def ingest(mongo_uri: str, database: str) -> Iterator[TestClient]:
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-    app = create_app(ingest_router, title="ingest", settings=settings)
+    app = create_app(ingest_router, title="ingest", settings=settings, anonymous=True)
     with closing(app.state.resources):
         yield TestClient(app)
 
@@ -104,6 +105,24 @@ def test_a_scheduled_audit_counts_itself_by_its_mode(
 ) -> None:
     push(held, 1)
     assert records(scheduled(held, capsys, mode), "AuditsFinished") == [(AUDIT | {"mode": mode}, [1.0])]
+
+
+def test_an_audit_that_ran_out_of_time_counts_when_the_last_of_it_was_resumed(
+    held: Resources, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nothing would say that full audits never come to their end."""
+    for chain in ("a", "b"):
+        push(held, 9, chain=chain)
+    scheduled(held, capsys)
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_pass, "STEP", 5)
+        patch.setattr(audits, "_SCHEDULED_SECONDS", 0.0)
+        lines = scheduled(held, capsys, "full")
+        assert records(lines, "AuditsFinished") == []
+        assert len(records(lines, "AuditCoverage")) == 1
+    finished = records(scheduled(held, capsys), "AuditsFinished")
+    assert sorted(dimensions["mode"] for dimensions, _ in finished) == ["full", "incremental"]
+    assert len(records(scheduled(held, capsys), "AuditsFinished")) == 1
 
 
 def test_an_empty_log_has_zeros_where_alarms_need_data(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +230,7 @@ def test_a_finding_of_an_audit_over_http_is_told(
     push(held, 2)
     held.store.settle("main")
     held.store.operations.events.delete_one({"chain": "main", "seq": 1})
-    app = create_app(audit_router, title="chain_audit", settings=held.settings)
+    app = create_app(audit_router, title="chain_audit", settings=held.settings, anonymous=True)
     with closing(app.state.resources):
         assert TestClient(app).post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"
     lines = printed(capsys)

@@ -58,6 +58,32 @@ def test_it_answers_to_no_other(open_server: TestClient, host: str, path: str) -
     assert (answer.status_code, answer.headers["content-type"]) == (421, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "",
+        "http://localhost:3000",
+        "https://localhost:8000",
+        "http://localhost:8000.evil.example",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/audits", "/api/v1/events"])
+def test_no_page_of_another_origin_changes_anything(open_server: TestClient, origin: str, path: str) -> None:
+    """It can send text without asking first: ``fetch(..., {method: "POST", mode: "no-cors"})``."""
+    headers = {"host": "localhost:8000", "origin": origin, "content-type": "text/plain"}
+    answer = open_server.post(path, content="", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+
+
+def test_its_own_pages_and_who_is_no_page_may_change_something(open_server: TestClient) -> None:
+    event = {"event_type": "a", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
+    for origin in ({}, {"origin": "http://LOCALHOST:8000"}):
+        assert open_server.post("/api/v1/events", json=event, headers={"host": "localhost:8000", **origin}).is_success
+    assert open_server.get(HEALTH, headers={"host": "localhost", "origin": "https://evil.example"}).status_code == 200
+
+
 def test_what_comes_through_api_gateway_is_never_anonymous(open_server: TestClient) -> None:
     """Even on an app that was made open, and from an event that says nothing at all."""
 

@@ -1,9 +1,13 @@
 """The connection string: where it is read from, and that it is never shown."""
 
 import traceback
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from dns.exception import Timeout
+from dns.resolver import NXDOMAIN
+from pymongo.synchronous import srv_resolver
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
@@ -11,7 +15,7 @@ from eventlog.http.resources import ConfigurationError, Resources
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from functions.query.app import router as query_router
-from tests.rotated import in_secrets_manager
+from tests.rotated import Secret, in_parameter_store, in_secrets_manager
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -46,7 +50,9 @@ def test_a_uri_that_can_not_be_used_is_named_by_its_setting_alone(setting: str, 
     ],
 )
 def test_a_secret_that_can_not_be_read_is_503(arn: str) -> None:
-    app = create_app(query_router, title="query", settings=Settings(mongo_uri=None, mongo_uri_secret=arn))
+    app = create_app(
+        query_router, title="query", anonymous=True, settings=Settings(mongo_uri=None, mongo_uri_secret=arn)
+    )
     answer = TestClient(app).get("/api/v1/health")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "MONGO_URI_SECRET" in answer.json()["detail"]
@@ -59,3 +65,31 @@ def test_a_uri_from_the_environment_is_not_read_again() -> None:
         assert held.client is before
         with pytest.raises(StoreUnavailableError):
             held.leases.take("schedule/full", "x")
+
+
+@pytest.mark.parametrize("keep", [in_secrets_manager, in_parameter_store])
+def test_a_line_break_after_the_uri_is_no_part_of_it(keep: Callable[[str], Secret], mongo_uri: str) -> None:
+    settings = Settings(mongo_uri=None, mongo_uri_secret=keep(f"{mongo_uri}\n").arn)
+    with closing(Resources(settings)) as held:
+        assert held.connected.uri == mongo_uri
+
+
+@pytest.mark.parametrize("trouble", [Timeout, NXDOMAIN])
+def test_names_that_dns_does_not_tell_are_503(trouble: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function may start while there is no answer; the next request asks again."""
+
+    def resolve(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(srv_resolver, "_resolve", resolve)
+    secret = in_secrets_manager("mongodb://127.0.0.1:1/")
+    settings = Settings(mongo_uri=None, mongo_uri_secret=secret.arn)
+    with closing(Resources(settings)) as held:
+        before = held.connected
+        secret.put("mongodb+srv://u:s3cr3t@cluster0.s3cr3t.example.com/")
+        held.refused()
+        assert held.connected is before
+    app = create_app(query_router, title="query", settings=settings, anonymous=True)
+    answer = TestClient(app).get("/api/v1/health")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "s3cr3t" not in answer.text

@@ -36,7 +36,7 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMongo]:
 
 
 def api(found: Rotated, router: APIRouter) -> TestClient:
-    return TestClient(create_app(router, title="rotated", settings=found.settings()))
+    return TestClient(create_app(router, title="rotated", settings=found.settings(), anonymous=True))
 
 
 def resources(client: TestClient) -> Resources:

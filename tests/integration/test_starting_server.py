@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pymongo.errors import ConfigurationError
+from pymongo.errors import AutoReconnect, ConfigurationError
 
 from eventlog.store.audits import AuditStore
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
+from eventlog.store.sessions import causal_session
 from local.mongod import EmbeddedMongo, is_primary, wait_until
 from tests.factories import draft
 
@@ -55,3 +56,13 @@ def test_an_audit_is_unavailable_once(store: MongoStore) -> None:
 def test_other_things_that_are_not_configured_right_are_not_hidden(store: MongoStore) -> None:
     with pytest.raises(ConfigurationError, match="another version"), store.operations.session():
         raise ConfigurationError("another version")
+
+
+def test_another_version_of_the_driver_is_no_failure_of_another_kind(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What drops the connections is the driver's own; without it, it is as unavailable as before."""
+    topology = store.operations.sequences.database.client._topology
+    monkeypatch.setattr(topology, "_servers", {"renamed": object()})
+    with pytest.raises(AutoReconnect), causal_session(store.operations.sequences.database.client):
+        raise ConfigurationError("Sessions are not supported by this MongoDB deployment")

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
-RESOURCES = yaml_parse(TEMPLATE)["Resources"]
+SOURCE = yaml_parse(TEMPLATE)
+RESOURCES = SOURCE["Resources"]
 ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+assert ALARMS, "the template has none"
 SECTIONS = {
     re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-"): text
     for title, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE)
@@ -57,5 +59,30 @@ def test_the_table_of_metrics_is_complete_and_has_their_units() -> None:
 
 
 def test_every_metric_that_an_alarm_is_about_is_emitted() -> None:
-    named = re.findall(r"Namespace: EventLog\n\s+MetricName: (\w+)", TEMPLATE)
+    named = re.findall(r"Namespace: !Sub EventLog/\$\{AWS::StackName\}\n\s+MetricName: (\w+)", TEMPLATE)
+    assert "AuditFindings" in named
     assert set(named) <= set(UNITS)
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "operations.md"])
+def test_commands_name_what_the_template_has(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    assert set(re.findall(r"\$\(output (\w+)\)", text)) <= set(SOURCE["Outputs"])
+    assert set(re.findall(r"(?:\$\(resource|`errors) ([A-Z]\w+)", text)) <= set(RESOURCES)
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "operations.md", "deploying.md"])
+def test_a_payload_is_sent_as_it_is_written(page: str) -> None:
+    """Version 2 of the command line takes it for base64 unless it is told."""
+    for command in re.findall(r"aws lambda invoke (?:.*\\\n)*.*", (ROOT / "docs" / page).read_text()):
+        assert "--cli-binary-format raw-in-base64-out" in command
+
+
+def test_the_steps_to_a_new_key_are_those_of_the_template() -> None:
+    steps = OPERATIONS[OPERATIONS.index("## A new key") :]
+    assert all(f"`{step}`" in steps for step in SOURCE["Parameters"]["SigningKeys"]["AllowedValues"])
+
+
+def test_operations_name_parameters_that_the_template_has() -> None:
+    named = set(re.findall(r"`((?:Audit|Mongo|Retired|Signing|Missing)[A-Z]\w+)`", OPERATIONS + RUNBOOK))
+    assert named - set(UNITS) <= {*SOURCE["Parameters"], *SOURCE["Outputs"]}

@@ -41,3 +41,17 @@ def test_a_folder_is_emptied_for_one_run_and_no_second_one_has_it(tmp_path: Path
         assert (held / "old").exists()
     with locked(folder) as held:
         assert list(held.iterdir()) == []
+
+
+def test_a_folder_that_no_run_has_made_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "work").touch()
+    for folder in (tmp_path / "mine", tmp_path / "mine" / "work"):
+        with pytest.raises(LocalError, match="not of an earlier run"), locked(folder):
+            pass
+    assert (tmp_path / "mine" / "work").exists()
+
+
+def test_folders_whose_names_differ_after_a_dot_are_two(tmp_path: Path) -> None:
+    with locked(tmp_path / "run.a"), locked(tmp_path / "run.b"):
+        pass

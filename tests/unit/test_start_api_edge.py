@@ -16,6 +16,7 @@ from eventlog.http.tokens import TokenEntry
 from local.start_api import edge
 from local.start_api.edge import Edge, Runner
 from local.start_api.functions import FunctionError, is_error
+from local.start_api.invocations import add_invoke
 from local.start_api.pool import ThrottledError
 from local.start_api.tokens import CLAIM, JwtAuthorizer
 
@@ -33,9 +34,10 @@ class Gateway:
         self.answer: Exception | bytes = b'{"statusCode": 200, "body": "done"}'
         route = Route("F", "/v1/{name}", ["GET", "POST"], Route.HTTP, payload_format_version="2.0")
         api = Api([route])
-        self.client: FlaskClient = (
-            Edge(api, Runner({"F": self._submit}), JwtAuthorizer([ENTRY]), 3000).app().test_client()
-        )
+        runner = Runner({"F": self._submit})
+        app = Edge(api, runner, JwtAuthorizer([ENTRY]), 3000).app()
+        add_invoke(app, runner)
+        self.client: FlaskClient = app.test_client()
 
     def _submit(self, payload: bytes) -> Future[bytes]:
         self.events.append(json.loads(payload))
@@ -143,3 +145,24 @@ def test_each_request_has_an_id_and_lower_case_headers(gateway: Gateway) -> None
 )
 def test_the_emulators_words_for_failures_are_known(answer: bytes, failed: bool) -> None:
     assert is_error(answer) is failed
+
+
+@pytest.mark.parametrize("path", ["/2015-03-31/functions/F/invocations", "/v1/x"])
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:3000", "https://evil.example"),
+        ("127.0.0.1:3000", "null"),
+        ("evil.example:3000", "http://evil.example:3000"),
+    ],
+)
+def test_no_web_page_invokes_a_function(gateway: Gateway, path: str, host: str, origin: str) -> None:
+    headers = {"Host": host, "Origin": origin, "Content-Type": "text/plain"}
+    answer = gateway.client.post(path, data="{}", headers=headers)
+    assert (answer.status_code, gateway.events) == (403, [])
+
+
+def test_who_is_no_page_invokes_it(gateway: Gateway) -> None:
+    path = "/2015-03-31/functions/F/invocations"
+    assert gateway.client.post(path, data="{}", headers={"Host": "127.0.0.1:3000"}).status_code == 200
+    assert gateway.events == [{}]

@@ -71,7 +71,7 @@ function reportOf(report, link) {
   const rows = [
     ['Status', badge(report.status)],
     ['Mode', report.mode],
-    ['Verified', `${number(report.events_checked)} events, from ${number(report.from_seq)} up to ${report.to_seq === null ? '…' : number(report.to_seq)}`],
+    ['Checked', `${number(report.events_checked)} events, from ${number(report.from_seq)} up to ${report.to_seq === null ? '…' : number(report.to_seq)}`],
     ['Anchored', report.anchored_size === null ? 'no' : `${number(report.anchored_size)} events, ${plural(report.unanchored_events ?? 0, 'event was not yet', 'events were not yet')}`],
     ['Began', moment(report.started_at)],
     ['Ended', report.finished_at ? moment(report.finished_at) : 'not yet'],

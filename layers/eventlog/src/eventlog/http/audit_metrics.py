@@ -28,9 +28,10 @@ def waiting(backlog: Backlog) -> None:
     metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
 
 
-def finished(mode: Mode, backlog: Backlog, reports: list[Report]) -> None:
-    """A scheduled audit went over all chains."""
+def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[Report]) -> None:
+    """A scheduled audit is done, and in these modes all chains were gone over."""
     metrics.emit(
         SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
     )
-    metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)
+    for mode in modes:
+        metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)

@@ -66,7 +66,7 @@ def run_scheduled(held: Resources, mode: str) -> dict[str, Any]:
         backlog = held.auditor.backlog()
         audit_metrics.waiting(backlog)
         reports = _run(held, wanted)
-        audit_metrics.finished(wanted, backlog, reports)
+        audit_metrics.finished(held.auditor.finished(wanted, reports), backlog, reports)
     shown = [audit_fields(report) for report in reports]
     return {"mode": wanted, "audits": [{name: report[name] for name in _SHOWN} for report in shown]}
 

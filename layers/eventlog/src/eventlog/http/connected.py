@@ -12,6 +12,7 @@ from pymongo.errors import ConfigurationError as UnusableError
 
 from eventlog.http.secret import ConfigurationError
 from eventlog.settings import Settings
+from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo import MongoStore, connect
 from eventlog.store.operations import Operations
 
@@ -45,6 +46,7 @@ class Connected:
 
     Raises:
         ConfigurationError: the URI is none; the text does not show it.
+        StoreUnavailableError: no DNS server tells which servers are meant.
     """
 
     def __init__(self, held: Unconnected, uri: str, setting: str) -> None:
@@ -123,5 +125,7 @@ def _client(uri: str, pool_size: int, setting: str) -> MongoClient[dict[str, Any
         raise unusable
     try:
         return connect(uri, pool_size)
-    except (UnusableError, ValueError, TypeError):  # whose texts may show a part of the URI
+    except (UnusableError, ValueError, TypeError) as error:  # whose texts may show a part of the URI
+        if type(error.__cause__).__module__.startswith("dns."):  # it says nothing of the URI
+            raise StoreUnavailableError(f"MongoDB's servers: {type(error.__cause__).__name__}") from None
         raise unusable from None

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from eventlog.http.connected import Connected
 from eventlog.http.secret import ConfigurationError, ConnectionString
 from eventlog.settings import Settings, listed
-from eventlog.store.errors import CredentialsRefusedError
+from eventlog.store.errors import CredentialsRefusedError, StoreUnavailableError
 from eventlog.store.mongo import MongoStore
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Resources:
                 self._replaced.client.close()
             self._replaced, self._connected = old, new
             self._logger.warning("MongoDB refused the password; the secret has another, which is used now")
-        except ConfigurationError as error:
+        except (ConfigurationError, StoreUnavailableError) as error:
             self._logger.error("the new secret can't be used", extra={"error": str(error)})
         finally:
             self._reconnecting.release()

@@ -54,14 +54,17 @@ class ConnectionString:
 
 
 def _read(arn: str) -> str:
-    """Read a secret or, by its ARN, a parameter: always afresh, as it is kept here."""
+    """Read a secret or, by its ARN, a parameter: always afresh, as it is kept here.
+
+    Without blanks around it: a line break at the end of a file would become a part of the database's name.
+    """
     from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret  # noqa: PLC0415  imports boto3
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:
         if ":ssm:" in arn:
-            return str(get_parameter(arn, decrypt=True, force_fetch=True))
-        return str(get_secret(arn, force_fetch=True))
+            return str(get_parameter(arn, decrypt=True, force_fetch=True)).strip()
+        return str(get_secret(arn, force_fetch=True)).strip()
     except GetParameterError as error:
         reason = type(error.__cause__ or error.__context__ or error).__name__
         raise StoreUnavailableError(f"MONGO_URI_SECRET can't be read: {reason}") from None

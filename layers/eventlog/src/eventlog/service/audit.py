@@ -6,7 +6,7 @@ that are stored, so that it can be resumed. Memory stays flat. What it found int
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -154,6 +154,16 @@ class Auditor:
         for chain in self._anchors.names(self._audits.chain_names()):
             if report := self._audit(chain, mode, until):
                 yield report
+
+    def finished(self, mode: Mode, reports: Iterable[Report]) -> set[Mode]:
+        """The modes in which every chain was gone over once the schedule has made these reports in ``mode``.
+
+        What runs out of time is resumed by later schedules; the one that brings the last of it to its end counts then.
+        """
+        found = [(report["mode"], report["status"] == "running") for report in reports]
+        left = {of for of, running in found if running}
+        resumed = {of for of, _ in found} - {mode} - left
+        return ({mode} - left) | {of for of in resumed if not self._audits.is_running(of)}
 
     def backlog(self) -> Backlog:
         """What waits to be settled, in all chains."""

@@ -18,7 +18,8 @@ from eventlog.store.errors import (
     mapped,
 )
 from eventlog.store.interface import Draft, Placed, SequenceImage
-from eventlog.store.operations import PENDING_LIMIT, Operations, PushImage, UnknownOutcomeError
+from eventlog.store.operations import Operations
+from eventlog.store.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
 from eventlog.store.settle import Settler
 
 _DEADLINE_SECONDS = 8.0

@@ -168,6 +168,13 @@ class AuditStore:
             found = self._ops.audits.find_one_and_update(query, [{"$set": {"lease": "$$NOW"}}], {"_id": 1})
         return None if found is None else str(found["_id"])
 
+    def is_running(self, mode: str) -> bool:
+        """Whether an audit in this mode has not come to its end, at work or not."""
+        with mapped():
+            return (
+                self._ops.audits.find_one({"_id": _REPORTS, "status": "running", "mode": mode}, {"_id": 1}) is not None
+            )
+
 
 def _head(found: dict[str, Any]) -> ChainHead:
     size, settled = (found.get(name) if isinstance(found.get(name), int) else 0 for name in ("size", "settled"))

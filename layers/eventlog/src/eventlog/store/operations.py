@@ -5,7 +5,6 @@ Tests replace these methods to make a step fail, or to die between two of them.
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from bson import Int64, Timestamp
@@ -27,12 +26,18 @@ from pymongo.write_concern import WriteConcern
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store import codec, indexes
-from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import SequenceImage
+from eventlog.store.push import (
+    DAMAGED,
+    SHARD_SILENT,
+    PushImage,
+    UnknownOutcomeError,
+    content_hashes,
+    push_command,
+    push_image,
+)
 from eventlog.store.sessions import causal_session
-
-PENDING_LIMIT = 1 << 20
-"""Bytes of pending entries beyond which a push is refused until they are settled."""
 
 Head = tuple[int, bytes, bytes]
 """What is settled, as its size and its last event's hash, and the content hash of the first pending entry. No other
@@ -41,43 +46,7 @@ chain of the same name, in a database restored meanwhile, has the same."""
 RawCollection = Collection[RawBSONDocument]
 
 _MAJORITY = WriteConcern(w="majority", wtimeout=5000)
-_PUSH_MS = 5000
 _DUPLICATE_KEY = 11000
-_SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
-"""What mongos answers when a shard does not: host unreachable or not found, timeouts, a socket that broke."""
-_DAMAGED = "the sequence document is damaged; run an audit"
-_PUSH_FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
-_BOUNDED_PUSH_FIELDS = _PUSH_FIELDS | {"pending.event_id": 1}
-
-
-class UnknownOutcomeError(Exception):
-    """A push may or may not be in. ``in_flight``: the server may still apply it later."""
-
-    def __init__(self, in_flight: bool) -> None:
-        super().__init__("the outcome of a push is unknown")
-        self.in_flight = in_flight
-
-
-@dataclass(frozen=True, slots=True)
-class PushImage:
-    """What a sequence document held right after our own acknowledged push: majority-committed.
-
-    ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
-    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which
-    a replica set with access control that was made just now does not say yet.
-    """
-
-    settled: ChainState
-    pending: list[bytes]
-    waiting_bytes: int
-    own_bytes: int
-    ids: frozenset[str] | None
-    time: Timestamp | None
-
-    @property
-    def size(self) -> int:
-        """The chain's size, our entries included."""
-        return self.settled.size + len(self.pending)
 
 
 class Operations:
@@ -169,7 +138,7 @@ class Operations:
             first = max(start, int(found["settled"]["size"]))
             return first, [codec.decode_entry(item, chain) for item in found["pending"][: max(0, end - first)]]
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptionError(_DAMAGED) from error
+            raise CorruptionError(DAMAGED) from error
 
     def read_unsettled(self) -> list[dict[str, Any]]:
         """Majority read of the names and sizes of all chains that have pending entries."""
@@ -193,28 +162,8 @@ class Operations:
         Raises:
             UnknownOutcomeError: no acknowledgement.
         """
-        encoded = [codec.encode_entry(entry) for entry in entries]
-        size = sum(map(len, encoded))
-        query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
-        fields = _PUSH_FIELDS
-        if bound is not None:
-            query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
-            query["settled.size"] = {"$lte": Int64(bound)}
-            query["size"] = {"$gte": Int64(bound)}  # else it is another chain, of a database restored meanwhile
-            fields = _BOUNDED_PUSH_FIELDS
-        update = {
-            "$push": {"pending": {"$each": [RawBSONDocument(raw) for raw in encoded]}},
-            "$inc": {"size": Int64(len(encoded)), "pending_bytes": Int64(size)},
-        }
-        command = {
-            "findAndModify": self.sequences.name,
-            "query": query,
-            "update": update,
-            "new": True,
-            "fields": fields,
-            "maxTimeMS": _PUSH_MS,
-            "writeConcern": _MAJORITY.document,
-        }
+        command, size = push_command(chain, entries, bound)
+        command["writeConcern"] = _MAJORITY.document
         try:
             reply = self._db.command(command, codec_options=codec.CODEC)
         except ServerSelectionTimeoutError:  # nothing was sent
@@ -222,10 +171,10 @@ class Operations:
         except AutoReconnect as error:
             raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
         except OperationFailure as error:  # the server answered: a step-down, a time limit
-            raise UnknownOutcomeError(in_flight=error.code in _SHARD_SILENT) from error
+            raise UnknownOutcomeError(in_flight=error.code in SHARD_SILENT) from error
         if "writeConcernError" in reply:
             raise UnknownOutcomeError(in_flight=False)
-        return None if reply["value"] is None else _push_image(reply, size)
+        return None if reply["value"] is None else push_image(reply, size)
 
     def insert(self, events: Sequence[Event], session: ClientSession) -> None:
         """Insert events (w: majority); identical ones that exist are fine once a majority read shows them.
@@ -274,7 +223,7 @@ class Operations:
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        return None if found is None else _content_hashes(found)
+        return None if found is None else content_hashes(found)
 
     def trim_all(self, chain: str, before: Head, after: ChainState, size: int) -> bool:
         """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
@@ -306,30 +255,3 @@ def _at(chain: str, head: Head) -> dict[str, Any]:
         "settled.hash": settled_hash,
         "pending.0.content_hash": first,
     }
-
-
-def _content_hashes(found: dict[str, Any]) -> list[bytes]:
-    """The pending entries' content hashes.
-
-    Raises:
-        CorruptionError: one is missing or is none.
-    """
-    hashes: list[Any] = [item.get("content_hash") if isinstance(item, dict) else None for item in found["pending"]]
-    if any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in hashes):
-        raise CorruptionError(_DAMAGED)
-    return hashes
-
-
-def _push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
-    found = reply["value"]
-    try:
-        codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
-        state = codec.decode_settled(found["settled"])
-        ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
-    except (NotOursError, KeyError, TypeError, IndexError) as error:
-        raise CorruptionError(_DAMAGED) from error
-    pending = _content_hashes(found)
-    if found["size"] != state.size + len(pending):
-        raise CorruptionError(_DAMAGED)
-    waiting = int(found["pending_bytes"]) - own_bytes
-    return PushImage(state, pending, waiting, own_bytes, ids, reply.get("operationTime"))

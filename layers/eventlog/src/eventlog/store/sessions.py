@@ -1,7 +1,7 @@
 """Causally consistent sessions, also over connections that were made at a bad moment."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pymongo import MongoClient
@@ -32,6 +32,10 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
 
 
 def _drop_connections(client: MongoClient[dict[str, Any]]) -> None:
-    """Have the driver make new ones: it has no public way to be rid of a connection that still works."""
-    for server in list(client._topology._servers.values()):
-        server.pool.reset_without_pause()
+    """Have the driver make new ones: it has no public way to be rid of a connection that still works.
+
+    A version of the driver that has this one no more makes new ones when these are idle for long enough.
+    """
+    with suppress(AttributeError):
+        for server in list(client._topology._servers.values()):
+            server.pool.reset_without_pause()

@@ -19,7 +19,8 @@ from pymongo.client_session import ClientSession
 from eventlog.formats.event import ChainState, Event
 from eventlog.store import codec
 from eventlog.store.interface import SequenceImage
-from eventlog.store.operations import Operations, PushImage
+from eventlog.store.operations import Operations
+from eventlog.store.push import PushImage
 
 BLOCK = 96
 """Entries settled together."""
