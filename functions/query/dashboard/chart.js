@@ -4,7 +4,7 @@ import { h } from './dom.js'
 import { number, time } from './format.js'
 import uPlot from './vendor/uplot-1.6.32/uPlot.esm.js'
 
-export const COLOURS = ['#2563eb', '#0d9488', '#d97706', '#7c3aed', '#db2777', '#65a30d', '#0891b2', '#dc2626', '#4f46e5', '#a16207', '#059669', '#9333ea', '#8b95a5']
+export const COLOURS = ['#2563eb', '#0d9488', '#d97706', '#7c3aed', '#db2777', '#65a30d', '#0891b2', '#dc2626', '#64748b', '#a16207', '#059669', '#9333ea', '#8b95a5']
 const HEIGHT = 260
 
 /**
@@ -38,7 +38,7 @@ function plot({ starts, bucket, series }, place, open) {
     cursor: { drag: { setScale: false }, points: { show: false } },
     tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), 'Etc/UTC'),
     scales: { x: { time: true, range: () => [Date.parse(starts[0]) / 1000, Date.parse(starts.at(-1)) / 1000 + bucket] }, y: { range: (_, __, most) => [0, Math.max(1, most)] } },
-    axes: [axis, { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? number(value) : '')) }],
+    axes: [{ ...axis, values: moments }, { ...axis, size: 60, values: (_, splits) => splits.map((value) => (Number.isInteger(value) ? number(value) : '')) }],
     series: [{}, ...drawn.toReversed()],
   }
   const chart = new uPlot(options, [seconds, ...stack(series).toReversed()], place)
@@ -46,6 +46,13 @@ function plot({ starts, bucket, series }, place, open) {
   chart.root.setAttribute('role', 'img')
   chart.root.setAttribute('aria-label', 'Events over time; the table below has the same figures.')
 }
+
+/** Times of the axis, in UTC: the date at midnight and at first, else the time. */
+const moments = (_, splits) =>
+  splits.map((seconds, index) => {
+    const text = new Date(seconds * 1000).toISOString()
+    return index === 0 || seconds % 86_400 === 0 ? text.slice(5, 10) : text.slice(11, 16)
+  })
 
 /** Each series on top of those before it; the highest is drawn first. */
 function stack(series) {
