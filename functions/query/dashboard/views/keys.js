@@ -39,7 +39,7 @@ export async function render({ chain, go, signal }) {
 /** What a key for the chain is called; null: the log can't be asked, or has no such chain. */
 async function originLine(name, signal) {
   const found = await ask(`/chains/${encodeURIComponent(name)}`, {}, { signal }).catch(() => null)
-  return found && `${found.origin}/${found.chain}`
+  return found && (found.last_checkpoint?.note.split('\n', 1)[0] ?? `${found.origin}/${found.chain}`)
 }
 
 function coverage(name, chain) {

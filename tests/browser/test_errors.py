@@ -1,0 +1,171 @@
+"""What goes wrong is said in every view, in the log's own words, and can be tried again."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import serve_anew, watch
+from tests.browser.dashboard import ServedLog, Watched
+
+VIEWS = ("overview", "events", "chain", "audits")
+EMPTY = {
+    "overview": "Nothing is logged",
+    "events": "No event fits",
+    "chain": "Nothing is logged",
+    "audits": "No audit has run",
+}
+WORDS = "MongoDB is away; try again soon"
+
+
+@pytest.fixture(scope="module")
+def shared(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLog]:
+    with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log"))) as log:
+        log.append({"event_id": "a"}, {"event_id": "b" * 64, "event_type": "t" * 128, "source_id": "s" * 128})
+        log.append({}, chain="c" * 64)
+        log.log.audit_all("full")
+        yield log
+
+
+@pytest.fixture
+def look(browser: Browser, shared: ServedLog) -> Iterator[Watched]:
+    with watch(browser, shared.url) as look:
+        yield look
+
+
+def answering(status: int) -> Callable[[Route], None]:
+    problem = {"type": "about:blank", "title": "Unavailable", "status": status, "detail": WORDS}
+    return lambda route: route.fulfill(status=status, content_type="application/problem+json", body=json.dumps(problem))
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_that_can_not_be_had_says_why(look: Watched, view: str, status: int) -> None:
+    page = look.open(view="keys")
+    page.route("**/api/**", answering(status))
+    page.locator(f"#nav a[href*='view={view}']").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(WORDS)
+    page.unroute("**/api/**")
+    alert.get_by_role("button", name="Try again").click()
+    expect(alert).to_have_count(0)
+    expect(page.locator("main .card").first).to_be_visible()
+
+
+def test_a_log_that_can_not_be_reached_is_said(look: Watched) -> None:
+    look.page.route("**/api/**", lambda route: route.abort())
+    page = look.open()
+    expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    page.unroute("**/api/**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".tile").first).to_contain_text("2")
+
+
+def verify(page: Page) -> None:
+    page.get_by_role("link", name="Events").click()
+    page.locator("tr[data-id=a] button").click()
+    page.get_by_role("button", name="Verify here").click()
+
+
+@pytest.mark.parametrize(
+    ("path", "open_it"),
+    [
+        ("**/stats*by=*", lambda page: page.get_by_role("link", name="Overview", exact=True).click()),
+        ("**/proof*", verify),
+        ("**/events/a*", lambda page: page.goto(page.url.split("?")[0] + "?view=events&event=a")),
+    ],
+    ids=["figures", "proof", "event"],
+)
+def test_a_part_that_can_not_be_had_leaves_the_rest(look: Watched, path: str, open_it: Callable[[Page], None]) -> None:
+    page = look.open(view="keys")
+    page.route(path, answering(503))
+    open_it(page)
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(WORDS)
+    expect(page.locator(".card").nth(1)).to_be_visible()
+    page.unroute(path)
+    alert.get_by_role("button", name="Try again").click()
+    expect(alert).to_have_count(0)
+
+
+def test_an_audit_that_can_not_begin_is_said(look: Watched) -> None:
+    page = look.open(view="audits")
+    page.route("**/audits", answering(503))
+    page.get_by_role("button", name="Audit everything").click()
+    expect(page.get_by_role("alert")).to_contain_text(WORDS)
+    page.unroute("**/audits")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Report")).to_be_visible()
+
+
+def test_a_wrong_filter_stays_to_be_corrected(look: Watched) -> None:
+    page = look.open(view="events", start_time="yesterday")
+    expect(page.get_by_role("alert")).to_contain_text("/query/start_time")
+    page.fill("#start_time", "2020-01-01T00:00:00Z")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+@pytest.mark.parametrize("view", EMPTY)
+def test_a_chain_without_anything_says_so(look: Watched, view: str) -> None:
+    expect(look.open(view=view, chain="empty").locator(".empty").first).to_contain_text(EMPTY[view])
+
+
+@pytest.mark.parametrize("width", [360, 768, 1024])
+@pytest.mark.parametrize("view", [*VIEWS, "keys"])
+def test_long_names_need_no_sideways_scrolling(look: Watched, view: str, width: int) -> None:
+    look.page.set_viewport_size({"width": width, "height": 900})
+    page = look.open(view=view, chain="main", **({"event": "b" * 64} if view == "events" else {}))
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_focus_stays_where_it_was_used(look: Watched) -> None:
+    page = look.open(view="chain", seq=0)
+    expect(page.locator(".facts")).to_be_visible()
+    page.locator("#next").click()
+    expect(page.locator(".facts")).to_contain_text("1 in main")
+    expect(page.locator("main")).to_be_focused()  # there is no next one any more
+    page.locator("#previous").press("Enter")
+    expect(page.locator(".facts")).to_contain_text("0 in main")
+    page.locator("#zoom").focus()
+    page.locator("#zoom").select_option("8")
+    expect(page.locator(".facts")).to_be_visible()
+    expect(page.locator("#zoom")).to_be_focused()
+    page.get_by_role("link", name="Audits").press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_what_is_shown_in_detail_is_announced_in_a_few_words(look: Watched) -> None:
+    page = look.open(view="events")
+    page.locator("tr[data-id=a] button").click()
+    expect(page.locator("#announced")).to_have_text("Event 0 is shown in detail.")
+    page.get_by_role("button", name="Verify here").click()
+    expect(page.locator("#announced")).to_have_text(re.compile("holds"))
+    assert page.locator("[aria-live] pre, [role=status] pre").count() == 0
+
+
+def test_a_key_for_the_chain_is_named_and_not_offered(look: Watched, shared: ServedLog) -> None:
+    page = look.open(view="keys")
+    expect(page.locator("#coverage")).to_contain_text("No key is pinned for the chain main")
+    expect(page.locator("#coverage code")).to_have_text("example.com/log/main")
+    assert shared.vkey not in page.content()
+    page.fill("#vkey", shared.vkey)
+    page.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.locator("#coverage")).to_contain_text("A key is pinned for the chain main")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#coverage")).to_contain_text("No key is pinned")
+
+
+def test_nothing_in_the_page_sets_styles_or_reads_html() -> None:
+    """The policy would refuse it; here it is not even tried."""
+    folder = Path(__file__).parents[2] / "functions/query/dashboard"
+    for path in [*folder.rglob("*.js"), folder / "index.html"]:
+        if "vendor" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            found = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\bstyle=|\beval\(", text)
+            assert (path.name, found) == (path.name, [])
+            assert text.count("\n") < 250
