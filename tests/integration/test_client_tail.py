@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from pymongo import MongoClient
@@ -71,6 +72,10 @@ def go_on(log: EventLog, found: Iterator[Event]) -> None:
     for _ in range(5):
         log.append("t", "s", {})
         next(found)
+
+
+def pause(_: float) -> None:
+    """Between connections: no time at all."""
 
 
 def some(count: int) -> list[NewEvent]:
@@ -237,3 +242,44 @@ def test_a_chain_that_was_cut_is_caught(
             client[database][name].delete_many({})
         with pytest.raises(LogMisbehavedError, match="the chain ends before event 4"):
             next(found)
+
+
+def test_events_that_are_held_back_are_missed_as_a_checkpoint_covers_them(lying: Lying, store: MongoStore) -> None:
+    def hold_back(path: str, body: bytes) -> bytes:
+        for seq in (3, 4):
+            body = _without(seq)(body) if path.startswith(STREAM) else body
+        return body
+
+    with served(lying) as url, EventLog(url, key=VKEY, sleep=pause) as log:
+        log.append_batch(some(5))
+        put_anchor(store, 5)
+        lying.change = hold_back
+        with pytest.raises(LogMisbehavedError, match="a checkpoint covers 5 events"):
+            numbers(log.tail(from_seq=0, verified=lambda _: None), 10)
+
+
+def test_an_old_checkpoint_from_a_server_that_lags_behind_is_no_lie(lying: Lying, store: MongoStore) -> None:
+    notes: list[bytes] = []
+
+    def lag(path: str, body: bytes) -> bytes:
+        if not path.startswith(STREAM) or not lagging:
+            return body
+        return body.replace(orjson.dumps(notes[1].decode()), orjson.dumps(notes[0].decode())).replace(
+            b'"number":2,"size":5', b'"number":1,"size":3'
+        )
+
+    lagging: list[bool] = []
+    told: list[SignedCheckpoint] = []
+    with served(lying) as url, EventLog(url, key=VKEY, sleep=pause) as log:
+        log.append_batch(some(5))
+        notes += [put_anchor(store, size).note for size in (3, 5)]
+        lying.change = lag
+        found = log.tail(from_seq=0, verified=told.append)
+        assert numbers(found, 5) == list(range(5))
+        log.append("t", "s", {})
+        next(found)
+        lagging.append(True)
+        for _ in range(2):
+            log.append("t", "s", {})
+            next(found)
+    assert [checkpoint.checkpoint.size for checkpoint in told] == [5]

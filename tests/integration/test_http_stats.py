@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from eventlog.store import counts
 from eventlog.store.counts import Buckets, count
 from eventlog.store.mongo import MongoStore
+from tests.factories import draft
 
 DAY = {"start_time": "2026-11-23T00:00:00Z", "end_time": "2026-11-24T00:00:00Z"}
 
@@ -115,6 +116,17 @@ def test_more_events_than_the_limit_are_refused(filled: TestClient, monkeypatch:
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/query/start_time"
     assert ask(filled, end_time="2026-11-23T12:00:00Z")["total"] == 3
+
+
+def test_what_takes_too_long_to_count_is_refused_and_not_tried_again(
+    api: TestClient, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("main", [draft(source_id=f"s{n}", timestamp=1_795_392_000_000) for n in range(1000)])
+    store.settle("main")
+    monkeypatch.setattr(counts, "MAX_SECONDS", 0.001)
+    answer = api.get("/api/v1/stats", params=DAY | {"by": "source_id"})
+    assert answer.status_code == 422
+    assert "takes more than 0.001 seconds" in answer.json()["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize("by", [None, "event_type", "source_id"])

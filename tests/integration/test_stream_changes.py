@@ -68,6 +68,21 @@ def test_it_polls_when_there_is_no_slot_and_takes_one_that_is_free_again(store: 
         assert third.watching
 
 
+def test_a_chain_where_nothing_happens_is_polled_ever_less_until_something_does(store: MongoStore) -> None:
+    def polls(changes: Changes, size: int) -> int:
+        end, count = time.monotonic() + 2, 0
+        while time.monotonic() < end:
+            changes.wait(size, 1)
+            count += 1
+        return count
+
+    with Changes(lambda: store.operations, "main", threading.Semaphore(0)) as changes:
+        assert polls(changes, 0) < 10
+        started = time.monotonic()
+        changes.wait(1, 1)
+        assert time.monotonic() - started < 0.5
+
+
 def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,12 @@ class Follower:
     keys: Sequence[VerifierKey]
     head: ChainState | None = None
     newest: SignedCheckpoint | None = None
+    _shown: SignedCheckpoint | None = None
     _waiting: list[SignedCheckpoint] = field(default_factory=list)
+
+    def connected(self) -> None:
+        """Another connection begins, maybe to another server of the log, which may lag behind the one before."""
+        self._shown = None
 
     def add(self, event: Event) -> list[SignedCheckpoint]:
         """Extend the tree; the checkpoints that it was now held against.
@@ -62,17 +67,26 @@ class Follower:
         except EvidenceError as error:
             raise UnexpectedAnswerError(f"the stream's checkpoint is not one: {error}") from error
         found = evidence.checkpoint(note.encode(), self.keys, None)
-        before = self.newest
-        if before is not None and found.note == before.note:
-            return []
+        before, self._shown = self._shown, found
         try:
             if before is not None and before.checkpoint.origin == found.checkpoint.origin:
                 check_heads(before.checkpoint, found.checkpoint)
+            self._covers_what_was_shown(found.checkpoint)
         except EvidenceError as error:
             raise LogMisbehavedError(str(error), [before.note if before else None, note]) from error
-        self.newest = found
+        if self.newest is not None and found.note == self.newest.note:
+            return []
         self._waiting.append(found)
+        if self.newest is not None and found.checkpoint.size < self.newest.checkpoint.size:
+            self._compare()  # an old one is no news, and must be of this tree all the same
+            return []
+        self.newest = found
         return self._compare()
+
+    def _covers_what_was_shown(self, signed: Checkpoint) -> None:
+        """Raises: EvidenceError: events are held back, as a checkpoint comes after those that it covers."""
+        if self.head is not None and signed.size > self.head.size:
+            raise EvidenceError(f"a checkpoint covers {signed.size} events, and the log shows {self.head.size} of them")
 
     def _begin(self, event: Event) -> ChainState:
         """The chain's head after the first event that is seen."""

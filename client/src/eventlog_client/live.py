@@ -45,7 +45,8 @@ class Tail:
     def events(self) -> Iterator[Event]:
         """Raises: LogMisbehavedError, RefusedError, UnexpectedAnswerError."""
         last: Event | None = None
-        for frame in frames(self.transport, self.filters, self.sleep):
+        connected = self.follower.connected if self.follower else lambda: None
+        for frame in frames(self.transport, self.filters, self.sleep, connected):
             found: list[SignedCheckpoint] = []
             if frame.data is None:
                 continue
@@ -85,8 +86,11 @@ class Tail:
         raise LogMisbehavedError(finding, [receipt_fields(receipt_of(last))])
 
 
-def frames(transport: Transport, parameters: Parameters, rest: Sleep) -> Iterator[Frame]:
-    """Frames for ever: whenever a connection ends, another goes on after the last id. ``rest`` passes the time.
+def frames(
+    transport: Transport, parameters: Parameters, rest: Sleep, connected: Callable[[], None] = lambda: None
+) -> Iterator[Frame]:
+    """Frames for ever: whenever a connection ends, another goes on after the last id. ``rest`` passes the time, and
+    ``connected`` is called for each connection.
 
     Raises:
         RefusedError, UnexpectedAnswerError
@@ -97,6 +101,7 @@ def frames(transport: Transport, parameters: Parameters, rest: Sleep) -> Iterato
             with transport.lines(
                 "/events/stream", parameters, accept=MEDIA_TYPE, last_event_id=last_id or None
             ) as lines:
+                connected()
                 for frame in parse_frames(lines, last_id):
                     last_id = frame.id
                     wait = wait if frame.retry is None else min(frame.retry / 1000, _LONGEST_RETRY)

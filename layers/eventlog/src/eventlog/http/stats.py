@@ -15,7 +15,7 @@ from eventlog.http.schemas import json_response
 from eventlog.service.clock import now_millis
 from eventlog.service.errors import InvalidError
 from eventlog.service.submission import ChainName, Millis
-from eventlog.store.counts import MAX_COUNTED, NOTHING, Buckets, Counts, TooManyError, count
+from eventlog.store.counts import NOTHING, Buckets, Counts, TooManyError, count
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000
@@ -91,8 +91,7 @@ def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
     try:
         counts = count(held.store.operations, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyError as error:
-        detail = f"more than {MAX_COUNTED} events are in this range; choose a shorter one"
-        raise InvalidError([Problem("/query/start_time", detail)]) from error
+        raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     return json_response(
         {
             "chain": buckets.chain,

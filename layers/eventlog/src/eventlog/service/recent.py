@@ -6,6 +6,7 @@ from typing import NamedTuple
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import format_event
 from eventlog.formats.sse import format_frame
+from eventlog.store.errors import CorruptionError
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 << 20
@@ -21,8 +22,15 @@ class Item(NamedTuple):
 
 
 def item_of(event: Event) -> Item:
-    """An event as a stream shows it: its seq as the id, the JSON of a query as the data."""
-    frame = format_frame(format_event(event), seq=event.seq)
+    """An event as a stream shows it: its seq as the id, the JSON of a query as the data.
+
+    Raises:
+        CorruptionError: it can't be written, as nobody may append such a one.
+    """
+    try:
+        frame = format_frame(format_event(event), seq=event.seq)
+    except ValueError as error:
+        raise CorruptionError(f"event {event.seq} of chain {event.entry.chain} is damaged: {error}") from error
     return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
 
 

@@ -95,6 +95,8 @@ class Reader:
         while not self._watcher.started:
             if self._watcher.failure is not None:
                 raise self._watcher.failure
+            if self._watcher.stopping:
+                raise StoreUnavailableError("the chain can't be followed now")
             if not await self._woken(deadline - time.monotonic()):
                 raise StoreUnavailableError("the chain could not be read in time")
         end = self._watcher.view(0, 0).end
@@ -179,10 +181,10 @@ class Reader:
         return b"".join(new.frame for new in found)
 
     def _check(self) -> None:
-        if self._watcher.stopping:
-            raise EndedError("stopping")
         if isinstance(self._watcher.failure, CorruptionError):
             raise EndedError("damaged")
+        if self._watcher.stopping:
+            raise EndedError("stopping")
 
     async def _catch_up(self) -> None:
         try:
@@ -254,7 +256,7 @@ class Streams:
             if self._readers >= MAX_READERS:
                 raise StoreUnavailableError(f"this server has {MAX_READERS} streams, which is all it takes")
             watcher = self._watchers.get(chain)
-            if watcher is None or not watcher.is_alive():
+            if watcher is None or watcher.stopping or not watcher.is_alive():
                 watcher = self._watchers[chain] = self._watcher(chain)
                 watcher.start()
             watcher.join_in(listener)

@@ -6,6 +6,7 @@ to look. So neither settling nor a failover can double, lose or reorder anything
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ IDLE_SECONDS = 1.0
 
 PAUSE_SECONDS = 0.01
 """Between two looks, so that a busy chain costs a hundred reads a second and not one for each event."""
+
+SHORTER_SECONDS = 10.0
+"""How long a chain may be shorter than it was: a new primary knows for a moment less than a majority has."""
 
 _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
@@ -76,6 +80,7 @@ class Watcher(threading.Thread):
         self._changes = changes
         self._recent: Recent | None = None
         self._announced: tuple[Announced, ...] = ()
+        self._shorter_since: float | None = None
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -91,18 +96,24 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then."""
-        with self._changes as changes:
-            while not self.stopping:
-                try:
-                    self._look()
-                    self._stopping.wait(PAUSE_SECONDS)
-                    changes.wait(self._end(), IDLE_SECONDS)
-                except StoreUnavailableError as error:
-                    self._fail(error)
-                    self._stopping.wait(IDLE_SECONDS / 4)
-                except StoreError as error:
-                    self._fail(error)
-                    return
+        try:
+            with self._changes as changes:
+                self._follow(changes)
+        finally:
+            self.stop()  # whatever ended it, nobody waits for it any more
+
+    def _follow(self, changes: Changes) -> None:
+        while not self.stopping:
+            try:
+                self._look()
+                self._stopping.wait(PAUSE_SECONDS)
+                changes.wait(self._end(), IDLE_SECONDS)
+            except StoreUnavailableError as error:
+                self._fail(error)
+                self._stopping.wait(IDLE_SECONDS / 4)
+            except StoreError as error:
+                self._fail(error)
+                return
 
     def stop(self) -> None:
         """Let it end, within a second or so; its readers are told at once."""
@@ -139,10 +150,20 @@ class Watcher(threading.Thread):
         while more and not self.stopping:
             page = read(self._store(), self.chain, self._end(), _PAGE)
             more = page.more
+            self._check_size(page.size)
             if page.events or announced:
                 self._publish(self._recent, map(item_of, page.events), announced)
                 announced = ()
         self.failure = None
+
+    def _check_size(self, size: int) -> None:
+        """Raises: CorruptionError: events that were shown have been gone for a while."""
+        if size >= self._end():
+            self._shorter_since = None
+        elif self._shorter_since is None:
+            self._shorter_since = time.monotonic()
+        elif time.monotonic() - self._shorter_since > SHORTER_SECONDS:
+            raise CorruptionError(f"chain {self.chain} is shorter than it was; run an audit")
 
     def _publish(self, recent: Recent | None, items: Iterable[Item], announced: tuple[Announced, ...]) -> None:
         assert recent is not None

@@ -15,8 +15,10 @@ from pymongo.errors import PyMongoError
 from eventlog.store.operations import Operations
 
 POLL_SECONDS = 0.1
-"""Between looks while there is no change stream."""
+"""Between looks while there is no change stream; ever longer where nothing happens, as anyone may follow many chains
+and even such as are not there."""
 
+_LONGEST_POLL = 1.0
 _REOPEN_SECONDS = 5.0
 _FIELDS = {"updateDescription.updatedFields.size": 1, "fullDocument.size": 1}
 
@@ -36,6 +38,8 @@ class Changes:
         self._slots = slots
         self._stream: Stream | None = None
         self._reopen_at = 0.0
+        self._polled = -1
+        self._pause = POLL_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +59,9 @@ class Changes:
             self._open()
             return  # what came while there was none has to be looked for
         if self._stream is None:
-            time.sleep(min(POLL_SECONDS, seconds))
+            self._pause = min(1.5 * self._pause, _LONGEST_POLL) if size == self._polled else POLL_SECONDS
+            self._polled = size
+            time.sleep(min(self._pause, seconds))
             return
         try:
             while time.monotonic() < deadline and self._stream.alive:

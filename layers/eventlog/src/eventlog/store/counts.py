@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bson import DatetimeMS, Int64
+from pymongo.client_session import ClientSession
+from pymongo.errors import ExecutionTimeout
 
 from eventlog.store.errors import StoreError, mapped
 from eventlog.store.operations import Operations
@@ -12,11 +14,14 @@ from eventlog.store.operations import Operations
 MAX_COUNTED = 1_000_000
 """Keys of an index that one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
 
+MAX_SECONDS = 10.0
+"""What counting may take: with a million different values it is slower by far, and the function has 25 s for all."""
+
 Field = Literal["event_type", "source_id"]
 
 
 class TooManyError(StoreError):
-    """More than ``MAX_COUNTED`` events in the range: nothing was counted."""
+    """More in the range than ``MAX_COUNTED`` events, or than is counted in ``MAX_SECONDS``: the text says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
         pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
         values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
         pipeline = _pipeline(buckets, image.settled.size, most, values)
-        (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), allowDiskUse=True)
+        found = _aggregate(operations, pipeline, buckets, session)
     counts = Counts(Counter({row["_id"]: row["count"] for row in found["all"]}), {})
     for row in (row for part in ("most", "pending") for row in found.get(part, ())):
         counts.by_value[row["_id"]] = Counter({each["start"]: each["count"] for each in row["counts"]})
@@ -71,8 +76,19 @@ def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
         if buckets.by:
             counts.by_value.setdefault(getattr(entry, buckets.by), Counter())[start] += 1
     if counts.all.total() > MAX_COUNTED:
-        raise TooManyError(f"more than {MAX_COUNTED} events")
+        raise TooManyError(f"more than {MAX_COUNTED} events are in this range")
     return counts
+
+
+def _aggregate(
+    operations: Operations, pipeline: list[dict[str, Any]], buckets: Buckets, session: ClientSession
+) -> dict[str, Any]:
+    limits = {"allowDiskUse": True, "maxTimeMS": round(1000 * MAX_SECONDS)}
+    try:
+        (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
+    except ExecutionTimeout as error:
+        raise TooManyError(f"counting the events of this range takes more than {MAX_SECONDS:g} seconds") from error
+    return found
 
 
 def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,115 @@
+"""What a live stream does when the database shows what can't be: it ends and says so, and nobody waits for ever."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from bson import DatetimeMS
+from fastapi import FastAPI
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError
+
+from eventlog.service import watcher
+from eventlog.service.streams import EndedError, Streams, Wanted
+from eventlog.settings import Settings
+from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.mongo import MongoStore
+from local.server import build_app
+from tests.coroutines import run
+from tests.event_source import PATH, Subscriber
+from tests.factories import draft
+from tests.serving import served
+
+NO_TIME = 10**15
+"""Milliseconds that no year of four digits has."""
+
+
+@pytest.fixture
+def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
+    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
+    yield app
+    app.state.resources.client.close()
+
+
+@pytest.fixture
+def url(app: FastAPI) -> Iterator[str]:
+    with served(app) as url:
+        yield url
+
+
+@pytest.fixture
+def store(app: FastAPI) -> MongoStore:
+    found: MongoStore = app.state.resources.store
+    return found
+
+
+def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: str, store: MongoStore) -> None:
+    store.append("main", [draft()])
+    live, late = Subscriber(url), Subscriber(url, last_id="-1")
+    live.until("head")
+    late.events(1)
+    sequences = store.operations.sequences
+    found = sequences.find_one({"_id": "main"})
+    assert found is not None
+    entry = found["pending"][0] | {"timestamp": DatetimeMS(NO_TIME)}
+    sequences.update_one({"_id": "main"}, {"$push": {"pending": entry}, "$inc": {"size": 1}})
+    for subscriber in (live, late):
+        end = subscriber.until("end")
+        assert (end.value, end.id) == ({"reason": "damaged"}, "0")
+    answer = httpx2.get(f"{url}{PATH}", params={"from_seq": 1})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+
+
+def test_a_chain_that_is_gone_ends_its_streams(
+    url: str, store: MongoStore, client: MongoClient[dict[str, Any]], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "SHORTER_SECONDS", 1.0)
+    store.append("main", [draft(), draft()])
+    subscriber = Subscriber(url, from_seq=0)
+    subscriber.events(2)
+    for name in ("sequences", "events"):
+        client[database][name].delete_many({})
+    end = subscriber.until("end")
+    assert (end.value, end.id) == ({"reason": "damaged"}, "1")
+
+
+def test_a_chain_that_is_shorter_for_a_moment_as_after_an_election_is_followed_on(
+    url: str, store: MongoStore, client: MongoClient[dict[str, Any]], database: str
+) -> None:
+    store.append("main", [draft(), draft()])
+    subscriber = Subscriber(url, from_seq=0)
+    subscriber.events(2)
+    sequences = client[database].sequences
+    whole = sequences.find_one_and_delete({"_id": "main"})
+    assert whole is not None
+    sequences.insert_one(whole)
+    store.append("main", [draft()])
+    assert [event["seq"] for event in subscriber.events(1)] == [2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_watcher_that_is_gone_and_the_next_reader_gets_another(store: MongoStore) -> None:
+    broken = threading.Event()
+
+    def find() -> MongoStore:
+        if broken.is_set():
+            raise ConfigurationError("no such store")
+        return store
+
+    async def follow() -> None:
+        streams = Streams(find, 1)
+        with streams.reader(Wanted(chain="main")) as reader:
+            await reader.start(5)
+            await reader.more(5)
+            broken.set()
+            with pytest.raises(EndedError, match="stopping"):
+                await reader.more(5)
+            with streams.reader(Wanted(chain="main")) as refused, pytest.raises(StoreUnavailableError):
+                await refused.start(5)
+            broken.clear()
+            with streams.reader(Wanted(chain="main")) as other:
+                await other.start(5)
+
+    run(follow())
