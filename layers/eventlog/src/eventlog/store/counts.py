@@ -83,7 +83,7 @@ def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
 def _aggregate(
     operations: Operations, pipeline: list[dict[str, Any]], buckets: Buckets, session: ClientSession
 ) -> dict[str, Any]:
-    limits = {"allowDiskUse": True, "maxTimeMS": round(1000 * MAX_SECONDS)}
+    limits: dict[str, Any] = {"allowDiskUse": True, "maxTimeMS": round(1000 * MAX_SECONDS)}
     try:
         (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
     except ExecutionTimeout as error:
