@@ -17,7 +17,7 @@ from eventlog.formats.sse import format_frame
 from eventlog.service.recent import Item, Recent, item_of
 from eventlog.store.changes import Changes
 from eventlog.store.checkpoints import CheckpointStore, Record
-from eventlog.store.errors import CorruptionError, StoreError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import PAGE_BYTES, EventStore, Page, Query
 from eventlog.store.mongo import MongoStore
 
@@ -95,7 +95,8 @@ class Watcher(threading.Thread):
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then."""
+        """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then, and
+        so does a password that is refused."""
         try:
             with self._changes as changes:
                 self._follow(changes)
@@ -108,6 +109,9 @@ class Watcher(threading.Thread):
                 self._look()
                 self._stopping.wait(PAUSE_SECONDS)
                 changes.wait(self._end(), IDLE_SECONDS)
+            except CredentialsRefusedError as error:  # who comes again is told, and has the secret read anew
+                self._fail(error)
+                return
             except StoreUnavailableError as error:
                 self._fail(error)
                 self._stopping.wait(IDLE_SECONDS / 4)
