@@ -60,6 +60,7 @@ class Sample:
 
 
 _IN = {"chain": "{chain}"}
+_YEARS = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2030-01-01T00:00:00Z"}
 _CHAIN = f"{API}/chains/{{chain}}"
 SAMPLES = {
     "POST /api/v1/events": Sample(f"{API}/events", "events:write", json=EVENT | _IN),
@@ -86,6 +87,7 @@ SAMPLES = {
     ),
     "GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile:path}": Sample(f"{_CHAIN}/tlog/tile/0/000.p/2"),
     "GET /api/v1/export": Sample(f"{API}/export", params=_IN),
+    "GET /api/v1/stats": Sample(f"{API}/stats", params=_IN | _YEARS, missing=None),
     "GET /api/v1/health": Sample(f"{API}/health", missing=None),
     "POST /api/v1/audits": Sample(f"{API}/audits", "audits:write", json=_IN),
     "GET /api/v1/audits": Sample(f"{API}/audits", params=_IN, missing=None),
