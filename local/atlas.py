@@ -1,6 +1,7 @@
 """The same roles for MongoDB Atlas, where its own API makes roles and users and ``createRole`` is refused."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from eventlog.store.roles import ROLES, Role
@@ -10,7 +11,7 @@ def commands(database: str) -> Iterator[str]:
     """For Atlas's command line; it asks for the passwords."""
     for role in ROLES:
         rights = ",".join(
-            f"{action.upper()}@{database}.{collection}"
+            f"{_name(action)}@{database}.{collection}"
             for collection, actions in role.actions.items()
             for action in actions
         )
@@ -24,6 +25,11 @@ def definition(role: Role, database: str) -> str:
     by_action: dict[str, list[dict[str, str]]] = {}
     for collection, actions in role.actions.items():
         for action in actions:
-            by_action.setdefault(action.upper(), []).append({"db": database, "collection": collection})
+            by_action.setdefault(_name(action), []).append({"db": database, "collection": collection})
     listed = [{"action": action, "resources": resources} for action, resources in by_action.items()]
     return json.dumps({"roleName": role.name, "actions": listed})
+
+
+def _name(action: str) -> str:
+    """What Atlas calls an action: ``CHANGE_STREAM`` for ``changeStream``."""
+    return re.sub(r"([A-Z])", r"_\1", action).upper()

@@ -1,4 +1,4 @@
-"""Chromium once a process, a context of its own for each test; every test fails on any error in the page."""
+"""Chromium once a module, a context of its own for each test; every test fails on any error in the page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +20,9 @@ from tests.serving import served
 Wrap = Callable[[Any], Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of this module alone: while Playwright runs, so does an event loop of its own, and no other can in this thread."""
     path = find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

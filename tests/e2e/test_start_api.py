@@ -120,7 +120,7 @@ def test_a_tenant_sees_its_own_chains_alone(api: StartApi) -> None:
     assert [chain["chain"] for chain in chains] == ["acme.orders"]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/api/v1/batch", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/dashboard", "/api/v1/nothing", "/api/v1/batch", "/openapi.json"])
 def test_what_is_no_route_reaches_no_function(api: StartApi, path: str) -> None:
     answer = api.ask("reader", "GET", path)
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
