@@ -22,7 +22,7 @@ Wrap = Callable[[Any], Any]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Of this module alone: while Playwright runs, so does an event loop of its own, and no other can in this thread."""
+    """Of this module alone: while Playwright runs, so does an event loop of its own, and no other can here."""
     path = find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
