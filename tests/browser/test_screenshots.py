@@ -55,6 +55,7 @@ def test_the_command_says_what_is_missing_without_chromium(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")  # the command sets it, for a process of its own
+    for name, value in (("POWERTOOLS_METRICS_DISABLED", "true"), ("POWERTOOLS_LOG_LEVEL", "CRITICAL")):
+        monkeypatch.setenv(name, value)  # the command sets it, for a process of its own
     assert main([str(tmp_path / "pictures")]) == 1
     assert "apt-get install chromium" in capsys.readouterr().err
