@@ -229,7 +229,7 @@ def test_an_audit_that_fails_leaves_no_process_behind(
     def fail(*_: object) -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(AuditStore, "save", fail)
+    monkeypatch.setattr(audit_pass.Pass, "finish", fail)
     with pytest.raises(StoreUnavailableError):
         auditor.run(report, 60)
     assert watched.all_gone()

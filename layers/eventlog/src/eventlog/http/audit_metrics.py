@@ -2,11 +2,35 @@
 
 from collections.abc import Iterable
 
+from aws_lambda_powertools import Logger
+
 from eventlog.http import metrics
 from eventlog.service.audit_report import Mode, Report
 from eventlog.service.progress import Backlog, anchored, coverage
+from eventlog.store.errors import StoreError
 
 SERVICE = "eventlog-chain_audit"
+
+
+class AuditLog:
+    """``Notices``: a log line and metrics to alarm on for what is found, and for what could not be done."""
+
+    def __init__(self) -> None:
+        self._logger = Logger(service=SERVICE)
+
+    def found(self, report: Report, new: int) -> None:
+        """See ``Notices``. The other figures of a report are counted once, when it is done."""
+        kinds = sorted({finding["kind"] for finding in report["findings"]})
+        extra = {"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds}
+        if new:
+            self._logger.error("tampering found", extra=extra)
+        rest = {} if report["status"] == "running" else audited([report])
+        metrics.emit(SERVICE, rest | {"AuditFindings": [float(new)]})
+
+    def failed(self, what: str, chain: str, error: StoreError) -> None:
+        """See ``Notices``."""
+        self._logger.error(what, extra={"chain": chain, "error": str(error)})
+        metrics.emit(SERVICE, {"IncompleteAudits": 1})
 
 
 def audited(reports: Iterable[Report]) -> dict[str, list[float]]:

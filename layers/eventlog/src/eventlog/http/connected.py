@@ -82,12 +82,20 @@ class Connected:
 
     @cached_property
     def auditor(self) -> "Auditor":
+        from eventlog.http.audit_metrics import AuditLog  # noqa: PLC0415  the audit function's own
         from eventlog.service.audit import Auditor  # noqa: PLC0415  the audit function's own, with multiprocessing
         from eventlog.service.audit_workers import Workers  # noqa: PLC0415
 
         settings = self._held.settings
         workers = Workers(self.uri, settings.mongo_database)
-        return Auditor(self.store, self.audits, settings.origin, workers=workers, anchoring=self.anchoring)
+        return Auditor(
+            self.store,
+            self.audits,
+            settings.origin,
+            workers=workers,
+            anchoring=self.anchoring,
+            notices=AuditLog(),
+        )
 
     @cached_property
     def restorer(self) -> "Restorer":

@@ -16,6 +16,7 @@ from eventlog.service import audit_pass
 from eventlog.service.anchoring import Anchoring, Head
 from eventlog.service.audit_anchors import AuditAnchors, describe
 from eventlog.service.audit_marks import Marks
+from eventlog.service.audit_notices import Notices, Silence
 from eventlog.service.audit_pass import Pass
 from eventlog.service.audit_report import MAX_FINDINGS, RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
 from eventlog.service.audit_start import begin, check_outside
@@ -24,7 +25,7 @@ from eventlog.service.errors import NotFoundError, unknown_audit
 from eventlog.service.progress import Backlog, backlog
 from eventlog.service.verify import Emit, Finding, VerifierState
 from eventlog.store.audits import AuditStore
-from eventlog.store.errors import CorruptionError, StoreError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 
 
@@ -40,8 +41,11 @@ class Auditor:
         workers: Workers | None = None,
         *,
         anchoring: Anchoring | None = None,
+        notices: Notices | None = None,
     ) -> None:
         self._store = store
+        self._notices = notices or Silence()
+        self._told: dict[str, int] = {}  # how many findings of a report at work were told
         self._audits = audits
         self._origin = origin
         self._clock = clock
@@ -65,7 +69,11 @@ class Auditor:
             raise NotFoundError(f"There is no chain {chain}.")
         begin(self._audits, report, image, standing, self._origin)
         describe(report, None)
-        self._audits.add(report)
+        self._tell(report)
+        try:
+            self._audits.add(report)
+        except StoreError as error:
+            self._notices.failed("an audit report could not be stored", chain, error)
         return report
 
     def run(self, report: Report, seconds: float) -> Report:
@@ -86,22 +94,26 @@ class Auditor:
             if over and report["status"] == "running":
                 self._anchors.vouch(report)
             report["lease"] = DatetimeMS(0 if over else self._millis())
-            self._audits.save(report)
+            if not self._keep(report) and report["status"] == "running" and over:
+                self._give_up(report, "how far it came could not be stored, so nobody can go on with it")
             if over:
                 break
 
     def resume(self, seconds: float) -> list[Report]:
-        """Go on with audits that nobody is at work on."""
-        until, reports = time.monotonic() + seconds, []
+        """Go on with audits that nobody is at work on; each report as soon as it is there."""
+        return list(self._resumed(seconds))
+
+    def _resumed(self, seconds: float) -> Iterator[Report]:
+        until = time.monotonic() + seconds
         while time.monotonic() < until and (audit_id := self._audits.take_running()):
             report = self._audits.get(audit_id)
             if report is not None:
-                reports.append(self._resume(report, until - time.monotonic()))
-        return reports
+                yield self._resume(report, until - time.monotonic())
 
     def _resume(self, report: Report, seconds: float) -> Report:
         """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
         try:
+            self._told[report["_id"]] = int(report["findings_total"])  # what is stored was told before
             self._anchors.check_voucher(report)
             return self.run(report, seconds)
         except StoreUnavailableError:
@@ -131,15 +143,40 @@ class Auditor:
         for row in rows:
             emitter(report)(Finding("unexpected", None, None, None, f"the row {row[:200]!r} belongs to no chain"))
         report |= {"status": "tampered", "finished_at": DatetimeMS(self._millis())}
-        self._audits.save(report)
+        self._keep(report)
         return report
 
     def _give_up(self, report: Report, because: str, audit_id: str | None = None) -> Report:
         """Store a report that says why there is no other."""
         report |= {"status": "incomplete", "incomplete_because": because, "finished_at": DatetimeMS(self._millis())}
         report["_id"] = audit_id or report["_id"]
-        self._audits.save(report)
+        self._keep(report)
         return report
+
+    def _keep(self, report: Report) -> bool:
+        """Tell what was found, then store the report; whether it could be stored.
+
+        In this order: whoever has the database can have it refuse what it should remember (a validator, a full disk).
+        That it does is told, too, and ends no audit: what was found must be heard, and other chains be looked at.
+        """
+        self._tell(report)
+        try:
+            self._audits.save(report)
+        except StoreError as error:
+            self._notices.failed("an audit report could not be stored", str(report.get("chain")), error)
+            return False
+        return True
+
+    def _tell(self, report: Report) -> None:
+        """Tell of findings that nobody has heard of yet, and of each report with findings when it is done."""
+        total, done = int(report["findings_total"]), report["status"] != "running"
+        new = total - self._told.get(report["_id"], 0)
+        if total and (new or done):
+            self._notices.found(report, new)
+        if done:
+            self._told.pop(report["_id"], None)
+        else:
+            self._told[report["_id"]] = total
 
     def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
@@ -148,7 +185,12 @@ class Auditor:
     def each(self, mode: Mode, seconds: float) -> Iterator[Report]:
         """``audit_all``, each report as soon as it is there."""
         until = time.monotonic() + seconds
-        yield from self.resume(seconds / 2)
+        try:
+            yield from self._resumed(seconds / 2)
+        except CredentialsRefusedError:
+            raise
+        except StoreError as error:  # a database that lets nobody lease an audit may keep none from being made anew
+            self._notices.failed("audits that are running could not be resumed", "", error)
         if rows := self._audit_rows_without_chain(mode):
             yield rows
         for chain in self._anchors.names(self._audits.chain_names()):

@@ -1,6 +1,7 @@
 """An audit's way through the settled part of a chain, in steps that can be stored, and past the marks on it."""
 
 import time
+from contextlib import suppress
 from itertools import islice
 
 from bson import Int64
@@ -12,6 +13,7 @@ from eventlog.service.audit_workers import Pool
 from eventlog.service.follow import Segment, Skew, segment_roots
 from eventlog.service.verify import ChainVerifier, understand
 from eventlog.store.audits import AuditStore
+from eventlog.store.errors import StoreError
 
 STEP = 8192
 """Events a step; a power of two, for segments (follow.py)."""
@@ -92,7 +94,8 @@ class Pass:
                 break
             report["events_checked"] = Int64(report["events_checked"] + count)
             if time.monotonic() > renewed + _RENEW_SECONDS:
-                self._audits.renew(report["_id"])
+                with suppress(StoreError):  # then another process may do the same work: twice, and nothing wrong
+                    self._audits.renew(report["_id"])
                 renewed = time.monotonic()
         following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
         if following is None and end is not None and verifier.state.position < end:

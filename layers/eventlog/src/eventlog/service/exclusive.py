@@ -1,14 +1,17 @@
 """One at a time: work that another process does already is not begun."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from uuid import uuid4
 
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.leases import LEASE_MILLIS, Leases
 
 _RENEW_SECONDS = LEASE_MILLIS / 3000
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -18,11 +21,21 @@ def exclusive(leases: Leases, name: str, every: float = _RENEW_SECONDS) -> Itera
     Who dies with it holds up the next for as long as a lease lasts. One that was lost, because the process stood still,
     stops nobody: two at once do twice the work and nothing wrong.
 
+    Where the database refuses to keep a lease, as one can be made to do, the work is done without.
+
     Raises:
-        StoreError
+        CredentialsRefusedError
     """
     holder, done = uuid4().hex, threading.Event()
-    if not leases.take(name, holder):
+    try:
+        taken = leases.take(name, holder)
+    except CredentialsRefusedError:
+        raise
+    except StoreError as error:
+        logger.warning("no lease can be had on %s, so that others may do the same at once: %s", name, error)
+        yield True
+        return
+    if not taken:
         yield False
         return
 
