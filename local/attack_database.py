@@ -26,6 +26,38 @@ def edit_field(log: DrillLog) -> None:
     log.events.update_one({"chain": "main", "seq": VICTIM}, {"$set": {"source_id": "elsewhere"}})
 
 
+def hide_payloads(log: DrillLog) -> None:
+    """Every payload of a chain moves into its salt: what is hashed, salt || payload, stays the same bytes."""
+    for event in log.events.find({"chain": "main"}):
+        log.events.update_one({"_id": event["_id"]}, {"$set": _emptied(event)})
+
+
+def hide_pending_payload(log: DrillLog) -> None:
+    """The same, with an event that was acknowledged and is not settled yet."""
+    log.store.append("main", [new_draft("main", {"amount": number}) for number in range(2)])
+    (entry, *rest) = sequence_of(log, "main")["pending"]
+    log.sequences.update_one({"_id": "main"}, {"$set": {"pending": [entry | _emptied(entry), *rest]}})
+
+
+def shift_border(log: DrillLog) -> None:
+    """One byte of a payload moves into its salt."""
+    event = event_at(log, VICTIM)
+    salt, payload = event["salt"] + event["payload"][:1].encode(), event["payload"][1:]
+    log.events.update_one({"_id": event["_id"]}, {"$set": {"salt": salt, "payload": payload}})
+
+
+def refuse_findings(log: DrillLog) -> None:
+    """Edit an event, and have the database refuse reports of it."""
+    edit(log)
+    log.admin.command("collMod", "audits", validator={"status": {"$ne": "tampered"}})
+
+
+def refuse_reports(log: DrillLog) -> None:
+    """Edit an event, and have the database refuse reports and leases of every kind."""
+    edit(log)
+    log.admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
+
+
 def delete_middle(log: DrillLog) -> None:
     log.events.delete_one({"chain": "main", "seq": VICTIM})
 
@@ -185,6 +217,17 @@ def event_at(log: DrillLog, seq: int, chain: str = "main") -> Document:
     found = log.events.find_one({"chain": chain, "seq": seq})
     assert found is not None
     return found
+
+
+def sequence_of(log: DrillLog, chain: str) -> Document:
+    """A chain's sequence document that is there."""
+    found = log.sequences.find_one({"_id": chain})
+    assert found is not None
+    return found
+
+
+def _emptied(event: Document) -> Document:
+    return {"salt": event["salt"] + event["payload"].encode(), "payload": ""}
 
 
 def _in_other_chain(document: Document) -> Document:

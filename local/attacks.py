@@ -69,6 +69,27 @@ class Attack:
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
     Attack("edit a queryable field", "3", database.edit_field, FULL, "main content_mismatch 17"),
+    Attack(
+        "move every payload of a chain into its salt", "3", database.hide_payloads, INCREMENTAL, "main unexpected 38"
+    ),
+    Attack("move one byte of a payload into its salt", "3", database.shift_border, FULL, "main unexpected 17"),
+    Attack(
+        "move a payload that is not settled into its salt",
+        "3",
+        database.hide_pending_payload,
+        INCREMENTAL,
+        "main sequence_mismatch",
+    ),
+    Attack(
+        "edit a payload, and have reports of it refused",
+        "3",
+        database.refuse_findings,
+        FULL,
+        "main payload_mismatch 17",
+    ),
+    Attack(
+        "edit a payload, and have all reports refused", "3", database.refuse_reports, FULL, "main payload_mismatch 17"
+    ),
     Attack("delete an event in the middle", "3", database.delete_middle, FULL, "main missing 17"),
     Attack(
         "insert an event",

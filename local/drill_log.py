@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
@@ -61,7 +62,7 @@ class DrillLog:
         self.folder = folder
         self.key = key
         self.database = database or folder.name
-        self._database = client[self.database]
+        self.admin: Database[Document] = client[self.database]
         operations = Operations(client, self.database)
         self.store = MongoStore(operations, ORIGIN)
         self.events = operations.events
@@ -115,7 +116,7 @@ class DrillLog:
                 (self.folder / path).write_bytes(data)
 
     def _raw(self, name: str) -> RawCollection:
-        return self._database[name].with_options(codec_options=codec.RAW)
+        return self.admin[name].with_options(codec_options=codec.RAW)
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""

@@ -137,15 +137,20 @@ def test_an_audit_settles_what_a_crashed_writer_left_pending(store: MongoStore, 
     assert store.operations.events.count_documents({}) == 7
 
 
-@pytest.mark.parametrize(("field", "kind"), [("payload", "payload_mismatch"), ("principal", "content_mismatch")])
+@pytest.mark.parametrize(
+    ("field", "forged", "kind"),
+    [("payload", '{"x":"%s"}', "payload_mismatch"), ("principal", "%s", "content_mismatch")],
+)
 def test_an_edited_pending_entry_is_found_where_it_will_stand(
-    store: MongoStore, auditor: Auditor, field: str, kind: str
+    store: MongoStore, auditor: Auditor, field: str, forged: str, kind: str
 ) -> None:
     append(store, 3)
-    store.operations.push("main", [draft().entry for _ in range(4)], None)
+    store.operations.push("main", [draft(payload={"n": "one two"}).entry for _ in range(4)], None)
     found = store.operations.sequences.find_one({"_id": "main"})
     assert found is not None
-    forged = "x" * len(found["pending"][2][field])
+    length = len(found["pending"][2][field]) - len(forged % "")
+    forged %= "x" * length
+    assert (length > 0, len(forged)) == (True, len(found["pending"][2][field]))
     store.operations.sequences.update_one({"_id": "main"}, {"$set": {f"pending.2.{field}": forged}})
     assert [(f["kind"], f["seq"]) for f in whole(auditor)["findings"]] == [(kind, 5)]
 

@@ -1,6 +1,6 @@
 """Whatever is changed straight in MongoDB is found by the audit, named by kind and seq, and nothing else is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -99,11 +99,15 @@ def test_a_chain_nobody_touched_is_intact(log: Log) -> None:
 
 EDITS: list[tuple[str, Document]] = [
     ("payload_mismatch", {"payload": '{"n":"forged"}'}),
-    ("payload_mismatch", {"payload": ""}),
+    ("payload_mismatch", {"payload": "{}"}),
+    ("unexpected", {"payload": ""}),
+    ("unexpected", {"payload": "[1]"}),
     ("payload_mismatch", {"salt": b"\0" * 16}),
-    ("payload_mismatch", {"salt": b""}),
+    ("unexpected", {"salt": b""}),
+    ("unexpected", {"salt": b"\0" * 17}),
     ("payload_mismatch", {"payload_hash": b"\0" * 32}),
-    ("payload_mismatch", {"payload_hash": b""}),
+    ("unexpected", {"payload_hash": b""}),
+    ("unexpected", {"content_hash": b"\0" * 33}),
     ("content_mismatch", {"event_type": "forged"}),
     ("content_mismatch", {"source_id": "forged"}),
     ("content_mismatch", {"event_id": "forged"}),
@@ -132,6 +136,47 @@ EDITS: list[tuple[str, Document]] = [
 def test_an_edited_field_gives_its_one_finding_at_that_event(log: Log, seq: int, kind: str, fields: Document) -> None:
     log.set(seq, **fields)
     assert log.found() == [(kind, seq)]
+
+
+@pytest.mark.parametrize("seq", PLACES)
+def test_bytes_moved_between_payload_and_salt_are_found_though_every_hash_stays_right(log: Log, seq: int) -> None:
+    document = log.get(seq)
+    together = document["salt"] + document["payload"].encode()
+    for border in (0, 15, 17, len(together)):
+        payload = together[border:].decode("latin-1")
+        log.set(seq, salt=together[:border], payload=payload)
+        assert log.found() == [("unexpected", seq)], border
+        assert log.found("incremental") in ([], [("unexpected", seq)])
+
+
+NOT_CANONICAL = ['{"n": 1}', '{"n":1.0}', '{"n":1,"n":1}', '{"b":1,"a":1}', '{"n":1} ', "{}}", '{"n":"\\u0061"}', "{n}"]
+
+
+@pytest.mark.parametrize("payload", NOT_CANONICAL)
+def test_a_payload_that_no_append_wrote_is_unexpected_though_its_hashes_were_made_anew(log: Log, payload: str) -> None:
+    document = forged(log.get(SIZE - 1), payload=payload)
+    log.events.replace_one({"_id": document["_id"]}, document)
+    assert ("unexpected", SIZE - 1) in log.found()
+
+
+PENDING_EDITS: list[Callable[[Document], Document]] = [
+    lambda entry: {"salt": entry["salt"] + entry["payload"].encode(), "payload": ""},
+    lambda entry: {"salt": entry["salt"][:15]},
+    lambda entry: {"payload": entry["payload"][1:]},
+    lambda entry: {"payload_hash": entry["payload_hash"][:0]},
+    lambda entry: {"content_hash": entry["content_hash"] + b"\0"},
+]
+
+
+@pytest.mark.parametrize("number", range(len(PENDING_EDITS)))
+def test_a_pending_entry_with_a_field_of_another_length_is_found(log: Log, number: int) -> None:
+    assert log.store.operations.push("main", [draft().entry for _ in range(2)], None) is not None
+    sequence = log.sequences.find_one({"_id": "main"})
+    assert sequence is not None
+    first, *rest = sequence["pending"]
+    log.set_sequence(pending=[first | PENDING_EDITS[number](first), *rest])
+    assert log.found() == [("sequence_mismatch", None)]
+    assert log.found("incremental") == [("sequence_mismatch", None)]
 
 
 @pytest.mark.parametrize("seq", PLACES)

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventlog.formats.canonical import canonicalize
+from eventlog.formats.canonical import canonicalize, is_canonical_object
 
 BIG = 2**53
 KEYS = st.text(max_size=4) | st.sampled_from(
@@ -79,3 +79,46 @@ def test_canonical_text_is_canonical_when_every_number_is_read_as_a_double(value
 
 def test_unicode_is_not_normalised() -> None:
     assert canonicalize(["é", "e\u0301"]) == '["é","e\u0301"]'.encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_the_canonical_text_of_any_object_is_known_as_such(value: dict[str, Any]) -> None:
+    assert is_canonical_object(canonicalize(value))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    value=st.dictionaries(KEYS, VALUES, max_size=3), place=st.integers(0, 200), by=st.sampled_from(b' \t"0{}[],:e.\\')
+)
+def test_text_with_a_byte_put_in_is_known_only_if_it_is_the_canonical_text_of_what_it_says(
+    value: dict[str, Any], place: int, by: int
+) -> None:
+    text = canonicalize(value)
+    place = min(place, len(text))
+    text = text[:place] + bytes([by]) + text[place:]
+    try:
+        read = json.loads(text, parse_int=float, object_pairs_hook=_distinct)
+        expected = type(read) is dict and outcome(read) == text
+    except ValueError:
+        expected = False
+    assert is_canonical_object(text) == expected
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"null", b"[]", b'"{}"', b"1", b"{", b"{}{}", b"\xff", b'{"a":"\xff"}', b'{"a":"\\ud800"}', b'{"a":1.0}',
+     b'{"a":1e400}', b'{"a":NaN}', b'\xef\xbb\xbf{}', b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"],
+)  # fmt: skip
+def test_what_is_not_the_canonical_text_of_an_object_is_not_taken_for_it(text: bytes) -> None:
+    assert not is_canonical_object(text)
+
+
+def test_text_nested_as_deep_as_payloads_may_be_is_known() -> None:
+    assert is_canonical_object(b'{"a":' * 32 + b"1.5" + b"}" * 32)

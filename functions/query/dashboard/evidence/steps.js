@@ -64,6 +64,9 @@ async function step(id, run) {
 }
 
 async function payloadStep(event) {
+  if (typeof event.payload !== 'object' || event.payload === null || Array.isArray(event.payload)) {
+    throw new EvidenceError('the payload is not a JSON object')
+  }
   const bytes = payloadBytes(fromHex(event.salt, 'the salt', 16), event.payload)
   return { input: toHex(bytes), computed: toHex(await sha256(bytes)), claimed: event.payload_hash }
 }

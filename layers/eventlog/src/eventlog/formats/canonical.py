@@ -1,9 +1,12 @@
 """Canonical JSON (RFC 8785, JCS)."""
 
+import sys
 from typing import Any
 
 import orjson
 import rfc8785
+
+from eventlog.formats import strict_json
 
 _MAX_INTEGER = 2**53 - 1  # I-JSON (RFC 7493, section 2.2): every double holds these integers exactly
 
@@ -27,6 +30,23 @@ def canonicalize(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except UnicodeEncodeError as error:
         raise ValueError(f"not canonical JSON: {error}") from error
+
+
+def is_canonical_object(text: bytes) -> bool:
+    """Whether these bytes are the canonical text of a JSON object, as a stored payload must be.
+
+    Canonical text is read with every number as a double (``1e16`` is written ``10000000000000000``). Most payloads are
+    what orjson writes of what it reads; only the others are read strictly and canonicalised anew.
+    """
+    try:
+        value = orjson.loads(text)
+        if type(value) is not dict:
+            return False
+        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == text and _is_simple(value):
+            return True
+        return canonicalize(strict_json.parse(text, max_depth=sys.getrecursionlimit(), doubles=True)) == text
+    except (ValueError, RecursionError):  # not JSON, or JSON that has no canonical form
+        return False
 
 
 def _is_simple(value: Any) -> bool:

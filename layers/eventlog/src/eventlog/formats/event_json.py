@@ -31,8 +31,13 @@ class Receipt:
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """An event as it is shown; the payload is the stored text, spliced in without parsing (by orjson alone)."""
+    """An event as it is shown (to be written by orjson); the payload is the stored text, spliced in as it stands.
+
+    Raises:
+        ValueError: that text is no JSON object, so an answer with it in would say something else or be no JSON at all.
+    """
     entry = event.entry
+    _check_splice(entry)
     return {
         "event_id": entry.event_id,
         "chain": entry.chain,
@@ -52,7 +57,11 @@ def event_fields(event: Event) -> dict[str, Any]:
 
 
 def format_event(event: Event) -> bytes:
-    """The JSON text of an event, byte for byte as the API shows it."""
+    """The JSON text of an event, byte for byte as the API shows it.
+
+    Raises:
+        ValueError: as in ``event_fields``.
+    """
     return orjson.dumps(event_fields(event))
 
 
@@ -177,6 +186,16 @@ def contradiction(a: Receipt | Event, b: Receipt | Event) -> str | None:
 
 def _as_receipt(known: Receipt | Event) -> Receipt:
     return receipt_of(known) if isinstance(known, Event) else known
+
+
+def _check_splice(entry: Entry) -> None:
+    """Text that is no JSON object must not reach an answer: it could close it and go on with members of its own."""
+    try:
+        is_object = type(orjson.loads(entry.payload)) is dict
+    except ValueError:
+        is_object = False
+    if not is_object:
+        raise ValueError(f"the stored payload of event {entry.event_id} is no JSON object")
 
 
 def _payload(value: Any) -> str:

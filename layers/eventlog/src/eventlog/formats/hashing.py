@@ -6,9 +6,21 @@ import orjson
 
 from eventlog.formats.times import format_time
 
+SALT_SIZE = 16
+HASH_SIZE = 32
+
 
 def payload_hash(salt: bytes, payload: bytes) -> bytes:
-    """SHA-256(salt || JCS(payload)); the salt is 16 random bytes, so an erased payload can't be guessed."""
+    """SHA-256(salt || JCS(payload)); the salt is 16 random bytes, so an erased payload can't be guessed.
+
+    The salt's length is fixed: otherwise bytes could be moved across the border, and two different payloads, one of
+    them empty, would have one hash.
+
+    Raises:
+        ValueError: the salt is not 16 bytes long.
+    """
+    if len(salt) != SALT_SIZE:
+        raise ValueError(f"the salt has {len(salt)} bytes, not {SALT_SIZE}")
     return sha256(salt + payload).digest()
 
 
@@ -42,7 +54,13 @@ def content_hash(
 
 
 def leaf(seq: int, prev_hash: bytes, content: bytes) -> bytes:
-    """uint64_be(seq) || prev_hash || content_hash: 72 bytes without personal data."""
+    """uint64_be(seq) || prev_hash || content_hash: 72 bytes without personal data.
+
+    Raises:
+        ValueError: a hash is not 32 bytes long, so that the parts could not be told apart.
+    """
+    if len(prev_hash) != HASH_SIZE or len(content) != HASH_SIZE:
+        raise ValueError(f"a leaf takes two hashes of {HASH_SIZE} bytes, not of {len(prev_hash)} and {len(content)}")
     return seq.to_bytes(8, "big") + prev_hash + content
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from eventlog.formats import bundle, merkle, proof
 from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import format_event
 from eventlog.formats.strict_json import Problem
 from eventlog.service.errors import InvalidError, NotFoundError
 from eventlog.service.evidence import Evidence, check_root, checkpoint_of
+from eventlog.service.shown import shown_json
 from eventlog.store.errors import CorruptionError
 from eventlog.store.selection import Span, batches, span_of
 from eventlog.store.tree import TreeView
@@ -102,7 +102,7 @@ class _Lines:
             yield from self._gap(event.seq, nodes)
             merkle.append_leaf(self.frontier, event.seq, event.hash)
             self.position, self.events = event.seq + 1, self.events + 1
-            yield self._counted(bundle.event_line(format_event(event)))
+            yield self._counted(bundle.event_line(shown_json(event)))
 
     def rest(self, root: bytes) -> Iterator[bytes]:
         """The last gap and the last line.

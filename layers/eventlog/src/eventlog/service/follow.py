@@ -13,6 +13,7 @@ from itertools import islice
 from typing import ClassVar
 
 from eventlog.formats import hashing, merkle
+from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
 from eventlog.store.codec import decode_event
 from eventlog.store.errors import NotOursError
@@ -64,6 +65,8 @@ def follow(
             if parts is None:
                 break
             seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
+            if not is_canonical_object(payload):
+                break
             payload_hash = hashing.payload_hash(salt, payload)
             content_hash = hashing.content_hash(
                 chain=chain,

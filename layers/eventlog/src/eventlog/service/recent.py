@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import format_event
 from eventlog.formats.sse import format_frame
-from eventlog.store.errors import CorruptionError
+from eventlog.service.shown import shown_json
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 << 20
@@ -27,10 +26,7 @@ def item_of(event: Event) -> Item:
     Raises:
         CorruptionError: it can't be written, as nobody may append such a one.
     """
-    try:
-        frame = format_frame(format_event(event), seq=event.seq)
-    except ValueError as error:
-        raise CorruptionError(f"event {event.seq} of chain {event.entry.chain} is damaged: {error}") from error
+    frame = format_frame(shown_json(event), seq=event.seq)
     return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
 
 

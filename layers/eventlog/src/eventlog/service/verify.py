@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats import hashing, merkle
+from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.service.follow import Segment, Skew, follow
 from eventlog.store import codec
@@ -82,6 +83,9 @@ def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
     payload = hashing.payload_hash(entry.salt, entry.payload.encode())
     found = _content(entry, payload)
     if payload == entry.payload_hash and found == entry.content_hash:
+        if not is_canonical_object(entry.payload.encode()):  # its hashes are right, but no append wrote it
+            detail = "the payload is not the canonical text of a JSON object"
+            emit(Finding("unexpected", seq, None, None, detail))
         return [entry.content_hash]
     candidates = [entry.content_hash, found, _content(entry, entry.payload_hash)]
     if payload != entry.payload_hash:

@@ -14,6 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
+from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import NotOursError
 from eventlog.store.interface import SequenceImage
@@ -22,7 +23,7 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeC
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
 )
-_HASH = 32
+_HASH = hashing.HASH_SIZE
 _ENTRY_TYPES: dict[str, type] = {
     "event_id": str,
     "event_type": str,
@@ -107,6 +108,7 @@ def decode_entry(document: Any, chain: str) -> Entry:
         NotOursError: as in ``decode_event``.
     """
     check_types(document, _ENTRY_TYPES)
+    _check_lengths(document)
     fields = {name: document[name] for name in _ENTRY_TYPES}
     fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
     return Entry(chain=chain, **fields)
@@ -241,9 +243,24 @@ def _decode_document(document: dict[str, Any]) -> Event:
     _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, *hashes = values[:13]
     if version != 1:
         raise NotOursError(f"v is {version}")
+    _check_lengths(document)
     entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
     prev_hash, digest = _hash(document, "prev_hash"), _hash(document, "hash")
     return Event(entry, int(document["seq"]), prev_hash, digest, _hashes(document, "nodes"))
+
+
+def _check_lengths(document: Mapping[str, Any]) -> None:
+    """The salt and the hashes have the one length each has; a payload is the text of an object.
+
+    Without this, bytes moved from the payload into the salt would leave every hash as it was.
+    """
+    salt, payload = document["salt"], document["payload"]
+    if len(salt) != hashing.SALT_SIZE:
+        raise NotOursError(f"salt has {len(salt)} bytes, not {hashing.SALT_SIZE}")
+    if not (payload.startswith("{") and payload.endswith("}")):
+        raise NotOursError("payload is not the text of a JSON object")
+    _hash(document, "payload_hash")
+    _hash(document, "content_hash")
 
 
 def _hash(document: Mapping[str, Any], name: str) -> bytes:

@@ -6,9 +6,10 @@ Of a sequence document's pending entries it checks nothing: it would look at eac
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
 from eventlog.store import indexes
 from eventlog.store.indexes import Index
 from eventlog.store.leases import LEASES
@@ -31,11 +32,18 @@ class Declared:
     schema: Schema
     indexes: tuple[Index, ...] = ()
     shard_key: Index | None = None
+    lengths: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def validator(self) -> dict[str, Any]:
+        """The schema, and the lengths of binary fields, which a schema can't give."""
+        lengths = [{"$eq": [{"$binarySize": f"${name}"}, size]} for name, size in self.lengths.items()]
+        return {"$jsonSchema": self.schema} | ({"$expr": {"$and": lengths}} if lengths else {})
 
     @property
     def options(self) -> dict[str, Any]:
         """As ``create`` and ``collMod`` take them. Moderate: what was damaged before stops no push."""
-        validator = {"$jsonSchema": self.schema}
+        validator = self.validator
         return {"validator": validator, "validationLevel": "moderate", "validationAction": "error"}
 
 
@@ -65,7 +73,7 @@ _EVENT = _fields(
         "timestamp": _DATE,
         "received_at": _DATE,
         "principal": _STRING,
-        "payload": _STRING,
+        "payload": {"bsonType": "string", "pattern": r"^\{"},
         "salt": _HASH,
         "payload_hash": _HASH,
         "content_hash": _HASH,
@@ -74,6 +82,10 @@ _EVENT = _fields(
         "nodes": _HASHES,
     }
 )
+_EVENT_LENGTHS = {
+    "salt": SALT_SIZE,
+    **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
+}
 _SEQUENCE = _fields(
     {
         "_id": _NAME,
@@ -114,7 +126,7 @@ _REPORT = _fields(
 _LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
 
 COLLECTIONS = (
-    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0]),
+    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
     Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
