@@ -11,26 +11,26 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-.venv/.ready: requirements-uv.txt requirements-dev.txt layers/eventlog/pyproject.toml client/pyproject.toml
+.venv/.ready: requirements/uv.txt requirements/dev.txt layers/eventlog/pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s (%s); try: make PYTHON=python3.12" % (sys.version.split()[0], sys.executable))'
 	@echo "Setting up .venv (once) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-uv.txt
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-uv.txt requirements-dev.txt
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/uv.txt requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable layers/eventlog --editable client
 	@touch $@
 
-.venv-checkov/.ready: requirements-checkov.txt | .venv/.ready
+.venv-checkov/.ready: requirements/checkov.txt | .venv/.ready
 	@echo "Setting up .venv-checkov (once) ..."
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-checkov
-	@$(UV) pip sync --quiet --python .venv-checkov/bin/python --require-hashes --only-binary :all: requirements-checkov.txt
+	@$(UV) pip sync --quiet --python .venv-checkov/bin/python --require-hashes --only-binary :all: requirements/checkov.txt
 	@touch $@
 
 run: .venv/.ready  ## serve the API at http://127.0.0.1:8000 (HOST=, PORT=, MONGO_URI=, EVENTLOG_TOKENS=)
 	@$(BIN)/python -m local
 
 token: .venv/.ready  ## add a bearer token to the file EVENTLOG_TOKENS: NAME=shop SCOPES=events:write CHAINS='acme.*'
-	@$(BIN)/python -m local.token "$(NAME)" $(SCOPES:%=--scope '%') $(CHAINS:%=--chain '%')
+	@$(BIN)/python -m admin.token "$(NAME)" $(SCOPES:%=--scope '%') $(CHAINS:%=--chain '%')
 
 start-api: .venv/.ready  ## build and serve the template at http://127.0.0.1:3000 under AWS's Lambda runtime (PORT=, OPTIONS=--help)
 	@$(BIN)/python -m local.start_api --port $(or $(PORT),3000) $(OPTIONS)
@@ -39,16 +39,16 @@ demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndj
 	@$(BIN)/python -m local.demo $(EVENTS)
 
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
-	@$(BIN)/python -m local.admin $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
+	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
-	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
+	@$(BIN)/python -m admin.restore "$(CHAIN)" "$(REASON)"
 
 demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
-	@$(BIN)/python -m local.demo_data
+	@$(BIN)/python -m local.demo.week
 
 screenshots: .venv/.ready chromium  ## take the pictures of the dashboard in docs/screenshots anew, of a log of their own
-	@$(BIN)/python -m local.screenshots docs/screenshots
+	@$(BIN)/python -m tools.screenshots docs/screenshots
 
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
@@ -61,13 +61,13 @@ chromium:
 		echo "The dashboard's tests need Chromium: apt-get install chromium (Debian, Ubuntu), or .ci/run, which installs it." >&2; exit 1
 
 load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)
-	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m load
+	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m tools.load
 
 bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/benchmarks.md
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m tools.benchmarks
 
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
-	@$(BIN)/python -m benchmarks --quick
+	@$(BIN)/python -m tools.benchmarks --quick
 
 lint: .venv/.ready  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -75,15 +75,15 @@ lint: .venv/.ready  ## ruff and mypy
 	@$(BIN)/mypy
 
 package-check: .venv/.ready .venv-checkov/.ready  ## what would be deployed: weight, imports, wildcards, checkov, secrets
-	@$(BIN)/python -m package_check .venv-checkov/bin/checkov
+	@$(BIN)/python -m tools.package_check .venv-checkov/bin/checkov
 
 lock: .venv/.ready  ## write the locked requirements anew
-	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.txt
-	@echo "event-logging-system @ file://$(CURDIR)/layers/eventlog" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - requirements-dev.in layers/eventlog/pyproject.toml --extra server client/pyproject.toml \
-		--no-emit-package event-logging-system -o requirements-dev.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml --extra server -c requirements-dev.txt \
+	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements/uv.txt
+	@echo "event-logging-system @ file://$(CURDIR)/layers/eventlog" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header - requirements/dev.in layers/eventlog/pyproject.toml --extra server client/pyproject.toml \
+		--no-emit-package event-logging-system -o requirements/dev.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml --extra server -c requirements/dev.txt \
 		--no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements-checkov.in -o requirements-checkov.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/checkov.in -o requirements/checkov.txt
 
 build: .venv/.ready  ## sam build
 	@$(BIN)/sam build

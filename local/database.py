@@ -10,7 +10,7 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
 from eventlog.settings import Settings
 from local.machine import LocalError
-from local.mongod import EmbeddedMongo
+from local.mongod.embedded import EmbeddedMongo
 
 DATA = Path(".eventlog") / "mongo"
 SECONDS = 3

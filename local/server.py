@@ -14,17 +14,17 @@ from fastapi import FastAPI
 
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
-from eventlog.http.resources import ConfigurationError
 from eventlog.http.tokens import read_tokens
 from eventlog.settings import Settings
+from eventlog.wiring.resources import ConfigurationError
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
 from local.database import open_database
-from local.evidence import open_evidence
 from local.hosts import OwnHosts
 from local.machine import LocalError, url_of
 from local.settling import SettleSchedule
+from local.signing import open_evidence
 
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0

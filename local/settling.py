@@ -3,7 +3,7 @@
 import threading
 
 from eventlog.store.errors import StoreError
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 
 EVERY_SECONDS = 0.1
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from local.mongod import EmbeddedMongo
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from local.mongod.embedded import EmbeddedMongo
 
 
 @pytest.fixture(scope="session")

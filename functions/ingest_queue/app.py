@@ -5,8 +5,8 @@ import eventlog.start  # first: it puts off garbage collection while the rest is
 # isort: split
 from typing import Any
 
-from eventlog.http.deliveries import Deliveries
-from eventlog.http.resources import Resources
+from eventlog.ingest.deliveries import Deliveries
+from eventlog.wiring.resources import Resources
 
 deliveries = Deliveries(Resources(), service="ingest_queue")
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
+from eventlog.errors import NotFoundError, unknown_event
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
@@ -29,9 +30,8 @@ from eventlog.http.schemas import (
     json_response,
     receipt,
 )
-from eventlog.service.errors import NotFoundError, unknown_event
-from eventlog.service.shown import shown_fields
-from eventlog.service.submission import ID_PATTERN, ChainName
+from eventlog.ingest.submission import ID_PATTERN, ChainName
+from eventlog.shown import shown_fields
 from eventlog.store.interface import Placed
 
 router = APIRouter(prefix="/api/v1", tags=["query"], responses=documented(401, 403))

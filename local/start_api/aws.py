@@ -14,9 +14,9 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from local import kms
-from local.kms import KmsServer
 from local.machine import HOST
+from local.start_api import kms
+from local.start_api.kms import KmsServer
 from local.start_api.template import Json, Served, Symbols
 
 REGION = "eu-central-1"

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventlog.store.roles import ROLES
+from admin.setup import IN_ORDER, Setup
+from eventlog.store.mongo.roles import ROLES
 from local.machine import LocalError
-from local.secured import SecuredMongo
-from local.setup import IN_ORDER, Setup
+from local.mongod.secured import SecuredMongo
 
 DATABASE = "eventlog"
 USERS = {  # the template's parameter for the secret of each user

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.machine import HOST, LocalError, free_port, wait_until
-from local.process import LAUNCHER
+from local.mongod.process import LAUNCHER
 
 PATH = "/2015-03-31/functions/function/invocations"
 MAX_PAYLOAD = 6 * 2**20

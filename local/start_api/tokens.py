@@ -5,10 +5,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from eventlog.http.resources import ConfigurationError
+from admin.token import add_token
 from eventlog.http.tokens import TokenEntry, read_tokens
+from eventlog.wiring.resources import ConfigurationError
 from local.machine import LocalError
-from local.token import add_token
 
 CLAIM = "eventlog_chains"  # as Settings.chains_claim has it
 EVERYONE: tuple[tuple[str, list[str], list[str] | None], ...] = (

@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
 from local.server import build_app
-from tests.anchored import ORIGIN, AnchoredLog
 from tests.browser.dashboard import ServedLog, Watched, find_chromium
-from tests.serving import served
+from tests.support.anchored import ORIGIN, AnchoredLog
+from tests.support.serving import served
 
 Wrap = Callable[[Any], Any]
 

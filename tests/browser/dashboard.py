@@ -12,9 +12,9 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
-from eventlog.service.submission import native_draft
-from eventlog.store.mongo import MongoStore
-from tests.anchored import ORIGIN, AnchoredLog
+from eventlog.ingest.submission import native_draft
+from eventlog.store.mongo.store import MongoStore
+from tests.support.anchored import ORIGIN, AnchoredLog
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ODD = "<script>document.title='run'</script><b>\"'&amp; \u202eright to left \u05d0\u05d1 \U0001f600"

@@ -8,9 +8,9 @@ from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Event, make_entry
-from eventlog.store import codec
-from eventlog.store.mongo import MongoStore
-from tests.anchored import ORIGIN
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
+from tests.support.anchored import ORIGIN
 
 TYPES = ("user.login", "order.paid", "order.shipped", "user.logout")
 SOURCES = ("web-1", "web-2", "batch")

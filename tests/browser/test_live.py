@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from local.machine import wait_until
-from tests.anchored import ORIGIN, AnchoredLog
 from tests.browser.conftest import serve, serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
-from tests.factories import draft
+from tests.support.anchored import ORIGIN, AnchoredLog
+from tests.support.factories import draft
 
 STREAM = "**/api/v1/events/stream*"
 _numbers = count()

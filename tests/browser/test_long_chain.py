@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
-from eventlog.store import counts
+from eventlog.store.mongo import counts
 from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ServedLog
 from tests.browser.long_chain import fill

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.proof import inclusion_ranges
 from tests.browser.conftest import serve_anew, watch
-from tests.event_source import Interpreter
+from tests.support.event_source import Interpreter
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

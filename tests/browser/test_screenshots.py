@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from local.screenshots import HEIGHT, THEMES, WIDTH, main
 from tests.e2e.processes import run
+from tools.screenshots import HEIGHT, THEMES, WIDTH, main
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "screenshots"
@@ -45,7 +45,7 @@ def test_the_readme_opens_with_one_of_them() -> None:
 
 
 def test_the_command_takes_all_of_them(tmp_path: Path) -> None:
-    done = run(tmp_path, "local.screenshots", "pictures")
+    done = run(tmp_path, "tools.screenshots", "pictures")
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == NAMES
     assert f"{len(NAMES)} pictures in pictures" in done.stdout

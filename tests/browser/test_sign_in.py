@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local.token import add_token
+from admin.token import add_token
 from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
 from tests.browser.issuer import CLIENT, Issuer
-from tests.serving import served
+from tests.support.serving import served
 
 SCOPE = "openid events:read audits:write"
 

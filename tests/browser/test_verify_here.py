@@ -121,7 +121,7 @@ def test_an_event_rewritten_with_all_its_hashes_is_not_in_the_signed_tree(
 
 def test_another_key_has_not_signed_it(look: Watched, log: ServedLog, event_id: str) -> None:
     from eventlog.formats.note import VerifierKey, format_vkey
-    from tests.anchored import new_key
+    from tests.support.anchored import new_key
 
     other = new_key(log.log.folder / "other").public_key
     pin(look, format_vkey(VerifierKey("example.com/log/main", other)))

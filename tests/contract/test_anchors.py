@@ -11,9 +11,9 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from eventlog.store.anchors import MAX_READ, AnchorStore, DirectoryAnchors, open_anchors
+from eventlog.anchors.places import MAX_READ, AnchorStore, DirectoryAnchors, open_anchors
+from eventlog.anchors.s3 import S3Anchors, connect
 from eventlog.store.errors import AnchorsUnavailableError
-from eventlog.store.s3_anchors import S3Anchors, connect
 
 Open = Callable[[], AnchorStore]
 RACERS = 16

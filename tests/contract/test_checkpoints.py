@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from eventlog.store.checkpoints import CheckpointStore, Record
 from eventlog.store.errors import CorruptionError
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.checkpoints import CheckpointStore, Record
+from eventlog.store.mongo.store import MongoStore
 
 
 def record(number: int, size: int, chain: str = "main") -> Record:

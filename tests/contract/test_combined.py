@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store import append
-from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError, StoreUnavailableError
+from eventlog.store.group_commit import Combiner
 from eventlog.store.interface import Draft, Placed
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from eventlog.store.push import UnknownOutcomeError
-from tests.coroutines import run
-from tests.factories import draft
+from eventlog.store.mongo import append
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.push import UnknownOutcomeError
+from eventlog.store.mongo.store import MongoStore
 from tests.integration.writer import CHAIN, ORIGIN, STEPS, check_chain, receipt
+from tests.support.coroutines import run
+from tests.support.factories import draft
 
 Outcomes = list[list[Placed] | BaseException]
 

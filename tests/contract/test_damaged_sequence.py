@@ -13,13 +13,14 @@ from pymongo import MongoClient
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState
-from eventlog.store import codec, settle
 from eventlog.store.errors import StoreError
 from eventlog.store.interface import Draft, Placed, Query, SequenceImage
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.factories import draft
+from eventlog.store.mongo import settle
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
 from tests.integration.writer import CHAIN, ORIGIN
+from tests.support.factories import draft
 
 Update = dict[str, Any]
 HASH = b"\x01" * 32
@@ -106,8 +107,8 @@ CASES = [*product(ACTS, [False]), ("made id", True), ("chosen id", True), ("bloc
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settle, "BLOCK", 4)
-    monkeypatch.setattr("eventlog.store.append._DEADLINE_SECONDS", 0.05)
-    monkeypatch.setattr("eventlog.store.append._GIVE_WAY_LIMIT", 0.0)
+    monkeypatch.setattr("eventlog.store.mongo.append._DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr("eventlog.store.mongo.append._GIVE_WAY_LIMIT", 0.0)
 
 
 def damaged(store: MongoStore, chain: str, damage: str, *, warm: bool) -> ChainState:

@@ -9,14 +9,15 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import AutoReconnect
 
-from eventlog.store import append, codec, settle
 from eventlog.store.errors import ChainLostError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from eventlog.store.push import PENDING_LIMIT, UnknownOutcomeError
-from tests.factories import draft
+from eventlog.store.mongo import append, settle
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.push import PENDING_LIMIT, UnknownOutcomeError
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
 from tests.integration.writer import CHAIN, ORIGIN, audit, check_chain, receipt
+from tests.support.factories import draft
 
 Client = MongoClient[dict[str, Any]]
 

@@ -6,10 +6,10 @@ from typing import Any
 from bson import Int64
 from pymongo import MongoClient
 
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from eventlog.store.push import PushImage, push_image
-from tests.factories import draft
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.push import PushImage, push_image
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 
 class Timeless(Operations):

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from eventlog.formats.event import Event
-from eventlog.service.cursor import format_cursor, parse_cursor
-from eventlog.store import codec
+from eventlog.http.cursor import format_cursor, parse_cursor
 from eventlog.store.interface import Position, Query
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from eventlog.store.settle import Settler
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.settle import Settler
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
 from local.machine import wait_until
-from tests.factories import draft
+from tests.support.factories import draft
 
 Client = MongoClient[dict[str, Any]]
 

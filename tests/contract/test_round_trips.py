@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store.mongo import MongoStore
-from eventlog.store.push import PENDING_LIMIT
-from eventlog.store.settle import BLOCK
+from eventlog.store.mongo.push import PENDING_LIMIT
+from eventlog.store.mongo.settle import BLOCK
+from eventlog.store.mongo.store import MongoStore
 from tests.contract.test_combined import Watched
-from tests.factories import draft
 from tests.integration.writer import CHAIN, ORIGIN
+from tests.support.factories import draft
 
 KIB = 1 << 10
 

@@ -12,9 +12,9 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
-from eventlog.store.anchors import open_anchors
+from eventlog.anchors.places import open_anchors
+from eventlog.anchors.s3 import ATTEMPTS, S3Anchors, connect
 from eventlog.store.errors import AnchorsUnavailableError
-from eventlog.store.s3_anchors import ATTEMPTS, S3Anchors, connect
 
 WHERE: Any = {"LocationConstraint": "eu-central-1"}
 OBJECT: Any = {"Bucket": "anchors", "Key": "main/1.note"}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.plans import Explainer
 from eventlog.formats.bundle import TimeRange
-from eventlog.store.mongo import MongoStore
-from eventlog.store.selection import Span, batches, span_of
-from eventlog.store.tree import TreeReader
-from tests.factories import draft
+from eventlog.store.mongo.selection import Span, batches, span_of
+from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.tree import TreeReader
+from tests.support.factories import draft
+from tools.benchmarks.plans import Explainer
 
 COUNT, SETTLED = 3000, 2900
 OUTLIERS = (7, 1500, 2899, 2950)

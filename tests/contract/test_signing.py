@@ -1,4 +1,4 @@
-"""The contract of Signer, kept by key files and by keys in KMS (local/kms.py: moto has no Ed25519 keys)."""
+"""The contract of Signer, kept by key files and by keys in KMS (local/start_api/kms.py: moto has no Ed25519 keys)."""
 
 import stat
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from eventlog.anchors import signing
+from eventlog.anchors.signing import KeyFile, KmsKey, create_key_file, open_signer, public_key_of
 from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.note import Signer, VerifierKey, format_vkey
-from eventlog.service import signing
-from eventlog.service.signing import KeyFile, KmsKey, create_key_file, open_signer, public_key_of
 from eventlog.store.errors import SigningError, StoreUnavailableError
-from local import kms as kms_server
-from local.kms import KmsServer
+from local.start_api import kms as kms_server
+from local.start_api.kms import KmsServer
 
 CHECKPOINT = Checkpoint("log.example.com/production/main", 2**40, bytes(32))
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

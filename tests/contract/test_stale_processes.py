@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store import settle
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from eventlog.store.push import PENDING_LIMIT
-from eventlog.store.settle import Settler
-from tests.factories import draft
+from eventlog.store.mongo import settle
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.push import PENDING_LIMIT
+from eventlog.store.mongo.settle import Settler
+from eventlog.store.mongo.store import MongoStore
 from tests.integration.writer import CHAIN, ORIGIN, Line, check_chain, named, receipt
+from tests.support.factories import draft
 
 Client = MongoClient[dict[str, Any]]
 

@@ -7,12 +7,12 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.event import Event
-from eventlog.store.combine import Combiner
 from eventlog.store.errors import IdConflictError
+from eventlog.store.group_commit import Combiner
 from eventlog.store.interface import Draft, EventStore, Placed, Position, Query
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.factories import draft
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 
 class CombinedStore(MongoStore):

@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from benchmarks.plans import Explainer
 from eventlog.formats import merkle, proof
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from eventlog.store.tree import TreeReader
-from tests.factories import draft
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.tree import TreeReader
+from tests.support.factories import draft
+from tools.benchmarks.plans import Explainer
 
 COUNT = 70
 ORIGIN = "example.com/log"

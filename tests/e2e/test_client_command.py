@@ -14,12 +14,12 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.note import format_vkey
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
 from local.machine import HOST, free_port, wait_until
-from local.mongod import EmbeddedMongo
-from tests.anchoring import KEY, put_anchor
+from local.mongod.embedded import EmbeddedMongo
 from tests.e2e.processes import ROOT, SECONDS, Running, environment, run, server
+from tests.support.anchoring import KEY, put_anchor
 
 ORIGIN = "localhost/eventlog"
 VKEY = format_vkey(KEY.verifier(ORIGIN))

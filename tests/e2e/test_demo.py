@@ -12,13 +12,13 @@ from eventlog.formats import hashing
 from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
-from local.api_client import ApiClient
-from local.demo import Demo
-from local.events_file import MAX_BYTES, Line, batches
+from local.demo.api_client import ApiClient
+from local.demo.events_file import MAX_BYTES, Line, batches
+from local.demo.run import Demo
+from local.demo.tamper import forge
 from local.machine import LocalError
-from local.tamper import forge
-from tests.anchoring import KEY, Key
 from tests.e2e.processes import ROOT, run
+from tests.support.anchoring import KEY, Key
 
 GOOD = {"event_type": "t", "timestamp": "2026-11-14T09:30:00Z", "source_id": "s", "payload": {}}
 
@@ -81,7 +81,7 @@ def wrong_demo(monkeypatch: pytest.MonkeyPatch) -> Demo:
     api = create_autospec(ApiClient, instance=True)
     api.find.return_value = []
     api.audit.return_value = {"status": "intact", "events_checked": 0, "findings": []}
-    monkeypatch.setattr("local.demo.edit_payload", lambda *_: ("{}", "{}"))
+    monkeypatch.setattr("local.demo.run.edit_payload", lambda *_: ("{}", "{}"))
     return Demo(api, "mongodb://127.0.0.1:1/", "eventlog", Console(quiet=True), KEY.public_key)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from local.demo_data import week
+from local.demo.week import week
 from local.machine import free_port
 from tests.e2e.processes import run, server
 
@@ -26,7 +26,7 @@ def test_a_week_has_a_few_thousand_events_in_order_and_none_from_the_future() ->
 
 def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None:
     with server(tmp_path) as running:
-        result = run(tmp_path, "local.demo_data", EVENTLOG_URL=running.url)
+        result = run(tmp_path, "local.demo.week", EVENTLOG_URL=running.url)
         assert (result.returncode, result.stderr) == (0, "")
         chain = httpx2.get(f"{running.url}/api/v1/chains/main").json()
     assert f"Logged {chain['size']} events of a week" in result.stdout
@@ -34,7 +34,7 @@ def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None
 
 
 def test_without_a_log_one_sentence_says_what_to_do(tmp_path: Path) -> None:
-    result = run(tmp_path, "local.demo_data", PORT=str(free_port()))
+    result = run(tmp_path, "local.demo.week", PORT=str(free_port()))
     assert (result.returncode, result.stdout) == (1, "")
     assert "start it with `make run`" in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from local.attacks import ATTACKS, NOBODY
+from local.drill.attacks import ATTACKS, NOBODY
 from tests.e2e.processes import run
 
 

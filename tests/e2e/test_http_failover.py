@@ -12,20 +12,20 @@ from random import Random
 
 import pytest
 
-from eventlog.service.signing import create_key_file
+from eventlog.anchors.signing import create_key_file
 from eventlog_client.client import EventLog
-from load.appends import Appends
-from load.exchange import Exchange, Shared
-from load.ledger import Ledger
-from load.mix import Mix
-from load.reads import Reads
-from load.verify import verify
-from local.mongod import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
+from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.e2e.processes import Running, server
-from tests.failovers import fail_over
+from tests.support.failovers import fail_over
+from tools.load.appends import Appends
+from tools.load.exchange import Exchange, Shared
+from tools.load.ledger import Ledger
+from tools.load.mix import Mix
+from tools.load.reads import Reads
+from tools.load.verify import verify
 
 CLIENTS = 8
-CHAINS = ["load.a", "load.b"]
+CHAINS = ["tools.load.a", "tools.load.b"]
 PROGRESS = 40
 """Acknowledged appends between two failovers."""
 HANG_SECONDS = 25.0

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from load import report
-from load.__main__ import ELSEWHERE, LOCAL, PAGE
-from load.target import target
 from local.machine import HOST, LocalError, free_port
 from tests.e2e.processes import environment
+from tools.load import report
+from tools.load.__main__ import ELSEWHERE, LOCAL, PAGE
+from tools.load.target import target
 
 SECONDS = 90
 
@@ -21,7 +21,7 @@ SECONDS = 90
 def load(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs it with its temporary files in the folder."""
     return subprocess.run(
-        [sys.executable, "-m", "load"],
+        [sys.executable, "-m", "tools.load"],
         cwd=folder,
         env=environment(TMPDIR=str(folder), **variables),
         capture_output=True,
@@ -65,7 +65,7 @@ def test_a_bad_setting_is_named(tmp_path: Path, variables: dict[str, str]) -> No
 
 
 def test_a_section_is_replaced_and_the_other_stays(tmp_path: Path) -> None:
-    page = tmp_path / "load.md"
+    page = tmp_path / "tools.load.md"
     page.write_text(PAGE.read_text())
     report.write(page, LOCAL, "figures of here")
     report.write(page, ELSEWHERE, "figures of there")

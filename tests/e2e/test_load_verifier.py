@@ -15,18 +15,18 @@ from pymongo.database import Database
 
 from eventlog.settings import Settings
 from eventlog_client.client import EventLog
-from load import ledger
-from load.appends import Appends
-from load.exchange import Exchange, Shared
-from load.ledger import Ledger, LedgerError
-from load.mix import Mix
-from load.reads import Reads
-from load.verify import Verdict, Verifier
 from local.server import build_app
 from tests.e2e.processes import environment
-from tests.serving import served
+from tests.support.serving import served
+from tools.load import ledger
+from tools.load.appends import Appends
+from tools.load.exchange import Exchange, Shared
+from tools.load.ledger import Ledger, LedgerError
+from tools.load.mix import Mix
+from tools.load.reads import Reads
+from tools.load.verify import Verdict, Verifier
 
-CHAIN = "load.test"
+CHAIN = "tools.load.test"
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Loaded:
 
     def command(self) -> subprocess.CompletedProcess[str]:
         """The verifier as a command."""
-        command = [sys.executable, "-m", "load.verify", self.url, str(self.path)]
+        command = [sys.executable, "-m", "tools.load.verify", self.url, str(self.path)]
         return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from local.machine import HOST, free_port
-from local.mongod import EmbeddedMongo
-from local.process import MongodProcess
+from local.mongod.embedded import EmbeddedMongo
+from local.mongod.process import MongodProcess
 from tests.e2e.processes import Running, run, server
 
 EVENT = {

@@ -17,7 +17,7 @@ SECRET = "s3cr3t-token"
 
 def make_token(folder: Path, *arguments: str) -> str:
     """The token that the command prints."""
-    result = run(folder, "local.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    result = run(folder, "admin.token", *arguments, EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 0, result.stderr
     (token,) = result.stdout.splitlines()
     assert token not in result.stderr
@@ -89,7 +89,7 @@ def test_the_file_has_hashes_alone_and_is_its_owners(tmp_path: Path) -> None:
 def test_what_makes_no_entry_changes_nothing(tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
     make_token(tmp_path, "first", "--scope", "events:read")
     before = (tmp_path / "tokens.json").read_bytes()
-    result = run(tmp_path, "local.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    result = run(tmp_path, "admin.token", *arguments, EVENTLOG_TOKENS="tokens.json")
     assert (result.returncode, result.stdout) == (code, "")
     assert told in result.stderr
     assert (tmp_path / "tokens.json").read_bytes() == before
@@ -98,7 +98,7 @@ def test_what_makes_no_entry_changes_nothing(tmp_path: Path, arguments: list[str
 def test_a_file_that_can_not_be_used_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     path.write_text("{}")
-    result = run(tmp_path, "local.token", "a", "--scope", "events:read", EVENTLOG_TOKENS="tokens.json")
+    result = run(tmp_path, "admin.token", "a", "--scope", "events:read", EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 1
     assert result.stderr.startswith(
         "Nothing was added: the token file tokens.json can't be used: others than its owner"
@@ -107,6 +107,6 @@ def test_a_file_that_can_not_be_used_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_file_must_be_named(tmp_path: Path) -> None:
-    result = run(tmp_path, "local.token", "a", "--scope", "events:read")
+    result = run(tmp_path, "admin.token", "a", "--scope", "events:read")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("EVENTLOG_TOKENS (environment or .env) must name the file of tokens")

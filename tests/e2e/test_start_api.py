@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from eventlog.formats.proof import verify_inclusion
-from eventlog.store.roles import ROLES
+from eventlog.store.mongo.roles import ROLES
+from local.demo.tamper import edit_payload
 from local.machine import wait_until
-from local.tamper import edit_payload
 from tests.e2e.start_api import PASSWORD, StartApi, event, start
 
 

@@ -14,13 +14,13 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.note import format_vkey
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
 from local.machine import wait_until
-from local.mongod import EmbeddedMongo
-from tests.anchoring import KEY, put_anchor
+from local.mongod.embedded import EmbeddedMongo
 from tests.e2e.processes import SECONDS, Running, environment, run, server
-from tests.event_source import Subscriber
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.event_source import Subscriber
 
 VKEY = format_vkey(KEY.verifier("localhost/eventlog"))
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}

@@ -12,11 +12,11 @@ from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore
     expand_language_extensions,
 )
 
-import package_check.build
-from package_check.build import Target
-from package_check.template import Template, read
+import tools.package_check.build
+from tools.package_check.build import Target
+from tools.package_check.template import Template, read
 
-ROOT = package_check.build.ROOT
+ROOT = tools.package_check.build.ROOT
 EVENTS = ROOT / "events"
 FUNCTIONS = {
     "IngestFunction": "ingest",
@@ -84,9 +84,9 @@ def samples() -> list[str]:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the SAM command line at the project's root."""
-    return package_check.build.sam(*arguments)
+    return tools.package_check.build.sam(*arguments)
 
 
 def build(target: Target, directory: Path, *arguments: str) -> Path:
     """Build a copy of the sources (other tests write bytecode into the originals) and return the build directory."""
-    return package_check.build.build(target, directory, *arguments).folder
+    return tools.package_check.build.build(target, directory, *arguments).folder

@@ -16,9 +16,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from eventlog.anchors.signing import create_key_file
 from eventlog.formats.proof import verify_inclusion
-from eventlog.service.queue import parse_message
-from eventlog.service.signing import create_key_file
+from eventlog.ingest.queue_message import parse_message
 from tests.infrastructure import sam
 
 pytestmark = pytest.mark.xdist_group("sam")

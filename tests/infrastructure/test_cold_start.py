@@ -5,7 +5,7 @@ import marshal
 
 import pytest
 
-from benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build
+from tools.benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build
 
 # Modules that a start must not import. What only the audit needs, and only once it signs; PyMongo's and powertools'
 # optional parts, and what only development has:

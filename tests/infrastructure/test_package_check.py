@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from package_check import imports, leaks, weight
-from package_check.__main__ import main, report
-from package_check.build import ROOT, Artefacts, build
-from package_check.imports import Needs
-from package_check.result import Result, explains
-from package_check.template import read
+from tools.package_check import imports, leaks, weight
+from tools.package_check.__main__ import main, report
+from tools.package_check.build import ROOT, Artefacts, build
+from tools.package_check.imports import Needs
+from tools.package_check.result import Result, explains
+from tools.package_check.template import read
 
 FUNCTIONS = read(ROOT / "template.yaml").functions
 
@@ -126,7 +126,7 @@ def test_a_need_that_no_start_has_any_more_is_refused(built: Artefacts, needs: N
 
 def test_a_part_of_the_table_for_no_function_is_refused(built: Artefacts, needs: Needs) -> None:
     needs["gone"] = {"eventlog": []}
-    assert imported(built, needs) == ["package_check/imports.toml has gone, which is for no function: remove it."]
+    assert imported(built, needs) == ["tools/package_check/imports.toml has gone, which is for no function: remove it."]
 
 
 def test_a_function_that_is_not_in_the_table_is_refused(built: Artefacts, needs: Needs) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from package_check import suppressions, wildcards
-from package_check.build import ROOT
-from package_check.template import Json, Template, read
+from tools.package_check import suppressions, wildcards
+from tools.package_check.build import ROOT
+from tools.package_check.template import Json, Template, read
 
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
 REASON = "Nothing narrower is possible in this case."

@@ -10,10 +10,10 @@ from fastapi.security.base import SecurityBase
 from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 
-from package_check.result import explains
-from package_check.template import read
 from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
+from tools.package_check.result import explains
+from tools.package_check.template import read
 
 TEMPLATE = read(sam.ROOT / "template.yaml")
 pytestmark = pytest.mark.xdist_group("sam")

@@ -10,14 +10,14 @@ from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
-from local.secured import SecuredMongo
-from tests.anchored import AnchoredLog
-from tests.auditors import Recorder
-from tests.secured import SecuredLog, secured_mongo
+from local.mongod.secured import SecuredMongo
+from tests.support.anchored import AnchoredLog
+from tests.support.auditors import Recorder
+from tests.support.secured import SecuredLog, secured_mongo
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 

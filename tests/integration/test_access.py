@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from tests.access import EVENT, ROUTES, SAMPLES, SCOPES, Answer, Grant, Sample, ThroughGateway, Way, WithTokens
-from tests.anchoring import put_anchor
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from tests.support.access import EVENT, ROUTES, SAMPLES, SCOPES, Answer, Grant, Sample, ThroughGateway, Way, WithTokens
+from tests.support.anchoring import put_anchor
 
 OWN, THEIRS, MISSING = "own.a", "theirs.a", "missing.a"
 UNLIMITED = Grant(name="unlimited")

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
+from eventlog.anchors.registry import REGISTRY
+from eventlog.chain_names import among, covers
 from eventlog.http.callers import parse_chains
-from eventlog.service.registry import REGISTRY
 from eventlog.settings import Settings
-from eventlog.store.chain_names import among, covers
-from eventlog.store.mongo import MongoStore
-from tests.access import EVENT, Answer, Grant, Sample, ThroughGateway
-from tests.callers import ARN, BY_IAM
-from tests.factories import draft
+from eventlog.store.mongo.store import MongoStore
+from tests.support.access import EVENT, Answer, Grant, Sample, ThroughGateway
+from tests.support.callers import ARN, BY_IAM
+from tests.support.factories import draft
 
 API = "/api/v1"
 ALL = Grant(name="all")

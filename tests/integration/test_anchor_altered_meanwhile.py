@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from eventlog.store.anchors import AnchorStore
-from tests.anchored import AnchoredLog, kinds
+from eventlog.anchors.places import AnchorStore
+from tests.support.anchored import AnchoredLog, kinds
 
 SECOND = "000000000002.note"
 

@@ -9,19 +9,19 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 
+from eventlog.audit import scan
+from eventlog.audit.report import Report
+from eventlog.audit.workers import Workers
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState
-from eventlog.service import audit_pass
-from eventlog.service.audit_report import Report
-from eventlog.service.audit_workers import Workers
-from eventlog.store.codec import settled_fields
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds
-from tests.auditors import check_anchors
-from tests.factories import draft
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored.codec import settled_fields
 from tests.integration.test_audit import essence
 from tests.integration.test_audit_workers import Watched
+from tests.support.anchored import HOUR, ORIGIN, AnchoredLog, kinds
+from tests.support.auditors import check_anchors
+from tests.support.factories import draft
 
 STEP = 16
 SIZES = [1, 2, 15, 16, 17, 31, 32, 32, 32, 33, 48, 48, 63, 64, 65, 80, 100, 100]
@@ -44,7 +44,7 @@ def build(log: AnchoredLog) -> None:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_pass, "STEP", STEP)
+    monkeypatch.setattr(scan, "STEP", STEP)
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,15 @@
 
 import pytest
 
+from eventlog.anchors.registry import REGISTRY
+from eventlog.audit.auditor import Auditor
 from eventlog.formats.anchor import NO_ANCHOR
 from eventlog.formats.checkpoint import Checkpoint
-from eventlog.service.audit import Auditor
-from eventlog.service.registry import REGISTRY
-from eventlog.store.audits import AuditStore
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
-from eventlog.store.mongo import MongoStore
-from tests.anchored import HOUR, ORIGIN, AnchoredLog, kinds
-from tests.auditors import Countdown, anchors, check_anchors, dying_auditor, signed
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore
+from tests.support.anchored import HOUR, ORIGIN, AnchoredLog, kinds
+from tests.support.auditors import Countdown, anchors, check_anchors, dying_auditor, signed
 
 
 def test_an_intact_audit_anchors_keeps_the_copy_and_registers_the_chain(log: AnchoredLog) -> None:

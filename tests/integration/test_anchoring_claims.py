@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.store.tree import TreeReader
-from tests.anchored import ORIGIN, AnchoredLog, kinds
-from tests.auditors import anchors, check_anchors, claim, put, signed
+from eventlog.store.mongo.tree import TreeReader
+from tests.support.anchored import ORIGIN, AnchoredLog, kinds
+from tests.support.auditors import anchors, check_anchors, claim, put, signed
 
 
 def test_a_claim_that_a_dead_auditor_left_is_finished_as_it_is(grown: AnchoredLog) -> None:

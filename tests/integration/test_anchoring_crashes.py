@@ -6,10 +6,10 @@ from threading import Event
 import pytest
 from bson import DatetimeMS
 
-from eventlog.service.registry import REGISTRY
+from eventlog.anchors.registry import REGISTRY
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
-from tests.anchored import AnchoredLog
-from tests.auditors import Countdown, DiedError, Recorder, check_anchors, dying_auditor
+from tests.support.anchored import AnchoredLog
+from tests.support.auditors import Countdown, DiedError, Recorder, check_anchors, dying_auditor
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from eventlog.service.audit import Auditor
-from eventlog.store import codec
-from eventlog.store.audits import AuditStore
+from eventlog.audit.auditor import Auditor
 from eventlog.store.interface import Query
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.factories import draft
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
 from tests.integration.test_tampering import ORIGIN, SIZE, Document, Log
+from tests.support.factories import draft
 from tests.unit.test_verify import FIELDS
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service import audit_pass
-from eventlog.service.audit import Auditor
-from eventlog.service.audit_report import Report
-from eventlog.service.errors import NotFoundError
-from eventlog.store.audits import AuditStore
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
+from eventlog.audit import scan
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Report
+from eventlog.errors import NotFoundError
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
         store.operations.events.delete_many({"seq": {"$in": [14, 15, 22]}})
     single = whole(auditor)
     store.operations.audits.delete_many({})
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     report = auditor.run(auditor.start("main", "full"), 0)
     assert (report["status"], report["finished_at"]) == ("running", None)
     parts = 1
@@ -88,7 +88,7 @@ def test_a_report_nobody_is_at_work_on_is_resumed(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(store, 23)
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     started = auditor.run(auditor.start("main", "full"), 0)
     assert started["status"] == "running"
     (resumed,) = auditor.resume(60)
@@ -180,7 +180,7 @@ def test_no_row_slips_through_between_two_steps(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch, seq: Any
 ) -> None:
     append(store, 12)
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     store.operations.events.drop_indexes()
     template = store.operations.events.find_one({"seq": 4})
     assert template is not None
@@ -193,7 +193,7 @@ def test_more_strange_rows_than_a_step_holds_do_not_stop_an_audit(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(store, 12)
-    monkeypatch.setattr(audit_pass, "STEP", 3)
+    monkeypatch.setattr(scan, "STEP", 3)
     template = store.operations.events.find_one({"seq": 4})
     assert template is not None
     rows = [template | {"_id": f"main/stray{number}", "seq": 6 + number / 10} for number in range(1, 9)]
@@ -214,7 +214,7 @@ def test_a_running_audit_that_this_version_can_not_go_on_with_is_given_up_and_th
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     append(store, 12)
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     report = auditor.run(auditor.start("main", "full"), 0)
     assert report["status"] == "running"
     store.operations.audits.update_one({"_id": report["_id"]}, {"$unset": {gone: 1}})

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from pymongo.client_session import ClientSession
 
-from eventlog.service.audit import Auditor
-from eventlog.service.errors import NotFoundError
-from eventlog.store.audits import AuditStore
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
+from eventlog.audit.auditor import Auditor
+from eventlog.errors import NotFoundError
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 

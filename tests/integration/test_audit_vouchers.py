@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service import audit_pass
-from eventlog.service.audit_report import Report
-from eventlog.store.mongo import MongoStore
-from tests.anchored import AnchoredLog, kinds, new_key
+from eventlog.audit import scan
+from eventlog.audit.report import Report
+from eventlog.store.mongo.store import MongoStore
+from tests.support.anchored import AnchoredLog, kinds, new_key
 
 
 @pytest.fixture
 def log(store: MongoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnchoredLog:
     """A log with 12 anchored events, 12 more, and audits that take 5 events a step."""
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     log = AnchoredLog(store, tmp_path)
     log.append(12)
     assert log.audit("full")["status"] == "intact"

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service import audit_pass, audit_workers
-from eventlog.service.audit import Auditor
-from eventlog.service.audit_report import Report
-from eventlog.service.audit_workers import Pool, Workers
-from eventlog.service.follow import Segment
-from eventlog.store.audits import AuditStore
+from eventlog.audit import scan, workers
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Report
+from eventlog.audit.workers import Pool, Workers
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore
+from eventlog.verify.fast_path import Segment
 from local.machine import wait_until
-from tests.factories import draft
 from tests.integration.test_audit import essence
+from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 STEP = 16
@@ -53,7 +53,7 @@ class Watched:
         monkeypatch.setattr(Pool, "segment", segment)
 
     def impatient(self) -> None:
-        self._patch.setattr(audit_workers, "_ANSWER_SECONDS", 0.3)
+        self._patch.setattr(workers, "_ANSWER_SECONDS", 0.3)
 
     def all_gone(self) -> bool:
         return bool(self.pids) and not any(map(alive, self.pids))
@@ -68,7 +68,7 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
-    monkeypatch.setattr(audit_pass, "STEP", STEP)
+    monkeypatch.setattr(scan, "STEP", STEP)
     return Watched(monkeypatch)
 
 
@@ -214,7 +214,7 @@ def test_what_starts_inside_a_step_and_ends_before_the_next_is_not_for_workers(
     auditor = make(filled, mongo_uri, filled.operations.events.database.name)
     whole(auditor)
     filled.append("main", [draft() for _ in range(5)])
-    monkeypatch.setattr(audit_workers._Worker, "order", lambda *_: pytest.fail("a task was given out"))
+    monkeypatch.setattr(workers._Worker, "order", lambda *_: pytest.fail("a task was given out"))
     report = auditor.run(auditor.start("main", "incremental"), 60)
     assert (report["events_checked"], report["status"]) == (5, "intact")
     assert watched.all_gone()
@@ -229,7 +229,7 @@ def test_an_audit_that_fails_leaves_no_process_behind(
     def fail(*_: object) -> None:
         raise StoreUnavailableError("gone")
 
-    monkeypatch.setattr(audit_pass.Pass, "finish", fail)
+    monkeypatch.setattr(scan.Pass, "finish", fail)
     with pytest.raises(StoreUnavailableError):
         auditor.run(report, 60)
     assert watched.all_gone()
@@ -249,7 +249,7 @@ def test_few_events_one_core_or_a_second_audit_start_no_process(mongo_uri: str, 
 
 PARENT = """
 import sys, time
-from eventlog.service.audit_workers import Workers
+from eventlog.audit.workers import Workers
 with Workers(sys.argv[1], sys.argv[2], count=2).start("main", None, start=0, end=10**9, step=16) as pool:
     while not all(worker.ready for worker in pool._workers.values()):
         pool._receive(1)
@@ -274,8 +274,8 @@ def test_workers_end_with_their_parent(mongo_uri: str, database: str, sign: sign
 
 
 def test_a_lease_is_renewed_while_one_step_goes_on(filled: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_pass, "_RENEW_SECONDS", -1.0)
-    monkeypatch.setattr(audit_pass, "_CHUNK", 50)
+    monkeypatch.setattr(scan, "_RENEW_SECONDS", -1.0)
+    monkeypatch.setattr(scan, "_CHUNK", 50)
     auditor = Auditor(filled, AuditStore(filled.operations), ORIGIN, clock=lambda: time.time() - 3600)
     report = auditor.start("main", "full")
     monkeypatch.setattr(AuditStore, "save", lambda *_: None)

@@ -10,9 +10,9 @@ from bson import DatetimeMS, Int64, ObjectId
 from bson.raw_bson import RawBSONDocument
 from starlette.testclient import TestClient
 
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.anchored import AnchoredLog, kinds
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from tests.support.anchored import AnchoredLog, kinds
 
 INTACT = {"chain": "aaa", "status": "intact", "to_seq": Int64(99)}
 RUNNING = {"chain": "aaa", "status": "running", "lease": DatetimeMS(0)}

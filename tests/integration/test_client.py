@@ -11,7 +11,7 @@ from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from eventlog_client import (
     EventLog,
     KeyNeededError,
@@ -22,9 +22,9 @@ from eventlog_client import (
 )
 from local.machine import HOST, free_port
 from local.server import build_app
-from tests.anchoring import KEY, put_anchor
-from tests.callers import BY_IAM
-from tests.serving import served
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.callers import BY_IAM
+from tests.support.serving import served
 
 ORIGIN = "localhost/eventlog"
 VKEY = format_vkey(KEY.verifier(ORIGIN))

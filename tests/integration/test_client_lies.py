@@ -13,14 +13,14 @@ from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.event_json import receipt_of
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from eventlog_client.appends import receipt_fields
 from eventlog_client.cli import main
 from eventlog_client.commands import watch
 from local.server import build_app
-from tests.anchoring import KEY, put_anchor
-from tests.factories import draft
-from tests.serving import Change, Lying, served
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.factories import draft
+from tests.support.serving import Change, Lying, served
 
 ORIGIN = "localhost/eventlog"
 VKEY = format_vkey(KEY.verifier(ORIGIN))

@@ -8,12 +8,12 @@ import pytest
 
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from eventlog_client import EventLog, LogMisbehavedError, UnexpectedAnswerError, UnreachableError
 from local.server import build_app
-from tests.anchoring import KEY, put_anchor
-from tests.factories import draft
-from tests.serving import Lying, served
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.factories import draft
+from tests.support.serving import Lying, served
 
 ORIGIN = "localhost/eventlog"
 

@@ -15,13 +15,13 @@ from eventlog.formats import merkle
 from eventlog.formats.event import Event
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from eventlog_client import EventLog, KeyNeededError, LogMisbehavedError, NewEvent
 from eventlog_client.answers import SignedCheckpoint
 from local.server import build_app
-from tests.anchoring import KEY, put_anchor
-from tests.callers import BY_IAM
-from tests.serving import Lying, served
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.callers import BY_IAM
+from tests.support.serving import Lying, served
 
 ORIGIN = "localhost/eventlog"
 VKEY = format_vkey(KEY.verifier(ORIGIN))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from tests.integration.writer import Writer, check_chain
 
 WRITERS = 32

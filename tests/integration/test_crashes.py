@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from tests.integration.writer import CHAIN, Line, Writer, check_chain, named, receipt
 
 FIRST_USE = ["has_events:after:1", "ensure_indexes:after:1", "create:before:1", "create:after:1", "push:before:2"]

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.service.audit import Auditor
-from eventlog.store.audits import AuditStore
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
+from eventlog.audit.auditor import Auditor
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 
 @pytest.mark.parametrize(

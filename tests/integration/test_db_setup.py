@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from eventlog.store.mongo import connect
-from local.mongod import EmbeddedMongo
-from local.secured import SecuredMongo
-from local.setup import IN_ORDER, Outcome
-from tests.secured import PASSWORDS, SecuredLog
+from admin.setup import IN_ORDER, Outcome
+from eventlog.store.mongo.store import connect
+from local.mongod.embedded import EmbeddedMongo
+from local.mongod.secured import SecuredMongo
+from tests.support.secured import PASSWORDS, SecuredLog
 
 Lines = list[tuple[str, str, str]]
 

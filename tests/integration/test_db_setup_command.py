@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.store.roles import ROLES
-from local import admin
-from local.secured import SecuredMongo
-from tests.secured import PASSWORDS, SecuredLog
+from admin import db_setup
+from eventlog.store.mongo.roles import ROLES
+from local.mongod.secured import SecuredMongo
+from tests.support.secured import PASSWORDS, SecuredLog
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ class Command:
         monkeypatch.chdir(folder)
 
     def __call__(self, *arguments: str) -> tuple[int, str]:
-        code = admin.main(arguments)
+        code = db_setup.main(arguments)
         out, err = self._capsys.readouterr()
         return code, out + err
 

@@ -7,11 +7,12 @@ import pytest
 from pymongo import MongoClient
 from rich.console import Console
 
-from eventlog.service.signing import KeyFile, create_key_file
-from local import attack_database, drill
-from local.attacks import ATTACKS, FULL, INCREMENTAL, MONITOR, NOBODY, Attack
-from local.drill import attack, findings, ranges
-from local.drill_log import Honest, make_honest
+from eventlog.anchors.signing import KeyFile, create_key_file
+from local.drill import on_database
+from local.drill import run as drill
+from local.drill.attacks import ATTACKS, FULL, INCREMENTAL, MONITOR, NOBODY, Attack
+from local.drill.log import Honest, make_honest
+from local.drill.run import attack, findings, ranges
 
 FOUND_EARLY = [each for each in ATTACKS if each.where == INCREMENTAL]
 
@@ -56,11 +57,11 @@ def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Ho
 @pytest.mark.parametrize(
     "wrong",
     [
-        Attack("an edit that is said not to be found", "3", attack_database.edit, NOBODY),
-        Attack("nothing that is said to be found", "1", attack_database.send_nothing, FULL, "main missing 3"),
-        Attack("another seq", "3", attack_database.edit, FULL, "main payload_mismatch 16"),
-        Attack("another audit", "3", attack_database.edit, INCREMENTAL, "main payload_mismatch 17"),
-        Attack("a monitor that sees nothing", "1", attack_database.send_nothing, MONITOR, "main contradicted"),
+        Attack("an edit that is said not to be found", "3", on_database.edit, NOBODY),
+        Attack("nothing that is said to be found", "1", on_database.send_nothing, FULL, "main missing 3"),
+        Attack("another seq", "3", on_database.edit, FULL, "main payload_mismatch 16"),
+        Attack("another audit", "3", on_database.edit, INCREMENTAL, "main payload_mismatch 17"),
+        Attack("a monitor that sees nothing", "1", on_database.send_nothing, MONITOR, "main contradicted"),
     ],
     ids=lambda each: each.name,
 )

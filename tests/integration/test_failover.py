@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from pymongo.errors import PyMongoError
 
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from local.mongod import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
-from tests.failovers import fail_over
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.integration.writer import Writer, check_chain
+from tests.support.failovers import fail_over
 
 WRITERS = 8
 PROGRESS = 40

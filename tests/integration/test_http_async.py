@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
-from eventlog.service.queue import parse_message
+from eventlog.ingest.queue_message import parse_message
 from eventlog.settings import Settings
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
-from tests.queues import Queues, consumer, fifo_queues
+from tests.support.queues import Queues, consumer, fifo_queues
 
 EVENTS = "/api/v1/events"
 ASYNC = f"{EVENTS}?async=true"

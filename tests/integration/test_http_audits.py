@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from eventlog.anchors.signing import create_key_file
 from eventlog.http.app import create_app
-from eventlog.service.signing import create_key_file
 from eventlog.settings import Settings
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from eventlog.formats.event import Entry
-from eventlog.store.operations import Operations
-from eventlog.store.push import PushImage
-from tests.coroutines import run
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.push import PushImage
+from tests.support.coroutines import run
 
 EVENTS, BATCH = "/api/v1/events", "/api/v1/events/batch"
 

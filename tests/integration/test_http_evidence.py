@@ -12,11 +12,11 @@ from eventlog.formats.anchor import verify_anchor
 from eventlog.formats.checkpoint import verify_checkpoint
 from eventlog.formats.proof import verify_consistency, verify_inclusion
 from eventlog.formats.tlog_proof import verify_tlog_proof
-from eventlog.store.checkpoints import Record
-from eventlog.store.mongo import MongoStore, connect
-from tests.anchoring import KEY, put_anchor
-from tests.factories import draft
+from eventlog.store.mongo.checkpoints import Record
+from eventlog.store.mongo.store import MongoStore, connect
 from tests.integration.conftest import MakeApi
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.factories import draft
 
 ORIGIN = "localhost/eventlog"
 PIN = [KEY.verifier(ORIGIN)]

@@ -16,12 +16,12 @@ from eventlog.http import export
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.export import BrokenOffError
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect
 from functions.query.app import router
-from tests.anchoring import KEY, put_anchor
-from tests.factories import draft
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.factories import draft
 
 EXPORT = "/api/v1/export"
 PIN = [KEY.verifier("localhost/eventlog")]

@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from eventlog.formats.times import format_time
-from eventlog.store.mongo import connect
+from eventlog.store.mongo.store import connect
 from tests.integration.conftest import MakeApi
 
 EVENTS, BATCH = "/api/v1/events", "/api/v1/events/batch"

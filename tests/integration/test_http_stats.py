@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from eventlog.store import counts
-from eventlog.store.counts import Buckets, count
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
+from eventlog.store.mongo import counts
+from eventlog.store.mongo.counts import Buckets, count
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 DAY = {"start_time": "2026-11-23T00:00:00Z", "end_time": "2026-11-24T00:00:00Z"}
 

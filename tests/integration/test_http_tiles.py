@@ -17,12 +17,12 @@ from eventlog.formats.checkpoint import Checkpoint, verify_checkpoint
 from eventlog.formats.tiles import decode_entries
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
-from eventlog.store.mongo import connect
+from eventlog.store.mongo.store import connect
 from functions.query.app import router
-from tests.anchoring import KEY, put_anchor
-from tests.factories import draft
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
+from tests.support.anchoring import KEY, put_anchor
+from tests.support.factories import draft
 
 LOG = "/api/v1/chains/main/tlog"
 PIN = [KEY.verifier("localhost/eventlog")]

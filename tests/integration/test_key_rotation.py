@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from bson import DatetimeMS
 
+from eventlog.anchors.signing import KeyFile
+from eventlog.anchors.walk import note_key
+from eventlog.audit import scan
 from eventlog.formats.anchor import Anchor, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, origin_line, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey
-from eventlog.service import audit_pass
-from eventlog.service.anchor_walk import note_key
-from eventlog.service.signing import KeyFile
 from eventlog.store.errors import SigningError
-from tests.anchored import ORIGIN, AnchoredLog, new_key
-from tests.auditors import check_anchors, claim, put
+from tests.support.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.auditors import check_anchors, claim, put
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_claim_left_from_before_the_change_is_finished(log: AnchoredLog, old: 
 def test_an_audit_that_began_before_the_change_and_goes_on_after_it_leaves_the_anchor_to_the_next(
     log: AnchoredLog, old: KeyFile, new: KeyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_pass, "STEP", 2)
+    monkeypatch.setattr(scan, "STEP", 2)
     log.append(4)
     auditor = log.auditor()
     assert auditor.run(auditor.start("main", "full"), 0)["status"] == "running"

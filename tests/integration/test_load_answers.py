@@ -10,14 +10,14 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from load import ledger
-from load.appends import Appends
-from load.exchange import Exchange, Shared
-from load.figures import Figures, Route
-from load.ledger import Ledger
-from load.mix import Mix
 from local.machine import HOST, free_port
-from tests.serving import served
+from tests.support.serving import served
+from tools.load import ledger
+from tools.load.appends import Appends
+from tools.load.exchange import Exchange, Shared
+from tools.load.figures import Figures, Route
+from tools.load.ledger import Ledger
+from tools.load.mix import Mix
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def appends(url: str, path: Path) -> Iterator[tuple[Appends, list[str | None]]]:
     exchange = Exchange(url, "secret", lambda *request: told.append(request[-1]))
     rng = Random(1)
     with Ledger(path) as book:
-        yield Appends(exchange, Shared(book, Mix(rng, ["load.test"]), rng)), told
+        yield Appends(exchange, Shared(book, Mix(rng, ["tools.load.test"]), rng)), told
     exchange.close()
 
 

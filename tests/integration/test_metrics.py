@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from eventlog.anchors.signing import create_key_file
+from eventlog.audit import scan
 from eventlog.http import audits
 from eventlog.http.app import create_app
-from eventlog.http.resources import Resources
-from eventlog.service import audit_pass
-from eventlog.service.signing import create_key_file
 from eventlog.settings import Settings
+from eventlog.wiring.resources import Resources
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
-from tests.emf import Record, printed, records, unit
-from tests.factories import draft
+from tests.support.emf import Record, printed, records, unit
+from tests.support.factories import draft
 
 INGEST = {"service": "eventlog-ingest"}
 AUDIT = {"service": "eventlog-chain_audit"}
@@ -115,7 +115,7 @@ def test_an_audit_that_ran_out_of_time_counts_when_the_last_of_it_was_resumed(
         push(held, 9, chain=chain)
     scheduled(held, capsys)
     with monkeypatch.context() as patch:
-        patch.setattr(audit_pass, "STEP", 5)
+        patch.setattr(scan, "STEP", 5)
         patch.setattr(audits, "_SCHEDULED_SECONDS", 0.0)
         lines = scheduled(held, capsys, "full")
         assert records(lines, "AuditsFinished") == []

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from local.mongod import EmbeddedMongo, LocalError, free_port, replica_set_uri, start_replica_set, wait_until
+from local.mongod.embedded import EmbeddedMongo, LocalError, free_port, replica_set_uri, start_replica_set, wait_until
 
 PARENT = """
 import sys
 from pathlib import Path
-from local.mongod import EmbeddedMongo
+from local.mongod.embedded import EmbeddedMongo
 mongo = EmbeddedMongo(Path(sys.argv[1]))
 mongo.start()
 print(mongo.port, flush=True)

@@ -12,10 +12,10 @@ from moto import mock_aws
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
-from eventlog.http.resources import ConfigurationError, Resources
 from eventlog.settings import Settings
-from eventlog.store.audits import AuditStore
 from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.wiring.resources import ConfigurationError, Resources
 from functions.ingest.app import router
 
 SECRET = "s3cr3t-payload-value"

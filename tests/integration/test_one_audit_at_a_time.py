@@ -10,15 +10,15 @@ import pytest
 from bson import DatetimeMS
 from bson.codec_options import CodecOptions, DatetimeConversion
 
+from eventlog.audit.exclusive import exclusive
 from eventlog.http import audits
-from eventlog.http.resources import Resources
-from eventlog.service.exclusive import exclusive
 from eventlog.settings import Settings
-from eventlog.store.leases import LEASE_MILLIS, LEASES, Leases
+from eventlog.store.mongo.leases import LEASE_MILLIS, LEASES, Leases
+from eventlog.wiring.resources import Resources
 from local.machine import wait_until
-from tests.emf import printed, records
-from tests.factories import draft
-from tests.secured import SecuredLog
+from tests.support.emf import printed, records
+from tests.support.factories import draft
+from tests.support.secured import SecuredLog
 
 FULL, INCREMENTAL = LEASES
 Collection = Any

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from admin.token import add_token
 from eventlog.settings import Settings
 from local.server import build_app
-from local.token import add_token
 
 HEALTH = "/api/v1/health"
 

@@ -17,9 +17,9 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from eventlog.store.mongo import connect
-from tests.anchoring import put_anchor
+from eventlog.store.mongo.store import connect
 from tests.integration.conftest import MakeApi
+from tests.support.anchoring import put_anchor
 
 ROUTES = [
     "POST /api/v1/events",

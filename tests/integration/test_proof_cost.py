@@ -3,7 +3,7 @@
 Storing a million events takes longer than a test may. So the chain here is a sparse one: every leaf and every node of
 its tree is really computed, but only those events are stored that a proof under test may need, at their true places,
 and a few hundred others beside them. An index finds a document among few as it does among many, and what explain counts
-is the same (``benchmarks/proofs.py`` measures proofs in a chain of that length that is stored whole).
+is the same (``tools/benchmarks/proofs.py`` measures proofs in a chain of that length that is stored whole).
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ import pytest
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
 
-from benchmarks.plans import Explainer
+from eventlog.evidence.proofs import Evidence
 from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.formats.proof import Node, consistency_ranges, cover, inclusion_ranges, needed, verify_inclusion
 from eventlog.formats.tiles import Tile
-from eventlog.service.evidence import Evidence
-from eventlog.store import codec
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from tests.anchoring import put_anchor
-from tests.factories import draft
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.stored import codec
+from tests.support.anchoring import put_anchor
+from tests.support.factories import draft
+from tools.benchmarks.plans import Explainer
 
 COUNT = 1_000_000
 ORIGIN = "example.com/log"

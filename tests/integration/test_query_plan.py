@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.plans import Explainer
 from eventlog.formats.event import Entry, make_entry
 from eventlog.store.interface import Draft, Order, Position, Query
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from tools.benchmarks.plans import Explainer
 
 COUNT, LIMIT, START = 3000, 20, 1_700_000_000_000
 TYPES, SOURCES = tuple(f"t{n}" for n in range(20)), tuple(f"s{n}" for n in range(20))

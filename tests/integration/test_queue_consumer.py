@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.http.resources import ConfigurationError, Resources
-from eventlog.service.queue import format_message
-from eventlog.service.queue_consumer import STEP_SECONDS, Consumer, Message, Outcome
+from eventlog.ingest.queue_consumer import STEP_SECONDS, Consumer, Message, Outcome
+from eventlog.ingest.queue_message import format_message
 from eventlog.settings import Settings
 from eventlog.store.errors import QueueUnavailableError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed, Query
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
-from tests.queues import Queues, fifo_queues, store_down
+from eventlog.store.mongo.store import MongoStore
+from eventlog.wiring.resources import ConfigurationError, Resources
+from tests.support.factories import draft
+from tests.support.queues import Queues, fifo_queues, store_down
 
 CONFLICT = "conflict: the id exists with other content"
 
@@ -275,8 +275,8 @@ def test_a_batch_keeps_to_the_limits_of_the_store(store: MongoStore, monkeypatch
         appends.append(len(drafts))
         return store.append(chain, drafts)
 
-    monkeypatch.setattr("eventlog.service.queue_consumer.MAX_BATCH", 3)
-    monkeypatch.setattr("eventlog.service.queue_consumer.MAX_BATCH_TEXT", 5000)
+    monkeypatch.setattr("eventlog.ingest.queue_consumer.MAX_BATCH", 3)
+    monkeypatch.setattr("eventlog.ingest.queue_consumer.MAX_BATCH_TEXT", 5000)
     consumer = Consumer(recorded, Dead())
     large = [message(f"l{n}", payload={"x": "a" * size}) for n, size in enumerate((6000, 2000, 2000, 2000))]
     outcome = consumer.consume([message(f"s{n}") for n in range(7)] + large, lambda: STEP_SECONDS)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from eventlog.http.deliveries import Deliveries
-from eventlog.http.resources import Resources
-from eventlog.service.queue import format_message
+from eventlog.ingest.deliveries import Deliveries
+from eventlog.ingest.queue_message import format_message
 from eventlog.store.interface import Query
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
+from eventlog.wiring.resources import Resources
 from functions.ingest_queue import app
-from tests.factories import draft
-from tests.queues import Json, Queues, fifo_queues, store_down
+from tests.support.factories import draft
+from tests.support.queues import Json, Queues, fifo_queues, store_down
 
 SECRET = "s3cr3t-payload-value"
 CONFLICT = "conflict: the id exists with other content"

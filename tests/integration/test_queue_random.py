@@ -7,12 +7,12 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventlog.service.queue import format_message, parse_message
-from eventlog.service.queue_consumer import STEP_SECONDS, Consumer, Message
+from eventlog.ingest.queue_consumer import STEP_SECONDS, Consumer, Message
+from eventlog.ingest.queue_message import format_message, parse_message
 from eventlog.store.errors import QueueUnavailableError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed, Query
-from eventlog.store.mongo import MongoStore
-from tests.factories import draft
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 FAULTS = ["none", "none", "lost", "refused"]
 """How a step ends: done; done, but reported as failed; not done."""

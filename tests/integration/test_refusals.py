@@ -9,7 +9,7 @@ from pymongo import IndexModel, InsertOne, MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from tests.secured import SecuredLog
+from tests.support.secured import SecuredLog
 
 Db = Database[dict[str, Any]]
 FUNCTIONS = ("ingest", "query", "audit")

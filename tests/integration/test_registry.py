@@ -2,8 +2,8 @@
 
 import time
 
-from eventlog.service.registry import REGISTRY, Registry
-from eventlog.store.mongo import MongoStore
+from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.store.mongo.store import MongoStore
 
 
 def lose(store: MongoStore) -> None:

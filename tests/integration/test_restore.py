@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import verify_anchor
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
-from eventlog.service.errors import InvalidError, NotFoundError
-from tests.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.anchored import ORIGIN, AnchoredLog, new_key
 
 Backup = dict[str, list[dict[str, Any]]]
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from eventlog.anchors.anchoring import Anchoring
+from eventlog.audit.restore import Restorer
+from eventlog.errors import InvalidError
 from eventlog.formats.note import Signer
-from eventlog.service.anchoring import Anchoring
-from eventlog.service.errors import InvalidError
-from eventlog.service.restore import Restorer
-from eventlog.store.audits import AuditStore
-from tests.anchored import AnchoredLog
-from tests.auditors import Countdown, DiedError, Dying, Recorder, dying_auditor
+from eventlog.store.mongo.audits import AuditStore
 from tests.integration.test_restore import back_up, put_back
+from tests.support.anchored import AnchoredLog
+from tests.support.auditors import Countdown, DiedError, Dying, Recorder, dying_auditor
 
 
 def dying_restorer(log: AnchoredLog, countdown: Countdown) -> Restorer:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from eventlog.store import codec
-from eventlog.store.mongo import MongoStore
-from tests.anchored import AnchoredLog, new_key
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored import codec
+from tests.support.anchored import AnchoredLog, new_key
 
 COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
 

@@ -9,15 +9,15 @@ from bson import Int64
 from fastapi import APIRouter
 from starlette.testclient import TestClient
 
+from eventlog.audit.workers import Workers
 from eventlog.http.app import create_app
-from eventlog.service.audit_workers import Workers
 from eventlog.settings import Settings
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
-from tests.anchored import AnchoredLog, new_key
-from tests.factories import draft
-from tests.secured import ORIGIN, SecuredLog
+from tests.support.anchored import AnchoredLog, new_key
+from tests.support.factories import draft
+from tests.support.secured import ORIGIN, SecuredLog
 
 ROUTERS = {"ingest": ingest_router, "query": query_router, "audit": audit_router}
 EVENT = {"event_type": "user.login", "timestamp": "2026-05-01T10:00:00Z", "source_id": "app", "payload": {"n": 1}}

@@ -11,11 +11,11 @@ from pymongo.synchronous import srv_resolver
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
-from eventlog.http.resources import ConfigurationError, Resources
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
+from eventlog.wiring.resources import ConfigurationError, Resources
 from functions.query.app import router as query_router
-from tests.rotated import Secret, in_parameter_store, in_secrets_manager
+from tests.support.rotated import Secret, in_parameter_store, in_secrets_manager
 
 pytestmark = pytest.mark.usefixtures("aws")
 

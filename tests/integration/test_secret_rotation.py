@@ -10,17 +10,18 @@ import pytest
 from fastapi import APIRouter
 from starlette.testclient import TestClient
 
-from eventlog.http import audits, secret
+from eventlog.http import audits
 from eventlog.http.app import create_app
-from eventlog.http.resources import Resources
 from eventlog.store.errors import CredentialsRefusedError
+from eventlog.wiring import secret
+from eventlog.wiring.resources import Resources
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
 from local.machine import wait_until
-from local.secured import SecuredMongo
-from tests.rotated import NEW, Rotated, Secret, in_parameter_store, in_secrets_manager, rotated
-from tests.secured import secured_mongo
+from local.mongod.secured import SecuredMongo
+from tests.support.rotated import NEW, Rotated, Secret, in_parameter_store, in_secrets_manager, rotated
+from tests.support.secured import secured_mongo
 
 pytestmark = pytest.mark.usefixtures("aws")
 

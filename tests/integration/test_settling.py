@@ -1,9 +1,9 @@
 """The development server's settling of quiet chains."""
 
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from local.machine import wait_until
 from local.settling import SettleSchedule
-from tests.factories import draft
+from tests.support.factories import draft
 
 
 def test_only_chains_that_nobody_appends_to_are_settled(store: MongoStore) -> None:

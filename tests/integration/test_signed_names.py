@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from eventlog.store.mongo import MongoStore
-from tests.anchored import ORIGIN, AnchoredLog, kinds
-from tests.factories import draft
+from eventlog.store.mongo.store import MongoStore
+from tests.support.anchored import ORIGIN, AnchoredLog, kinds
+from tests.support.factories import draft
 
 
 def test_an_origin_with_a_whole_checkpoint_in_it_is_never_signed(store: MongoStore, tmp_path: Path) -> None:

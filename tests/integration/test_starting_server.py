@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pymongo.errors import AutoReconnect, ConfigurationError
 
-from eventlog.store.audits import AuditStore
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
-from eventlog.store.sessions import causal_session
-from local.mongod import EmbeddedMongo, is_primary, wait_until
-from tests.factories import draft
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.sessions import causal_session
+from eventlog.store.mongo.store import MongoStore, connect
+from local.mongod.embedded import EmbeddedMongo, is_primary, wait_until
+from tests.support.factories import draft
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pymongo import MongoClient
 
 from eventlog.http import stream
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from local.machine import wait_until
 from local.server import build_app
-from tests.anchoring import put_anchor
-from tests.event_source import PATH, Message, Subscriber
-from tests.factories import draft
-from tests.serving import served
+from tests.support.anchoring import put_anchor
+from tests.support.event_source import PATH, Message, Subscriber
+from tests.support.factories import draft
+from tests.support.serving import served
 
 
 @pytest.fixture

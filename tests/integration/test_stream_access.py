@@ -7,11 +7,11 @@ import httpx2
 import pytest
 
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
-from tests.access import STREAM, Grant, Sample, ThroughGateway, WithTokens
-from tests.event_source import Interpreter, Message
-from tests.factories import draft
-from tests.serving import served
+from eventlog.store.mongo.store import MongoStore
+from tests.support.access import STREAM, Grant, Sample, ThroughGateway, WithTokens
+from tests.support.event_source import Interpreter, Message
+from tests.support.factories import draft
+from tests.support.serving import served
 
 LIMITED, UNLIMITED = Grant(chains=("own.*",), name="limited"), Grant(name="unlimited")
 WRITER = Grant(frozenset({"events:write"}), name="writer")

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from eventlog.service.streams import Streams, Wanted
-from eventlog.store.changes import Changes
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.coroutines import run
-from tests.factories import draft
-from tests.secured import SecuredLog
+from eventlog.store.mongo.changes import Changes
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from eventlog.streams.readers import Streams, Wanted
+from tests.support.coroutines import run
+from tests.support.factories import draft
+from tests.support.secured import SecuredLog
 
 
 def told(changes: Changes, size: int, seconds: float) -> bool:

@@ -11,16 +11,16 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError
 
-from eventlog.service import watcher
-from eventlog.service.streams import EndedError, Streams, Wanted
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
+from eventlog.streams import watcher
+from eventlog.streams.readers import EndedError, Streams, Wanted
 from local.server import build_app
-from tests.coroutines import run
-from tests.event_source import PATH, Subscriber
-from tests.factories import draft
-from tests.serving import served
+from tests.support.coroutines import run
+from tests.support.event_source import PATH, Subscriber
+from tests.support.factories import draft
+from tests.support.serving import served
 
 NO_TIME = 10**15
 """Milliseconds that no year of four digits has."""

@@ -5,13 +5,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from eventlog.settings import Settings
-from local.mongod import EmbeddedMongo, replica_set_uri
+from local.mongod.embedded import EmbeddedMongo, replica_set_uri
 from local.server import build_app
-from tests.event_source import Subscriber
-from tests.failovers import fail_over
 from tests.integration.test_failover import nodes
 from tests.integration.writer import Writer
-from tests.serving import served
+from tests.support.event_source import Subscriber
+from tests.support.failovers import fail_over
+from tests.support.serving import served
 
 __all__ = ["nodes"]
 PROGRESS = 20

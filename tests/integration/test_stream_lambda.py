@@ -13,12 +13,12 @@ from mangum import Mangum
 from eventlog.http import stream
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
 from functions.query.app import router
-from tests.anchoring import put_anchor
-from tests.event_source import Interpreter
-from tests.factories import draft
 from tests.infrastructure.invoke import Context
+from tests.support.anchoring import put_anchor
+from tests.support.event_source import Interpreter
+from tests.support.factories import draft
 
 SAMPLE = json.loads((Path(__file__).parents[2] / "events" / "get-stream.json").read_text())
 SECONDS = 0.6

@@ -16,14 +16,14 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 
 from eventlog.http import stream
-from eventlog.service import streams
 from eventlog.settings import Settings
-from eventlog.store.mongo import MongoStore
+from eventlog.store.mongo.store import MongoStore
+from eventlog.streams import readers
 from local.machine import wait_until
 from local.server import build_app
-from tests.event_source import PATH, Subscriber
-from tests.factories import draft
-from tests.serving import served
+from tests.support.event_source import PATH, Subscriber
+from tests.support.factories import draft
+from tests.support.serving import served
 
 EVENTS, READERS, WRITERS = 5000, 200, 4
 SECONDS = 60
@@ -211,7 +211,7 @@ def change_streams(client: MongoClient[dict[str, Any]], store: MongoStore) -> se
 
 
 def test_more_readers_than_a_server_takes_are_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MAX_READERS", 2)
+    monkeypatch.setattr(readers, "MAX_READERS", 2)
     held = [Subscriber(url) for _ in range(2)]
     for subscriber in held:
         subscriber.until("head")

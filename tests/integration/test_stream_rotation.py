@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from eventlog.http.app import create_app
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
 from eventlog_client import EventLog
 from functions.query.app import router
-from tests.event_source import Subscriber
-from tests.factories import draft
-from tests.rotated import NEW, Rotated, rotated
-from tests.secured import ORIGIN, secured_mongo
-from tests.serving import served
+from tests.support.event_source import Subscriber
+from tests.support.factories import draft
+from tests.support.rotated import NEW, Rotated, rotated
+from tests.support.secured import ORIGIN, secured_mongo
+from tests.support.serving import served
 
 pytestmark = pytest.mark.usefixtures("aws")
 

@@ -9,13 +9,13 @@ import pytest
 from bson import DatetimeMS, Decimal128, Int64, MaxKey, MinKey
 from pymongo import MongoClient
 
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Report
 from eventlog.formats import hashing
-from eventlog.service.audit import Auditor
-from eventlog.service.audit_report import Report
-from eventlog.store.audits import AuditStore
-from eventlog.store.mongo import MongoStore
-from eventlog.store.operations import Operations
-from tests.factories import draft
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 SIZE = 20

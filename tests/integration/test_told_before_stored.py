@@ -9,12 +9,12 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from starlette.testclient import TestClient
 
+from eventlog.audit import scan
 from eventlog.http import audits
-from eventlog.http.resources import Resources
-from eventlog.service import audit_pass
 from eventlog.settings import Settings
-from tests.emf import Record, printed, records
-from tests.factories import draft
+from eventlog.wiring.resources import Resources
+from tests.support.emf import Record, printed, records
+from tests.support.factories import draft
 
 CHAINS = ("a", "b", "c")
 TAMPERED = "b"
@@ -56,7 +56,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("number", "step"), [(number, step) for number in range(len(REFUSALS)) for step in (audit_pass.STEP, 5)]
+    ("number", "step"), [(number, step) for number in range(len(REFUSALS)) for step in (scan.STEP, 5)]
 )
 def test_a_refused_report_is_told_and_every_chain_is_audited(
     held: Resources,
@@ -68,7 +68,7 @@ def test_a_refused_report_is_told_and_every_chain_is_audited(
     number: int,
     step: int,
 ) -> None:
-    monkeypatch.setattr(audit_pass, "STEP", step)
+    monkeypatch.setattr(scan, "STEP", step)
     admin.command("collMod", "audits", **REFUSALS[number])
     capsys.readouterr()
     found = audits.run_scheduled(held, "full")["audits"]
@@ -113,7 +113,7 @@ def test_an_audit_over_http_answers_with_what_it_found(
 def test_a_running_audit_that_nobody_may_take_up_keeps_no_chain_from_being_audited(
     held: Resources, admin: Database[dict[str, Any]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     left = held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
     assert (left["status"], left["findings_total"]) == ("running", 1)
     admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
@@ -125,7 +125,7 @@ def test_a_running_audit_that_nobody_may_take_up_keeps_no_chain_from_being_audit
 def test_what_was_told_is_not_told_again_when_the_audit_is_resumed(
     held: Resources, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_pass, "STEP", 5)
+    monkeypatch.setattr(scan, "STEP", 5)
     held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
     first = printed(capsys)
     assert [report["status"] for report in held.auditor.resume(60)] == ["tampered"]

@@ -8,12 +8,12 @@ from bson import Binary, Int64
 from pymongo import MongoClient
 from pymongo.errors import WriteError
 
-from eventlog.store.codec import RAW
-from eventlog.store.mongo import MongoStore
-from eventlog.store.schema import COLLECTIONS
-from local.setup import Setup
-from tests.anchored import AnchoredLog
-from tests.factories import draft
+from admin.setup import Setup
+from eventlog.store.mongo.schema import COLLECTIONS
+from eventlog.store.mongo.store import MongoStore
+from eventlog.stored.codec import RAW
+from tests.support.anchored import AnchoredLog
+from tests.support.factories import draft
 
 REFUSED = 121
 Client = MongoClient[dict[str, Any]]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.store.mongo import MongoStore
-from local.secured import SecuredMongo
-from tests.anchored import AnchoredLog
-from tests.factories import draft
-from tests.secured import ADMIN_PASSWORD, SecuredLog
+from eventlog.store.mongo.store import MongoStore
+from local.mongod.secured import SecuredMongo
+from tests.support.anchored import AnchoredLog
+from tests.support.factories import draft
+from tests.support.secured import ADMIN_PASSWORD, SecuredLog
 
 
 class YoungMongo(SecuredMongo):

@@ -18,15 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eventlog.service.audit import Auditor
-from eventlog.store import settle
-from eventlog.store.audits import AuditStore
+from eventlog.audit.auditor import Auditor
 from eventlog.store.errors import ChainLostError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
-from eventlog.store.mongo import MongoStore, connect
-from eventlog.store.operations import Operations
+from eventlog.store.mongo import settle
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
 from local.machine import wait_until
-from tests.factories import draft
+from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 CHAIN = "main"

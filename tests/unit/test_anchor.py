@@ -7,7 +7,7 @@ from eventlog.formats.checkpoint import MAX_SIZE, Checkpoint, format_checkpoint,
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, VerifierKey, format_note, parse_note, sign_note
 from eventlog.formats.times import MAX_MILLIS
-from tests.evidence import KEY, LINE, START, Key, anchored
+from tests.support.evidence import KEY, LINE, START, Key, anchored
 
 CHECKPOINT = Checkpoint(LINE, 7, bytes(range(32)))
 SEAL = Seal(3, START, bytes(range(32, 64)))

@@ -16,7 +16,19 @@ from eventlog.formats.event import ChainState
 from eventlog.formats.event_json import format_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import format_vkey
-from tests.evidence import CHAIN, KEY, LINE, ORIGIN, START, Key, anchored, bundle_lines, checkpoint_of, events, signed
+from tests.support.evidence import (
+    CHAIN,
+    KEY,
+    LINE,
+    ORIGIN,
+    START,
+    Key,
+    anchored,
+    bundle_lines,
+    checkpoint_of,
+    events,
+    signed,
+)
 
 EVENTS = list(events(12))
 PINNED = [KEY.named()]

@@ -11,7 +11,7 @@ from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_vkey
-from tests.evidence import CHAIN, KEY, LINE, ORIGIN, Key, bundle_lines, checkpoint_of, events, signed
+from tests.support.evidence import CHAIN, KEY, LINE, ORIGIN, Key, bundle_lines, checkpoint_of, events, signed
 
 EVENTS = list(events(13))
 CHECKPOINT = checkpoint_of(EVENTS)

@@ -13,7 +13,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState, Event, make_entry
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog.formats.note import format_vkey
-from tests.evidence import CHAIN, KEY, ORIGIN, START, bundle_lines, checkpoint_of, events, signed
+from tests.support.evidence import CHAIN, KEY, ORIGIN, START, bundle_lines, checkpoint_of, events, signed
 
 EVENTS = list(events(13))
 PINNED = [KEY.named()]

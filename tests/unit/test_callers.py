@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from eventlog.errors import NotFoundError
 from eventlog.http.callers import Caller, from_gateway, parse_chains
-from eventlog.service.errors import NotFoundError
-from tests.callers import ARN, BY_IAM, by_jwt
+from tests.support.callers import ARN, BY_IAM, by_jwt
 
 CLAIM = "eventlog_chains"
 

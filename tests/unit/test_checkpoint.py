@@ -15,7 +15,7 @@ from eventlog.formats.checkpoint import (
 )
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_note, sign_note
-from tests.evidence import CHAIN, KEY, LINE, ORIGIN, Key, signed
+from tests.support.evidence import CHAIN, KEY, LINE, ORIGIN, Key, signed
 
 ROOT = bytes(range(32))
 CHECKPOINT = Checkpoint(LINE, 20852163, ROOT)

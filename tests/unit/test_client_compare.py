@@ -14,7 +14,7 @@ from eventlog_client.answers import Consistency
 from eventlog_client.compare import Comparison, compare
 from eventlog_client.documents import Claim, read_claims
 from eventlog_client.proofs import parse_proof
-from tests.memory_log import ORIGIN, VKEY, MemoryLog, signed
+from tests.support.memory_log import ORIGIN, VKEY, MemoryLog, signed
 from tests.unit.test_client_receipts import receipts
 
 

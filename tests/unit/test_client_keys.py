@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import parse_vkey
 from eventlog_client.keys import KeyFileError, chain_of, keys_of, log_of, new_key_file, pinned, vkey_of_file
-from tests.anchoring import KEY
+from tests.support.anchoring import KEY
 
 NAME = "example.com/log/main"
 

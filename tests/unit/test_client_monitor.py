@@ -6,8 +6,8 @@ from eventlog.formats import hashing
 from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError
 from eventlog_client.monitor import Monitor, entry_bundles
 from eventlog_client.state import Trusted
-from tests.anchoring import KEY, Key
-from tests.memory_log import ORIGIN, VKEY, MemoryLog, signed
+from tests.support.anchoring import KEY, Key
+from tests.support.memory_log import ORIGIN, VKEY, MemoryLog, signed
 
 
 def check(log: MemoryLog, trusted: Trusted | None = None) -> Trusted:

@@ -10,7 +10,7 @@ import pytest
 from eventlog_client.errors import StateError
 from eventlog_client.monitor import Monitor
 from eventlog_client.state import Trusted, format_state, keep_evidence, parse_state, read_state, write_state
-from tests.memory_log import VKEY, MemoryLog
+from tests.support.memory_log import VKEY, MemoryLog
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from eventlog.formats.event import ChainState
-from eventlog.store import combine
-from eventlog.store.combine import Combiner
+from eventlog.store import group_commit
 from eventlog.store.errors import ChainLostError, CorruptionError, IdConflictError, StoreError, StoreUnavailableError
+from eventlog.store.group_commit import Combiner
 from eventlog.store.interface import Draft, Placed
-from tests.coroutines import run
-from tests.factories import draft
+from tests.support.coroutines import run
+from tests.support.factories import draft
 
 Outcomes = list[list[Placed] | BaseException]
 
@@ -212,7 +212,7 @@ def test_an_interrupted_caller_is_interrupted_and_who_waits_for_it_is_written(st
 def test_who_waits_too_long_for_a_turn_is_told_and_never_written(
     store: Store, combiner: Combiner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(combine, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.05)
 
     async def scenario() -> Outcomes:
         first = await begin(combiner, made())
@@ -247,7 +247,7 @@ def test_a_caller_that_went_away_is_not_written(store: Store, combiner: Combiner
 
 
 def test_a_write_has_its_bounds_and_nobody_overtakes_who_does_not_fit(store: Store, combiner: Combiner) -> None:
-    large = draft(payload={"x": "a" * combine.MAX_SIZE})
+    large = draft(payload={"x": "a" * group_commit.MAX_SIZE})
     appends = [made(300), made(200), made(1), made(500), made(1), [large], made(1)]
     outcomes = together(store, combiner, made(), *appends)
     assert [receipts(outcome) for outcome in outcomes[1:]] == [ids(drafts) for drafts in appends]

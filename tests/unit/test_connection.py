@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store.mongo import connect
+from eventlog.store.mongo.store import connect
 from tests.infrastructure import sam
 
 LOOSE = "mongodb://127.0.0.1:1/?retryWrites=true&maxPoolSize=500&minPoolSize=5&socketTimeoutMS=0"

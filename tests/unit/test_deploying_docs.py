@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from package_check.template import read
+from tools.package_check.template import read
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = read(ROOT / "template.yaml").written

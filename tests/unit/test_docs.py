@@ -25,7 +25,7 @@ KINDS = sorted(
     set(
         re.findall(
             r'"((?:payload|content|hash|link|node|sequence)_mismatch|missing|unexpected|truncated|rewritten|checkpoint_\w+)"',
-            "".join(path.read_text() for path in (ROOT / "layers/eventlog/src/eventlog/service").glob("*.py")),
+            "".join(path.read_text() for path in (ROOT / "layers/eventlog/src/eventlog").rglob("*.py")),
         )
     )
 )

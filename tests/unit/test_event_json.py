@@ -17,7 +17,7 @@ from eventlog.formats.event_json import (
     parse_event,
 )
 from eventlog.formats.members import parse_json
-from tests.evidence import events
+from tests.support.evidence import events
 
 EVENTS = [event._replace(nodes=()) for event in events(5)]
 EVENT = EVENTS[2]

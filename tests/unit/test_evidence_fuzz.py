@@ -27,7 +27,7 @@ from eventlog.formats.members import parse_json
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
-from tests.evidence import KEY, LINE, START, anchored, bundle_lines, checkpoint_of, events, nodes_of, signed
+from tests.support.evidence import KEY, LINE, START, anchored, bundle_lines, checkpoint_of, events, nodes_of, signed
 
 EVENTS = list(events(6))
 EVENT = EVENTS[3]

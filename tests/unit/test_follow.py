@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, make_entry
 from eventlog.formats.times import MAX_MILLIS
-from eventlog.service.follow import follow, verify_segment
-from eventlog.service.verify import ChainVerifier, Finding, VerifierState
-from eventlog.store import codec
-from eventlog.store.layout import EventLayout
+from eventlog.stored import codec
+from eventlog.stored.layout import EventLayout
+from eventlog.verify.fast_path import follow, verify_segment
+from eventlog.verify.verifier import ChainVerifier, Finding, VerifierState
 from tests.unit.test_verify import FIELDS, GENESIS, VALUES, encoded_chain, verify
 
 STEP = 8

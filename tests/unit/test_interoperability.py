@@ -16,8 +16,8 @@ from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.note import format_vkey
 from eventlog.formats.proof import Node
 from eventlog.formats.tiles import Tile, decode_entries, encode_entries, exists, format_tile, tile_nodes
-from tests.evidence import KEY, LINE, START, Key, anchored, signed
-from tests.oracles import HAS_AICS
+from tests.support.evidence import KEY, LINE, START, Key, anchored, signed
+from tests.support.oracles import HAS_AICS
 
 CHECKPOINT = Checkpoint(LINE, 20852163, bytes(range(32)))
 NEW = Key("new")

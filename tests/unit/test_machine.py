@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from local.machine import bind, is_loopback, url_of
-from tests.coroutines import run
+from tests.support.coroutines import run
 
 
 def test_answers_go_out_at_once_on_a_socket_bound_before_the_server_started() -> None:

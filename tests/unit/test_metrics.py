@@ -2,8 +2,8 @@
 
 import pytest
 
-from eventlog.http import metrics
-from tests import emf
+from eventlog.telemetry import metrics
+from tests.support import emf
 
 
 @pytest.mark.parametrize(("given", "found"), [(None, "EventLog"), ("", "EventLog"), ("EventLog/shop", "EventLog/shop")])

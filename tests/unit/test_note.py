@@ -10,7 +10,7 @@ import pytest
 from eventlog.formats import note
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, VerifierKey
-from tests.evidence import KEY, Key
+from tests.support.evidence import KEY, Key
 
 EXAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent.parent / "vectors" / "notes.json").read_text())
 TEXT = "one\n\nthree é\n"

@@ -8,7 +8,7 @@ from eventlog.formats import merkle, proof
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.proof import Node
-from tests.oracles import Oracle, oracle
+from tests.support.oracles import Oracle, oracle
 
 MANY, SOME, FEW = 130, 64, 9
 ENTRIES = [b"entry %d" % number for number in range(MANY)]

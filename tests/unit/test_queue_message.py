@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventlog.errors import TooLargeError
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.times import MAX_MILLIS, format_time
-from eventlog.service import cloudevents
-from eventlog.service.errors import TooLargeError
-from eventlog.service.queue import MAX_MESSAGE, MessageError, format_message, parse_message
-from eventlog.service.submission import MAX_PAYLOAD, native_draft
+from eventlog.ingest import cloudevents
+from eventlog.ingest.queue_message import MAX_MESSAGE, MessageError, format_message, parse_message
+from eventlog.ingest.submission import MAX_PAYLOAD, native_draft
 from eventlog.store.interface import Draft
-from tests.factories import draft
+from tests.support.factories import draft
 
 GOLDEN = (
     '{"v":1,"chain":"main","event_id":"a","event_type":"user.login","source_id":"app",'

@@ -13,7 +13,7 @@ from eventlog.formats.hashing import leaf, leaf_hash
 from eventlog.formats.members import parse_json
 from eventlog.http.schemas import receipt
 from eventlog.store.interface import Placed
-from tests.evidence import PAYLOAD, events
+from tests.support.evidence import PAYLOAD, events
 
 EVENTS = [event._replace(nodes=()) for event in events(5)]
 EVENT = EVENTS[2]

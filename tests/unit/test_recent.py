@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.service.recent import Item, Recent
+from eventlog.streams.recent import Item, Recent
 
 
 def item(seq: int, size: int = 10) -> Item:

@@ -11,7 +11,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_note, parse_note, sign_note
 from eventlog.formats.restore import MAX_REASON, Restore, format_restore, sign_restore, verify_restore
 from eventlog.formats.times import MAX_MILLIS
-from tests.evidence import KEY, LINE, START, Key
+from tests.support.evidence import KEY, LINE, START, Key
 
 CHECKPOINT = Checkpoint(LINE, 7, bytes(range(32)))
 CLAIM = Seal(3, START, b"\xab" * 32).message(format_checkpoint(CHECKPOINT))

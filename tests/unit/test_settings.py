@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from eventlog.anchors.places import DirectoryAnchors
+from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.formats.note import VerifierKey, format_vkey
-from eventlog.http.resources import Resources
-from eventlog.service.signing import KeyFile, create_key_file
 from eventlog.settings import Settings
-from eventlog.store.anchors import DirectoryAnchors
+from eventlog.wiring.resources import Resources
 
 RETIRED = format_vkey(VerifierKey("log.example.com/main", b"r" * 32))
 

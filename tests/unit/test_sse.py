@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.formats.sse import Frame, format_frame, parse_frames
-from tests.event_source import Interpreter
+from tests.support.event_source import Interpreter
 
 names = st.text("abcdefghij", min_size=1, max_size=8)
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from local.kms import KmsServer
 from local.machine import LocalError
 from local.start_api import template
 from local.start_api.aws import LocalAws
 from local.start_api.database import USERS
+from local.start_api.kms import KmsServer
 from local.start_api.sources import record
 from local.start_api.template import Served, declared
 from tests.infrastructure import sam

@@ -16,7 +16,7 @@ from eventlog.formats.tlog_proof import (
     parse_tlog_proof,
     verify_tlog_proof,
 )
-from tests.evidence import KEY, Key, anchored, checkpoint_of, events, nodes_of, signed
+from tests.support.evidence import KEY, Key, anchored, checkpoint_of, events, nodes_of, signed
 
 EVENTS = list(events(13))
 NODES = nodes_of(EVENTS)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from eventlog.http.callers import Caller
-from eventlog.http.resources import ConfigurationError
 from eventlog.http.tokens import read_tokens
+from eventlog.wiring.resources import ConfigurationError
 
 TOKEN = "s3cr3t-token"
 HASH = sha256(TOKEN.encode()).hexdigest()

@@ -14,8 +14,8 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import ChainState, Event, make_entry
 from eventlog.formats.times import MAX_MILLIS
-from eventlog.service.verify import ChainVerifier, Finding, VerifierState
-from eventlog.store import codec
+from eventlog.stored import codec
+from eventlog.verify.verifier import ChainVerifier, Finding, VerifierState
 
 GENESIS = hashing.genesis("example.com/log", "main")
 LIMIT = 2**53 - 1

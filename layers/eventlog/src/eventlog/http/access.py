@@ -13,7 +13,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from eventlog.http.callers import ANONYMOUS, Caller, from_gateway
-from eventlog.http.resources import Resources
+from eventlog.wiring.resources import Resources
 
 if TYPE_CHECKING:
     from eventlog.http.tokens import Tokens

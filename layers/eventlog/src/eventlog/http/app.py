@@ -14,10 +14,10 @@ from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest
-from eventlog.service.submission import NewEvent
+from eventlog.ingest.submission import NewEvent
 from eventlog.settings import Settings
+from eventlog.wiring.resources import Resources
 
 _TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
 _MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)

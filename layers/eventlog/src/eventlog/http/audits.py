@@ -6,17 +6,18 @@ from aws_lambda_powertools import Logger
 from fastapi import Response
 from pydantic import ValidationError
 
-import eventlog.service.audit  # noqa: F401  held.auditor needs it: now, not in the first request
+import eventlog.audit.auditor  # noqa: F401  held.auditor needs it: now, not in the first request
+from eventlog.audit import metrics as audit_metrics
+from eventlog.audit.exclusive import exclusive
+from eventlog.audit.report import Mode, Report
+from eventlog.errors import InvalidError, unknown_audit
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
-from eventlog.http import audit_metrics, metrics
 from eventlog.http.callers import Caller
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
-from eventlog.service.audit_report import Mode, Report
-from eventlog.service.errors import InvalidError, unknown_audit
-from eventlog.service.exclusive import exclusive
-from eventlog.service.submission import pointer
+from eventlog.ingest.submission import pointer
+from eventlog.telemetry import metrics
+from eventlog.wiring.resources import Resources
 
 BODY = {
     "requestBody": {

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eventlog.service.errors import NotFoundError
-from eventlog.store.chain_names import covers
+from eventlog.chain_names import covers
+from eventlog.errors import NotFoundError
 
 _CHAIN_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\*?")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, with which scopes, on which chains (store/chain_names.py); None: all of them."""
+    """Who calls, with which scopes, on which chains (chain_names.py); None: all of them."""
 
     principal: str
     scopes: frozenset[str] | None = None

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
+from eventlog.errors import NotFoundError
 from eventlog.http.access import SCOPES
 from eventlog.http.requests import Held
 from eventlog.http.schemas import json_response
-from eventlog.service.errors import NotFoundError
 from eventlog.settings import Settings, listed
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
-import eventlog.service.evidence  # noqa: F401  held.evidence needs it: now, not in the first request
+import eventlog.evidence.proofs  # noqa: F401  held.evidence needs it: now, not in the first request
+from eventlog.errors import NotFoundError, unknown_checkpoint
+from eventlog.evidence.proofs import Proof, checkpoint_of
 from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time
@@ -12,11 +14,9 @@ from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from eventlog.http import requests
 from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response
-from eventlog.service.errors import NotFoundError, unknown_checkpoint
-from eventlog.service.evidence import Proof, checkpoint_of
-from eventlog.store.checkpoints import Record
+from eventlog.store.mongo.checkpoints import Record
+from eventlog.wiring.resources import Resources
 
 TEXT, BINARY = "text/plain", "application/octet-stream"
 TEXT_CONTENT: dict[str, Any] = {"content": {TEXT: {"schema": {"type": "string"}}}}

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from eventlog.formats.checkpoint import MAX_SIZE
-from eventlog.service.submission import ChainName
+from eventlog.ingest.submission import ChainName
 
 Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 

@@ -8,12 +8,12 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from eventlog.evidence.export import Wanted, export
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.checkpoint import MAX_SIZE
-from eventlog.http.resources import Resources
-from eventlog.service.export import Wanted, export
-from eventlog.service.submission import ChainName, Millis
+from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.errors import StoreError
+from eventlog.wiring.resources import Resources
 
 NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}

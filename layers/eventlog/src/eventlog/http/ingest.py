@@ -10,21 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
-import eventlog.service.ingest  # noqa: F401  held.ingest needs it: now, not in the first request
+import eventlog.ingest.appending  # noqa: F401  held.ingest needs it: now, not in the first request
+from eventlog.errors import InvalidError, TooLargeError
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http import requests
 from eventlog.http.callers import Caller
 from eventlog.http.observability import NEW_EVENTS
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, receipt
-from eventlog.service import cloudevents, submission
-from eventlog.service.errors import InvalidError, TooLargeError
-from eventlog.service.ingest import MakeDraft
-from eventlog.service.queue import format_message
-from eventlog.service.submission import OpenChainName
+from eventlog.ingest import cloudevents, submission
+from eventlog.ingest.appending import MakeDraft
+from eventlog.ingest.queue_message import format_message
+from eventlog.ingest.submission import OpenChainName
 from eventlog.store.errors import MessageTooLargeError
 from eventlog.store.interface import Draft, Placed
+from eventlog.wiring.resources import Resources
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"

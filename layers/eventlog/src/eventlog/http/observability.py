@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eventlog.http import metrics
 from eventlog.http.problems import problem
-from eventlog.http.resources import Resources
-from eventlog.http.tracebacks import where
+from eventlog.telemetry import metrics
+from eventlog.telemetry.tracebacks import where
+from eventlog.wiring.resources import Resources
 
 HEADER = "x-correlation-id"
 NEW_EVENTS = "new_events"

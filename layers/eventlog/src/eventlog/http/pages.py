@@ -4,12 +4,12 @@ from fastapi import Request, Response
 
 from eventlog.http import requests
 from eventlog.http.callers import Caller
+from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response, to_csv, to_ndjson
-from eventlog.service.cursor import format_cursor
-from eventlog.service.shown import shown_fields
+from eventlog.shown import shown_fields
 from eventlog.store.interface import Page, Position
+from eventlog.wiring.resources import Resources
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}

@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from eventlog.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
-from eventlog.service.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
-from eventlog.service.submission import pointer
+from eventlog.ingest.submission import pointer
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from eventlog.errors import TooLargeError, UnsupportedError
 from eventlog.formats.strict_json import Problem
-from eventlog.http.resources import Resources
-from eventlog.service.errors import TooLargeError, UnsupportedError
-from eventlog.service.submission import MAX_BODY
+from eventlog.ingest.submission import MAX_BODY
+from eventlog.wiring.resources import Resources
 
 
 async def raw_body(request: Request) -> bytes:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from eventlog.formats.event import Event
 from eventlog.formats.times import format_time
 from eventlog.http.evidence_schemas import CheckpointOut
-from eventlog.service.shown import shown_fields
-from eventlog.service.submission import ChainName
+from eventlog.ingest.submission import ChainName
+from eventlog.shown import shown_fields
 from eventlog.store.interface import Chain, Placed
 
 _COLUMNS = (

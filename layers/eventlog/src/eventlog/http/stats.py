@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from eventlog.clock import now_millis
+from eventlog.errors import InvalidError
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.callers import Caller
-from eventlog.http.resources import Resources
 from eventlog.http.schemas import json_response
-from eventlog.service.clock import now_millis
-from eventlog.service.errors import InvalidError
-from eventlog.service.submission import ChainName, Millis
-from eventlog.store.counts import NOTHING, Buckets, Counts, TooManyError, count
+from eventlog.ingest.submission import ChainName, Millis
+from eventlog.store.mongo.counts import NOTHING, Buckets, Counts, TooManyError, count
+from eventlog.wiring.resources import Resources
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000

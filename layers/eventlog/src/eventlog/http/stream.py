@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
-from eventlog.http.resources import Resources
-from eventlog.service.streams import EndedError, Reader, Wanted
-from eventlog.service.submission import ChainName, Name
+from eventlog.ingest.submission import ChainName, Name
+from eventlog.streams.readers import EndedError, Reader, Wanted
+from eventlog.wiring.resources import Resources
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
 COMMENT_SECONDS = 15.0

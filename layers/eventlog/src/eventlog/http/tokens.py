@@ -18,8 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import MalformedJSONError
 from eventlog.http.callers import Caller, parse_chains
-from eventlog.http.resources import ConfigurationError
-from eventlog.service.submission import Name
+from eventlog.ingest.submission import Name
+from eventlog.wiring.resources import ConfigurationError
 
 _MAX_BYTES = 1 << 20
 

@@ -1,1 +1,1 @@
-"""Storage: events, their order and the audit reports in MongoDB, behind the interface in ``interface``."""
+"""What keeps the log: the contract, its errors, and MongoDB behind it."""

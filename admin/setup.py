@@ -1,0 +1,170 @@
+"""Brings a database to its declared state (``store/mongo/schema.py``, ``store/mongo/roles.py``). Drops nothing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from eventlog.store.mongo.indexes import Index
+from eventlog.store.mongo.roles import ROLES, Role
+from eventlog.store.mongo.schema import COLLECTIONS, Declared
+
+State = Literal["as declared", "created", "changed", "missing", "differs", "refused", "skipped", "extra"]
+IN_ORDER: frozenset[State] = frozenset({"as declared", "created", "changed", "skipped", "extra"})
+Document = dict[str, Any]
+Verdict = tuple[State, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one thing, in words for the operator."""
+
+    kind: str
+    name: str
+    state: State
+    detail: str = ""
+
+
+class Setup:
+    """``uri`` is an administrator's. ``passwords`` are by user; ``check`` only looks."""
+
+    def __init__(self, client: MongoClient[Document], uri: str, database: str, *, check: bool) -> None:
+        self._client = client
+        self._uri = uri
+        self._db: Database[Document] = client[database]
+        self._check = check
+
+    def collections(self) -> Iterator[Outcome]:
+        """Collections with validators, indexes and shard keys."""
+        for declared in COLLECTIONS:
+            yield self._outcome("collection", declared.name, partial(self._collection, declared))
+            yield from self._indexes(declared)
+            if declared.shard_key:
+                yield self._outcome("shard key", declared.name, partial(self._shard_key, declared, declared.shard_key))
+
+    def roles(self, passwords: Mapping[str, str]) -> Iterator[Outcome]:
+        """Roles, and users where there is one or a password for one."""
+        for role in ROLES:
+            yield self._outcome("role", role.name, partial(self._role, role))
+            yield self._outcome("user", role.name, partial(self._user, role, passwords.get(role.name)))
+
+    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> Outcome:
+        try:
+            state, detail = step()
+        except OperationFailure as error:
+            return Outcome(kind, name, "refused", f"by MongoDB: {(error.details or {}).get('codeName', error.code)}")
+        return Outcome(kind, name, state, detail)
+
+    def _collection(self, declared: Declared) -> Verdict:
+        found = next(self._db.list_collections(filter={"name": declared.name}), None)
+        if found is None:
+            if not self._check:
+                self._db.create_collection(declared.name, **declared.options)
+            return self._made()
+        options = {"validationLevel": "strict", "validationAction": "error"} | found.get("options", {})
+        wrong = [name for name, value in declared.options.items() if options.get(name) != value]
+        if wrong and not self._check:
+            self._db.command("collMod", declared.name, **declared.options)
+        return self._corrected([f"{name} {'is another' if name in options else 'is missing'}" for name in wrong])
+
+    def _indexes(self, declared: Declared) -> Iterator[Outcome]:
+        found = {tuple(index["key"].items()): dict(index) for index in self._db[declared.name].list_indexes()}
+        found.pop((("_id", 1),), None)
+        for index in declared.indexes:
+            existing = found.pop(tuple(index.keys), None)
+            name = f"{declared.name} ({', '.join(index.fields)})"
+            yield self._outcome("index", name, partial(self._index, declared.name, index, existing))
+        for existing in found.values():
+            harmful = [option for option in ("unique", "expireAfterSeconds") if existing.get(option) is not None]
+            detail = f"not declared{': ' if harmful else ''}{', '.join(harmful)}; left alone"
+            yield Outcome("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
+
+    def _index(self, collection: str, index: Index, existing: Document | None) -> Verdict:
+        if existing is None:
+            if not self._check:
+                self._db[collection].create_index(index.keys, unique=index.unique)
+            return self._made()
+        options = {name: value for name, value in existing.items() if name not in {"v", "key", "name"}}
+        wanted = {"unique": True} if index.unique else {}
+        if options == wanted:
+            return "as declared", ""
+        # to make it anew takes a while in which there is none
+        return "differs", f"{options or 'no options'} instead of {wanted or 'none'}; drop it in a quiet hour, run again"
+
+    def _shard_key(self, declared: Declared, key: Index) -> Verdict:
+        if not self._is_sharded:
+            return "skipped", "does not apply: this is no sharded cluster"
+        name = f"{self._db.name}.{declared.name}"
+        found = self._client["config"]["collections"].find_one({"_id": name})
+        if found is None:
+            if not self._check:
+                self._client.admin.command("shardCollection", name, key=dict(key.keys), unique=key.unique)
+            return self._made()
+        if (list(found["key"].items()), bool(found.get("unique"))) == (key.keys, key.unique):
+            return "as declared", ""
+        return "differs", f"it is {dict(found['key'])}; see reshardCollection"
+
+    def _role(self, role: Role) -> Verdict:
+        found = self._db.command("rolesInfo", role.name, showPrivileges=True)["roles"]
+        wanted: Document = {"privileges": role.privileges(self._db.name), "roles": []}
+        if not found:
+            if not self._check:
+                self._db.command("createRole", role.name, **wanted)
+            return self._made()
+        given, needed = _actions(found[0]["privileges"]), _actions(wanted["privileges"])
+        wrong = [f"may also {what}" for what in sorted(given - needed)]
+        wrong += [f"may not {what}" for what in sorted(needed - given)]
+        wrong += [f"inherits {parent['role']}" for parent in found[0]["roles"]]
+        if wrong and not self._check:
+            self._db.command("updateRole", role.name, **wanted)
+        return self._corrected(wrong)
+
+    def _user(self, role: Role, password: str | None) -> Verdict:
+        found = self._db.command("usersInfo", role.name)["users"]
+        wanted: Document = {"roles": [{"role": role.name, "db": self._db.name}]}
+        if not found:
+            if password is None:
+                return "skipped", "no password for it was given"
+            if not self._check:
+                self._db.command("createUser", role.name, pwd=password, mechanisms=["SCRAM-SHA-256"], **wanted)
+            return self._made()
+        wrong = [] if found[0]["roles"] == wanted["roles"] else ["has other roles"]
+        if password is not None and not self._signs_in(role.name, password):
+            wrong.append("has another password")
+            wanted["pwd"] = password
+        if wrong and not self._check:
+            self._db.command("updateUser", role.name, **wanted)
+        return self._corrected(wrong)
+
+    def _signs_in(self, user: str, password: str) -> bool:
+        with MongoClient[Document](self._uri, username=user, password=password, authSource=self._db.name) as client:
+            try:
+                client.admin.command("ping")
+            except OperationFailure:
+                return False
+        return True
+
+    @cached_property
+    def _is_sharded(self) -> bool:
+        return bool(self._client.admin.command("hello").get("msg") == "isdbgrid")
+
+    def _made(self) -> Verdict:
+        return ("missing", "") if self._check else ("created", "")
+
+    def _corrected(self, wrong: list[str]) -> Verdict:
+        if not wrong:
+            return "as declared", ""
+        return ("differs" if self._check else "changed"), "; ".join(wrong)
+
+
+def _actions(privileges: list[Document]) -> set[str]:
+    """One text for each single right."""
+    return {
+        f"{action} {privilege['resource'].get('collection') or privilege['resource']}"
+        for privilege in privileges
+        for action in privilege["actions"]
+    }

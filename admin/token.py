@@ -1,0 +1,75 @@
+"""`python -m admin.token NAME --scope SCOPE... [--chain CHAIN...]`: add a bearer token to the file EVENTLOG_TOKENS.
+
+The token goes to stdout and nowhere else; the file has its hash.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_urlsafe
+
+from pydantic import ValidationError
+
+from eventlog.files import replace_file
+from eventlog.http.access import SCOPES
+from eventlog.http.tokens import TokenFile, explain, read_tokens
+from eventlog.wiring.resources import ConfigurationError
+from local.machine import LocalError
+from local.main import LocalSettings
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments; ends the process with code 2 when they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m admin.token", description="Add a bearer token and print it once.")
+    parser.add_argument("name", help="whose it is: the principal of the events")
+    parser.add_argument("--scope", action="append", required=True, choices=SCOPES, help="what it allows; repeatable")
+    parser.add_argument("--chain", action="append", help="on which chains, a name or prefix*; repeatable; default: all")
+    return parser.parse_args(arguments)
+
+
+def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None) -> str:
+    """Add an entry to the file, which need not exist; the token.
+
+    Raises:
+        LocalError: nothing was added; the text says why.
+    """
+    token = f"eventlog_{token_urlsafe(32)}"
+    added = {"sha256": sha256(token.encode()).hexdigest(), "principal": name, "scopes": scopes, "chains": chains}
+    try:
+        held = [entry.model_dump() for entry in read_tokens(path).entries] if path.exists() else []
+        text = TokenFile.model_validate({"tokens": [*held, added]}).model_dump_json(indent=2, exclude_none=True)
+        replace_file(path, f"{text}\n".encode(), 0o600)
+    except ConfigurationError as error:
+        raise LocalError(f"Nothing was added: {error}.") from error
+    except ValidationError as error:
+        raise LocalError(f"Nothing was added: {explain(error)}.") from error
+    except OSError as error:
+        raise LocalError(f"Nothing was added: {path} can't be written: {error.strerror}.") from error
+    return token
+
+
+def run(given: argparse.Namespace) -> None:
+    """Raises: LocalError"""
+    path = LocalSettings().tokens
+    if not path:
+        raise LocalError(
+            "EVENTLOG_TOKENS (environment or .env) must name the file of tokens, which need not exist yet."
+        )
+    print(add_token(Path(path), given.name, given.scope, given.chain))
+    print(f"Keep it: {path} has only its hash. A server takes it from its next start on.", file=sys.stderr)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
+    try:
+        run(parse(arguments))
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Anchors: what is signed of a chain and kept outside the database, and where."""

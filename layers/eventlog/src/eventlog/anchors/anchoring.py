@@ -1,0 +1,199 @@
+"""Anchoring: a chain's verified head is signed and kept outside the database, one anchor after the other.
+
+Nothing is signed before what is to be signed has been put, exclusively, into its place as a claim; whoever finds one,
+because two are at work at once or one has died, finishes that very one or, if it is not true, refuses. So there are
+never two roots for one size, nor a smaller or inconsistent tree, under one name.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eventlog.anchors.history import AnchorHistory, Standing
+from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.walk import claim_key, note_key, record_of
+from eventlog.clock import now_millis
+from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import Signer
+from eventlog.formats.proof import verify_consistency
+from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.interface import EventStore
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.tree import TreeReader
+from eventlog.verify.verifier import Finding
+
+_FUTURE_MILLIS = 300_000
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A chain's head that an audit has verified."""
+
+    chain: str
+    origin: str
+    size: int
+    root: bytes
+
+
+class RefusedError(Exception):
+    """What was verified contradicts what is anchored or claimed: nothing is signed. ``finding`` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.detail)
+        self.finding = finding
+
+
+class Anchoring:
+    """Signs and anchors. ``signers``: the current one first; ``public_keys``: all that are trusted."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        tree: TreeReader,
+        checkpoints: CheckpointStore,
+        anchors: AnchorStore,
+        *,
+        signers: Sequence[Signer],
+        public_keys: Callable[[], Sequence[bytes]],
+        idle_millis: int,
+        clock: Callable[[], int] = now_millis,
+    ) -> None:
+        self.anchors = anchors
+        self.checkpoints = checkpoints
+        self.tree = tree
+        self.history = AnchorHistory(store, checkpoints, anchors, public_keys)
+        self.signers = signers
+        self._idle_millis = idle_millis
+        self._clock = clock
+
+    @property
+    def current_key(self) -> bytes:
+        """The public key that new anchors are sealed by."""
+        return self.signers[0].public_key
+
+    def keep_copies(self, chain: str, standing: Standing) -> None:
+        """Give the database the copies of the newest anchors that it lacks because somebody died before that.
+
+        Raises:
+            RefusedError, StoreError
+        """
+        newest = standing.newest
+        if newest is None:
+            return
+        first = standing.copied + 1
+        for number in range(first, newest.seal.number):
+            anchor = self._verified(self.anchors.read(chain, note_key(number)) or b"", number)
+            if anchor.seal.number != number:
+                raise _refused("checkpoint_invalid", None, f"anchor {number} is anchor {anchor.seal.number} by now")
+            self._keep_copy(chain, anchor)
+        self._keep_copy(chain, newest)
+
+    def advance(self, head: Head, standing: Standing) -> Anchor | None:
+        """Anchor a verified head, if there is something new to say; the newest anchor then.
+
+        Raises:
+            RefusedError: the head contradicts an anchor or a claim.
+            StoreError: the anchors, the key or the database can't be reached.
+        """
+        if standing.newest is None:
+            self.checkpoints.ensure_indexes()
+        for _ in range(_TRIES):
+            newest, holds = standing.newest, standing.holds
+            if holds is not None:
+                if holds.checkpoint.size > head.size:
+                    return newest  # an audit that began later was faster
+                self._prove(head, holds.checkpoint)
+            if newest is not None and newest is holds and not self._is_due(head, newest):
+                return newest
+            if head.size == 0 or (newest is not None and self._is_unannounced(head, newest)):
+                return newest
+            anchor = self._place(head, standing)
+            if anchor is None:
+                return newest
+            self._keep_copy(head.chain, anchor)
+            standing.newest = standing.holds = anchor
+        return standing.newest
+
+    def _is_due(self, head: Head, newest: Anchor) -> bool:
+        """Whether the chain has grown, or has been silent so long that this must be said."""
+        grown = head.size > newest.checkpoint.size
+        return grown or self._clock() - newest.seal.time >= self._idle_millis
+
+    def _is_unannounced(self, head: Head, newest: Anchor) -> bool:
+        """Whether our key is another than the newest anchor's and the chain, so far, has no event that says so."""
+        key, number = self.current_key, newest.seal.number + 1
+        return newest.keys[0].public_key != key and not self.history.rotated(head.chain, number, key, head.size)
+
+    def _place(self, head: Head, standing: Standing) -> Anchor | None:
+        """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""
+        newest = standing.newest
+        number = newest.seal.number + 1 if newest else 1
+        since = newest.seal.time if newest else 0
+        seal = Seal(number, max(self._clock(), since), newest.digest if newest else NO_ANCHOR)
+        checkpoint = Checkpoint(origin_line(head.origin, head.chain, standing.epoch), head.size, head.root)
+        claim = seal.message(format_checkpoint(checkpoint))
+        if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
+            written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
+            checkpoint, seal = self._claimed(written, head, checkpoint, seal, standing)
+            if checkpoint.size > head.size:
+                return None
+        data = sign_anchor(checkpoint, seal, self.signers)
+        if not self.anchors.create(head.chain, note_key(number), data):
+            data = self.anchors.read(head.chain, note_key(number)) or b""
+        anchor = self._verified(data, number)
+        place = (anchor.checkpoint, anchor.seal.number, anchor.seal.previous)
+        if place != (checkpoint, seal.number, seal.previous):
+            raise _refused("checkpoint_invalid", None, f"anchor {number} is not what was claimed for it")
+        return anchor
+
+    def _claimed(
+        self, written: bytes, head: Head, ours: Checkpoint, seal: Seal, standing: Standing
+    ) -> tuple[Checkpoint, Seal]:
+        """What stands claimed for the next anchor, once it is known to be true."""
+        try:
+            claimed, other = parse_claim(written)
+        except EvidenceError as error:
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number}: {error}") from error
+        if (other.number, other.previous, claimed.origin) != (seal.number, seal.previous, ours.origin):
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of another log or place")
+        since = standing.newest.seal.time if standing.newest else 0
+        if not since <= other.time <= self._clock() + _FUTURE_MILLIS:
+            other = seal  # whoever wrote it had a wrong clock, and a time alone makes no claim untrue
+        if claimed.size < (standing.holds.checkpoint.size if standing.holds else 1):
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
+        if claimed.size <= head.size:
+            self._prove(head, claimed)
+        elif claimed.size > (self.tree.newest_size(head.chain) or 0):
+            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of more than there is")
+        return claimed, other
+
+    def _verified(self, data: bytes, number: int) -> Anchor:
+        """What was read a second time: it may be another by now."""
+        try:
+            return verify_anchor(data, self.history.public_keys)
+        except EvidenceError as error:
+            raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
+
+    def _prove(self, head: Head, earlier: Checkpoint) -> None:
+        """The head extends an earlier one, by a proof that needs no trust in the nodes it is made of."""
+        detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
+        try:
+            with self.tree.view(head.chain) as view:
+                if view is None or view.image.size < head.size:
+                    raise StoreUnavailableError("MongoDB: an old primary answers; try again")
+                hashes = view.consistency(earlier.size, head.size).hashes
+            verify_consistency(earlier.size, head.size, hashes, earlier.root, head.root)
+        except (EvidenceError, CorruptionError) as error:
+            raise _refused("rewritten", earlier.size - 1, detail, earlier.root) from error
+
+    def _keep_copy(self, chain: str, anchor: Anchor) -> None:
+        try:
+            self.checkpoints.add(record_of(chain, anchor))
+        except CorruptionError as error:
+            raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
+
+
+def _refused(kind: str, seq: int | None, detail: str, expected: bytes | None = None) -> RefusedError:
+    return RefusedError(Finding(kind, seq, expected.hex() if expected else None, None, detail))

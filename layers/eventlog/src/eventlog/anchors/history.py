@@ -1,0 +1,124 @@
+"""What is anchored of a chain: the newest anchors, and whether the database knows of any that are gone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+
+from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.walk import AnchorReader, Reached, note_key
+from eventlog.formats.anchor import Anchor, verify_anchor
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.restore import Restore
+from eventlog.store.errors import CorruptionError
+from eventlog.store.interface import EventStore
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.verify.verifier import Finding
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is anchored of a chain.
+
+    ``copied`` is the highest number that the database knows, ``last`` that of all. ``holds`` is the newest anchor
+    that the chain must extend: ``newest`` unless a restore was declared after it.
+    """
+
+    newest: Anchor | None = None
+    holds: Anchor | None = None
+    copied: int = 0
+    last: int = 0
+    restores: list[Restore] = field(default_factory=list)
+    restore_findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """Which origin line the next anchor is under."""
+        return len(self.restores) + 1
+
+
+class AnchorHistory:
+    """Reads the anchors of all chains; ``public_keys``: those whose signatures count."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        checkpoints: CheckpointStore,
+        anchors: AnchorStore,
+        public_keys: Callable[[], Sequence[bytes]],
+    ) -> None:
+        self._store = store
+        self._checkpoints = checkpoints
+        self._anchors = anchors
+        self._trusted = public_keys
+
+    @property
+    def public_keys(self) -> Sequence[bytes]:
+        """Whose signatures count.
+
+        Raises:
+            StoreError: a key can't be asked for.
+        """
+        return self._trusted()
+
+    def reader(self, chain: str, origins: Sequence[str]) -> AnchorReader:
+        """Reads a chain's anchors."""
+        return AnchorReader(self._anchors, chain, self.public_keys, origins, partial(self.rotated, chain))
+
+    def standing(self, chain: str, origins: Sequence[str]) -> Standing:
+        """Look at the last anchors, from the newest one that the database knows on.
+
+        The database is asked first: what it knows has been anchored.
+        """
+        reader, found = self.reader(chain, origins), Standing()
+        known = self._known(chain, found)
+        found.restores, found.restore_findings = reader.restores()
+        before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
+        found.last = found.copied = known
+        for step in reader.walk(before, found.restores):
+            found.findings += step.findings
+            found.newest = step.anchor or found.newest
+            found.last = max(found.last, step.reached.number)
+        reached = found.newest.seal.number if found.newest else 0
+        if reached < known and not any(f.kind == "checkpoint_invalid" for f in found.findings):
+            detail = f"anchor {known} is not where anchors are kept"
+            found.findings.append(Finding("checkpoint_missing", None, str(known), None, detail))
+        found.holds = self._holding(chain, found)
+        return found
+
+    def _known(self, chain: str, found: Standing) -> int:
+        """The highest number that the database has a copy of."""
+        try:
+            copy = self._checkpoints.newest(chain)
+        except CorruptionError as error:
+            found.findings.append(Finding("checkpoint_invalid", None, None, None, f"the database's copy: {error}"))
+            return 0
+        return 0 if copy is None else copy.number
+
+    def _holding(self, chain: str, found: Standing) -> Anchor | None:
+        """The newest anchor, or the last one that a restore after it has kept."""
+        newest = found.newest
+        if newest is None or not found.restores:
+            return newest
+        last = found.restores[-1]
+        if not last.supersedes(newest.seal.number, newest.checkpoint.size):
+            return newest
+        try:
+            data = self._anchors.read(chain, note_key(last.kept)) if last.kept else None
+            return None if data is None else verify_anchor(data, self.public_keys)
+        except EvidenceError as error:
+            detail = f"anchor {last.kept}: {error}"
+            found.findings.append(Finding("checkpoint_invalid", None, None, None, detail))
+            return None
+
+    def rotated(self, chain: str, number: int, key: bytes, size: int | None = None) -> bool:
+        """Whether the chain, or its first ``size`` events, has the event that says that from this anchor on this key
+        is used."""
+        event = self._store.get(chain, rotation_id(number, key))
+        return event is not None and (size is None or event.seq < size)
+
+
+def rotation_id(number: int, key: bytes) -> str:
+    """The id of the event that says that from this anchor on this key is used."""
+    return f"eventlog.key-{number}-{sha256(key).hexdigest()[:16]}"

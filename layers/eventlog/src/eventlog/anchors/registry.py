@@ -1,0 +1,89 @@
+"""The log's own chain: which chains are anchored, written as events like any other, and anchored like any chain.
+
+So a chain that was removed with its anchors is missed. Clients can't append to it, nor use ids or types that begin
+with ``eventlog.`` anywhere (submission.py).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from eventlog.chain_names import OWN_PREFIX
+from eventlog.formats import hashing
+from eventlog.formats.canonical import canonicalize
+from eventlog.formats.event import make_entry
+from eventlog.store.errors import StoreError
+from eventlog.store.interface import Draft, EventStore, Position, Query
+
+REGISTRY = f"{OWN_PREFIX}registry"
+PRINCIPAL = "eventlog/audit"
+_PAGE = 1000
+
+
+class Registry:
+    """Writes and reads the log's own events."""
+
+    def __init__(self, store: EventStore, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._added: set[str] = set()
+
+    def has(self, chain: str) -> bool:
+        """Whether a chain is registered; False too where the registry is damaged, as its own audit will say."""
+        try:
+            return self._store.get(REGISTRY, chain) is not None
+        except StoreError:
+            return False
+
+    def add(self, chain: str, origin: str) -> None:
+        """Register an anchored chain, once. The event's id is the chain's name.
+
+        Raises:
+            StoreError
+        """
+        if chain == REGISTRY or chain in self._added:
+            return
+        if self._store.get(REGISTRY, chain) is None:
+            payload = {"chain": chain, "origin": origin, "genesis": hashing.genesis(origin, chain).hex()}
+            self.write(REGISTRY, chain, "eventlog.chain_registered", payload)
+        self._added.add(chain)
+
+    def names(self) -> Iterator[str]:
+        """The registered chains. What ``add`` need not look up follows: the registry may have lost events meanwhile."""
+        known: set[str] = set()
+        query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
+        while True:
+            page = self._store.page(query)
+            known.update(event.entry.event_id for event in page.events)
+            yield from (event.entry.event_id for event in page.events)
+            if not page.more:
+                self._added = known
+                return
+            last = page.events[-1]
+            query = Query(
+                chain=REGISTRY,
+                sort="seq",
+                order="asc",
+                limit=_PAGE,
+                after=Position(last.entry.timestamp, last.seq),
+            )
+
+    def write(self, chain: str, event_id: str, event_type: str, payload: dict[str, Any]) -> None:
+        """Append an event of the log's own; one that is there already stays as it is.
+
+        Raises:
+            StoreError
+        """
+        now = self._clock()
+        entry = make_entry(
+            chain=chain,
+            event_id=event_id,
+            event_type=event_type,
+            source_id=PRINCIPAL,
+            timestamp=now,
+            received_at=now,
+            principal=PRINCIPAL,
+            payload=canonicalize(payload).decode(),
+            salt=os.urandom(16),
+        )
+        self._store.append(chain, [Draft(entry, id_chosen=True, time_given=False)])

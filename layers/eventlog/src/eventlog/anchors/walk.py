@@ -1,0 +1,211 @@
+"""Reads a chain's anchors in the order of their numbers and says what is wrong with them.
+
+Each is verified by itself (format, signature, seal) and against the one before it: numbers without a gap, each linked
+to the last, sizes and times that never go back, one root for one size. The database's copies must be the same.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
+
+from eventlog.anchors.places import AnchorStore
+from eventlog.formats.anchor import NO_ANCHOR, Anchor, verify_anchor
+from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.note import format_vkey
+from eventlog.formats.restore import Restore, verify_restore
+from eventlog.store.mongo.checkpoints import Record, encode_record
+from eventlog.verify.verifier import Finding
+
+_NOTE = re.compile(r"([0-9]{12})\.note")
+_OTHER = re.compile(r"[0-9]{12}(-[0-9]+)?\.claim|restore-[0-9]{4}\.note")
+_RESTORES = "restore-"
+_READ_AHEAD = 64
+_READERS = 8
+
+
+def note_key(number: int) -> str:
+    """Where an anchor is kept."""
+    return f"{number:012}.note"
+
+
+def claim_key(number: int, epoch: int) -> str:
+    """Where what will be signed as an anchor is kept; a restore leaves an old claim behind."""
+    return f"{number:012}.claim" if epoch == 1 else f"{number:012}-{epoch}.claim"
+
+
+def restore_key(epoch: int) -> str:
+    """Where the restore that began an epoch is kept."""
+    return f"{_RESTORES}{epoch:04}.note"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What the next anchor has to follow. ``digest`` is None where the last one could not be read."""
+
+    number: int = 0
+    digest: bytes | None = NO_ANCHOR
+    size: int = 0
+    root: bytes | None = None
+    time: int = 0
+    key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One look further: the anchor, if it can be trusted, what is wrong, and what the next one has to follow.
+
+    ``superseded``: it holds no longer, as a restore after it says.
+    """
+
+    reached: Reached
+    anchor: Anchor | None = None
+    findings: list[Finding] = field(default_factory=list)
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorReader:
+    """Reads one chain's anchors. ``origins``: what the log may be called; ``rotated``: whether the chain has the event
+    that says that this key is used from this anchor on."""
+
+    store: AnchorStore
+    chain: str
+    public_keys: Sequence[bytes]
+    origins: Sequence[str]
+    rotated: Callable[[int, bytes], bool]
+
+    def restores(self) -> tuple[list[Restore], list[Finding]]:
+        """The restores declared so far, in order, and what is wrong with them."""
+        found: list[Restore] = []
+        wrong: list[Finding] = []
+        keys = self.store.keys(self.chain, _RESTORES)
+        for key in takewhile(lambda key: key.startswith(_RESTORES), keys):
+            try:
+                restore = verify_restore(self.store.read(self.chain, key) or b"", self.public_keys)
+                lines = [origin_line(origin, self.chain, len(found) + 2) for origin in self.origins]
+                if key != restore_key(len(found) + 2) or restore.origin not in lines:
+                    raise EvidenceError("it is not the next one of this chain")
+                found.append(restore)
+            except EvidenceError as error:
+                wrong.append(_invalid(f"{key}: {error}"))
+        return found, wrong
+
+    def walk(
+        self,
+        reached: Reached,
+        restores: Sequence[Restore],
+        copies: Iterable[tuple[int | None, bytes]] | None = None,
+        last: int | None = None,
+        copied: int = 0,
+    ) -> Iterator[Step]:
+        """The anchors after ``reached``, up to number ``last`` if given; ``copies`` are the database's, in order.
+
+        Without ``last`` whatever is there is read, and nothing is missing at the end. Of anchors after ``copied`` the
+        database may have no copy yet.
+        """
+        beside = None if copies is None else _Copies(copies)
+        for key, data in self._objects(note_key(reached.number)):
+            name = _NOTE.fullmatch(key)
+            if name is None:
+                yield Step(reached, None, [_invalid(f"{key} is not the name of an anchor")])
+                continue
+            number = int(name[1])
+            if last is not None and number > last:
+                break
+            step = self._step(reached, number, data, restores)
+            if beside is not None and number <= copied:
+                step.findings.extend(beside.check(self.chain, number, step.anchor))
+            reached = step.reached
+            yield step
+        if beside is not None and (wrong := beside.unnumbered()):
+            yield Step(reached, None, [wrong])
+        if last is not None and reached.number < last:
+            yield Step(replace(reached, number=last, digest=None), None, [_missing(reached.number + 1, last)])
+
+    def _objects(self, after: str) -> Iterator[tuple[str, bytes]]:
+        """Keys and what is there; claims and restores are left out. Some are read ahead, side by side."""
+        keys = (key for key in self.store.keys(self.chain, after) if not _OTHER.fullmatch(key))
+        with ThreadPoolExecutor(_READERS) as readers:
+            while batch := list(islice(keys, _READ_AHEAD)):
+                contents = list(readers.map(lambda key: self.store.read(self.chain, key), batch))
+                yield from zip(batch, (content or b"" for content in contents), strict=True)
+
+    def _step(self, reached: Reached, number: int, data: bytes, restores: Sequence[Restore]) -> Step:
+        findings = [_missing(reached.number + 1, number - 1)] if number > reached.number + 1 else []
+        if findings:
+            reached = replace(reached, number=number - 1, digest=None)
+        try:
+            anchor = verify_anchor(data, self.public_keys)
+            self._check(anchor, reached, number, restores)
+        except EvidenceError as error:
+            findings.append(_invalid(f"anchor {number}: {error}"))
+            return Step(replace(reached, number=number, digest=None), None, findings)
+        head, key = anchor.checkpoint, anchor.keys[0].public_key
+        superseded = any(restore.supersedes(number, head.size) for restore in restores)
+        if not superseded and reached.key not in {None, key} and not self.rotated(number, key):
+            findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
+        after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)
+        return Step(after, anchor, findings, superseded)
+
+    def _check(self, anchor: Anchor, reached: Reached, number: int, restores: Sequence[Restore]) -> None:
+        head, seal = anchor.checkpoint, anchor.seal
+        epoch = 1 + sum(restore.number <= number for restore in restores)
+        if seal.number != number:
+            raise EvidenceError(f"it was made as anchor {seal.number}")
+        if head.origin not in {origin_line(origin, self.chain, epoch) for origin in self.origins}:
+            raise EvidenceError(f"it is of another log or chain: {head.origin}")
+        if reached.digest is not None and seal.previous != reached.digest:
+            raise EvidenceError(f"it does not follow anchor {number - 1} as it is now")
+        if seal.time < reached.time:
+            raise EvidenceError("it is dated before the one before it")
+        begins = any(restore.number == number for restore in restores)
+        least = next((r.kept_size for r in restores if r.number == number), 0) if begins else reached.size
+        if head.size < least:
+            raise EvidenceError(f"it is of {head.size} events, fewer than the {least} of the one before it")
+        if not begins and head.size == reached.size and reached.root not in {None, head.root}:
+            raise EvidenceError(f"it has another root for size {head.size} than the one before it")
+
+
+class _Copies:
+    """The database's copies, taken in the order of their numbers; ``None`` numbers stand at the end."""
+
+    def __init__(self, stored: Iterable[tuple[int | None, bytes]]) -> None:
+        self._stored = iter(stored)
+        self._next = next(self._stored, None)
+
+    def check(self, chain: str, number: int, anchor: Anchor | None) -> Iterator[Finding]:
+        """Hold the copy of the next anchor against it."""
+        there = False
+        while self._next is not None and self._next[0] is not None and self._next[0] <= number:
+            if self._next[0] == number:
+                if there or (anchor is not None and self._next[1] != encode_record(record_of(chain, anchor))):
+                    yield _invalid(f"the database's copy of anchor {number} is not the same")
+                there = True
+            self._next = next(self._stored, None)
+        if not there:
+            detail = f"the database has no copy of anchor {number}"
+            yield Finding("checkpoint_missing", None, str(number), None, detail)
+
+    def unnumbered(self) -> Finding | None:
+        """What no anchor has made."""
+        while self._next is not None and self._next[0] is not None:
+            self._next = next(self._stored, None)
+        return None if self._next is None else _invalid("the database has a copy of an anchor without a number")
+
+
+def record_of(chain: str, anchor: Anchor) -> Record:
+    """What the database keeps of an anchor; of its keys the one that sealed it, whichever others are trusted here."""
+    head, seal = anchor.checkpoint, anchor.seal
+    return Record(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
+
+
+def _invalid(detail: str) -> Finding:
+    return Finding("checkpoint_invalid", None, None, None, detail)
+
+
+def _missing(first: int, last: int) -> Finding:
+    which = f"anchor {first} is" if first == last else f"anchors {first}..{last} are"
+    return Finding("checkpoint_missing", None, str(last - first + 1), "0", f"{which} not where anchors are kept")

@@ -1,0 +1,90 @@
+"""Marks: sizes at which an audit knows from anchors, or from earlier audits, what the chain must have been."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from bson import Int64
+
+from eventlog.anchors.walk import Reached, Step
+from eventlog.audit.report import Report, emitter
+from eventlog.store.errors import StoreError
+from eventlog.verify.verifier import Finding, VerifierState
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """At ``size`` events the Merkle root, or the last event's hash, was this. ``anchor``: its number, if it is one."""
+
+    size: int
+    root: bytes | None = None
+    hash: bytes | None = None
+    anchor: int | None = None
+
+
+class Marks:
+    """The marks of one audit, taken in the order of their sizes. Anchors are read as the audit gets to them."""
+
+    def __init__(self, report: Report, steps: Iterator[Step]) -> None:
+        self._report = report
+        self._emit = emitter(report)
+        self._steps: Iterator[Step] = steps
+        self._ahead: Step | None = None
+        self._known = report["known"] if report["known"] and report["known"]["size"] > report["position"] else None
+
+    def take(self, size: int) -> list[Mark]:
+        """The marks up to ``size`` that were not taken yet; what is wrong with their anchors becomes a finding."""
+        marks = list(self._anchors(size))
+        if self._known is not None and self._known["size"] <= size:
+            if self._known["size"] > self._report["from_seq"]:
+                marks.append(Mark(int(self._known["size"]), hash=self._known["hash"]))
+            self._known = None
+        return sorted(marks, key=lambda mark: mark.size)
+
+    def check(self, mark: Mark, root: bytes | None, links: Sequence[bytes]) -> None:
+        """Hold what the events give at a mark against it; what can't be known is no finding."""
+        seq = mark.size - 1
+        if mark.hash is not None and links and mark.hash not in links:
+            detail = f"an earlier audit verified {mark.size} events with another last hash"
+            self._emit(Finding("rewritten", seq, mark.hash.hex(), links[0].hex(), detail))
+        if mark.root is None or root is None or mark.root == root or self._report["walk"]["rewritten"]:
+            return
+        self._report["walk"]["rewritten"] = True  # what follows differs as a consequence
+        detail = f"anchor {mark.anchor} has another root for size {mark.size}"
+        self._emit(Finding("rewritten", seq, mark.root.hex(), root.hex(), detail))
+
+    def check_state(self, mark: Mark, state: VerifierState) -> None:
+        """As ``check``, if the verifier is at the mark."""
+        if state.size == mark.size and not state.hole:
+            self.check(mark, state.root, state.links)
+
+    def _anchors(self, size: int) -> Iterator[Mark]:
+        while (step := self._peek()) is not None:
+            anchor = step.anchor
+            if anchor and not step.superseded and anchor.checkpoint.size > size:
+                return
+            self._ahead = None
+            for finding in step.findings:
+                self._emit(finding)
+            self._report["walk"]["reached"] = stored_reached(step.reached)
+            if anchor and not step.superseded:
+                yield Mark(anchor.checkpoint.size, root=anchor.checkpoint.root, anchor=anchor.seal.number)
+
+    def _peek(self) -> Step | None:
+        if self._ahead is None:
+            try:
+                self._ahead = next(self._steps, None)
+            except StoreError as error:
+                self._report["incomplete_because"] = f"the anchors could not be read: {error}"
+                self._steps = iter(())
+        return self._ahead
+
+
+def stored_reached(reached: Reached) -> dict[str, object]:
+    """How far the anchors were read, as it is stored."""
+    numbers = {"number": Int64(reached.number), "size": Int64(reached.size), "time": Int64(reached.time)}
+    return asdict(reached) | numbers
+
+
+def read_reached(stored: dict[str, object]) -> Reached:
+    """The other way round."""
+    return Reached(**stored)  # type: ignore[arg-type]

@@ -1,0 +1,61 @@
+"""What audits found, and how far the log is settled, verified and anchored, as metrics."""
+
+from collections.abc import Iterable
+
+from aws_lambda_powertools import Logger
+
+from eventlog.audit.progress import Backlog, anchored, coverage
+from eventlog.audit.report import Mode, Report
+from eventlog.store.errors import StoreError
+from eventlog.telemetry import metrics
+
+SERVICE = "eventlog-chain_audit"
+
+
+class AuditLog:
+    """``Notices``: a log line and metrics to alarm on for what is found, and for what could not be done."""
+
+    def __init__(self) -> None:
+        self._logger = Logger(service=SERVICE)
+
+    def found(self, report: Report, new: int) -> None:
+        """See ``Notices``. The other figures of a report are counted once, when it is done."""
+        kinds = sorted({finding["kind"] for finding in report["findings"]})
+        extra = {"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds}
+        if new:
+            self._logger.error("tampering found", extra=extra)
+        rest = {} if report["status"] == "running" else audited([report])
+        metrics.emit(SERVICE, rest | {"AuditFindings": [float(new)]})
+
+    def failed(self, what: str, chain: str, error: StoreError) -> None:
+        """See ``Notices``."""
+        self._logger.error(what, extra={"chain": chain, "error": str(error)})
+        metrics.emit(SERVICE, {"IncompleteAudits": 1})
+
+
+def audited(reports: Iterable[Report]) -> dict[str, list[float]]:
+    """What reports say, one value each; of no report a zero, as an alarm takes no data for no audit."""
+    found: dict[str, list[float]] = {
+        name: [] for name in ("AuditFindings", "IncompleteAudits", "EventsAudited", "UnanchoredEvents")
+    }
+    for report in reports:
+        found["AuditFindings"].append(report["findings_total"])
+        found["IncompleteAudits"].append(report["status"] == "incomplete")
+        found["EventsAudited"].append(report["events_checked"])
+        if report.get("unanchored_events") is not None:
+            found["UnanchoredEvents"].append(report["unanchored_events"])
+    return {name: values or [0.0] for name, values in found.items()}
+
+
+def waiting(backlog: Backlog) -> None:
+    """What a scheduled audit finds waiting, before it settles."""
+    metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
+
+
+def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[Report]) -> None:
+    """A scheduled audit is done, and in these modes all chains were gone over."""
+    metrics.emit(
+        SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
+    )
+    for mode in modes:
+        metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)

@@ -1,0 +1,59 @@
+"""How far the log as a whole is settled, verified and anchored, for whoever watches it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from eventlog.audit.report import Report
+from eventlog.store.mongo.audits import ChainHead
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The chains' sizes, how many of their events are not settled yet, and the age of the oldest of those."""
+
+    sizes: dict[str, int]
+    pending: int
+    lag_millis: int
+
+
+def backlog(heads: Iterable[ChainHead], now: int) -> Backlog:
+    """Add up what stands in the sequence documents."""
+    found = list(heads)
+    received = [head.oldest for head in found if head.oldest is not None]
+    lag = max(0, now - min(received)) if received else 0
+    return Backlog({head.chain: head.size for head in found}, sum(head.pending for head in found), lag)
+
+
+def anchored(reports: Iterable[Report]) -> dict[str, int]:
+    """How many events of each chain anchors cover, as the newest of its reports says."""
+    return {report["chain"]: int(report.get("anchored_size") or 0) for report in reports}
+
+
+def coverage(sizes: Mapping[str, int], reports: Iterable[Report]) -> float:
+    """Which part of all events, in percent, belongs to what audits have verified and found intact.
+
+    Of an audit that goes on, what it has verified so far counts; of a chain with a finding, nothing does. What is
+    anchored of a chain that is gone counts as events.
+    """
+    found = list(reports)
+    there = dict(sizes)
+    for chain, size in anchored(found).items():
+        there[chain] = max(there.get(chain, 0), size)
+    total = sum(there.values())
+    covered = sum(min(size, there[chain]) for chain, size in _verified(found).items())
+    return 100.0 * covered / total if total else 100.0
+
+
+def _verified(reports: Iterable[Report]) -> dict[str, int]:
+    """The furthest that any of a chain's reports has come without a finding."""
+    reached: dict[str, int] = {}
+    tampered = set()
+    for report in reports:
+        chain = report["chain"]
+        if report["findings_total"]:
+            tampered.add(chain)
+        elif report["status"] == "intact":
+            reached[chain] = max(reached.get(chain, 0), int(report["to_seq"] or 0))
+        elif report["status"] == "running":
+            reached[chain] = max(reached.get(chain, 0), int(report["position"]))
+    return {chain: 0 if chain in tampered else size for chain, size in reached.items()}

@@ -1,0 +1,126 @@
+"""Going on after a chain had to be restored from a backup: declared by an operator, signed, kept for good.
+
+The anchors made since the backup contradict the chain, and will for ever. What is left of it must be intact by itself;
+it goes on under its next origin line, with an event that says what was lost and a signed note beside the anchors.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.history import Standing
+from eventlog.anchors.registry import Registry
+from eventlog.anchors.walk import note_key, restore_key
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Report
+from eventlog.clock import now_millis
+from eventlog.errors import InvalidError, NotFoundError
+from eventlog.formats.anchor import Anchor, verify_anchor
+from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.proof import verify_consistency
+from eventlog.formats.restore import Restore, format_restore, sign_restore
+from eventlog.formats.strict_json import Problem
+from eventlog.store.errors import CorruptionError
+from eventlog.store.interface import Chain, EventStore
+from eventlog.store.mongo.audits import AuditStore
+
+
+class Restorer:
+    """Declares restores. ``auditor`` is the one that anchors."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        audits: AuditStore,
+        anchoring: Anchoring,
+        auditor: Auditor,
+        *,
+        clock: Callable[[], int] = now_millis,
+    ) -> None:
+        self._store = store
+        self._audits = audits
+        self._anchoring = anchoring
+        self._auditor = auditor
+        self._clock = clock
+
+    def restore(self, chain: str, reason: str) -> Report:
+        """Declare that a chain was restored, and anchor it anew; the report of the full audit that does it.
+
+        Raises:
+            NotFoundError: there is no such chain, or it was never anchored.
+            InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
+            StoreError
+        """
+        self._store.settle(chain)
+        found = self._store.chain(chain)
+        if found is None:
+            raise NotFoundError(f"There is no chain {chain}; nothing of it was restored.")
+        standing = self._anchoring.history.standing(chain, [found.origin])
+        if standing.newest is None:
+            raise NotFoundError(f"Chain {chain} was never anchored; there is nothing to go on from.")
+        kept = self._kept(found, standing)
+        if kept is not None and kept == standing.holds:
+            raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
+        declared = self._declared(found, standing, kept, reason)
+        self._check_alone(found, declared)
+        self._write(found, standing, declared)
+        data = sign_restore(declared, self._anchoring.signers)
+        self._anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
+        return self._auditor.run(self._auditor.start(chain, "full"), float("inf"))
+
+    def _kept(self, found: Chain, standing: Standing) -> Anchor | None:
+        """The newest anchor that the chain, as it is now, extends; it is looked for backwards."""
+        newest = standing.holds or standing.newest
+        for number in range(newest.seal.number if newest else 0, 0, -1):
+            data = self._anchoring.anchors.read(found.name, note_key(number))
+            try:
+                anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
+                head = anchor.checkpoint
+                if any(restore.supersedes(number, head.size) for restore in standing.restores):
+                    continue
+                if head.size <= found.state.size:
+                    tree = self._anchoring.tree.consistency(found.name, head.size, found.state.size)
+                    verify_consistency(head.size, found.state.size, tree.hashes, head.root, found.state.root)
+                    return anchor
+            except (EvidenceError, CorruptionError):
+                continue
+        return None
+
+    def _declared(self, found: Chain, standing: Standing, kept: Anchor | None, reason: str) -> Restore:
+        newest = standing.newest
+        declared = Restore(
+            origin=origin_line(found.origin, found.name, standing.epoch + 1),
+            number=newest.seal.number + 1 if newest else 1,
+            kept=kept.seal.number if kept else 0,
+            kept_size=kept.checkpoint.size if kept else 0,
+            time=self._clock(),
+            reason=reason,
+        )
+        try:
+            format_restore(declared)
+        except EvidenceError as error:
+            raise InvalidError([Problem("/reason", str(error))]) from error
+        return declared
+
+    def _check_alone(self, found: Chain, declared: Restore) -> None:
+        """What is left must be intact in itself; what earlier audits saw beyond it is forgotten."""
+        self._audits.forget_verified(found.name, declared.kept_size)
+        alone = Auditor(self._store, self._audits, found.origin)
+        report = alone.run(alone.start(found.name, "full"), float("inf"))
+        if report["status"] != "intact":
+            detail = f"what is left of it is damaged, see audit {report['_id']}"
+            raise InvalidError([Problem("/chain", detail)])
+
+    def _write(self, found: Chain, standing: Standing, declared: Restore) -> None:
+        newest = standing.newest
+        payload = {
+            "reason": declared.reason,
+            "origin": declared.origin,
+            "kept": {"anchor": declared.kept, "size": declared.kept_size},
+            "size": found.state.size,
+            "lost_checkpoint": newest.data.decode() if newest else "",
+        }
+        name = sha256(format_restore(declared).encode()).hexdigest()[:16]
+        registry = Registry(self._store, self._clock)
+        registry.write(found.name, f"eventlog.restored-{name}", "eventlog.chain_restored", payload)

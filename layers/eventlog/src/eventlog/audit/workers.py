@@ -1,0 +1,174 @@
+"""Worker processes that verify segments of a chain ahead of an audit, so that it uses every core.
+
+Nothing depends on them: what they don't answer, or don't find perfect, the audit verifies itself. They are programs of
+their own, talked to by pipes alone, as AWS Lambda has no shared memory; one whose pipe ends, ends.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from bson import Timestamp
+
+from eventlog.audit import segment_worker
+from eventlog.stored import codec
+from eventlog.verify.fast_path import Segment
+
+_MAX_WORKERS = 4
+_AHEAD = 2
+_ANSWER_SECONDS = 5.0
+_one_audit = threading.Lock()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many workers to start for an audit and what they connect to; ``least`` is how many events are worth it."""
+
+    uri: str = field(repr=False)
+    database: str
+    count: int = field(default_factory=lambda: min(cores(), _MAX_WORKERS))
+    least: int = 100_000
+
+    @contextmanager
+    def start(self, chain: str, after: Timestamp, *, start: int, end: int, step: int) -> Iterator["Pool | None"]:
+        """Workers for start..end-1, or None: one core, too few events, or an audit in this process has them already."""
+        if self.count < 2 or end - start < self.least or not _one_audit.acquire(blocking=False):
+            yield None
+            return
+        pool = Pool(end, step)
+        try:
+            where = codec.encode({"uri": self.uri, "database": self.database, "chain": chain, "after": after})
+            for _ in range(self.count):
+                pool.add(where)
+            yield pool
+        finally:
+            pool.close()
+            _one_audit.release()
+
+
+class Pool:
+    """Running workers. Each has up to ``_AHEAD`` segments to do; answers wait until they are asked for."""
+
+    def __init__(self, end: int, step: int) -> None:
+        self._end = end
+        self._step = step
+        self._next = 0
+        self._workers: dict[Connection, _Worker] = {}
+        self._answers: dict[int, Segment | None] = {}
+
+    def add(self, where: bytes) -> None:
+        """Start a worker; it gets work once it is connected."""
+        worker = _Worker(where)
+        self._workers[worker.pipe] = worker
+
+    def segment(self, start: int) -> Segment | None:
+        """The segment from ``start`` on if a worker found it perfect; else, or if none works on it, None.
+
+        Workers get segments that start at a multiple of the step and end at the next, or at the end of all.
+        """
+        self._receive(0)
+        self._answers = {at: answer for at, answer in self._answers.items() if at >= start}
+        if start % self._step == 0:
+            self._order(start)
+        until = time.monotonic() + _ANSWER_SECONDS
+        while worker := next((worker for worker in self._workers.values() if start in worker.tasks), None):
+            if not self._receive(until - time.monotonic()):
+                self._give_up(worker)
+            self._order(start)
+        return self._answers.pop(start, None)
+
+    def close(self) -> None:
+        """End every worker at once."""
+        for worker in list(self._workers.values()):
+            self._give_up(worker)
+
+    def _order(self, start: int) -> None:
+        """Give out the next segments from ``start`` on, those first that are needed first."""
+        self._next = max(self._next, start)
+        for waiting in range(_AHEAD):
+            for worker in list(self._workers.values()):
+                if worker.ready and len(worker.tasks) == waiting and self._next < self._end:
+                    stop = min(self._next + self._step, self._end)
+                    if worker.order(self._next, stop):
+                        self._next = stop
+                    else:
+                        self._give_up(worker)
+
+    def _receive(self, seconds: float) -> bool:
+        """Take what workers have answered; whether any did, or ended, in time."""
+        found = wait(list(self._workers), max(0.0, seconds))
+        for pipe in found:
+            worker = self._workers[pipe]  # type: ignore[index]
+            try:
+                self._answers.update(worker.answer())
+            except (EOFError, OSError):
+                self._give_up(worker)
+        return bool(found)
+
+    def _give_up(self, worker: "_Worker") -> None:
+        del self._workers[worker.pipe]
+        worker.end()
+
+
+class _Worker:
+    """One worker process: our end of its pipe and the segments it has to do, in this order."""
+
+    def __init__(self, where: bytes) -> None:
+        self.pipe, theirs = Pipe()
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        with theirs:
+            self._process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-P", "-m", segment_worker.__name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.ready = False
+        self.tasks: deque[int] = deque()
+        self._send(where)
+
+    def order(self, start: int, stop: int) -> bool:
+        """Hand over a segment; whether the worker is still there to take it."""
+        self.tasks.append(start)
+        return self._send(codec.encode({"start": start, "stop": stop}))
+
+    def answer(self) -> dict[int, Segment | None]:
+        """The next answer by its segment's start; the first message only says that the worker is ready.
+
+        Raises:
+            EOFError, OSError: the worker is gone.
+        """
+        answer = self.pipe.recv_bytes()
+        if not self.ready:
+            self.ready = True
+            return {}
+        return {self.tasks.popleft(): segment_worker.decode(answer)}
+
+    def end(self) -> None:
+        self.pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, message: bytes) -> bool:
+        try:
+            self.pipe.send_bytes(message)
+        except OSError:
+            return False
+        return True

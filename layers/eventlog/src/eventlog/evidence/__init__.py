@@ -1,0 +1,1 @@
+"""Evidence for others: proofs, checkpoints, tiles and bundles."""

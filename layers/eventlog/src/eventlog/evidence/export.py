@@ -1,0 +1,156 @@
+"""Evidence bundles as a stream of lines: the events of a selection, and the tree around them up to a checkpoint.
+
+Memory stays flat. Whatever goes wrong on the way raises, so that the stream ends without its last line and nobody can
+take it for whole; and the last line is only written once the tree has come out as the checkpoint has it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from eventlog.errors import InvalidError, NotFoundError
+from eventlog.evidence.proofs import Evidence, check_root, checkpoint_of
+from eventlog.formats import bundle, merkle, proof
+from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
+from eventlog.formats.event import Event
+from eventlog.formats.strict_json import Problem
+from eventlog.shown import shown_json
+from eventlog.store.errors import CorruptionError
+from eventlog.store.mongo.selection import Span, batches, span_of
+from eventlog.store.mongo.tree import TreeView
+
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to export: seqs [from_seq, to_seq), or with a ``window`` its events from ``from_seq`` on.
+
+    Once an event would begin after ``limit`` bytes, the bundle ends and says where to go on.
+    """
+
+    chain: str
+    from_seq: int = 0
+    to_seq: int | None = None
+    window: TimeRange | None = None
+    limit: int | None = None
+
+
+def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
+    """A bundle, in chunks of whole lines, up to the newest checkpoint; the header comes alone.
+
+    Raises:
+        NotFoundError: there is no such chain, or no checkpoint of it.
+        InvalidError: seqs that the checkpoint doesn't cover.
+        CorruptionError, StoreUnavailableError: also on the way.
+    """
+    with evidence.view(wanted.chain, None) as (view, record):
+        if record is None:
+            raise NotFoundError(f"There is no checkpoint of chain {wanted.chain} yet, and a bundle needs one.")
+        size, root = record.size, checkpoint_of(record).root
+        check_root(record, view.root(size))
+        selection = wanted.window or _seq_range(wanted, size)
+        if isinstance(selection, SeqRange):
+            span = Span(selection.from_seq, selection.to_seq)
+        else:
+            span = span_of(evidence.operations, view, selection, size)
+            span = span._replace(low=max(span.low, wanted.from_seq))
+        yield bundle.header_line(Header(view.image.origin, wanted.chain, record.note, record.keys, selection))
+        lines = _Lines(view, size, limit=wanted.limit)
+        for batch in batches(evidence.operations, view, span, wanted.window):
+            if wanted.window is None:
+                _check_contiguous(batch, span.low + lines.events)
+            yield from _chunks(lines.of(batch))
+            if lines.next_seq is not None:
+                break
+        else:
+            if wanted.window is None and lines.events != span.high - span.low:
+                raise _missing(wanted.chain)
+        yield from _chunks(lines.rest(root))
+
+
+def _seq_range(wanted: Wanted, size: int) -> SeqRange:
+    """The whole of what was asked for, or nothing."""
+    for name, value in (("from_seq", wanted.from_seq), ("to_seq", wanted.to_seq)):
+        if value is not None and value > size:
+            detail = f"the newest checkpoint covers {size} events; a bundle can't go beyond it"
+            raise InvalidError([Problem(f"/query/{name}", detail)])
+    return SeqRange(wanted.from_seq, size if wanted.to_seq is None else wanted.to_seq)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Writes the tree from left to right, folding it on the way."""
+
+    view: TreeView
+    size: int
+    limit: int | None
+    events: int = 0
+    next_seq: int | None = None
+    position: int = 0
+    taken: int = 0
+    frontier: list[bytes] = field(default_factory=list)
+
+    def of(self, batch: list[Event]) -> Iterator[bytes]:
+        """The lines of the next events and of the gaps before them, whose nodes are read at once."""
+        ends = [event.seq for event in batch]
+        starts = [self.position, *(seq + 1 for seq in ends)]
+        nodes = self._nodes(list(zip(starts, ends, strict=False)))
+        for event in batch:
+            if self.limit is not None and self.taken >= self.limit:
+                self.next_seq = event.seq
+                return
+            yield from self._gap(event.seq, nodes)
+            merkle.append_leaf(self.frontier, event.seq, event.hash)
+            self.position, self.events = event.seq + 1, self.events + 1
+            yield self._counted(bundle.event_line(shown_json(event)))
+
+    def rest(self, root: bytes) -> Iterator[bytes]:
+        """The last gap and the last line.
+
+        Raises:
+            CorruptionError: the tree is not the checkpoint's.
+        """
+        yield from self._gap(self.size, self._nodes([(self.position, self.size)]))
+        if merkle.root(self.frontier) != root:
+            raise CorruptionError(f"the events of chain {self.view.image.chain} don't make the tree of its checkpoint")
+        yield bundle.end_line(End(self.events, self.next_seq))
+
+    def _nodes(self, gaps: list[proof.Range]) -> dict[proof.Node, bytes]:
+        needed = proof.needed(gaps)
+        return self.view.nodes(needed) if needed else {}
+
+    def _gap(self, end: int, nodes: dict[proof.Node, bytes]) -> Iterator[bytes]:
+        if end <= self.position:
+            return
+        places = proof.cover(self.position, end)
+        gap = Gap(self.position, end, tuple(nodes[place] for place in places))
+        for place in places:
+            self.position = merkle.append_subtree(self.frontier, self.position, place.level, nodes[place])
+        yield self._counted(bundle.gap_line(gap))
+
+    def _counted(self, line: bytes) -> bytes:
+        self.taken += len(line) + line.count(b'"') + line.count(b"\\")  # Lambda answers with it as a JSON string
+        return line
+
+
+def _check_contiguous(batch: list[Event], first: int) -> None:
+    if [event.seq for event in batch] != list(range(first, first + len(batch))):
+        raise _missing(batch[0].entry.chain)
+
+
+def _missing(chain: str) -> CorruptionError:
+    return CorruptionError(f"an event of chain {chain} is missing; run an audit")
+
+
+def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines put together, so that not each one takes its own way through threads and sockets."""
+    held: list[bytes] = []
+    length = 0
+    for line in lines:
+        held.append(line)
+        length += len(line)
+        if length >= _CHUNK:
+            yield b"".join(held)
+            held, length = [], 0
+    if held:
+        yield b"".join(held)

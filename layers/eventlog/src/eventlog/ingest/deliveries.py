@@ -1,0 +1,58 @@
+"""From what SQS delivers to the answer that says which messages to deliver again; logs and metrics. Never a payload."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from eventlog.ingest.queue_consumer import Dead, Failure, Message, Outcome
+from eventlog.store.errors import StoreError
+from eventlog.telemetry import metrics
+from eventlog.telemetry.tracebacks import where
+from eventlog.wiring.resources import Resources
+
+
+class Deliveries:
+    """Appends what the FIFO queue delivers (SQS events, with ``ReportBatchItemFailures``)."""
+
+    def __init__(self, held: Resources, service: str) -> None:
+        self._held = held
+        self._service = f"eventlog-{service}"
+        self._logger = Logger(service=self._service)
+
+    def consume(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
+        """Append one delivery."""
+        messages = [
+            Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
+            for record in event["Records"]
+        ]
+        outcome = self._held.consumer.consume(messages, seconds_left)
+        self._log(outcome)
+        metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
+
+    def _log(self, outcome: Outcome) -> None:
+        for dead in outcome.dead:
+            self._logger.warning("dead-lettered", extra=_dead_fields(dead))
+        for failure in outcome.failures:
+            self._logger.error("to be delivered again", extra=_failure_fields(failure))
+        counts = {"stored": outcome.stored, "dead": len(outcome.dead), "failed": len(outcome.failed)}
+        self._logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
+
+
+def _dead_fields(dead: Dead) -> dict[str, Any]:
+    kind = dead.reason.partition(":")[0]  # the rest may name members of a payload: it is in the queue alone
+    return {"chain": dead.message.group, "message_id": dead.message.message_id, "reason": kind}
+
+
+def _failure_fields(failure: Failure) -> dict[str, Any]:
+    first, error = failure.messages[0], failure.error
+    detail = str(error) if isinstance(error, StoreError) else None
+    return {
+        "chain": first.group,
+        "message_id": first.message_id,
+        "messages": len(failure.messages),
+        "error": type(error).__name__,
+        "detail": detail,
+        "where": where(error),
+    }

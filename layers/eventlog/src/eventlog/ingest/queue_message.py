@@ -1,0 +1,124 @@
+"""The message that an accepted event waits in until it is appended (version 1).
+
+One JSON object in ASCII (SQS refuses or replaces some characters: others are written as ``\\uXXXX``), without white
+space, its members in this order:
+
+    {"v":1,"chain":"main","event_id":"...","event_type":"...","source_id":"...","timestamp":"2026-11-23T12:00:00.000Z",
+     "received_at":"2026-11-23T12:00:01.500Z","principal":"...","payload":"{...}","salt":"<32 hex digits>",
+     "time_given":true}
+
+``payload`` is the canonical text as a string. Hashes are not in it: they follow from the rest. Whoever can write to the
+queue can invent an event, its ``principal`` and ``received_at`` too, but none that the API would not have taken:
+``parse_message`` makes each event anew by the rules of ``submission.py`` and ``cloudevents.py``, and compares.
+"""
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from eventlog.errors import InputError, TooLargeError
+from eventlog.formats import strict_json
+from eventlog.formats.canonical import canonicalize
+from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import make_entry
+from eventlog.formats.members import hex_bytes, members, text, time
+from eventlog.formats.strict_json import MalformedJSONError, Problem
+from eventlog.formats.times import format_time
+from eventlog.ingest import cloudevents
+from eventlog.ingest.submission import CE_PREFIX, MAX_DEPTH, OpenChainName, native_draft
+from eventlog.store.interface import Draft
+
+MAX_MESSAGE = (1 << 20) - (4 << 10)
+"""Bytes of a message: what SQS takes, and room for the reason that a dead letter is given."""
+_MEMBERS = (
+    *("v", "chain", "event_id", "event_type", "source_id", "timestamp"),
+    *("received_at", "principal", "payload", "salt", "time_given"),
+)
+_CHAIN = TypeAdapter[str](OpenChainName)
+
+
+class MessageError(ValueError):
+    """A message that no append can come of; the text says why naming members, not values."""
+
+
+def format_message(draft: Draft) -> str:
+    """The message of a draft.
+
+    Raises:
+        TooLargeError: canonical text can get up to six times as long by escapes.
+    """
+    entry = draft.entry
+    values: tuple[Any, ...] = (
+        *(1, entry.chain, entry.event_id, entry.event_type, entry.source_id, format_time(entry.timestamp)),
+        *(format_time(entry.received_at), entry.principal, entry.payload, entry.salt.hex(), draft.time_given),
+    )
+    message = json.dumps(dict(zip(_MEMBERS, values, strict=True)), separators=(",", ":"))
+    if len(message) > MAX_MESSAGE:
+        detail = f"{len(message)} bytes as a message, of which the queue takes {MAX_MESSAGE}; send it with ?async=false"
+        raise TooLargeError([Problem("", detail)])
+    return message
+
+
+def parse_message(message: str) -> Draft:
+    """The draft of a message; its id counts as chosen, as every message may be delivered more than once.
+
+    Raises:
+        MessageError: anything but what ``format_message`` writes of a draft that the API could have made.
+    """
+    try:
+        fields = members(_parse(message), "a message")
+        if fields.keys() != set(_MEMBERS) or type(fields["time_given"]) is not bool:
+            raise MessageError("a message has the members that version 1 says, all of them and no other")
+        draft = _draft(fields)
+        written = format_message(draft)
+    except (EvidenceError, InputError) as error:
+        raise MessageError(str(error)) from error
+    if written != message:
+        raise MessageError("not written as version 1 writes this event")
+    return draft
+
+
+def _parse(message: str) -> Any:
+    if not message.isascii():
+        raise MessageError("not ASCII")
+    try:
+        return strict_json.parse(message.encode(), max_depth=1)
+    except MalformedJSONError as error:
+        raise MessageError("not JSON as a message is written") from error
+
+
+def _draft(fields: dict[str, Any]) -> Draft:
+    """What the API would have made of the event; only the salt is the message's own."""
+    made = _made(fields)
+    known = made.entry._asdict() | {"salt": hex_bytes(fields, "salt", 16)}
+    del known["payload_hash"], known["content_hash"]
+    return Draft(make_entry(**known), id_chosen=True, time_given=made.time_given)
+
+
+def _made(fields: dict[str, Any]) -> Draft:
+    payload = _payload(text(fields, "payload"))
+    chain, principal = text(fields, "chain"), text(fields, "principal")
+    received_at = time(fields, "received_at")
+    if text(fields, "event_id").startswith(CE_PREFIX):
+        return cloudevents.draft(payload, chain=_open_chain(chain), principal=principal, received_at=received_at)
+    native = {name: fields[name] for name in ("chain", "event_id", "event_type", "source_id", "timestamp")}
+    return native_draft(native | {"payload": payload}, chain=None, principal=principal, received_at=received_at)
+
+
+def _open_chain(chain: str) -> str:
+    """A chain that clients may append to; of a native event ``native_draft`` checks it."""
+    try:
+        return _CHAIN.validate_python(chain)
+    except ValidationError as error:
+        raise MessageError("chain is none that clients may append to") from error
+
+
+def _payload(written: str) -> Any:
+    try:
+        payload = strict_json.parse(written.encode(), max_depth=MAX_DEPTH, doubles=True)
+        if canonicalize(payload) == written.encode():
+            return payload
+    except ValueError as error:
+        raise MessageError("payload is not JSON as the API takes it") from error
+    raise MessageError("payload is not canonical JSON")

@@ -1,1 +1,0 @@
-"""What the log does, without HTTP: submissions, queries, cursors, audits."""

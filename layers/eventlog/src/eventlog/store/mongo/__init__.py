@@ -1,0 +1,1 @@
+"""The log in MongoDB: the only place, beside ``stored``, that knows the driver."""

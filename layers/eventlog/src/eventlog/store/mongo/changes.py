@@ -1,0 +1,105 @@
+"""When a chain may have grown: a change stream as a hint, and where there is none, the clock.
+
+Nothing rests on it. Whoever waits reads the chain itself afterwards, and does so every now and then anyway.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo.change_stream import CollectionChangeStream
+from pymongo.errors import PyMongoError
+
+from eventlog.store.mongo.operations import Operations
+
+POLL_SECONDS = 0.1
+"""Between looks while there is no change stream; ever longer where nothing happens, as anyone may follow many chains
+and even such as are not there."""
+
+_LONGEST_POLL = 1.0
+_REOPEN_SECONDS = 5.0
+_FIELDS = {"updateDescription.updatedFields.size": 1, "fullDocument.size": 1}
+
+Stream = CollectionChangeStream[dict[str, Any]]
+
+
+class Changes:
+    """Waits for one chain to grow, by one change stream on ``sequences``; a context manager for one thread.
+
+    ``slots`` bounds how many change streams a process has open, as each occupies a connection: without one, and while
+    the server gives none (its user may not watch, an election), this polls.
+    """
+
+    def __init__(self, operations: Callable[[], Operations], chain: str, slots: threading.Semaphore) -> None:
+        self._operations = operations
+        self._chain = chain
+        self._slots = slots
+        self._stream: Stream | None = None
+        self._reopen_at = 0.0
+        self._polled = -1
+        self._pause = POLL_SECONDS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    @property
+    def watching(self) -> bool:
+        """Whether there is a change stream."""
+        return self._stream is not None
+
+    def wait(self, size: int, seconds: float) -> None:
+        """Return when the chain may be larger than ``size``, or after about so many seconds; the first time at once."""
+        deadline = time.monotonic() + seconds
+        if self._stream is None and time.monotonic() >= self._reopen_at:
+            self._open()
+            return  # what came while there was none has to be looked for
+        if self._stream is None:
+            self._pause = min(1.5 * self._pause, _LONGEST_POLL) if size == self._polled else POLL_SECONDS
+            self._polled = size
+            time.sleep(min(self._pause, seconds))
+            return
+        try:
+            while time.monotonic() < deadline and self._stream.alive:
+                change = self._stream.try_next()
+                if change is None or _size(change, size) > size:
+                    return
+        except PyMongoError:
+            self._close()
+        else:
+            if not self._stream.alive:  # the collection was dropped or renamed
+                self._close()
+
+    def _open(self) -> None:
+        self._reopen_at = time.monotonic() + _REOPEN_SECONDS
+        if not self._slots.acquire(blocking=False):
+            return
+        pipeline: list[dict[str, Any]] = [{"$match": {"documentKey._id": self._chain}}, {"$project": _FIELDS}]
+        try:
+            self._stream = self._operations().sequences.watch(pipeline, max_await_time_ms=1000)
+        except PyMongoError:
+            self._slots.release()
+
+    def _close(self) -> None:
+        if self._stream is None:
+            return
+        stream, self._stream = self._stream, None
+        self._slots.release()
+        try:
+            stream.close()
+        except PyMongoError:
+            return  # the server forgets it by itself
+
+
+def _size(change: dict[str, Any], known: int) -> int:
+    """The size a change tells of; one beyond what is known if it tells none though it may be of one.
+
+    Settling changes a sequence document as well, and says nothing of its size.
+    """
+    if "updateDescription" in change:
+        return int(change["updateDescription"].get("updatedFields", {}).get("size", known))
+    return int(change.get("fullDocument", {}).get("size", known + 1))

@@ -1,0 +1,58 @@
+"""Leases on what only one process at a time should do, kept among the audits, where the audit's role may write.
+
+    {_id: "schedule/<mode>", holder, lease}
+
+``lease`` is the server's time when the holder last said that it is at work. Nothing rests on a lease but that work is
+not done twice: a document that is damaged, or of the future, counts as none.
+"""
+
+from typing import Any
+
+from bson import DatetimeMS
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from eventlog.store.errors import mapped
+from eventlog.store.mongo.operations import Operations
+
+LEASES = ("schedule/full", "schedule/incremental")
+LEASE_MILLIS = 30_000
+_NOBODY = "nobody"
+_IS_HELD = {
+    "$and": [
+        {"$eq": [{"$type": "$lease"}, "date"]},
+        {"$gt": ["$lease", {"$subtract": ["$$NOW", LEASE_MILLIS]}]},
+        {"$lt": ["$lease", {"$add": ["$$NOW", LEASE_MILLIS]}]},
+    ]
+}
+
+
+class Leases:
+    """Takes, renews and gives back leases (w: majority)."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._audits = operations.audits
+
+    def take(self, name: str, holder: str) -> bool:
+        """Take a lease by one conditional write, unless somebody who is at work holds it."""
+        ours = {"_id": name, "holder": {"$literal": holder}, "lease": "$$NOW"}
+        update: list[dict[str, Any]] = [{"$replaceWith": {"$cond": [_IS_HELD, "$$ROOT", ours]}}]
+        with mapped():
+            try:
+                found = self._audits.find_one_and_update(
+                    {"_id": name}, update, {"holder": 1}, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:  # another has made the document in this very moment
+                return False
+        return found is not None and bool(found.get("holder") == holder)
+
+    def renew(self, name: str, holder: str) -> None:
+        """Say that the holder is still at work; nothing if the lease is another's by now."""
+        with mapped():
+            self._audits.update_one({"_id": name, "holder": holder}, [{"$set": {"lease": "$$NOW"}}])
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lease back. The audit's role may not remove the document."""
+        free = {"holder": _NOBODY, "lease": DatetimeMS(0)}
+        with mapped():
+            self._audits.update_one({"_id": name, "holder": holder}, {"$set": free})

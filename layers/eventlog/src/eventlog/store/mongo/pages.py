@@ -1,0 +1,143 @@
+"""Pages of events by keyset: what is settled by one find, in order from one index, what is pending merged in.
+
+The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, and several types or sources
+are as many ranges each. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their
+scans in order; with anything beside the ``$or`` it would examine every event of a busy millisecond again.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+from bson import DatetimeMS, Int64
+from pymongo import ASCENDING, DESCENDING
+from pymongo.client_session import ClientSession
+
+from eventlog.formats.event import Event
+from eventlog.store.interface import Page, Query, SequenceImage
+from eventlog.store.mongo.operations import Operations
+from eventlog.stored import codec
+
+_MERGED_SCANS = 200
+"""MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as
+it has."""
+
+_MAX_SEQ = 2**63 - 1
+
+Filter = dict[str, Any]
+Found = tuple[Event, int]
+"""An event and how many bytes it takes."""
+
+
+def read_page(operations: Operations, query: Query) -> Page:
+    """See ``EventStore.page``."""
+    with operations.session() as session:
+        image = operations.read_sequence(query.chain, session)
+        if image is None:
+            return Page([], more=False, size=0, settled_size=0)
+        size = image.size if query.size is None else min(query.size, image.size)
+        found = _settled(operations, query, min(size, image.settled.size), session)
+        if pending := _pending(query, image, size):
+            found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
+        events: list[Event] = []
+        taken = 0
+        for event, length in found:
+            if len(events) == query.limit or taken >= query.max_bytes:
+                return Page(events, more=True, size=size, settled_size=image.settled.size)
+            events.append(event)
+            taken += length
+    return Page(events, more=False, size=size, settled_size=image.settled.size)
+
+
+def filter_of(query: Query, size: int) -> Filter:
+    """What is in the page and after it: by ``$in`` where MongoDB takes it apart itself (faster), else by ``$or``."""
+    if query.sort == "seq":
+        low, high = _seq_bounds(query)
+        return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
+    times = _time_ranges(query, size)
+    wanted = {"event_type": query.event_types, "source_id": query.source_ids}
+    values = {name: given for name, given in wanted.items() if given}
+    combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+    if len(times) == 1 and len(combinations) <= _MERGED_SCANS:
+        return {"chain": query.chain, **{name: {"$in": list(given)} for name, given in values.items()}, **times[0]}
+    return {"$or": [{"chain": query.chain, **chosen, **time} for chosen in combinations for time in times]}
+
+
+def index_of(query: Query) -> list[tuple[str, int]]:
+    """The index that yields the query's order from its equalities."""
+    if query.sort == "seq":
+        return [("chain", ASCENDING), ("seq", ASCENDING)]
+    names = ["chain"]
+    names += ["event_type"] if query.event_types else []
+    names += ["source_id"] if query.source_ids else []
+    return [(name, ASCENDING) for name in [*names, "timestamp", "seq"]]
+
+
+def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[Found]:
+    direction = ASCENDING if query.order == "asc" else DESCENDING
+    order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
+    batches: Iterator[Any] = operations.events.find_raw_batches(
+        filter_of(query, size), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
+    )
+    for batch in batches:
+        yield from zip(codec.decode_events(batch), codec.sizes(batch), strict=True)
+
+
+def _pending(query: Query, image: SequenceImage, size: int) -> list[Found]:
+    """The pending events of the page and those after it, in order."""
+    found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
+    return sorted(found, key=_key(query), reverse=query.order == "desc")
+
+
+def _fits(query: Query, event: Event) -> bool:
+    """Whether an event is one that the query asks for and that comes after the page before."""
+    if query.sort == "seq":
+        low, high = _seq_bounds(query)
+        return low <= event.seq < high
+    entry, after = event.entry, query.after
+    if after is not None:
+        place = (entry.timestamp, event.seq)
+        previous = (after.timestamp, after.seq)
+        if place == previous or (place > previous) is (query.order == "desc"):
+            return False
+    return (
+        (query.start_time or 0) <= entry.timestamp
+        and (query.end_time is None or entry.timestamp < query.end_time)
+        and (not query.event_types or entry.event_type in query.event_types)
+        and (not query.source_ids or entry.source_id in query.source_ids)
+    )
+
+
+def _key(query: Query) -> Callable[[Found], tuple[int, int]]:
+    if query.sort == "seq":
+        return lambda found: (0, found[0].seq)
+    return lambda found: (found[0].entry.timestamp, found[0].seq)
+
+
+def _seq_bounds(query: Query) -> tuple[int, int]:
+    """[low, high) of what is left of a query by seq."""
+    low, high = query.from_seq or 0, _MAX_SEQ if query.to_seq is None else query.to_seq
+    if query.after is None:
+        return low, high
+    return (query.after.seq + 1, high) if query.order == "asc" else (low, min(high, query.after.seq))
+
+
+def _time_ranges(query: Query, size: int) -> list[Filter]:
+    """The time and seq bounds: what is left of the cursor's millisecond, and what comes after it."""
+    start = DatetimeMS(query.start_time or 0)
+    times: Filter = {"$gte": start}
+    if query.end_time is not None:
+        times["$lt"] = DatetimeMS(query.end_time)
+    settled = {"$lt": Int64(size)}
+    if query.after is None:
+        return [{"timestamp": times, "seq": settled}]
+    place, asc = query.after.timestamp, query.order == "asc"
+    beyond = {"$gt": Int64(query.after.seq), **settled} if asc else {"$lt": Int64(min(size, query.after.seq))}
+    if asc:
+        rest: Filter = {**times, "$gt": DatetimeMS(place)}
+    else:
+        rest = {"$gte": start, "$lt": DatetimeMS(place if query.end_time is None else min(place, query.end_time))}
+    inside = (query.start_time or 0) <= place and (query.end_time is None or place < query.end_time)
+    here: list[Filter] = [{"timestamp": DatetimeMS(place), "seq": beyond}] if inside else []
+    return [*here, {"timestamp": rest, "seq": settled}]

@@ -1,0 +1,111 @@
+"""The push that commits events: its command, what the server answers, and when nobody can say whether it is in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import Int64, Timestamp
+from bson.raw_bson import RawBSONDocument
+
+from eventlog.formats.event import ChainState, Entry
+from eventlog.store.errors import CorruptionError, NotOursError
+from eventlog.stored import codec
+
+PENDING_LIMIT = 1 << 20
+"""Bytes of pending entries beyond which a push is refused until they are settled."""
+
+SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
+"""What mongos answers when a shard does not: host unreachable or not found, timeouts, a socket that broke."""
+
+_PUSH_MS = 5000
+DAMAGED = "the sequence document is damaged; run an audit"
+_FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
+_BOUNDED_FIELDS = _FIELDS | {"pending.event_id": 1}
+
+
+class UnknownOutcomeError(Exception):
+    """A push may or may not be in. ``in_flight``: the server may still apply it later."""
+
+    def __init__(self, in_flight: bool) -> None:
+        super().__init__("the outcome of a push is unknown")
+        self.in_flight = in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class PushImage:
+    """What a sequence document held right after our own acknowledged push: majority-committed.
+
+    ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
+    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which
+    a replica set with access control that was made just now does not say yet.
+    """
+
+    settled: ChainState
+    pending: list[bytes]
+    waiting_bytes: int
+    own_bytes: int
+    ids: frozenset[str] | None
+    time: Timestamp | None
+
+    @property
+    def size(self) -> int:
+        """The chain's size, our entries included."""
+        return self.settled.size + len(self.pending)
+
+
+def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tuple[dict[str, Any], int]:
+    """See ``Operations.push``; the command, and how many bytes the entries have."""
+    encoded = [codec.encode_entry(entry) for entry in entries]
+    size = sum(map(len, encoded))
+    query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
+    fields = _FIELDS
+    if bound is not None:
+        query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
+        query["settled.size"] = {"$lte": Int64(bound)}
+        query["size"] = {"$gte": Int64(bound)}  # else it is another chain, of a database restored meanwhile
+        fields = _BOUNDED_FIELDS
+    update = {
+        "$push": {"pending": {"$each": [RawBSONDocument(raw) for raw in encoded]}},
+        "$inc": {"size": Int64(len(encoded)), "pending_bytes": Int64(size)},
+    }
+    command: dict[str, Any] = {
+        "findAndModify": "sequences",
+        "query": query,
+        "update": update,
+        "new": True,
+        "fields": fields,
+        "maxTimeMS": _PUSH_MS,
+    }
+    return command, size
+
+
+def content_hashes(found: dict[str, Any]) -> list[bytes]:
+    """The pending entries' content hashes.
+
+    Raises:
+        CorruptionError: one is missing or is none.
+    """
+    hashes: list[Any] = [item.get("content_hash") if isinstance(item, dict) else None for item in found["pending"]]
+    if any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in hashes):
+        raise CorruptionError(DAMAGED)
+    return hashes
+
+
+def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
+    """What the reply to an acknowledged push says.
+
+    Raises:
+        CorruptionError: the document is not what pushes make.
+    """
+    found = reply["value"]
+    try:
+        codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
+        state = codec.decode_settled(found["settled"])
+        ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
+    except (NotOursError, KeyError, TypeError, IndexError) as error:
+        raise CorruptionError(DAMAGED) from error
+    pending = content_hashes(found)
+    if found["size"] != state.size + len(pending):
+        raise CorruptionError(DAMAGED)
+    waiting = int(found["pending_bytes"]) - own_bytes
+    return PushImage(state, pending, waiting, own_bytes, ids, reply.get("operationTime"))

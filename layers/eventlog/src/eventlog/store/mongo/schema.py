@@ -1,0 +1,133 @@
+"""What a database holds, declared: collections, their validators, indexes and shard keys.
+
+A validator refuses what this version never writes, such as an update through a tool that turns an int64 into a double.
+It fits what ``codec``, ``checkpoints`` and the audit's reports make; it is a help, no proof: the audit is that.
+Of a sequence document's pending entries it checks nothing: it would look at each of them again on every push.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
+from eventlog.store.mongo import indexes
+from eventlog.store.mongo.indexes import Index
+from eventlog.store.mongo.leases import LEASES
+
+Schema = dict[str, Any]
+
+_HASH = {"bsonType": "binData"}
+_HASHES = {"bsonType": "array", "items": _HASH}
+_STRING = {"bsonType": "string"}
+_NAME = {"bsonType": "string", "minLength": 1}
+_DATE = {"bsonType": "date"}
+_COUNT = {"bsonType": "long", "minimum": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard."""
+
+    name: str
+    schema: Schema
+    indexes: tuple[Index, ...] = ()
+    shard_key: Index | None = None
+    lengths: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def validator(self) -> dict[str, Any]:
+        """The schema, and the lengths of binary fields, which a schema can't give."""
+        lengths = [{"$eq": [{"$binarySize": f"${name}"}, size]} for name, size in self.lengths.items()]
+        return {"$jsonSchema": self.schema} | ({"$expr": {"$and": lengths}} if lengths else {})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As ``create`` and ``collMod`` take them. Moderate: what was damaged before stops no push."""
+        validator = self.validator
+        return {"validator": validator, "validationLevel": "moderate", "validationAction": "error"}
+
+
+def _fields(properties: dict[str, Schema]) -> Schema:
+    """A document with exactly these fields."""
+    return {
+        "bsonType": "object",
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _either(kinds: Iterable[str]) -> Schema:
+    return {"bsonType": list(kinds)}
+
+
+_EVENT = _fields(
+    {
+        "_id": _NAME,
+        "v": {"bsonType": "int", "enum": [1]},
+        "chain": _NAME,
+        "event_id": _NAME,
+        "seq": _COUNT,
+        "event_type": _STRING,
+        "source_id": _STRING,
+        "timestamp": _DATE,
+        "received_at": _DATE,
+        "principal": _STRING,
+        "payload": {"bsonType": "string", "pattern": r"^\{"},
+        "salt": _HASH,
+        "payload_hash": _HASH,
+        "content_hash": _HASH,
+        "prev_hash": _HASH,
+        "hash": _HASH,
+        "nodes": _HASHES,
+    }
+)
+_EVENT_LENGTHS = {
+    "salt": SALT_SIZE,
+    **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
+}
+_SEQUENCE = _fields(
+    {
+        "_id": _NAME,
+        "origin": _NAME,
+        "size": _COUNT,
+        "settled": _fields({"size": _COUNT, "hash": _HASH, "frontier": _HASHES}),
+        "pending": {"bsonType": "array"},
+        "pending_bytes": _COUNT,
+    }
+)
+_CHECKPOINT = _fields(
+    {
+        "_id": _NAME,
+        "chain": _NAME,
+        "number": {"bsonType": "long", "minimum": 1},
+        "size": _COUNT,
+        "time": _DATE,
+        "note": _NAME,
+        "keys": {"bsonType": "array", "items": _NAME},
+    }
+)
+_REPORT = _fields(
+    {
+        "_id": _NAME,
+        "chain": _STRING,
+        "mode": {"enum": ["full", "incremental"]},
+        "status": {"enum": ["running", "intact", "tampered", "incomplete"]},
+        "from_seq": _COUNT,
+        "to_seq": _either(["long", "null"]),
+        "events_checked": _COUNT,
+        "started_at": _DATE,
+        "finished_at": _either(["date", "null"]),
+        "findings": {"bsonType": "array", "items": {"bsonType": "object"}},
+        "findings_total": _COUNT,
+        "lease": _DATE,
+    }
+) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
+_LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
+
+COLLECTIONS = (
+    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
+    Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
+    Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+)

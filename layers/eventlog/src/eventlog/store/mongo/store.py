@@ -1,0 +1,108 @@
+"""The event store on MongoDB (6.0 or newer, a replica set or a sharded cluster)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import MongoClient
+
+from eventlog.chain_names import among
+from eventlog.formats.event import Event
+from eventlog.store.errors import NotOursError, mapped
+from eventlog.store.interface import Chain, Draft, Page, Placed, Query
+from eventlog.store.mongo.append import Recent, append
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.pages import read_page
+from eventlog.store.mongo.settle import Settler
+from eventlog.stored.codec import decode_sequence
+
+
+def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
+    """A client as this store needs it, whatever the URI says. A process makes one and keeps it over all its requests.
+
+    What one operation may wait for adds up to 24 s, less than the 25 s of a function behind the API, so that it answers
+    503 itself: the choice of a server, a free connection, making one, and the server's answer.
+    """
+    return MongoClient(
+        uri,
+        appname="eventlog",
+        retryWrites=False,  # a retried push could be applied twice; Appender makes its own retry safe
+        retryReads=True,
+        maxPoolSize=pool_size,  # a bound: a function has one request at a time, so it holds one connection or two
+        minPoolSize=0,  # a frozen function can't keep connections up
+        maxIdleTimeMS=240_000,  # NAT gateways forget an idle connection after 350 s, and the next use of it hangs
+        serverSelectionTimeoutMS=5000,  # an election takes about 2 s
+        waitQueueTimeoutMS=2000,
+        connectTimeoutMS=3000,
+        socketTimeoutMS=14_000,  # a push may take 5 s, and 5 s more until a majority has it
+        compressors=[],  # an event is small: packing it costs more time than it saves
+    )
+
+
+class MongoStore:
+    """``EventStore`` on MongoDB; ``origin`` names the log in the chains it creates."""
+
+    def __init__(self, operations: Operations, origin: str) -> None:
+        self.operations = operations
+        self._origin = origin
+        self._recent = Recent()
+
+    def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        return append(self.operations, self._recent, chain, self._origin, drafts)
+
+    def settle(self, chain: str) -> int:
+        with mapped():
+            return Settler(self.operations, chain).drain()
+
+    def unsettled(self) -> dict[str, int]:
+        """The chains that have pending entries, and their sizes."""
+        with mapped():
+            return {found["_id"]: int(found["size"]) for found in self.operations.read_unsettled()}
+
+    def get(self, chain: str, event_id: str) -> Event | None:
+        with mapped(), self.operations.session() as session:
+            image = self.operations.read_sequence(chain, session)
+            pending = image.events() if image else iter(())
+            found = next((event for event in pending if event.entry.event_id == event_id), None)
+            if found is not None:
+                return found
+            return next(iter(self.operations.read_events(chain, [event_id], session)), None)
+
+    def page(self, query: Query) -> Page:
+        with mapped():
+            return read_page(self.operations, query)
+
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+        query = {"_id": {"$gt": after}} | ({} if names is None else among("_id", names))
+        with mapped():
+            found = self.operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
+            return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
+
+    def chain(self, name: str) -> Chain | None:
+        with mapped():
+            found = self.operations.raw_sequences.find_one({"_id": name})
+            return None if found is None else _chain(bytes(found.raw))
+
+    def ping(self) -> None:
+        """Ask the primary.
+
+        Raises:
+            StoreUnavailableError: nobody answers.
+        """
+        with mapped():
+            self.operations.sequences.find_one({"_id": ""})
+
+
+def _intact(raw: bytes) -> Chain | None:
+    """The chain, unless its document is damaged: that is for an audit to say, and no reason not to list the others."""
+    try:
+        return _chain(raw)
+    except NotOursError:
+        return None
+
+
+def _chain(raw: bytes) -> Chain:
+    image = decode_sequence(raw)
+    state = image.settled.copy()
+    for entry in image.pending:
+        state.append(entry.content_hash)
+    return Chain(image.chain, image.origin, image.settled.size, state)

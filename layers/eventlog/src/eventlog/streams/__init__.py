@@ -1,0 +1,1 @@
+"""The live stream: one watcher a chain, many readers."""

@@ -1,0 +1,64 @@
+"""The newest events of a chain as frames, made once for all who follow it; bounded in number and in bytes."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from eventlog.formats.event import Event
+from eventlog.formats.sse import format_frame
+from eventlog.shown import shown_json
+
+MAX_EVENTS = 10_000
+MAX_BYTES = 8 << 20
+
+
+class Item(NamedTuple):
+    """An event: what readers choose it by, and its frame."""
+
+    seq: int
+    event_type: str
+    source_id: str
+    frame: bytes
+
+
+def item_of(event: Event) -> Item:
+    """An event as a stream shows it: its seq as the id, the JSON of a query as the data.
+
+    Raises:
+        CorruptionError: it can't be written, as nobody may append such a one.
+    """
+    frame = format_frame(shown_json(event), seq=event.seq)
+    return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
+
+
+class Recent:
+    """The events [start, end) of a chain."""
+
+    def __init__(self, start: int, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
+        self.start = start
+        self.bytes = 0
+        self._items: list[Item] = []
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self._items)
+
+    def extend(self, items: Iterable[Item]) -> None:
+        """Take the next events, and let go of the oldest ones for them."""
+        for item in items:
+            self._items.append(item)
+            self.bytes += len(item.frame)
+        dropped = 0
+        while self.bytes > self._max_bytes or len(self._items) - dropped > self._max_events:
+            self.bytes -= len(self._items[dropped].frame)
+            dropped += 1
+        del self._items[:dropped]
+        self.start += dropped
+
+    def since(self, seq: int, limit: int) -> list[Item] | None:
+        """Up to ``limit`` events from ``seq`` on; None if they are no longer here."""
+        if seq < self.start:
+            return None
+        place = seq - self.start
+        return self._items[place : place + limit]

@@ -1,0 +1,229 @@
+"""One thread for each chain that somebody follows: it reads what is new once, for all of its readers.
+
+What it publishes are the chain's events by seq, each once, from majority reads alone; a change stream only says when
+to look. So neither settling nor a failover can double, lose or reorder anything.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import orjson
+
+from eventlog.formats.sse import format_frame
+from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
+from eventlog.store.interface import PAGE_BYTES, EventStore, Page, Query
+from eventlog.store.mongo.changes import Changes
+from eventlog.store.mongo.checkpoints import CheckpointStore, Record
+from eventlog.store.mongo.store import MongoStore
+from eventlog.streams.recent import Item, Recent, item_of
+
+IDLE_SECONDS = 1.0
+"""How often a chain is looked at though nothing says that it has grown; checkpoints are looked for as often."""
+
+PAUSE_SECONDS = 0.01
+"""Between two looks, so that a busy chain costs a hundred reads a second and not one for each event."""
+
+SHORTER_SECONDS = 10.0
+"""How long a chain may be shorter than it was: a new primary knows for a moment less than a majority has."""
+
+_PAGE = 1000
+_KEPT_CHECKPOINTS = 16
+
+
+GetStore = Callable[[], MongoStore]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A signed checkpoint as a frame; it is for readers that have got the ``size`` events it covers."""
+
+    number: int
+    size: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a reader finds: events from its place on (None: they are gone from here), how far the chain was read, and
+    the newest checkpoints."""
+
+    items: list[Item] | None
+    end: int
+    checkpoints: tuple[Announced, ...]
+
+
+class Listener:
+    """A coroutine that waits; ``wake`` is set in its own event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.wake = asyncio.Event()
+
+
+class Watcher(threading.Thread):
+    """Follows a chain from its head on until it is stopped; ``failure`` is why there is nothing, or nothing more."""
+
+    def __init__(
+        self,
+        chain: str,
+        store: GetStore,
+        changes: Changes,
+    ) -> None:
+        super().__init__(name=f"watch {chain}", daemon=True)
+        self.chain = chain
+        self.failure: StoreError | None = None
+        self._store = store
+        self._changes = changes
+        self._recent: Recent | None = None
+        self._announced: tuple[Announced, ...] = ()
+        self._shorter_since: float | None = None
+        self._listeners: set[Listener] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    @property
+    def started(self) -> bool:
+        """Whether the chain has been read."""
+        return self._recent is not None
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def run(self) -> None:
+        """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then, and
+        so does a password that is refused."""
+        try:
+            with self._changes as changes:
+                self._follow(changes)
+        finally:
+            self.stop()  # whatever ended it, nobody waits for it any more
+
+    def _follow(self, changes: Changes) -> None:
+        while not self.stopping:
+            try:
+                self._look()
+                self._stopping.wait(PAUSE_SECONDS)
+                changes.wait(self._end(), IDLE_SECONDS)
+            except CredentialsRefusedError as error:  # who comes again is told, and has the secret read anew
+                self._fail(error)
+                return
+            except StoreUnavailableError as error:
+                self._fail(error)
+                self._stopping.wait(IDLE_SECONDS / 4)
+            except StoreError as error:
+                self._fail(error)
+                return
+
+    def stop(self) -> None:
+        """Let it end, within a second or so; its readers are told at once."""
+        self._stopping.set()
+        self._notify()
+
+    def join_in(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners.add(listener)
+
+    def leave(self, listener: Listener) -> bool:
+        """Whether nobody is left."""
+        with self._lock:
+            self._listeners.discard(listener)
+            return not self._listeners
+
+    def view(self, seq: int, limit: int) -> View:
+        """What there is from a seq on."""
+        with self._lock:
+            assert self._recent is not None
+            return View(self._recent.since(seq, limit), self._recent.end, self._announced)
+
+    def _end(self) -> int:
+        return self._recent.end if self._recent else 0
+
+    def _look(self) -> None:
+        """Publish what is new since the last look."""
+        announced = self._new_checkpoints()
+        if self._recent is None:
+            found = self._store().chain(self.chain)
+            recent = Recent(found.state.size if found else 0)
+            self._publish(recent, [], announced)
+        more = True
+        while more and not self.stopping:
+            page = read(self._store(), self.chain, self._end(), _PAGE)
+            more = page.more
+            self._check_size(page.size)
+            if page.events or announced:
+                self._publish(self._recent, map(item_of, page.events), announced)
+                announced = ()
+        self.failure = None
+
+    def _check_size(self, size: int) -> None:
+        """Raises: CorruptionError: events that were shown have been gone for a while."""
+        if size >= self._end():
+            self._shorter_since = None
+        elif self._shorter_since is None:
+            self._shorter_since = time.monotonic()
+        elif time.monotonic() - self._shorter_since > SHORTER_SECONDS:
+            raise CorruptionError(f"chain {self.chain} is shorter than it was; run an audit")
+
+    def _publish(self, recent: Recent | None, items: Iterable[Item], announced: tuple[Announced, ...]) -> None:
+        assert recent is not None
+        made = list(items)
+        with self._lock:
+            recent.extend(made)
+            self._recent = recent
+            self._announced = (*self._announced, *announced)[-_KEPT_CHECKPOINTS:]
+        self._notify()
+
+    def _new_checkpoints(self) -> tuple[Announced, ...]:
+        """Those that came since the last look, at first the newest one."""
+        try:
+            stored = CheckpointStore(self._store().operations)
+            if self._announced:
+                return tuple(map(_announced, stored.scan(self.chain, self._announced[-1].number + 1)))
+            newest = stored.newest(self.chain)
+        except CorruptionError:  # a damaged copy of an anchor is for audits to find, and no reason to stop
+            return ()
+        return () if newest is None else (_announced(newest),)
+
+    def _fail(self, error: StoreError) -> None:
+        self.failure = error
+        self._notify()
+
+    def _notify(self) -> None:
+        """Wake all readers, those of an event loop with one call."""
+        loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
+        with self._lock:
+            for listener in self._listeners:
+                loops.setdefault(listener.loop, []).append(listener)
+        for loop, listeners in loops.items():
+            with suppress(RuntimeError):  # it is closed, and nobody waits any more
+                loop.call_soon_threadsafe(_wake, listeners)
+
+
+def read(store: EventStore, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page:
+    """A page of a chain's events from ``seq`` on, of which none may be missing.
+
+    Raises:
+        CorruptionError: one is missing: nothing may be shown as if it followed.
+        StoreUnavailableError
+    """
+    page = store.page(Query(chain=chain, sort="seq", order="asc", from_seq=seq, limit=limit, max_bytes=max_bytes))
+    seqs = [event.seq for event in page.events]
+    end = seq + len(seqs)
+    if seqs != list(range(seq, end)) or (not page.more and end < page.size):
+        raise CorruptionError(f"events of chain {chain} are missing from {seq} on; run an audit")
+    return page
+
+
+def _announced(record: Record) -> Announced:
+    shown = {"chain": record.chain, "number": record.number, "size": record.size, "note": record.note.decode()}
+    return Announced(record.number, record.size, format_frame(orjson.dumps(shown), event="checkpoint"))
+
+
+def _wake(listeners: Iterable[Listener]) -> None:
+    for listener in listeners:
+        listener.wake.set()

@@ -1,0 +1,1 @@
+"""The verifier of stored documents: documents in, findings out. Pure."""

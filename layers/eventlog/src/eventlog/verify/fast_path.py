@@ -1,0 +1,150 @@
+"""The quick way through documents in which nothing is wrong; it makes no findings, ``verify`` does.
+
+It also goes through a segment of a chain without knowing what is left of it. A segment of n events that starts at a
+multiple of a power of two >= n holds whole subtrees, but that its last event may complete nodes that reach further
+left. So that one is handed back as it is stored; the frontier of the others is the end of the whole chain's there.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain as chained
+from itertools import islice
+from typing import ClassVar
+
+from eventlog.formats import hashing, merkle
+from eventlog.formats.canonical import is_canonical_object
+from eventlog.formats.event import ChainState
+from eventlog.store.errors import NotOursError
+from eventlog.stored.codec import decode_event
+from eventlog.stored.layout import ENDINGS, EventLayout
+
+
+@dataclass(slots=True)
+class Skew:
+    """Events whose claimed time is more than ``LIMIT`` from when they were received: counted, and the furthest one.
+
+    That is no tampering: the time is the client's claim, and late or imported events are honest.
+    """
+
+    events: int = 0
+    seq: int = -1
+    millis: int = 0
+
+    LIMIT: ClassVar[int] = 3_600_000
+
+    def add(self, seq: int, millis: int) -> None:
+        """Count an event; ``millis``: received_at - timestamp, over the limit either way."""
+        self.merge(Skew(1, seq, millis))
+
+    def merge(self, other: "Skew") -> None:
+        """Count those of events that follow."""
+        if abs(other.millis) > abs(self.millis):
+            self.seq, self.millis = other.seq, other.millis
+        self.events += other.events
+
+
+def follow(
+    chain: str,
+    state: ChainState,
+    documents: Iterable[bytes],
+    skew: Skew | None = None,
+    leaves: bytearray | None = None,
+) -> bytes | None:
+    """Move the state on over documents that are, byte for byte, the chain's next events.
+
+    Each document is rebuilt from what no hash gives (payload, salt, ids, times) and from the state. Returns the first
+    that differs, with the state as it was before it, or None at the end. The leaf hashes are appended to ``leaves``.
+    """
+    split = EventLayout(chain).split
+    size, previous, frontier = state.size, state.hash, state.frontier
+    limit, skew = Skew.LIMIT, skew or Skew()
+    for raw in documents:
+        try:
+            parts = split(raw)
+            if parts is None:
+                break
+            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
+            if not is_canonical_object(payload):
+                break
+            payload_hash = hashing.payload_hash(salt, payload)
+            content_hash = hashing.content_hash(
+                chain=chain,
+                event_id=event_id,
+                event_type=event_type,
+                source_id=source_id,
+                timestamp=timestamp,
+                received_at=received_at,
+                principal=principal,
+                payload_hash=payload_hash,
+            )
+        except (struct.error, ValueError):
+            break
+        leaf = hashing.leaf_hash(hashing.leaf(size, previous, content_hash))
+        before = frontier.copy()
+        nodes = merkle.append_leaf(frontier, size, leaf)
+        fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
+        if seq != size or raw[end:] != fresh:
+            frontier = before
+            break
+        if not -limit <= received_at - timestamp <= limit:
+            skew.add(size, received_at - timestamp)
+        if leaves is not None:
+            leaves += leaf
+        size, previous = size + 1, leaf
+    else:
+        raw = None
+    state.size, state.hash, state.frontier = size, previous, frontier
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Events without a fault from ``start`` on, if the first one's ``prev_hash`` is right.
+
+    ``size``, ``hash`` and ``frontier`` are the state after all but the last, ``last`` is that one as stored; ``leaves``
+    and ``skew`` are of all but the last, too.
+    """
+
+    start: int
+    prev_hash: bytes
+    size: int
+    hash: bytes
+    frontier: list[bytes]
+    last: bytes
+    leaves: bytes
+    skew: tuple[int, int, int]
+
+
+def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> dict[int, bytes]:
+    """The Merkle roots at ascending sizes inside a segment (start < size <= segment.size); ``left`` is the frontier
+    of what is left of it."""
+    roots: dict[int, bytes] = {}
+    frontier: list[bytes] = []
+    at = segment.start
+    for size in sizes:
+        for seq in range(at, size):
+            place = (seq - segment.start) * 32
+            merkle.append_leaf(frontier, seq, segment.leaves[place : place + 32])
+        at = size
+        roots[size] = merkle.root([*left, *frontier])
+    return roots
+
+
+def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
+    """Verify what stands at start..stop-1; None if they are not exactly these events, two or more."""
+    first = next(documents, b"")
+    if stop - start < 2:
+        return None
+    try:
+        prev_hash = decode_event(first).prev_hash
+    except NotOursError:
+        return None
+    state = ChainState(start, prev_hash)
+    skew, leaves = Skew(), bytearray()
+    odd = follow(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
+    rest = list(islice(documents, 2))
+    if odd is not None or state.size != stop - 1 or len(rest) != 1:
+        return None
+    late = (skew.events, skew.seq, skew.millis)
+    return Segment(start, prev_hash, state.size, state.hash, state.frontier, rest[0], bytes(leaves), late)

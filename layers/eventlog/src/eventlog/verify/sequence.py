@@ -1,0 +1,76 @@
+"""Checks of a sequence document and of documents outside the settled part of a chain."""
+
+from collections.abc import Iterable
+
+from eventlog.formats import hashing
+from eventlog.formats.event import Event
+from eventlog.formats.note import is_key_name
+from eventlog.store.errors import NotOursError
+from eventlog.store.interface import SequenceImage
+from eventlog.stored import codec
+from eventlog.verify.verifier import Emit, Finding, check_entry, understand
+
+
+def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
+    """Check a sequence document by itself and against the chain's first stored event; what was understood of it."""
+    event = None if first is None else understand(first)[0]
+    if raw is None:
+        if first is not None:
+            emit(_wrong("the sequence document is gone"))
+        return None
+    try:
+        image = codec.decode_sequence(raw)
+        stored = codec.decode(raw)
+        fresh = codec.encode_sequence(image, *([stored["claim"]] if "claim" in stored else []))
+    except NotOursError as error:
+        emit(_wrong(f"not as this version writes it: {error}"))
+        return None
+    if fresh != raw:
+        emit(_wrong("not as this version writes it: a field more, fewer, in another order or of another type"))
+    if not is_key_name(image.origin):
+        emit(_wrong("origin is no name that a log can have"))
+    if (
+        event
+        and event.seq == 0
+        and event.prev_hash != hashing.genesis(image.origin, image.chain)
+        and _self_consistent(event)
+    ):
+        emit(_wrong("the first event does not link to the genesis hash of origin"))
+    count = image.settled.size + len(image.pending)
+    if image.size != count:
+        emit(_wrong("size is not settled.size and the pending entries", count, image.size))
+    size = sum(len(codec.encode_entry(entry)) for entry in image.pending)
+    if image.pending_bytes != size:
+        emit(_wrong("pending_bytes is not the size of the pending entries", size, image.pending_bytes))
+    if len({entry.event_id for entry in image.pending}) != len(image.pending):
+        emit(_wrong("an event id is pending twice"))
+    for seq, entry in enumerate(image.pending, image.settled.size):
+        check_entry(entry, seq, emit)
+    return image
+
+
+def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:
+    """Check documents outside the settled part against a sequence document read after them.
+
+    A document that a settler has just inserted equals what the pending entries give; one settled meanwhile is for the
+    next audit; everything else has no business there.
+    """
+    expected = {} if later is None else {event.seq: codec.encode_event(event) for event in later.events()}
+    for raw in documents:
+        _, why, seq = understand(raw)
+        if seq is not None and settled is not None and later is not None and settled <= seq < later.settled.size:
+            continue
+        if seq is None or expected.get(seq) != raw:
+            detail = why or "no acknowledged event stands at this seq"
+            emit(Finding("unexpected", seq, None, None, detail))
+
+
+def _wrong(detail: str, expected: int | None = None, actual: int | None = None) -> Finding:
+    shown = (None if expected is None else str(expected), None if actual is None else str(actual))
+    return Finding("sequence_mismatch", None, *shown, detail)
+
+
+def _self_consistent(event: Event) -> bool:
+    """Whether the event's hash agrees with its own prev_hash, so that it was not that which was edited."""
+    leaf = hashing.leaf(event.seq, event.prev_hash, event.entry.content_hash)
+    return hashing.leaf_hash(leaf) == event.hash

@@ -1,0 +1,1 @@
+"""What each function opens: settings, secrets and connections become the objects that it works with."""

@@ -1,0 +1,1 @@
+"""The tamper drill: attacks on a log, and what finds them."""

@@ -1,0 +1,205 @@
+"""The attacks of the tamper drill: who can do it, how it is done, and what finds it, as what.
+
+Who, after the README: 1 a client with write scope, 2 a bug, a bad migration or a restored backup, 3 a database
+administrator who edits rows, 4 one who also recomputes every hash, 5 one who also holds the signing key. ``+ anchors``:
+who can also change the place where anchors are kept, which nobody should who can change the database.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eventlog.formats.checkpoint import origin_line
+from local.drill import on_anchors as anchors
+from local.drill import on_database as database
+from local.drill.log import CHAINS, ORIGIN, DrillLog
+
+INCREMENTAL = "incremental audit"
+FULL = "full audit"
+MONITOR = "monitor that kept a checkpoint"
+REPORT = "audit report (it stays intact)"
+RECORD = "restore note, event in the chain"
+NOBODY = "nobody"
+
+
+def ask_monitor(log: DrillLog) -> list[str]:
+    """What a monitor finds that has seen the honest log."""
+    return log.monitor.look()
+
+
+def read_record(log: DrillLog) -> list[str]:
+    """What is left for good of a restore that was declared."""
+    found = []
+    for chain in CHAINS:
+        newest = log.checkpoints.find_one({"chain": chain}, sort=[("number", -1)]) or {}
+        event = log.events.find_one({"chain": chain, "event_type": "eventlog.chain_restored"}) or {}
+        note = (log.folder / chain / "restore-0002.note").exists()
+        if event and note and newest["note"].startswith(f"{origin_line(ORIGIN, chain, 2)}\n"):
+            found.append(f"{chain}~2: {event['event_type']} {event['seq']}")
+    return found
+
+
+def read_skew(log: DrillLog) -> list[str]:
+    """What the newest audit report says of claimed times."""
+    report = log.audits.find_one({"chain": "main"}, sort=[("_id", -1)]) or {}
+    skew = report["skew"]
+    days = round(skew["seconds"] / 86_400)
+    return [f"main skew {skew['seq']}: {days} days"] if skew["events"] else []
+
+
+@dataclass(frozen=True)
+class Attack:
+    """``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
+
+    ``look`` is asked when both audits say that every chain is intact.
+    """
+
+    name: str
+    attacker: str
+    act: Callable[[DrillLog], None]
+    where: str
+    found: str = ""
+    look: Callable[[DrillLog], list[str]] = ask_monitor
+
+    @property
+    def by(self) -> str:
+        """Whom ``look`` asks."""
+        return MONITOR if self.where == NOBODY else self.where
+
+
+ATTACKS = [
+    Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
+    Attack("edit a queryable field", "3", database.edit_field, FULL, "main content_mismatch 17"),
+    Attack(
+        "move every payload of a chain into its salt", "3", database.hide_payloads, INCREMENTAL, "main unexpected 38"
+    ),
+    Attack("move one byte of a payload into its salt", "3", database.shift_border, FULL, "main unexpected 17"),
+    Attack(
+        "move a payload that is not settled into its salt",
+        "3",
+        database.hide_pending_payload,
+        INCREMENTAL,
+        "main sequence_mismatch",
+    ),
+    Attack(
+        "edit a payload, and have reports of it refused",
+        "3",
+        database.refuse_findings,
+        FULL,
+        "main payload_mismatch 17",
+    ),
+    Attack(
+        "edit a payload, and have all reports refused", "3", database.refuse_reports, FULL, "main payload_mismatch 17"
+    ),
+    Attack("delete an event in the middle", "3", database.delete_middle, FULL, "main missing 17"),
+    Attack(
+        "insert an event",
+        "3",
+        database.insert,
+        INCREMENTAL,
+        "main sequence_mismatch; main content_mismatch 17; main link_mismatch 18; "
+        "main hash_mismatch 18..39; main node_mismatch 18..39; main rewritten 38",
+    ),
+    Attack(
+        "swap two events",
+        "3",
+        database.swap,
+        FULL,
+        "main link_mismatch 17..18, 20..21; main hash_mismatch 17, 20; main node_mismatch 17, 20",
+    ),
+    Attack("store an event twice", "3", database.duplicate, FULL, "main unexpected 17"),
+    Attack(
+        "swap two chains",
+        "3",
+        database.swap_chains,
+        INCREMENTAL,
+        "main sequence_mismatch; main rewritten 38; payments sequence_mismatch; payments rewritten 38",
+    ),
+    Attack("cut the tail, events alone", "3", database.cut_events, INCREMENTAL, "main missing 38"),
+    Attack("cut the tail with its sequence document", "3", database.cut_tail, INCREMENTAL, "main truncated 35"),
+    Attack(
+        "set the sequence document back",
+        "3",
+        database.set_sequence_back,
+        INCREMENTAL,
+        "main unexpected 35..38; main truncated 35",
+    ),
+    Attack(
+        "delete all events and sequence documents",
+        "3",
+        database.delete_all,
+        INCREMENTAL,
+        "main truncated 0; payments truncated 0; eventlog.registry truncated 0",
+    ),
+    Attack("delete a chain", "3", database.delete_chain, INCREMENTAL, "payments truncated 0"),
+    Attack("delete a chain with copies and reports", "3", database.delete_records, INCREMENTAL, "payments truncated 0"),
+    Attack(
+        "the same, and its anchors",
+        "3 + anchors",
+        database.delete_without_trace,
+        INCREMENTAL,
+        "payments checkpoint_missing",
+    ),
+    Attack("rewrite a chain with fresh hashes", "4", database.rewrite_chain, INCREMENTAL, "main rewritten 38"),
+    Attack(
+        "rewrite it from the middle, without reports", "4", database.rewrite_middle, INCREMENTAL, "main rewritten 38"
+    ),
+    Attack(
+        "rewrite and re-sign all but the anchors",
+        "5",
+        anchors.rewrite_and_sign,
+        INCREMENTAL,
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 1",
+    ),
+    Attack("roll back to a backup", "2", database.roll_back, INCREMENTAL, "main truncated 21; payments truncated 21"),
+    Attack(
+        "roll back to a backup, then go on",
+        "2",
+        database.roll_back_and_append,
+        INCREMENTAL,
+        "main rewritten 38; payments rewritten 38",
+    ),
+    Attack(
+        "roll back to a backup, and declare it",
+        "2",
+        database.roll_back_and_declare,
+        RECORD,
+        "main~2: eventlog.chain_restored 21; payments~2: eventlog.chain_restored 21",
+        read_record,
+    ),
+    Attack("delete an anchor", "3 + anchors", anchors.delete_one, FULL, "main checkpoint_missing"),
+    Attack("delete two anchors in a row", "3 + anchors", anchors.delete_two, FULL, "main checkpoint_missing"),
+    Attack("delete the newest anchor", "3 + anchors", anchors.delete_newest, INCREMENTAL, "main checkpoint_missing"),
+    Attack("alter an anchor", "3 + anchors", anchors.alter, FULL, "main checkpoint_invalid"),
+    Attack("put an anchor of one's own", "3 + anchors", anchors.add, INCREMENTAL, "main checkpoint_invalid"),
+    Attack(
+        "claim the next anchor for another history", "3 + anchors", anchors.add_claim, INCREMENTAL, "main rewritten 39"
+    ),
+    Attack("alter the database's copy of an anchor", "3", anchors.alter_copy, FULL, "main checkpoint_invalid"),
+    Attack(
+        "claim that an event is from long ago", "1", database.backdate, REPORT, "main skew 39: 3650 days", read_skew
+    ),
+    Attack(
+        "two heads: sign another end for others",
+        "5",
+        anchors.fork,
+        MONITOR,
+        "main has two signed roots for 45 events",
+        anchors.hold_shown,
+    ),
+    Attack(
+        "roll everything back, anchors too",
+        "3 + anchors",
+        anchors.roll_all_back,
+        MONITOR,
+        "main contradicted; payments contradicted",
+    ),
+    Attack(
+        "rewrite and re-sign everything, anchors too",
+        "5 + anchors",
+        anchors.rewrite_all,
+        MONITOR,
+        "eventlog.registry contradicted; main contradicted; payments contradicted",
+    ),
+    Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, NOBODY),
+    Attack("never send an event", "1", database.send_nothing, NOBODY),
+]

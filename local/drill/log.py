@@ -1,0 +1,197 @@
+"""A small anchored log for the tamper drill: made honestly once, saved, and set up anew for each attack."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.places import DirectoryAnchors
+from eventlog.anchors.registry import REGISTRY
+from eventlog.anchors.signing import KeyFile
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Mode, Report
+from eventlog.audit.restore import Restorer
+from eventlog.clock import now_millis
+from eventlog.evidence.proofs import Evidence
+from eventlog.formats.canonical import canonicalize
+from eventlog.formats.event import make_entry
+from eventlog.store.interface import Draft
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.operations import Operations, RawCollection
+from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.tree import TreeReader
+from eventlog.stored import codec
+from local.drill.monitor import Watcher
+
+Document = dict[str, Any]
+ORIGIN = "example.com/drill"
+CHAINS = ("main", "payments")
+ROUNDS = (12, 9, 10, 8)
+"""Events of each chain before each anchor: anchors are of 12, 21, 31 and 39 events."""
+EARLIER = 2
+"""After so many rounds a backup is made."""
+COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """All that a log consists of at one moment: raw documents by collection, and anchor files by path."""
+
+    documents: dict[str, list[RawBSONDocument]]
+    files: dict[str, bytes]
+
+
+class DrillLog:
+    """A log in a database and an anchor directory of its own, with hands for whoever works on it or attacks it.
+
+    ``monitor`` has seen it when it was honest, ``earlier`` is a backup of it from before, ``shown`` a checkpoint that
+    only some were shown.
+    """
+
+    def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
+        self.client = client
+        self.folder = folder
+        self.key = key
+        self.database = database or folder.name
+        self.admin: Database[Document] = client[self.database]
+        operations = Operations(client, self.database)
+        self.store = MongoStore(operations, ORIGIN)
+        self.events = operations.events
+        self.sequences = operations.sequences
+        self.checkpoints = operations.checkpoints
+        self.audits = operations.audits
+        self.anchors = DirectoryAnchors(folder)
+        self.monitor = Watcher(Evidence(operations), key.public_key, ORIGIN)
+        self.earlier = Backup({}, {})
+        self.shown = b""
+
+    @property
+    def auditor(self) -> Auditor:
+        """The audit function, in a process of its own."""
+        return Auditor(self.store, AuditStore(self.store.operations), ORIGIN, anchoring=self._anchoring)
+
+    def audit(self, mode: Mode) -> list[Report]:
+        """What the schedule does."""
+        return self.auditor.audit_all(mode, 60)
+
+    def append(self, chain: str, count: int, **fields: Any) -> None:
+        """What a client does: events one after the other, settled."""
+        self.store.append(chain, [new_draft(chain, {"amount": number}, **fields) for number in range(count)])
+        self.store.settle(chain)
+
+    def restore(self, chain: str, reason: str) -> None:
+        """What an operator does after a restore."""
+        audits = AuditStore(self.store.operations)
+        Restorer(self.store, audits, self._anchoring, self.auditor).restore(chain, reason)
+
+    def files(self, chain: str = "main") -> list[Path]:
+        """A chain's anchors, oldest first."""
+        return sorted((self.folder / chain).glob("*.note"))
+
+    def back_up(self) -> Backup:
+        documents = {name: list(self._raw(name).find()) for name in COLLECTIONS}
+        files = {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
+        return Backup(documents, files)
+
+    def put_back(self, backup: Backup, collections: Iterable[str] = COLLECTIONS, *, files: bool = False) -> None:
+        """Make collections, and the anchor directory if told so, what they were."""
+        for name in collections:
+            collection = self._raw(name)
+            collection.delete_many({})
+            if backup.documents[name]:
+                collection.insert_many(backup.documents[name])
+        if files:
+            self.remove_anchors()
+            for path, data in backup.files.items():
+                (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / path).write_bytes(data)
+
+    def _raw(self, name: str) -> RawCollection:
+        return self.admin[name].with_options(codec_options=codec.RAW)
+
+    def remove_anchors(self, chain: str = "*") -> None:
+        """Empty the anchor directory, or a chain's."""
+        for path in self.folder.glob(f"{chain}/*"):
+            path.unlink()
+
+    @property
+    def _anchoring(self) -> Anchoring:
+        return Anchoring(
+            self.store,
+            TreeReader(self.store.operations),
+            CheckpointStore(self.store.operations),
+            self.anchors,
+            signers=[self.key],
+            public_keys=lambda: [self.key.public_key],
+            idle_millis=3_600_000,
+        )
+
+
+@dataclass(frozen=True)
+class Honest:
+    """The honest log, to make as many copies of as there are attacks."""
+
+    client: MongoClient[Document]
+    folder: Path
+    key: KeyFile
+    now: Backup
+    earlier: Backup
+
+    @contextmanager
+    def copy(self) -> Iterator[DrillLog]:
+        """A log with the same content, in a database and a directory of its own."""
+        with fresh_log(self.client, self.folder, self.key) as log:
+            log.put_back(self.now, files=True)
+            log.earlier = self.earlier
+            log.monitor.look(*CHAINS, REGISTRY)
+            yield log
+
+
+def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
+    """Log events in turns with audits."""
+    with fresh_log(client, folder, key) as log:
+        for number, count in enumerate(ROUNDS):
+            if number == EARLIER:
+                earlier = log.back_up()
+            for chain in CHAINS:
+                log.append(chain, count)
+            log.audit("incremental")
+        return Honest(client, folder, key, log.back_up(), earlier)
+
+
+@contextmanager
+def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iterator[DrillLog]:
+    """An empty log."""
+    place = folder / f"drill_{uuid4().hex[:12]}"
+    place.mkdir()
+    log = DrillLog(client, place, key)
+    log.store.operations.ensure_indexes()
+    try:
+        yield log
+    finally:
+        client.drop_database(place.name)
+
+
+def new_draft(chain: str, payload: Document, **fields: Any) -> Draft:
+    """An event as a client sends it; fields of it may be given."""
+    now = now_millis()
+    values: dict[str, Any] = {
+        "chain": chain,
+        "event_id": uuid4().hex,
+        "event_type": "order.paid",
+        "source_id": "shop",
+        "timestamp": now,
+        "received_at": now,
+        "principal": "client",
+        "salt": os.urandom(16),
+    } | fields
+    return Draft(make_entry(payload=canonicalize(payload).decode(), **values), id_chosen=True)

@@ -1,0 +1,236 @@
+"""Attacks on the database, as who has access to it carries them out: rows edited, removed, moved, made anew."""
+
+from uuid import uuid4
+
+from bson import Int64
+
+from eventlog.clock import now_millis
+from eventlog.formats import proof
+from eventlog.store.interface import Draft
+from local.demo.tamper import edit_payload
+from local.drill.log import CHAINS, Document, DrillLog, new_draft
+
+VICTIM = 17
+"""Between two anchors, where a row is changed."""
+CUT = 35
+"""Between the last two anchors, where a tail begins."""
+FORGED = {"amount": 1_000_000}
+YEARS = 10 * 365 * 24 * 3_600_000
+
+
+def edit(log: DrillLog) -> None:
+    edit_payload(log.events, "main", VICTIM)
+
+
+def edit_field(log: DrillLog) -> None:
+    log.events.update_one({"chain": "main", "seq": VICTIM}, {"$set": {"source_id": "elsewhere"}})
+
+
+def hide_payloads(log: DrillLog) -> None:
+    """Every payload of a chain moves into its salt: what is hashed, salt || payload, stays the same bytes."""
+    for event in log.events.find({"chain": "main"}):
+        log.events.update_one({"_id": event["_id"]}, {"$set": _emptied(event)})
+
+
+def hide_pending_payload(log: DrillLog) -> None:
+    """The same, with an event that was acknowledged and is not settled yet."""
+    log.store.append("main", [new_draft("main", {"amount": number}) for number in range(2)])
+    (entry, *rest) = sequence_of(log, "main")["pending"]
+    log.sequences.update_one({"_id": "main"}, {"$set": {"pending": [entry | _emptied(entry), *rest]}})
+
+
+def shift_border(log: DrillLog) -> None:
+    """One byte of a payload moves into its salt."""
+    event = event_at(log, VICTIM)
+    salt, payload = event["salt"] + event["payload"][:1].encode(), event["payload"][1:]
+    log.events.update_one({"_id": event["_id"]}, {"$set": {"salt": salt, "payload": payload}})
+
+
+def refuse_findings(log: DrillLog) -> None:
+    """Edit an event, and have the database refuse reports of it."""
+    edit(log)
+    log.admin.command("collMod", "audits", validator={"status": {"$ne": "tampered"}})
+
+
+def refuse_reports(log: DrillLog) -> None:
+    """Edit an event, and have the database refuse reports and leases of every kind."""
+    edit(log)
+    log.admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
+
+
+def delete_middle(log: DrillLog) -> None:
+    log.events.delete_one({"chain": "main", "seq": VICTIM})
+
+
+def insert(log: DrillLog) -> None:
+    """A new event in the middle; those after it move up, and the sequence document counts one more."""
+    for seq in reversed(range(VICTIM, 39)):
+        log.events.update_one({"chain": "main", "seq": seq}, {"$inc": {"seq": Int64(1)}})
+    forged = event_at(log, VICTIM + 1) | {"_id": "main/forged", "event_id": "forged", "seq": Int64(VICTIM)}
+    log.events.insert_one(forged)
+    log.sequences.update_one({"_id": "main"}, {"$inc": {"size": Int64(1), "settled.size": Int64(1)}})
+
+
+def swap(log: DrillLog) -> None:
+    """Two events change places."""
+    first, second = event_at(log, VICTIM), event_at(log, VICTIM + 3)
+    for document, seq in ((first, -1), (second, VICTIM), (first, VICTIM + 3)):
+        log.events.update_one({"_id": document["_id"]}, {"$set": {"seq": Int64(seq)}})
+
+
+def duplicate(log: DrillLog) -> None:
+    """The same event twice, which takes removing an index."""
+    log.events.drop_index("chain_1_seq_1")
+    log.events.insert_one(event_at(log, VICTIM) | {"_id": f"main/{uuid4()}"})
+
+
+def swap_chains(log: DrillLog) -> None:
+    """Each chain gets the other's events and sequence document."""
+    for collection in (log.events, log.sequences):
+        found = list(collection.find({"chain" if collection is log.events else "_id": {"$in": list(CHAINS)}}))
+        collection.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
+        collection.insert_many([_in_other_chain(document) for document in found])
+
+
+def cut_events(log: DrillLog) -> None:
+    log.events.delete_many({"chain": "main", "seq": {"$gte": CUT}})
+
+
+def cut_tail(log: DrillLog) -> None:
+    set_back(log, "main", CUT)
+
+
+def set_sequence_back(log: DrillLog) -> None:
+    log.sequences.update_one({"_id": "main"}, {"$set": {"size": Int64(CUT), "settled": settled_at(log, "main", CUT)}})
+
+
+def delete_all(log: DrillLog) -> None:
+    log.events.delete_many({})
+    log.sequences.delete_many({})
+
+
+def delete_chain(log: DrillLog) -> None:
+    remove_chain(log, "payments")
+
+
+def delete_records(log: DrillLog) -> None:
+    """A whole chain, and what the database says about it besides."""
+    remove_chain(log, "payments")
+    remove_records(log)
+
+
+def delete_without_trace(log: DrillLog) -> None:
+    delete_records(log)
+    log.remove_anchors("payments")
+
+
+def rewrite_chain(log: DrillLog) -> None:
+    log.store.append("main", take(log, "main", 0))
+    log.store.settle("main")
+
+
+def rewrite_middle(log: DrillLog) -> None:
+    """From an event between two anchors on; no report says any more what was there."""
+    log.store.append("main", take(log, "main", VICTIM))
+    log.store.settle("main")
+    remove_records(log)
+
+
+def rewrite_tail(log: DrillLog) -> None:
+    """Events that were logged after the newest anchor."""
+    log.append("main", 5)
+    log.store.append("main", take(log, "main", 40))
+    log.store.settle("main")
+
+
+def roll_back(log: DrillLog) -> None:
+    log.put_back(log.earlier)
+
+
+def roll_back_and_append(log: DrillLog) -> None:
+    """Until the chains are longer than before."""
+    log.put_back(log.earlier)
+    for chain in CHAINS:
+        log.append(chain, 20)
+
+
+def roll_back_and_declare(log: DrillLog) -> None:
+    log.put_back(log.earlier)
+    for chain in CHAINS:
+        log.restore(chain, "the disk broke")
+
+
+def backdate(log: DrillLog) -> None:
+    """A client may claim any time."""
+    log.append("main", 1, timestamp=now_millis() - YEARS)
+
+
+def send_nothing(_: DrillLog) -> None:
+    """What no client ever sends is in no log."""
+
+
+def take(log: DrillLog, chain: str, size: int) -> list[Draft]:
+    """Cut everything from ``size`` on; what was there, with other payloads, to be logged again as if it were new."""
+    events = list(log.events.find({"chain": chain, "seq": {"$gte": size}}, sort=[("seq", 1)]))
+    if size:
+        set_back(log, chain, size)
+    else:
+        remove_chain(log, chain)
+    names = ("event_id", "event_type", "source_id", "principal")
+    times = ("timestamp", "received_at")
+    return [
+        new_draft(chain, FORGED, **{n: event[n] for n in names}, **{n: int(event[n]) for n in times})
+        for event in events
+    ]
+
+
+def set_back(log: DrillLog, chain: str, size: int) -> None:
+    """Cut a chain's tail, and make its sequence document what it was at that size."""
+    settled = settled_at(log, chain, size)
+    log.events.delete_many({"chain": chain, "seq": {"$gte": size}})
+    log.sequences.update_one({"_id": chain}, {"$set": {"size": Int64(size), "settled": settled}})
+
+
+def settled_at(log: DrillLog, chain: str, size: int) -> Document:
+    """What the sequence document said of a chain when it was of this size."""
+    frontier = []
+    for node in proof.cover(0, size):
+        last = event_at(log, node.last, chain)
+        frontier.append([last["hash"], *last["nodes"]][node.level])
+    return {"size": Int64(size), "hash": event_at(log, size - 1, chain)["hash"], "frontier": frontier}
+
+
+def remove_chain(log: DrillLog, chain: str) -> None:
+    """Remove a chain's events and its sequence document."""
+    log.events.delete_many({"chain": chain})
+    log.sequences.delete_one({"_id": chain})
+
+
+def remove_records(log: DrillLog) -> None:
+    """Remove the copies of anchors and the audit reports."""
+    log.checkpoints.delete_many({})
+    log.audits.delete_many({})
+
+
+def event_at(log: DrillLog, seq: int, chain: str = "main") -> Document:
+    """A stored event that is there."""
+    found = log.events.find_one({"chain": chain, "seq": seq})
+    assert found is not None
+    return found
+
+
+def sequence_of(log: DrillLog, chain: str) -> Document:
+    """A chain's sequence document that is there."""
+    found = log.sequences.find_one({"_id": chain})
+    assert found is not None
+    return found
+
+
+def _emptied(event: Document) -> Document:
+    return {"salt": event["salt"] + event["payload"].encode(), "payload": ""}
+
+
+def _in_other_chain(document: Document) -> Document:
+    old, _, rest = document["_id"].partition("/")
+    new = CHAINS[1 - CHAINS.index(old)]
+    return document | ({"_id": f"{new}/{rest}", "chain": new} if rest else {"_id": new})

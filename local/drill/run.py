@@ -1,0 +1,121 @@
+"""`python -m local.drill`: attack an honest log in every way there is, and see what is found, by what, and what isn't.
+
+Each attack works on a copy of the log of its own. The exit code is 0 only if each ends exactly as the table says.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from rich.console import Console
+from rich.table import Table
+
+from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.audit.report import Mode
+from eventlog.store.mongo.store import connect
+from local.drill.attacks import ATTACKS, NOBODY, Attack
+from local.drill.log import DrillLog, Honest, make_honest
+from local.machine import LocalError
+from local.mongod.embedded import EmbeddedMongo
+
+AT_ONCE = 4
+MODES: tuple[Mode, ...] = ("incremental", "full")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What found the attack first, and what it found."""
+
+    where: str
+    found: str
+
+    def is_as_expected(self, attack: Attack) -> bool:
+        return (self.where, self.found) == (attack.where, attack.found)
+
+
+def attack(log: DrillLog, attack: Attack) -> Outcome:
+    """Carry an attack out, then look for it: incremental audit, full audit, and what only others can see."""
+    attack.act(log)
+    for mode in MODES:
+        if found := findings(log, mode):
+            return Outcome(f"{mode} audit", found)
+    found = "; ".join(attack.look(log))
+    return Outcome(attack.by if found else NOBODY, found)
+
+
+def findings(log: DrillLog, mode: Mode) -> str:
+    """What the audits of all chains find: chain, kind and seqs; an audit that could not be finished counts too."""
+    found = []
+    for report in log.audit(mode):
+        seqs: dict[str, list[int]] = {}
+        for finding in report["findings"]:
+            seqs.setdefault(finding["kind"], []).extend([] if finding["seq"] is None else [finding["seq"]])
+        found += [f"{report['chain']} {kind} {ranges(places)}".strip() for kind, places in seqs.items()]
+        if report["status"] == "incomplete":
+            found.append(f"{report['chain']} incomplete")
+    return "; ".join(found)
+
+
+def ranges(seqs: Sequence[int]) -> str:
+    """Seqs in short: 3, 5..8."""
+    runs: list[tuple[int, int]] = []
+    for seq in sorted(set(seqs)):
+        if runs and runs[-1][1] == seq - 1:
+            runs[-1] = (runs[-1][0], seq)
+        else:
+            runs.append((seq, seq))
+    return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in runs)
+
+
+def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console) -> bool:
+    """Carry all attacks out, some side by side, and print the table; whether all is as expected."""
+    create_key_file(folder / "key")
+    honest = make_honest(client, folder, KeyFile(folder / "key"))
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        outcomes = list(threads.map(partial(try_on_copy, honest), ATTACKS))
+    table = Table("", "Attack", "Attacker", "Expected", "Found", "Where", title="Tamper drill", show_lines=True)
+    for each, outcome in zip(ATTACKS, outcomes, strict=True):
+        mark, where = "[green]ok[/]", outcome.where
+        if not outcome.is_as_expected(each):
+            mark, where = "[bold red]WRONG[/]", f"{where}, not {each.where}"
+        table.add_row(mark, each.name, each.attacker, _lines(each.found), _lines(outcome.found), where)
+    console.print(table)
+    return all(outcome.is_as_expected(each) for each, outcome in zip(ATTACKS, outcomes, strict=True))
+
+
+def try_on_copy(honest: Honest, each: Attack) -> Outcome:
+    """What comes of an attack on a copy of the honest log."""
+    with honest.copy() as log:
+        return attack(log, each)
+
+
+def _lines(found: str) -> str:
+    return found.replace("; ", "\n") or "nothing"
+
+
+def main() -> int:
+    """Returns the exit code: 0 when every attack ended as expected."""
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    try:
+        with tempfile.TemporaryDirectory(prefix="eventlog-drill-") as name, EmbeddedMongo(Path(name, "db")) as mongo:
+            folder = Path(name, "logs")
+            folder.mkdir()
+            with connect(mongo.uri) as client:
+                good = run(client, folder, console)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    missed = sum(each.where == NOBODY for each in ATTACKS)
+    print(f"{len(ATTACKS)} attacks, {missed} of them known not to be found; " + ("all" if good else "NOT all"), end=" ")
+    print("ended as the table says.")
+    return 0 if good else 1

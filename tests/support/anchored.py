@@ -1,0 +1,95 @@
+"""A log that is anchored in a directory, for tests."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.places import AnchorStore, DirectoryAnchors
+from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import Report
+from eventlog.audit.restore import Restorer
+from eventlog.audit.workers import Workers
+from eventlog.formats.note import Signer
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.tree import TreeReader
+from tests.support.factories import draft
+
+ORIGIN = "example.com/log"
+HOUR = 3_600_000
+
+
+def new_key(path: Path) -> KeyFile:
+    """A signing key in a file."""
+    create_key_file(path)
+    return KeyFile(path)
+
+
+@dataclass
+class AnchoredLog:
+    """A store, its anchors, a key, and a clock that tests move. ``auditor`` makes one as another process would."""
+
+    store: MongoStore
+    folder: Path
+    signers: list[Signer] = field(default_factory=list)
+    retired: list[bytes] = field(default_factory=list)
+    ahead: int = 0
+    workers: Workers | None = None
+    anchors: AnchorStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.anchors = DirectoryAnchors(self.folder / "anchors")
+        self.signers = self.signers or [new_key(self.folder / "key")]
+
+    def now(self) -> int:
+        return int(time.time() * 1000) + self.ahead
+
+    def anchoring(self, anchors: AnchorStore | None = None) -> Anchoring:
+        return Anchoring(
+            self.store,
+            TreeReader(self.store.operations),
+            CheckpointStore(self.store.operations),
+            anchors or self.anchors,
+            signers=self.signers,
+            public_keys=lambda: [*(signer.public_key for signer in self.signers), *self.retired],
+            idle_millis=HOUR,
+            clock=self.now,
+        )
+
+    def auditor(self, anchors: AnchorStore | None = None) -> Auditor:
+        anchoring, audits = self.anchoring(anchors), AuditStore(self.store.operations)
+        return Auditor(self.store, audits, ORIGIN, lambda: self.now() / 1000, workers=self.workers, anchoring=anchoring)
+
+    def restore(self, reason: str = "the disk broke", chain: str = "main") -> Report:
+        """What an operator does after a restore."""
+        auditor = self.auditor()
+        audits = AuditStore(self.store.operations)
+        return Restorer(self.store, audits, self.anchoring(), auditor, clock=self.now).restore(chain, reason)
+
+    def append(self, count: int, chain: str = "main") -> None:
+        self.store.append(chain, [draft(chain=chain, received_at=self.now()) for _ in range(count)])
+        self.store.settle(chain)
+
+    def audit(self, mode: str = "incremental", chain: str = "main") -> Report:
+        auditor = self.auditor()
+        return auditor.run(auditor.start(chain, "full" if mode == "full" else "incremental"), 60)
+
+    def audit_all(self, mode: str = "incremental") -> dict[str, Report]:
+        reports = self.auditor().audit_all("full" if mode == "full" else "incremental", 60)
+        return {report["chain"]: report for report in reports}
+
+    def found(self, mode: str = "full", chain: str = "main") -> list[tuple[str, int | None]]:
+        """What an audit finds, as kinds and seqs."""
+        return kinds(self.audit(mode, chain))
+
+    def files(self, chain: str = "main") -> list[str]:
+        return [path.name for path in sorted((self.folder / "anchors" / chain).glob("*.note"))]
+
+
+def kinds(report: Report | dict[str, Any]) -> list[tuple[str, int | None]]:
+    """A report's findings as kinds and seqs."""
+    return [(finding["kind"], finding["seq"]) for finding in report["findings"]]

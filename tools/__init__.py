@@ -1,0 +1,1 @@
+"""Benchmarks, load, package checks and pictures. Never deployed."""

@@ -1,0 +1,67 @@
+"""``python -m tools.benchmarks [--quick] [names]``: runs them on a MongoDB of its own; all of them write a report."""
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from local.mongod.embedded import EmbeddedMongo
+from tools.benchmarks import append, audit, cold_start, growth, http, query, stream
+from tools.benchmarks.measure import Report, Run
+from tools.benchmarks.report import Failure, Outcome, text, write
+
+# In the order they run: append first, for it starts its writers before any other has made a client.
+BENCHMARKS: dict[str, Callable[[Run], Report]] = {
+    "append": append.run,
+    "http": http.run,
+    "stream": stream.run,
+    "query": query.run,
+    "growth": growth.run,
+    "audit": audit.run,
+    "cold_start": cold_start.run,
+}
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+CACHE_GB = 4
+"""Room for a million events with their indexes, as a database in use would have."""
+
+
+def main() -> int:
+    """Run what is asked for; 1 if any of it failed."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under 90 s, coarser, and nothing is written")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(BENCHMARKS)}; then nothing is written")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.names) - set(BENCHMARKS)):
+        parser.error(f"no such benchmark: {', '.join(unknown)}")
+    with (
+        tempfile.TemporaryDirectory(prefix="eventlog-bench-") as folder,
+        EmbeddedMongo(Path(folder), cache_gb=CACHE_GB) as mongo,
+    ):
+        run = Run(mongo.uri, arguments.quick)
+        outcomes = run_all(run, arguments.names or list(BENCHMARKS))
+        if not arguments.quick and not arguments.names:
+            write(PAGE, "make bench", run, outcomes)
+            print(f"Written: {PAGE.name} and its plots.")
+    return int(any(isinstance(outcome, Failure) for outcome in outcomes.values()))
+
+
+def run_all(run: Run, names: Sequence[str]) -> dict[str, Outcome]:
+    """Run one after the other; one that fails takes nothing from the others."""
+    outcomes: dict[str, Outcome] = {}
+    for name in names:
+        start = time.monotonic()
+        try:
+            outcomes[name] = BENCHMARKS[name](run)
+        except Exception as error:
+            logging.exception("%s failed", name)
+            outcomes[name] = Failure(f"{type(error).__name__}: {error}")
+        print(text(name, outcomes[name]))
+        print(f"({name}: {time.monotonic() - start:.0f} s)\n", flush=True)
+    return outcomes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

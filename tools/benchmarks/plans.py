@@ -1,0 +1,90 @@
+"""The finds that a page or a proof really sends, to run them bare and to explain them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from eventlog.store.interface import Query
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
+
+Find = Mapping[str, Any]
+"""A ``find`` command."""
+
+_ASKED = ("find", "filter", "sort", "hint", "limit", "min", "max", "projection")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What explain counts over all finds of a read, and how many ordered scans MongoDB merges in them."""
+
+    keys: int
+    documents: int
+    scans: int
+    sorts: int
+
+
+class Recorder(CommandListener):
+    """Keeps the reads of ``events``."""
+
+    def __init__(self) -> None:
+        self.finds: list[Find] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        command = event.command
+        if command.get("find", command.get("aggregate")) == "events":
+            self.finds.append({name: command[name] for name in _ASKED if name in command})
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+class Explainer:
+    """Pages on a database, seen from the outside: it knows nothing of how the store plans them."""
+
+    def __init__(self, uri: str, database: str) -> None:
+        self._recorder = Recorder()
+        self._client: MongoClient[dict[str, Any]] = MongoClient(uri, event_listeners=[self._recorder])
+        operations = Operations(self._client, database)
+        self._store = MongoStore(operations, "")
+        self._database = operations.events.database
+
+    def finds(self, query: Query) -> list[Find]:
+        """The finds of one page."""
+        return self.finds_of(lambda store: store.page(query))
+
+    def finds_of(self, read: Callable[[MongoStore], object]) -> list[Find]:
+        """The finds of any read."""
+        self._recorder.finds.clear()
+        read(self._store)
+        return list(self._recorder.finds)
+
+    def examined(self, finds: Sequence[Find]) -> Examined:
+        """Run and explain them."""
+        explained = [self._database.command("explain", find, verbosity="executionStats") for find in finds]
+        stats = [found["executionStats"] for found in explained]
+        stages = [stage for found in explained for stage in _stages(found["queryPlanner"]["winningPlan"])]
+        return Examined(
+            keys=sum(found["totalKeysExamined"] for found in stats),
+            documents=sum(found["totalDocsExamined"] for found in stats),
+            scans=stages.count("IXSCAN"),
+            sorts=stages.count("SORT"),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _stages(plan: Any) -> list[str]:
+    if isinstance(plan, list):
+        return [stage for part in plan for stage in _stages(part)]
+    if not isinstance(plan, dict):
+        return []
+    own = [plan["stage"]] if isinstance(plan.get("stage"), str) else []
+    return own + [stage for part in plan.values() for stage in _stages(part)]

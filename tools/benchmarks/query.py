@@ -1,0 +1,192 @@
+"""Pages of 100 against the bare finds that give the same documents, for every combination of filters."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, get_args
+
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from eventlog.store.interface import Order, Position, Query
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, connect
+from tools.benchmarks import data
+from tools.benchmarks.append import CHAIN, ORIGIN
+from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile
+from tools.benchmarks.plans import Examined, Explainer, Find
+from tools.benchmarks.stored import stored
+
+LIMIT = 100
+CEILING = 1.3
+_TYPES = ("sshd.auth_failure", "sshd.disconnect", "sshd.failed_password", "sshd.closed")
+_SOURCES = data.SOURCES[:5]
+_TIMES = ("p50 ms", "p99 ms", "bare p50", "bare p99")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A query, in words."""
+
+    filters: str
+    order: Order
+    page: str
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was measured of a case: milliseconds of our pages, of the bare finds, and of these after a bare read of the
+    settled size; and what explain counts."""
+
+    case: Case
+    ours: list[float]
+    bare: list[float]
+    both: list[float]
+    examined: Examined
+
+    @property
+    def ratio(self) -> float:
+        return percentile(self.ours, 50) / percentile(self.bare, 50)
+
+    @property
+    def ratio_to_both(self) -> float:
+        return percentile(self.ours, 50) / percentile(self.both, 50)
+
+    @property
+    def most_keys(self) -> int:
+        """One key for each event, one to see whether more follow, and one where each further merged scan starts."""
+        return LIMIT + max(10, self.examined.scans)
+
+
+def cases(count: int) -> Iterator[Case]:
+    """Every combination of filters in both orders, by its first page and by one in the middle."""
+    times: dict[str, dict[str, Any]] = {
+        "any time": {},
+        "time range": {
+            "start_time": data.START + count // 4 * 1000,
+            "end_time": data.START + count // 4 * 3 * 1000,
+        },
+    }
+    types = {"": (), "1 type": _TYPES[:1], f"{len(_TYPES)} types": _TYPES}
+    sources = {"": (), "1 source": _SOURCES[:1], f"{len(_SOURCES)} sources": _SOURCES}
+    filters = {
+        ", ".join(filter(None, names)): Query(
+            chain=CHAIN, **times[names[0]], event_types=types[names[1]], source_ids=sources[names[2]], limit=LIMIT
+        )
+        for names in product(times, types, sources)
+    }
+    filters["by seq"] = Query(chain=CHAIN, sort="seq", limit=LIMIT)
+    middle = Position(data.START + count // 2 * 1000, count // 2)
+    for (name, query), order in product(filters.items(), get_args(Order)):
+        yield Case(name, order, "first", replace(query, order=order))
+        yield Case(name, order, "middle", replace(query, order=order, after=middle, size=count))
+
+
+def millis(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict[str, Any]]:
+    """The same finds with nothing around them, decoded to dicts."""
+    found: list[dict[str, Any]] = []
+    for find in finds:
+        order, hint = list(find["sort"].items()), list(find["hint"].items())
+        found += events.find(find["filter"], sort=order, hint=hint, limit=find["limit"])
+    return found
+
+
+def measure(run: Run, database: str, count: int) -> list[Result]:
+    """Run every case."""
+    rounds = 10 if run.quick else 100
+    client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
+    with connect(run.uri) as ours, client, closing(Explainer(run.uri, database)) as explainer:
+        store = MongoStore(Operations(ours, database), ORIGIN)
+        return [_result(store, client[database], explainer, case, rounds) for case in cases(count)]
+
+
+def _result(
+    store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: Case, rounds: int
+) -> Result:
+    finds, events, sequences = explainer.finds(case.query), database["events"], database["sequences"]
+
+    def both() -> None:
+        sequences.find_one({"_id": CHAIN}, {"settled.size": 1})
+        bare(events, finds)
+
+    runs = {
+        "ours": lambda: millis(lambda: store.page(case.query)),
+        "bare": lambda: millis(lambda: bare(events, finds)),
+        "both": lambda: millis(both),
+    }
+    alternately(3, runs)
+    found = alternately(rounds, runs)
+    return Result(case, found["ours"], found["bare"], found["both"], explainer.examined(finds))
+
+
+def run(run: Run) -> Report:
+    """Every table of the query benchmark."""
+    count = 20_000 if run.quick else 1_000_000
+    results = measure(run, stored(run, count), count)
+    return Report([_summary(count, results), _every_case(len(results[0].ours), results)])
+
+
+def _summary(count: int, results: Sequence[Result]) -> Table:
+    groups = {
+        "all": results,
+        "first pages": [r for r in results if r.case.page == "first"],
+        "pages in the middle": [r for r in results if r.case.page == "middle"],
+    }
+    columns = ["pages", "combinations", *_TIMES, "median ratio", "worst ratio", "within", "median to both reads"]
+    columns.append("most keys examined")
+    return Table(
+        f"Queries: pages of {LIMIT} among {count:,} events",
+        "`MongoStore.page` and, alternately, the finds that it sends, sent bare by pymongo and decoded to dicts (same "
+        "filter, sort, hint and limit); so the ratio is what reading the settled size and checking each event "
+        f"add. Ratios are of p50; asked is <= {CEILING:g}. Both reads: the bare finds after a bare read of the settled "
+        "size, the round trip by which a page shows every acknowledged event, and once.",
+        columns,
+        [[name, *_group(group)] for name, group in groups.items()],
+    )
+
+
+def _group(results: Sequence[Result]) -> list[str]:
+    ours = [value for result in results for value in result.ours]
+    plain = [value for result in results for value in result.bare]
+    ratios = [result.ratio for result in results]
+    return [
+        str(len(results)),
+        *(f"{percentile(values, percent):.2f}" for values in (ours, plain) for percent in (50, 99)),
+        judged(percentile(ratios, 50), ceiling=CEILING),
+        judged(max(ratios), ceiling=CEILING),
+        f"{sum(ratio <= CEILING for ratio in ratios)} of {len(ratios)}",
+        judged(percentile([result.ratio_to_both for result in results], 50)),
+        str(max(result.examined.keys for result in results)),
+    ]
+
+
+def _every_case(rounds: int, results: Sequence[Result]) -> Table:
+    columns = ["filters", "order", "page", *_TIMES, "ratio", "keys examined", "documents", "merged scans"]
+    return Table(
+        "Queries: every combination",
+        f"Of {rounds} pages each, so the p99 is nearly the slowest. Keys and documents are explain's, over all finds "
+        "of a page: one of each for every event and one more to see whether others follow. Several types or sources "
+        "are as many index scans merged in order, and each scan beyond the first takes one key more to know where it "
+        "starts; so at most limit + 10, or limit + merged scans where there are more than 10 of them.",
+        columns,
+        [_row(result) for result in results],
+    )
+
+
+def _row(result: Result) -> list[str]:
+    times = [f"{percentile(values, percent):.2f}" for values in (result.ours, result.bare) for percent in (50, 99)]
+    examined, case = result.examined, result.case
+    keys = f"{examined.keys}" if examined.keys <= result.most_keys else f"**{examined.keys}, missed**"
+    ratio = judged(result.ratio, ceiling=CEILING)
+    return [case.filters, case.order, case.page, *times, ratio, keys, str(examined.documents), str(examined.scans)]

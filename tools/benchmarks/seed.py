@@ -1,0 +1,53 @@
+"""A chain of any length put straight into the database: the documents that appends would have left there."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo import IndexModel, MongoClient
+from pymongo.write_concern import WriteConcern
+
+from eventlog.formats import hashing
+from eventlog.formats.event import ChainState, Entry
+from eventlog.store.mongo import indexes
+from eventlog.store.mongo.operations import Operations
+from eventlog.stored import codec
+from tools.benchmarks import data
+
+ORIGIN = "bench"
+_BATCH = 5_000
+_POOL = 1_024
+
+
+def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> None:
+    """Store a new chain of ``count`` settled events, one a second from ``data.START`` on, with all the log's indexes.
+
+    Documents are made while the batch before them is stored; the indexes that no insert needs come last.
+    """
+    operations = Operations(client, database)
+    indexes.ensure(operations.events, indexes.EVENTS[:1])
+    events = operations.raw_events.with_options(write_concern=WriteConcern(w=1))
+    state = ChainState(0, hashing.genesis(ORIGIN, chain))
+    with ThreadPoolExecutor(1) as storing:
+        stored: Future[Any] = storing.submit(list)
+        for start in range(0, count, _BATCH):
+            entries = _entries(chain, start, min(start + _BATCH, count))
+            documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(entries)]
+            stored.result()
+            stored = storing.submit(events.insert_many, documents)
+        stored.result()
+    document = codec.new_sequence(chain, ORIGIN, state.hash)
+    operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": codec.settled_fields(state)})
+    operations.events.create_indexes([IndexModel(index.keys) for index in indexes.EVENTS[1:]])
+    operations.ensure_indexes()
+
+
+def _entries(chain: str, start: int, stop: int) -> Iterator[Entry]:
+    """The entries start..stop-1: the same types, sources and payloads every time, ids and salts of their own."""
+    rng = Random(start)
+    payloads = data.payloads(rng, _POOL)
+    for number in range(start, stop):
+        yield data.entry(rng, chain, rng.choice(payloads), data.START + number * 1000)
