@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo
 
 
@@ -44,4 +43,4 @@ def database(client: MongoClient[dict[str, Any]]) -> Iterator[str]:
 
 @pytest.fixture
 def store(client: MongoClient[dict[str, Any]], database: str) -> MongoStore:
-    return MongoStore(Operations(client, database), "example.com/log")
+    return open_log(client, database, "example.com/log")

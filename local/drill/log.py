@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import DirectoryAnchors
+from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
@@ -26,8 +26,8 @@ from eventlog.formats.event import make_entry
 from eventlog.store.interface import Draft
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.operations import Operations, RawCollection
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.operations import RawCollection
+from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
 from local.drill.monitor import Watcher
@@ -63,21 +63,21 @@ class DrillLog:
         self.key = key
         self.database = database or folder.name
         self.admin: Database[Document] = client[self.database]
-        operations = Operations(client, self.database)
-        self.store = MongoStore(operations, ORIGIN)
+        self.store = open_log(client, self.database, ORIGIN)
+        operations = operations_of(self.store)
         self.events = operations.events
         self.sequences = operations.sequences
         self.checkpoints = operations.checkpoints
         self.audits = operations.audits
         self.anchors = DirectoryAnchors(folder)
-        self.monitor = Watcher(Evidence(operations), key.public_key, ORIGIN)
+        self.monitor = Watcher(Evidence(self.store), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
 
     @property
     def auditor(self) -> Auditor:
         """The audit function, in a process of its own."""
-        return Auditor(self.store, AuditStore(self.store.operations), ORIGIN, anchoring=self._anchoring)
+        return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=self._anchoring)
 
     def audit(self, mode: Mode) -> list[Report]:
         """What the schedule does."""
@@ -90,7 +90,7 @@ class DrillLog:
 
     def restore(self, chain: str, reason: str) -> None:
         """What an operator does after a restore."""
-        audits = AuditStore(self.store.operations)
+        audits = AuditStore(self.store)
         Restorer(self.store, audits, self._anchoring, self.auditor).restore(chain, reason)
 
     def files(self, chain: str = "main") -> list[Path]:
@@ -127,8 +127,8 @@ class DrillLog:
     def _anchoring(self) -> Anchoring:
         return Anchoring(
             self.store,
-            TreeReader(self.store.operations),
-            CheckpointStore(self.store.operations),
+            TreeReader(self.store),
+            CheckpointStore(self.store),
             self.anchors,
             signers=[self.key],
             public_keys=lambda: [self.key.public_key],
@@ -174,7 +174,7 @@ def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iter
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
     log = DrillLog(client, place, key)
-    log.store.operations.ensure_indexes()
+    operations_of(log.store).ensure_indexes()
     try:
         yield log
     finally:

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from eventlog.settings import Settings
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.server import build_app
 from tests.browser.dashboard import ServedLog, Watched, find_chromium
 from tests.support.anchored import ORIGIN, AnchoredLog
@@ -54,7 +53,7 @@ def serve_anew(mongo_uri: str, folder: Path, **more: Any) -> Iterator[ServedLog]
     """The same on a database of its own, which is dropped in the end: for a module's tests to share."""
     name = f"test_{uuid4().hex[:12]}"
     with connect(mongo_uri) as client:
-        store = MongoStore(Operations(client, name), ORIGIN)
+        store = open_log(client, name, ORIGIN)
         with serve(AnchoredLog(store, folder), mongo_uri, name, **more) as log:
             yield log
         client.drop_database(name)
@@ -72,7 +71,7 @@ def watch(browser: Browser, home: str, *others: str) -> Iterator[Watched]:
 
 @pytest.fixture
 def log(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[ServedLog]:
-    with serve(AnchoredLog(MongoStore(store.operations, ORIGIN), tmp_path), mongo_uri, database) as log:
+    with serve(AnchoredLog(MongoStore(operations_of(store), ORIGIN), tmp_path), mongo_uri, database) as log:
         yield log
 
 

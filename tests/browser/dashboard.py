@@ -13,7 +13,7 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.ingest.submission import native_draft
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -70,7 +70,7 @@ class ServedLog:
 
     def edit(self, event_id: str, update: dict[str, Any]) -> None:
         """What a database administrator could do."""
-        changed = self.store.operations.events.update_one({"_id": f"main/{event_id}"}, {"$set": update})
+        changed = operations_of(self.store).events.update_one({"_id": f"main/{event_id}"}, {"$set": update})
         assert changed.modified_count == 1
 
 

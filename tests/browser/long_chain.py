@@ -8,8 +8,9 @@ from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Event, make_entry
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
+from eventlog.stored.sequences import new_sequence, settled_fields
 from tests.support.anchored import ORIGIN
 
 TYPES = ("user.login", "order.paid", "order.shipped", "user.logout")
@@ -19,14 +20,14 @@ _BATCH = 5000
 
 def fill(store: MongoStore, count: int, start: int, millis: int) -> None:
     """Store the chain main with events from ``start`` on, evenly over so many milliseconds."""
-    operations = store.operations
+    operations = operations_of(store)
     operations.ensure_indexes()
     state = ChainState(0, hashing.genesis(ORIGIN, "main"))
-    sequence = codec.new_sequence("main", ORIGIN, state.hash)
+    sequence = new_sequence("main", ORIGIN, state.hash)
     events = _events(state, count, start, millis)
     while batch := list(islice(events, _BATCH)):
         operations.raw_events.insert_many(batch, ordered=False)
-    fields = {"size": Int64(count), "settled": codec.settled_fields(state)}
+    fields = {"size": Int64(count), "settled": settled_fields(state)}
     operations.sequences.insert_one(sequence | fields)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from local.machine import wait_until
 from tests.browser.conftest import serve, serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
@@ -201,7 +201,7 @@ def test_an_event_that_came_is_verified(live: Followed) -> None:
 def test_a_server_that_goes_away_is_waited_for(
     browser: Browser, store: MongoStore, mongo_uri: str, database: str, tmp_path: Path
 ) -> None:
-    anchored = AnchoredLog(MongoStore(store.operations, ORIGIN), tmp_path)
+    anchored = AnchoredLog(MongoStore(operations_of(store), ORIGIN), tmp_path)
     with ExitStack() as running:
         log = running.enter_context(serve(anchored, mongo_uri, database))
         with watch(browser, log.url) as look:

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from eventlog.store.mongo.store import operations_of
 from tests.browser.dashboard import ServedLog, Watched
 
 DAMAGED = 7
@@ -20,7 +21,7 @@ def filled(log: ServedLog) -> ServedLog:
 @pytest.fixture
 def audited(look: Watched, filled: ServedLog, request: pytest.FixtureRequest) -> Page:
     """The page after an audit that was run from it, of a log that was changed as the test says."""
-    events = filled.store.operations.events
+    events = operations_of(filled.store).events
     if request.param == "edited":
         filled.edit(f"e-{DAMAGED}", {"payload": '{"amount":1000000}'})
     else:

@@ -6,6 +6,7 @@ import pytest
 from bson import Binary, DatetimeMS
 from playwright.sync_api import Page
 
+from eventlog.store.mongo.store import operations_of
 from tests.browser.dashboard import ODD, ServedLog, Watched
 
 STEPS = ["payload", "content", "leaf", "inclusion", "signature"]
@@ -98,7 +99,7 @@ def test_an_event_rewritten_with_all_its_hashes_is_not_in_the_signed_tree(
     from eventlog.formats import hashing
 
     pin(look, log.vkey)
-    row = log.store.operations.events.find_one({"_id": f"main/{event_id}"})
+    row = operations_of(log.store).events.find_one({"_id": f"main/{event_id}"})
     assert row is not None
     payload_hash = hashing.payload_hash(row["salt"], b'{"amount":1}')
     content = hashing.content_hash(
@@ -133,6 +134,6 @@ def test_the_bytes_of_each_step_are_shown(look: Watched, log: ServedLog, event_i
     page.click("li[data-step=content] summary")
     shown = page.inner_text("li[data-step=content] details")
     assert f'"event_id":"{event_id}"' in shown
-    row = log.store.operations.events.find_one({"_id": f"main/{event_id}"})
+    row = operations_of(log.store).events.find_one({"_id": f"main/{event_id}"})
     assert row is not None
     assert shown.count(row["content_hash"].hex()) == 2

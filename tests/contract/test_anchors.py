@@ -11,8 +11,10 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
-from eventlog.anchors.places import MAX_READ, AnchorStore, DirectoryAnchors, open_anchors
+from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.places import open_anchors
 from eventlog.anchors.s3 import S3Anchors, connect
+from eventlog.anchors.store import MAX_READ, AnchorStore
 from eventlog.store.errors import AnchorsUnavailableError
 
 Open = Callable[[], AnchorStore]

@@ -6,7 +6,7 @@ import pytest
 
 from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.checkpoints import CheckpointStore, Record
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 
 
 def record(number: int, size: int, chain: str = "main") -> Record:
@@ -17,7 +17,7 @@ def record(number: int, size: int, chain: str = "main") -> Record:
 
 @pytest.fixture
 def checkpoints(store: MongoStore) -> CheckpointStore:
-    found = CheckpointStore(store.operations)
+    found = CheckpointStore(store)
     found.ensure_indexes()
     return found
 
@@ -67,8 +67,8 @@ def test_a_damaged_document_is_corruption(
     store: MongoStore, checkpoints: CheckpointStore, change: dict[str, object]
 ) -> None:
     checkpoints.add(record(1, 5))
-    stored = store.operations.checkpoints.find_one_and_delete({})
+    stored = operations_of(store).checkpoints.find_one_and_delete({})
     assert stored is not None
-    store.operations.checkpoints.insert_one(stored | change)
+    operations_of(store).checkpoints.insert_one(stored | change)
     with pytest.raises(CorruptionError, match="damaged"):
         checkpoints.newest("main")

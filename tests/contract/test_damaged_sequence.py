@@ -14,11 +14,12 @@ from pymongo import MongoClient
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
-from eventlog.store.interface import Draft, Placed, Query, SequenceImage
+from eventlog.store.interface import Draft, Placed, Query
 from eventlog.store.mongo import settle
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
+from eventlog.stored.sequences import SequenceImage, encode_sequence
 from tests.integration.writer import CHAIN, ORIGIN
 from tests.support.factories import draft
 
@@ -120,11 +121,11 @@ def damaged(store: MongoStore, chain: str, damage: str, *, warm: bool) -> ChainS
     pending = [draft(f"waits-{number}", chain=chain).entry for number in range(3)]
     size = sum(len(codec.encode_entry(entry)) for entry in pending)
     image = SequenceImage(b"", chain, ORIGIN, 7, state.copy(), pending, size)
-    store.operations.raw_sequences.insert_one(RawBSONDocument(codec.encode_sequence(image)))
+    operations_of(store).raw_sequences.insert_one(RawBSONDocument(encode_sequence(image)))
     list(state.extend(pending))
     if warm:  # look-ups and hashing start from the process's last push
         list(state.extend(p.event.entry for p in store.append(chain, [draft("warm", chain=chain)])))
-    store.operations.sequences.update_one({"_id": chain}, DAMAGES[damage])
+    operations_of(store).sequences.update_one({"_id": chain}, DAMAGES[damage])
     return state
 
 

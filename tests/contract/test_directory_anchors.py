@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.anchors.places import DirectoryAnchors
+from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.store.errors import AnchorsUnavailableError
 
 

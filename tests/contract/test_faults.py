@@ -14,7 +14,7 @@ from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import append, settle
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, UnknownOutcomeError
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from tests.integration.writer import CHAIN, ORIGIN, audit, check_chain, receipt
 from tests.support.factories import draft
@@ -119,7 +119,7 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
     receipts = [receipt(p) for p in prepare(store, step)]
     drafts = make_drafts(step, chosen, batch)
     if step == "trim":
-        assert store.operations.push(CHAIN, [draft("waiting").entry], None)
+        assert operations_of(store).push(CHAIN, [draft("waiting").entry], None)
     faulty.arm(step, error, how)
     acknowledged: list[Placed] = []
     try:
@@ -175,8 +175,8 @@ def test_a_push_refused_for_too_much_pending_gets_through_after_settling(
 ) -> None:
     store.append(CHAIN, [draft("known")])
     for name in ("large", "larger"):
-        leave_behind(store.operations, name, payload={"text": "x" * (PENDING_LIMIT * 2 // 3)})
-    assert store.operations.push(CHAIN, [draft().entry], None) is None
+        leave_behind(operations_of(store), name, payload={"text": "x" * (PENDING_LIMIT * 2 // 3)})
+    assert operations_of(store).push(CHAIN, [draft().entry], None) is None
     (placed,) = store.append(CHAIN, [draft(event_id)])
     assert placed.event.seq == 3
     assert check_chain(store, [receipt(placed)]) == 4
@@ -185,16 +185,16 @@ def test_a_push_refused_for_too_much_pending_gets_through_after_settling(
 @pytest.mark.parametrize("event_id", [None, "known", "new"])
 def test_nothing_is_stored_in_a_chain_that_lost_its_sequence_document(store: MongoStore, event_id: str | None) -> None:
     store.append(CHAIN, [draft("known")])
-    sequence = store.operations.sequences.find_one_and_delete({"_id": CHAIN})
+    sequence = operations_of(store).sequences.find_one_and_delete({"_id": CHAIN})
     if event_id == "known":
         assert store.append(CHAIN, [draft("known")])[0].replayed
     else:
         with pytest.raises(ChainLostError):
             store.append(CHAIN, [draft(event_id)])
-    assert store.operations.sequences.count_documents({}) == 0
-    assert store.operations.events.count_documents({}) == 1
+    assert operations_of(store).sequences.count_documents({}) == 0
+    assert operations_of(store).events.count_documents({}) == 1
     assert sequence is not None
-    store.operations.sequences.insert_one(sequence)
+    operations_of(store).sequences.insert_one(sequence)
     assert check_chain(store, [receipt(store.append(CHAIN, [draft(event_id)])[0])]) == (1 if event_id == "known" else 2)
 
 
@@ -208,7 +208,7 @@ def test_a_row_planted_in_the_next_event_s_place_stops_no_append_and_is_found(
     chain = store.chain(CHAIN)
     assert chain is not None
     (planted,) = chain.state.extend([draft("new" if same_id else "planted", payload={"n": 2}).entry])
-    store.operations.raw_events.insert_one(RawBSONDocument(codec.encode_event(planted)))
+    operations_of(store).raw_events.insert_one(RawBSONDocument(codec.encode_event(planted)))
     (placed,) = store.append(CHAIN, [draft("next" if same_id else "new")] if not same_id else [draft()])
     assert "settling chain main: another event stands in the place" in caplog.text
     assert (placed.event.seq, placed.replayed) == (1, False)
@@ -216,5 +216,5 @@ def test_a_row_planted_in_the_next_event_s_place_stops_no_append_and_is_found(
     report = audit(store)
     assert [(f["kind"], f["seq"]) for f in report["findings"]] == [("unexpected", 1)]
     assert store.append(CHAIN, [draft()])[0].event.seq == 2
-    store.operations.events.delete_one({"event_id": planted.entry.event_id})
+    operations_of(store).events.delete_one({"event_id": planted.entry.event_id})
     assert check_chain(store, [receipt(placed)]) == 3

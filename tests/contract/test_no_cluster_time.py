@@ -8,7 +8,7 @@ from pymongo import MongoClient
 
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage, push_image
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
 
@@ -23,7 +23,7 @@ class Timeless(Operations):
 def test_a_reply_without_a_time_is_understood(store: MongoStore) -> None:
     store.append("main", [draft()])
     store.settle("main")
-    found = store.operations.sequences.find_one({"_id": "main"})
+    found = operations_of(store).sequences.find_one({"_id": "main"})
     assert found is not None
     found["pending"] = [{"content_hash": bytes(32)}]
     found["size"] = Int64(2)

@@ -15,7 +15,7 @@ from eventlog.http.cursor import format_cursor, parse_cursor
 from eventlog.store.interface import Position, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.settle import Settler
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from local.machine import wait_until
 from tests.support.factories import draft
@@ -77,25 +77,25 @@ def push(store: MongoStore, chain: str, added: list[tuple[int, str, str]]) -> No
         for at, kind, source in added
     ]
     if entries:
-        assert store.operations.push(chain, entries, None) is not None
+        assert operations_of(store).push(chain, entries, None) is not None
 
 
 def settled_size(store: MongoStore, chain: str) -> int:
-    image = store.operations.read_sequence(chain)
+    image = operations_of(store).read_sequence(chain)
     assert image is not None
     return image.settled.size
 
 
 def settle_first(store: MongoStore, chain: str, count: int) -> None:
     """Move the first few pending events only, as the settler of a block does."""
-    image = store.operations.read_sequence(chain)
+    image = operations_of(store).read_sequence(chain)
     assert image is not None
     found = list(image.events())[:count]
     if found:
         after = image.settled.copy()
         for event in found:
             after.append(event.entry.content_hash)
-        Settler(store.operations, chain)._store(found, after)
+        Settler(operations_of(store), chain)._store(found, after)
         wait_until("a majority to have the trim", lambda: settled_size(store, chain) >= after.size)
 
 
@@ -131,19 +131,19 @@ def oracle(log: list[Event], query: Query) -> list[Event]:
 def whole(store: MongoStore, chain: str) -> list[Event]:
     """The log by its definition: the settled documents by their seq."""
     store.settle(chain)
-    raw = store.operations.raw_events.find({"chain": chain}, sort=[("seq", 1)])
+    raw = operations_of(store).raw_events.find({"chain": chain}, sort=[("seq", 1)])
     return [codec.decode_event(bytes(found.raw)) for found in raw]
 
 
 def pending(store: MongoStore, chain: str) -> Iterator[Event]:
-    image = store.operations.read_sequence(chain)
+    image = operations_of(store).read_sequence(chain)
     assert image is not None
     return image.events()
 
 
 def begin(store: MongoStore, first: list[tuple[int, str, str]], settled: int, later: list[tuple[int, str, str]]) -> str:
     chain = uuid4().hex
-    store.operations.create(chain, "example.com/log")
+    operations_of(store).create(chain, "example.com/log")
     push(store, chain, first)
     settle_first(store, chain, settled)
     push(store, chain, later)

@@ -4,7 +4,7 @@ import pytest
 
 from eventlog.formats.bundle import TimeRange
 from eventlog.store.mongo.selection import Span, batches, span_of
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from tests.support.factories import draft
 from tools.benchmarks.plans import Explainer
@@ -22,16 +22,16 @@ def filled(store: MongoStore) -> MongoStore:
     for first in range(0, SETTLED, 500):
         store.append("main", drafts[first : min(first + 500, SETTLED)])
     store.settle("main")
-    assert store.operations.push("main", [found.entry for found in drafts[SETTLED:]], None) is not None
+    assert operations_of(store).push("main", [found.entry for found in drafts[SETTLED:]], None) is not None
     return store
 
 
 def read(store: MongoStore, window: TimeRange, size: int = COUNT, low: int = 0) -> tuple[Span, list[int]]:
-    with TreeReader(store.operations).view("main") as view:
+    with TreeReader(store).view("main") as view:
         assert view is not None
-        span = span_of(store.operations, view, window, size)
+        span = span_of(store, view, window, size)
         moved = span._replace(low=max(low, span.low))
-        found = [event.seq for batch in batches(store.operations, view, moved, window) for event in batch]
+        found = [event.seq for batch in batches(store, view, moved, window) for event in batch]
     return span, found
 
 

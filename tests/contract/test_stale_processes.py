@@ -12,7 +12,7 @@ from eventlog.store.mongo import settle
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT
 from eventlog.store.mongo.settle import Settler
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, open_log, operations_of
 from tests.integration.writer import CHAIN, ORIGIN, Line, check_chain, named, receipt
 from tests.support.factories import draft
 
@@ -52,8 +52,8 @@ def test_a_store_that_outlives_its_database_goes_on_with_what_is_there(
 ) -> None:
     for name in ("a", "b", "c"):
         store.append(CHAIN, [named(name)])
-    drop(store.operations)
-    other = MongoStore(Operations(client, database), ORIGIN)
+    drop(operations_of(store))
+    other = open_log(client, database, ORIGIN)
     if recreated:
         other.append(CHAIN, [draft() for _ in range(recreated)])
     (placed,) = store.append(CHAIN, [draft(event_id)])
@@ -64,13 +64,13 @@ def test_a_store_that_outlives_its_database_goes_on_with_what_is_there(
 def test_an_id_is_in_a_recreated_chain_once_though_a_look_up_was_made_in_the_one_before(
     operations: Interrupted, client: Client, database: str
 ) -> None:
-    store, other = MongoStore(operations, ORIGIN), MongoStore(Operations(client, database), ORIGIN)
+    store, other = MongoStore(operations, ORIGIN), open_log(client, database, ORIGIN)
     store.append(CHAIN, [named("a"), named("b"), named("c")])
     store.settle(CHAIN)
     store.append(CHAIN, [named("d")])
 
     def restore() -> None:
-        drop(other.operations)
+        drop(operations_of(other))
         other.append(CHAIN, [named("x")])
         other.settle(CHAIN)
 
@@ -82,11 +82,11 @@ def test_an_id_is_in_a_recreated_chain_once_though_a_look_up_was_made_in_the_one
 def test_a_settler_of_a_dropped_chain_does_not_trim_the_one_made_after_it(
     operations: Interrupted, client: Client, database: str
 ) -> None:
-    store, other = MongoStore(operations, ORIGIN), MongoStore(Operations(client, database), ORIGIN)
+    store, other = MongoStore(operations, ORIGIN), open_log(client, database, ORIGIN)
     store.append(CHAIN, [named("a"), named("b")])
 
     def recreate() -> None:
-        drop(other.operations)
+        drop(operations_of(other))
         other.append(CHAIN, [named(name) for name in "xyz"])
 
     operations.interrupt("trim", recreate)
@@ -96,7 +96,7 @@ def test_a_settler_of_a_dropped_chain_does_not_trim_the_one_made_after_it(
 
 
 def test_stores_with_other_origins_extend_a_chain_of_the_first(client: Client, database: str) -> None:
-    stores = [MongoStore(Operations(client, database), origin) for origin in (ORIGIN, "example.org/other")]
+    stores = [open_log(client, database, origin) for origin in (ORIGIN, "example.org/other")]
     placed = [p for n in range(12) for p in stores[n % 2].append(CHAIN, [draft(f"e{n}" if n % 3 else None)])]
     assert [p.event.seq for p in placed] == list(range(12))
     assert check_chain(stores[0], map(receipt, placed)) == 12
@@ -108,7 +108,7 @@ def test_stores_with_warm_memories_race_for_the_same_ids(
 ) -> None:
     for name, value in (("BLOCK", block), ("OVERDUE", overdue)):
         monkeypatch.setattr(settle, name, value)
-    stores = [MongoStore(Operations(client, database), ORIGIN) for _ in range(4)]
+    stores = [open_log(client, database, ORIGIN) for _ in range(4)]
     found: list[Any] = []
 
     def work(number: int) -> None:
@@ -138,7 +138,7 @@ def test_an_append_to_a_full_chain_gets_through(store: MongoStore, chosen: bool,
     pushed = [draft(f"large-{n}", **large).entry for n in range(4)]
     if warm:
         receipts += [receipt(p) for p in store.append(CHAIN, [draft("warm" if chosen else None)])]
-    assert store.operations.push(CHAIN, pushed, None) is not None
+    assert operations_of(store).push(CHAIN, pushed, None) is not None
     receipts += [receipt(p) for p in store.append(CHAIN, [draft("new" if chosen else None)])]
     assert check_chain(store, receipts) == len(receipts) + 4
 
@@ -148,7 +148,7 @@ def test_others_go_on_while_a_settler_stops_between_insert_and_trim(
 ) -> None:
     for name, value in (("BLOCK", 4), ("OVERDUE", 16)):
         monkeypatch.setattr(settle, name, value)
-    store, other = MongoStore(operations, ORIGIN), MongoStore(Operations(client, database), ORIGIN)
+    store, other = MongoStore(operations, ORIGIN), open_log(client, database, ORIGIN)
     receipts: list[Line] = []
 
     def go_on() -> None:
@@ -172,7 +172,7 @@ def test_a_mixture_of_small_and_large_pushes_leaves_no_more_pending_than_small_o
     for _ in range(24):
         store.append(CHAIN, [draft()])
         store.append(CHAIN, [draft() for _ in range(settle.BLOCK)])
-        image = store.operations.read_sequence(CHAIN)
+        image = operations_of(store).read_sequence(CHAIN)
         assert image is not None
         waiting.append(len(image.pending))
     assert max(waiting) < 2 * settle.BLOCK

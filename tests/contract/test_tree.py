@@ -13,8 +13,7 @@ from eventlog.formats import merkle, proof
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from tests.support.factories import draft
 from tools.benchmarks.plans import Explainer
@@ -29,19 +28,19 @@ EVERYTHING = 33
 
 def fill(store: MongoStore, settled: int, pending: int) -> list[Event]:
     """A chain of so many settled events and so many pending ones."""
-    store.operations.ensure_indexes()
-    store.operations.create("main", ORIGIN)
+    operations_of(store).ensure_indexes()
+    operations_of(store).create("main", ORIGIN)
     if settled:
         store.append("main", [draft() for _ in range(settled)])
         store.settle("main")
     if pending:
-        assert store.operations.push("main", [draft().entry for _ in range(pending)], None) is not None
-    image = store.operations.read_sequence("main")
+        assert operations_of(store).push("main", [draft().entry for _ in range(pending)], None) is not None
+    image = operations_of(store).read_sequence("main")
     assert image is not None
     assert (image.settled.size, len(image.pending)) == (settled, pending)
-    with store.operations.session() as session:
-        ids = [found["event_id"] for found in store.operations.events.find({"chain": "main"}, session=session)]
-        stored = store.operations.read_events("main", ids, session)
+    with operations_of(store).session() as session:
+        ids = [found["event_id"] for found in operations_of(store).events.find({"chain": "main"}, session=session)]
+        stored = operations_of(store).read_events("main", ids, session)
     return [*sorted(stored, key=lambda event: event.seq), *image.events()]
 
 
@@ -59,7 +58,7 @@ def roots_of(events: list[Event]) -> list[bytes]:
 def test_every_leaf_is_proven_in_every_tree_settled_or_pending(store: MongoStore, settled: int) -> None:
     events = fill(store, settled, COUNT - settled)
     roots = roots_of(events)
-    with TreeReader(store.operations).view("main") as view:
+    with TreeReader(store).view("main") as view:
         assert view is not None
         for size in range(1, COUNT + 1):
             for index in {0, 1, size // 2, size - 2, size - 1, *range(size if settled == EVERYTHING else 0)}:
@@ -72,7 +71,7 @@ def test_every_leaf_is_proven_in_every_tree_settled_or_pending(store: MongoStore
 @pytest.mark.parametrize("settled", SPLITS)
 def test_every_tree_extends_every_smaller_one(store: MongoStore, settled: int) -> None:
     roots = roots_of(fill(store, settled, COUNT - settled))
-    with TreeReader(store.operations).view("main") as view:
+    with TreeReader(store).view("main") as view:
         assert view is not None
         for second in range(COUNT + 1) if settled == EVERYTHING else (0, 1, 2, 32, 33, 64, 67, COUNT):
             for first in range(second + 1):
@@ -84,22 +83,22 @@ def test_every_tree_extends_every_smaller_one(store: MongoStore, settled: int) -
 
 def test_an_empty_chain_has_the_empty_root(store: MongoStore) -> None:
     fill(store, 0, 0)
-    reader = TreeReader(store.operations)
+    reader = TreeReader(store)
     assert reader.root("main", 0) == merkle.EMPTY_ROOT
     assert reader.consistency("main", 0, 0) == ([], merkle.EMPTY_ROOT, merkle.EMPTY_ROOT)
 
 
 def test_a_chain_that_is_not_there_has_no_view(store: MongoStore) -> None:
-    with TreeReader(store.operations).view("nothing") as view:
+    with TreeReader(store).view("nothing") as view:
         assert view is None
     with pytest.raises(CorruptionError, match="sequence document of chain nothing is missing"):
-        TreeReader(store.operations).consistency("nothing", 0, 0)
+        TreeReader(store).consistency("nothing", 0, 0)
 
 
 def test_a_tree_larger_than_the_chain_is_corruption(store: MongoStore) -> None:
     fill(store, 5, 2)
     with pytest.raises(CorruptionError, match="chain main of size 7"):
-        TreeReader(store.operations).root("main", 8)
+        TreeReader(store).root("main", 8)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,7 @@ def full(mongo_uri: str) -> Iterator[tuple[MongoStore, Explainer]]:
     """A settled chain of 1,000 events, and a look at what its reads examine."""
     name = f"test_{uuid4().hex[:12]}"
     with connect(mongo_uri) as client:
-        store = MongoStore(Operations(client, name), ORIGIN)
+        store = open_log(client, name, ORIGIN)
         for _ in range(2):
             store.append("main", [draft() for _ in range(500)])
         store.settle("main")
@@ -125,7 +124,7 @@ def test_an_inclusion_proof_examines_two_documents_a_level_at_most(
     full: tuple[MongoStore, Explainer], size: int
 ) -> None:
     for index in {0, size // 3, size // 2, size - 1}:
-        finds = full[1].finds_of(lambda store: TreeReader(store.operations).inclusion("main", index, size))  # noqa: B023
+        finds = full[1].finds_of(lambda store: TreeReader(store).inclusion("main", index, size))  # noqa: B023
         assert len(finds) == 1
         assert full[1].examined(finds).documents <= at_most(size)
 
@@ -134,7 +133,7 @@ def test_an_inclusion_proof_examines_two_documents_a_level_at_most(
 def test_a_consistency_proof_with_its_roots_examines_two_documents_a_level_at_most(
     full: tuple[MongoStore, Explainer], first: int, second: int
 ) -> None:
-    finds = full[1].finds_of(lambda store: TreeReader(store.operations).consistency("main", first, second))
+    finds = full[1].finds_of(lambda store: TreeReader(store).consistency("main", first, second))
     assert len(finds) == 1
     assert full[1].examined(finds).documents <= at_most(second)
 
@@ -156,28 +155,28 @@ DAMAGE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_node_is_corruption(store: MongoStore, damage: str) -> None:
     fill(store, 40, 2)
-    store.operations.events.update_one({"seq": NODE}, DAMAGE[damage])
+    operations_of(store).events.update_one({"seq": NODE}, DAMAGE[damage])
     with pytest.raises(CorruptionError, match="run an audit"):
-        TreeReader(store.operations).inclusion("main", 40, 42)
+        TreeReader(store).inclusion("main", 40, 42)
 
 
 def test_a_missing_event_is_corruption(store: MongoStore) -> None:
     fill(store, 40, 2)
-    store.operations.events.delete_one({"seq": NODE})
+    operations_of(store).events.delete_one({"seq": NODE})
     with pytest.raises(CorruptionError, match="missing or damaged in chain main of size 42"):
-        TreeReader(store.operations).consistency("main", 32, 42)
+        TreeReader(store).consistency("main", 32, 42)
 
 
 def test_a_changed_node_makes_a_proof_that_does_not_verify(store: MongoStore) -> None:
     events = fill(store, 40, 0)
-    store.operations.events.update_one({"seq": NODE}, {"$set": {"nodes.4": bytes(32)}})
-    found = TreeReader(store.operations).inclusion("main", 3, 40)
+    operations_of(store).events.update_one({"seq": NODE}, {"$set": {"nodes.4": bytes(32)}})
+    found = TreeReader(store).inclusion("main", 3, 40)
     with pytest.raises(EvidenceError, match="does not lead to the root"):
         proof.verify_inclusion(events[3].hash, 3, 40, found.hashes, found.root)
 
 
 def test_a_database_that_does_not_answer_is_unavailable() -> None:
     with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=10) as nobody:
-        reader = TreeReader(Operations(nobody, "nothing"))
+        reader = TreeReader(open_log(nobody, "nothing", ORIGIN))
         with pytest.raises(StoreUnavailableError):
             reader.root("main", 0)

@@ -14,8 +14,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.note import format_vkey
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import open_log
 from local.machine import HOST, free_port, wait_until
 from local.mongod.embedded import EmbeddedMongo
 from tests.e2e.processes import ROOT, SECONDS, Running, environment, run, server
@@ -78,7 +77,7 @@ def command(tmp_path: Path, running: Running) -> Command:
 def anchor(mongo: EmbeddedMongo, chain: str) -> str:
     """Sign the chain as it is; its verifier key."""
     with MongoClient[dict[str, Any]](mongo.uri) as client:
-        put_anchor(MongoStore(Operations(client, "eventlog"), ORIGIN), chain=chain)
+        put_anchor(open_log(client, "eventlog", ORIGIN), chain=chain)
     return format_vkey(KEY.verifier(ORIGIN, chain))
 
 

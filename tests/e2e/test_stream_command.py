@@ -14,8 +14,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.note import format_vkey
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import open_log
 from local.machine import wait_until
 from local.mongod.embedded import EmbeddedMongo
 from tests.e2e.processes import SECONDS, Running, environment, run, server
@@ -38,7 +37,7 @@ def post(running: Running, chain: str) -> None:
 
 def sign(mongo: EmbeddedMongo, chain: str) -> None:
     with MongoClient[dict[str, Any]](mongo.uri) as client:
-        put_anchor(MongoStore(Operations(client, "eventlog"), "localhost/eventlog"), chain=chain)
+        put_anchor(open_log(client, "eventlog", "localhost/eventlog"), chain=chain)
 
 
 class Tail:
@@ -96,7 +95,7 @@ def test_a_checkpoint_of_another_tree_ends_it_with_the_evidence(mongo: EmbeddedM
         tail = Tail(tmp_path, running.url, "--from-seq", "0", "--chain", "forged", "--verify", "--key", key)
         wait_until("the event", lambda: len(tail.out.read_text().splitlines()) == 1)
         with MongoClient[dict[str, Any]](mongo.uri) as client:
-            store = MongoStore(Operations(client, "eventlog"), "localhost/eventlog")
+            store = open_log(client, "eventlog", "localhost/eventlog")
             put_anchor(store, chain="forged", root=bytes(32))
         assert tail.process.wait(SECONDS) == 3
     assert "the log misbehaved" in tail.err.read_text()

@@ -8,8 +8,7 @@ from uuid import uuid4
 import pytest
 
 from eventlog.settings import Settings
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log
 from tests.support.access import EVENT, ROUTES, SAMPLES, SCOPES, Answer, Grant, Sample, ThroughGateway, Way, WithTokens
 from tests.support.anchoring import put_anchor
 
@@ -47,7 +46,7 @@ def audits(settings: Settings, mongo_uri: str) -> dict[str, str]:
     """Fills the log; the id of an audit of each chain, and one of none."""
     made, found = ThroughGateway(settings), {MISSING: "00000000-0000-7000-8000-000000000000"}
     with connect(mongo_uri) as client:
-        store = MongoStore(Operations(client, settings.mongo_database), settings.origin)
+        store = open_log(client, settings.mongo_database, settings.origin)
         for chain in (OWN, THEIRS):
             batch = SAMPLES["POST /api/v1/events/batch"].about(chain)
             made.call("POST", Sample(batch.path, json=[batch.json[0] | {"event_id": "e"}, batch.json[1]]), UNLIMITED)

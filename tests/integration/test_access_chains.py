@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from eventlog.anchors.registry import REGISTRY
-from eventlog.chain_names import among, covers
+from eventlog.chain_names import covers
 from eventlog.http.callers import parse_chains
 from eventlog.settings import Settings
+from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.store import MongoStore
 from tests.support.access import EVENT, Answer, Grant, Sample, ThroughGateway
 from tests.support.callers import ARN, BY_IAM

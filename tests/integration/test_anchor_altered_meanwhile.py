@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.store import AnchorStore
+from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import AnchoredLog, kinds
 
 SECOND = "000000000002.note"
@@ -38,7 +39,9 @@ def test_an_anchor_altered_between_two_reads_of_one_audit(
     for _ in range(3):
         log.append(2)
         log.audit()
-    log.store.operations.checkpoints.delete_many({"number": {"$gt": 1}})  # as if somebody had died before keeping them
+    operations_of(log.store).checkpoints.delete_many(
+        {"number": {"$gt": 1}}
+    )  # as if somebody had died before keeping them
     log.append(1)
     altered: Any = Altered(log.anchors, reads, data)
     auditor = log.auditor(altered)
@@ -54,7 +57,7 @@ def test_an_anchor_that_is_another_one_by_now_is_a_finding(log: AnchoredLog) -> 
     for _ in range(3):
         log.append(2)
         log.audit()
-    log.store.operations.checkpoints.delete_many({"number": {"$gt": 1}})
+    operations_of(log.store).checkpoints.delete_many({"number": {"$gt": 1}})
     log.append(1)
     first = log.anchors.read("main", "000000000001.note")
     altered: Any = Altered(log.anchors, 2, first)

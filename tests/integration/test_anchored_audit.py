@@ -14,9 +14,8 @@ from eventlog.audit.report import Report
 from eventlog.audit.workers import Workers
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
-from eventlog.stored.codec import settled_fields
+from eventlog.store.mongo.store import MongoStore, open_log, operations_of
+from eventlog.stored.sequences import settled_fields
 from tests.integration.test_audit import essence
 from tests.integration.test_audit_workers import Watched
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog, kinds
@@ -50,7 +49,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def built(client: MongoClient[Document], tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnchoredLog]:
     name = f"test_{uuid4().hex[:12]}"
-    log = AnchoredLog(MongoStore(Operations(client, name), ORIGIN), tmp_path_factory.mktemp("anchored"))
+    log = AnchoredLog(open_log(client, name, ORIGIN), tmp_path_factory.mktemp("anchored"))
     build(log)
     yield log
     client.drop_database(name)
@@ -60,7 +59,7 @@ def built(client: MongoClient[Document], tmp_path_factory: pytest.TempPathFactor
 def copied(built: AnchoredLog, store: MongoStore) -> AnchoredLog:
     """The log in a database of its own; its anchors are read only. No report says what earlier audits saw."""
     for name in ("events", "sequences", "checkpoints"):
-        getattr(store.operations, name).insert_many(list(getattr(built.store.operations, name).find()))
+        getattr(operations_of(store), name).insert_many(list(getattr(operations_of(built.store), name).find()))
     return AnchoredLog(store, built.folder, signers=built.signers, ahead=built.ahead)
 
 
@@ -89,7 +88,7 @@ def in_steps(log: AnchoredLog) -> Report:
 
 def rewrite(log: AnchoredLog, start: int) -> None:
     """Put other events in place of those from ``start`` on, with everything after them recomputed."""
-    operations = log.store.operations
+    operations = operations_of(log.store)
     state = ChainState(0, hashing.genesis(ORIGIN, "main"))
     for event in operations.events.find({"chain": "main", "seq": {"$lt": start}}, sort=[("seq", 1)]):
         state.append(event["content_hash"])
@@ -132,7 +131,7 @@ def test_with_workers_the_report_is_the_same(
 ) -> None:
     rewrite(copied, start)
     alone = copied.audit("full")
-    copied.store.operations.audits.delete_many({})
+    operations_of(copied.store).audits.delete_many({})
     watched = Watched(monkeypatch)
     copied.workers = Workers(mongo_uri, database, count=2, least=0)
     report = copied.audit("full")
@@ -154,14 +153,14 @@ def test_with_workers_an_honest_log_is_intact(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_edit_between_two_anchors_is_one_finding_at_the_event(copied: AnchoredLog, way: Way) -> None:
-    copied.store.operations.events.update_one({"chain": "main", "seq": 40}, {"$set": {"principal": "forged"}})
+    operations_of(copied.store).events.update_one({"chain": "main", "seq": 40}, {"$set": {"principal": "forged"}})
     assert kinds(way(copied)) == [("content_mismatch", 40)]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_lost_event_hides_no_other_finding(copied: AnchoredLog, way: Way) -> None:
-    copied.store.operations.events.delete_one({"chain": "main", "seq": 20})
-    copied.store.operations.events.update_one({"chain": "main", "seq": 70}, {"$set": {"source_id": "forged"}})
+    operations_of(copied.store).events.delete_one({"chain": "main", "seq": 20})
+    operations_of(copied.store).events.update_one({"chain": "main", "seq": 70}, {"$set": {"source_id": "forged"}})
     assert kinds(way(copied)) == [("missing", 20), ("content_mismatch", 70)]
 
 

@@ -8,7 +8,7 @@ from eventlog.formats.anchor import NO_ANCHOR
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog, kinds
 from tests.support.auditors import Countdown, anchors, check_anchors, dying_auditor, signed
 
@@ -69,7 +69,7 @@ def test_an_audit_that_finds_something_anchors_nothing(log: AnchoredLog) -> None
     log.append(5)
     log.audit()
     log.append(5)
-    log.store.operations.events.update_one({"chain": "main", "seq": 7}, {"$set": {"principal": "forged"}})
+    operations_of(log.store).events.update_one({"chain": "main", "seq": 7}, {"$set": {"principal": "forged"}})
     assert kinds(log.audit()) == [("content_mismatch", 7)]
     assert check_anchors(log) == [5]
 
@@ -100,7 +100,7 @@ def test_without_the_key_an_audit_is_incomplete_and_the_next_goes_on(grown: Anch
 
 
 def test_without_the_key_what_is_edited_is_found_all_the_same(grown: AnchoredLog) -> None:
-    grown.store.operations.events.update_one({"chain": "main", "seq": 2}, {"$set": {"principal": "forged"}})
+    operations_of(grown.store).events.update_one({"chain": "main", "seq": 2}, {"$set": {"principal": "forged"}})
     grown.signers = [NoKey()]
     report = grown.audit("full")
     assert (report["status"], kinds(report)) == ("tampered", [("content_mismatch", 2)])
@@ -124,9 +124,9 @@ def test_a_chain_removed_while_the_key_is_away_makes_its_audit_incomplete_and_th
     for chain in ("a", "b"):
         log.append(3, chain)
     log.audit_all()
-    log.store.operations.events.delete_many({"chain": "a"})
-    log.store.operations.sequences.delete_one({"_id": "a"})
-    log.store.operations.audits.delete_many({})
+    operations_of(log.store).events.delete_many({"chain": "a"})
+    operations_of(log.store).sequences.delete_one({"_id": "a"})
+    operations_of(log.store).audits.delete_many({})
     signers, log.signers = log.signers, [NoKey()]
     assert {r["status"] for r in log.audit_all().values()} == {"incomplete"}
     log.signers = signers
@@ -145,7 +145,7 @@ def test_a_chain_whose_name_no_client_could_give_it_is_a_finding_and_the_others_
 
 def test_a_log_that_was_audited_without_anchors_is_verified_whole_before_the_first(log: AnchoredLog) -> None:
     log.append(5)
-    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
     assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
     log.append(4)
     report = log.audit()
@@ -157,21 +157,21 @@ def test_what_a_plain_audit_verified_counts_where_the_anchors_end_before_it(log:
     log.append(5)
     log.audit()
     log.append(4)
-    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
     assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
-    log.store.operations.events.delete_one({"seq": 8})
+    operations_of(log.store).events.delete_one({"seq": 8})
     assert log.found("incremental") == [("truncated", 8)]
 
 
 def test_what_a_plain_audit_verified_and_was_rewritten_since_is_one_finding(log: AnchoredLog) -> None:
     log.append(5)
     log.audit()
-    before = log.store.operations.sequences.find_one({"_id": "main"})
+    before = operations_of(log.store).sequences.find_one({"_id": "main"})
     assert before is not None
     log.append(4)
-    plain = Auditor(log.store, AuditStore(log.store.operations), ORIGIN)
+    plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
     assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
-    log.store.operations.events.delete_many({"seq": {"$gte": 5}})
-    log.store.operations.sequences.replace_one({"_id": "main"}, before)
+    operations_of(log.store).events.delete_many({"seq": {"$gte": 5}})
+    operations_of(log.store).sequences.replace_one({"_id": "main"}, before)
     log.append(6)
     assert log.found("incremental") == log.found("full") == [("rewritten", 8)]

@@ -62,7 +62,7 @@ def test_a_claim_that_is_garbage_is_a_finding_and_nothing_is_signed(grown: Ancho
 
 
 def test_a_claim_of_an_earlier_head_though_its_root_is_true_is_a_finding(grown: AnchoredLog) -> None:
-    earlier = TreeReader(grown.store.operations).root("main", 4)
+    earlier = TreeReader(grown.store).root("main", 4)
     put(grown, "000000000002.claim", claim(grown, size=4, root=earlier))
     assert grown.found("incremental") == [("checkpoint_invalid", None)]
     assert signed(grown) == []

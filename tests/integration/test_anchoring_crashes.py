@@ -8,6 +8,7 @@ from bson import DatetimeMS
 
 from eventlog.anchors.registry import REGISTRY
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
+from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Countdown, DiedError, Recorder, check_anchors, dying_auditor
 
@@ -63,7 +64,7 @@ def test_what_a_dead_auditor_has_left_running_is_resumed_after_others_went_on(
         log.append(3, chain)
         log.audit(chain=chain)
         log.append(2, chain)
-        log.store.operations.audits.update_many({"status": "running"}, {"$set": {"lease": DatetimeMS(0)}})
+        operations_of(log.store).audits.update_many({"status": "running"}, {"$set": {"lease": DatetimeMS(0)}})
         for report in log.auditor().resume(60):
             assert report["status"] in {"intact", "incomplete"}
             assert report["findings"] == []

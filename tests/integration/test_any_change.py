@@ -16,8 +16,7 @@ from pymongo.errors import PyMongoError
 from eventlog.audit.auditor import Auditor
 from eventlog.store.interface import Query
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.stored import codec
 from tests.integration.test_tampering import ORIGIN, SIZE, Document, Log
 from tests.support.factories import draft
@@ -27,7 +26,7 @@ from tests.unit.test_verify import FIELDS
 @pytest.fixture(scope="module")
 def module_log(client: MongoClient[Document]) -> Iterator[Log]:
     name = f"test_{uuid4().hex[:12]}"
-    yield Log(MongoStore(Operations(client, name), ORIGIN))
+    yield Log(open_log(client, name, ORIGIN))
     client.drop_database(name)
 
 
@@ -100,12 +99,12 @@ def test_any_single_change_to_any_event_is_found(module_log: Log, changed: tuple
     finally:
         module_log.events.delete_many({})
         module_log.events.insert_many([codec.decode(raw) for raw in before])
-        module_log.store.operations.audits.delete_many({})
+        operations_of(module_log.store).audits.delete_many({})
     assert stored(module_log) == before
 
 
 def stored(log: Log) -> list[bytes]:
-    return sorted(bytes(found.raw) for found in log.store.operations.raw_events.find())
+    return sorted(bytes(found.raw) for found in operations_of(log.store).raw_events.find())
 
 
 def test_the_chain_that_all_changes_were_made_to_is_intact_again(module_log: Log) -> None:
@@ -122,6 +121,6 @@ def test_any_content_comes_back_byte_for_byte_and_is_intact(
     placed = [one.event for batch in sent for one in store.append(chain, batch)]
     assert [event.entry for event in placed] == [one.entry for batch in sent for one in batch]
     assert store.page(Query(chain=chain, sort="seq", order="asc")).events == placed
-    auditor = Auditor(store, AuditStore(store.operations), ORIGIN)
+    auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start(chain, "full"), 60)
     assert (report["status"], report["findings"], report["events_checked"]) == ("intact", [], len(placed))

@@ -13,13 +13,13 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import Report
 from eventlog.errors import NotFoundError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
 
 @pytest.fixture
 def auditor(store: MongoStore) -> Auditor:
-    return Auditor(store, AuditStore(store.operations), "example.com/log")
+    return Auditor(store, AuditStore(store), "example.com/log")
 
 
 def append(store: MongoStore, count: int, chain: str = "main") -> None:
@@ -54,7 +54,7 @@ def test_an_audit_that_found_something_is_no_place_to_go_on_from(store: MongoSto
     append(store, 5)
     whole(auditor)
     append(store, 5)
-    store.operations.events.update_one({"seq": 7}, {"$set": {"principal": "forged"}})
+    operations_of(store).events.update_one({"seq": 7}, {"$set": {"principal": "forged"}})
     assert whole(auditor)["status"] == "tampered"
     again = whole(auditor, "incremental")
     assert (again["from_seq"], again["status"]) == (5, "tampered")
@@ -67,11 +67,11 @@ def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
 ) -> None:
     append(store, 23)
     if damaged:
-        store.operations.events.update_one({"seq": 4}, {"$set": {"note": 1}})
-        store.operations.events.update_one({"seq": 10}, {"$set": {"v": 2}})
-        store.operations.events.delete_many({"seq": {"$in": [14, 15, 22]}})
+        operations_of(store).events.update_one({"seq": 4}, {"$set": {"note": 1}})
+        operations_of(store).events.update_one({"seq": 10}, {"$set": {"v": 2}})
+        operations_of(store).events.delete_many({"seq": {"$in": [14, 15, 22]}})
     single = whole(auditor)
-    store.operations.audits.delete_many({})
+    operations_of(store).audits.delete_many({})
     monkeypatch.setattr(scan, "STEP", 5)
     report = auditor.run(auditor.start("main", "full"), 0)
     assert (report["status"], report["finished_at"]) == ("running", None)
@@ -97,7 +97,7 @@ def test_a_report_nobody_is_at_work_on_is_resumed(
 
 def test_a_report_whose_worker_died_is_resumed_but_not_before_its_lease_is_over(store: MongoStore) -> None:
     append(store, 3)
-    audits = AuditStore(store.operations)
+    audits = AuditStore(store)
     alive = Auditor(store, audits, "example.com/log").start("main", "full")
     died = Auditor(store, audits, "example.com/log", clock=lambda: time.time() - 11).start("main", "full")
     resumed = Auditor(store, audits, "example.com/log").resume(60)
@@ -130,11 +130,11 @@ def test_an_audit_while_others_append_never_accuses(store: MongoStore, auditor: 
 
 def test_an_audit_settles_what_a_crashed_writer_left_pending(store: MongoStore, auditor: Auditor) -> None:
     append(store, 3)
-    store.operations.push("main", [draft().entry for _ in range(4)], None)
-    assert store.operations.events.count_documents({}) == 3
+    operations_of(store).push("main", [draft().entry for _ in range(4)], None)
+    assert operations_of(store).events.count_documents({}) == 3
     report = whole(auditor)
     assert (report["status"], report["events_checked"], report["findings"]) == ("intact", 7, [])
-    assert store.operations.events.count_documents({}) == 7
+    assert operations_of(store).events.count_documents({}) == 7
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_an_edited_pending_entry_is_found_where_it_will_stand(
     store: MongoStore, auditor: Auditor, field: str, forged: str, kind: str
 ) -> None:
     append(store, 3)
-    store.operations.push("main", [draft(payload={"n": "one two"}).entry for _ in range(4)], None)
-    found = store.operations.sequences.find_one({"_id": "main"})
+    operations_of(store).push("main", [draft(payload={"n": "one two"}).entry for _ in range(4)], None)
+    found = operations_of(store).sequences.find_one({"_id": "main"})
     assert found is not None
     length = len(found["pending"][2][field]) - len(forged % "")
     forged %= "x" * length
     assert (length > 0, len(forged)) == (True, len(found["pending"][2][field]))
-    store.operations.sequences.update_one({"_id": "main"}, {"$set": {f"pending.2.{field}": forged}})
+    operations_of(store).sequences.update_one({"_id": "main"}, {"$set": {f"pending.2.{field}": forged}})
     assert [(f["kind"], f["seq"]) for f in whole(auditor)["findings"]] == [(kind, 5)]
 
 
@@ -167,8 +167,8 @@ def test_a_chain_known_nowhere_is_not_found(store: MongoStore, auditor: Auditor)
 def test_every_chain_is_audited_also_one_without_sequence_document(store: MongoStore, auditor: Auditor) -> None:
     for chain in ("a", "b", "c"):
         append(store, 2, chain)
-    store.operations.sequences.delete_one({"_id": "b"})
-    store.operations.events.delete_many({"chain": "c"})
+    operations_of(store).sequences.delete_one({"_id": "b"})
+    operations_of(store).events.delete_many({"chain": "c"})
     reports = auditor.audit_all("full", 60)
     assert [(r["chain"], [f["kind"] for f in r["findings"]]) for r in reports] == [
         ("a", []), ("b", ["sequence_mismatch"]), ("c", ["truncated"]),
@@ -181,10 +181,10 @@ def test_no_row_slips_through_between_two_steps(
 ) -> None:
     append(store, 12)
     monkeypatch.setattr(scan, "STEP", 5)
-    store.operations.events.drop_indexes()
-    template = store.operations.events.find_one({"seq": 4})
+    operations_of(store).events.drop_indexes()
+    template = operations_of(store).events.find_one({"seq": 4})
     assert template is not None
-    store.operations.events.insert_one(template | {"_id": "main/stray", "seq": seq})
+    operations_of(store).events.insert_one(template | {"_id": "main/stray", "seq": seq})
     report = whole(auditor)
     assert [(f["kind"], f["seq"]) for f in report["findings"]] == [("unexpected", seq if seq in (4, 5) else None)]
 
@@ -194,17 +194,17 @@ def test_more_strange_rows_than_a_step_holds_do_not_stop_an_audit(
 ) -> None:
     append(store, 12)
     monkeypatch.setattr(scan, "STEP", 3)
-    template = store.operations.events.find_one({"seq": 4})
+    template = operations_of(store).events.find_one({"seq": 4})
     assert template is not None
     rows = [template | {"_id": f"main/stray{number}", "seq": 6 + number / 10} for number in range(1, 9)]
-    store.operations.events.insert_many(rows)
+    operations_of(store).events.insert_many(rows)
     found = [(f["kind"], f["seq"]) for f in whole(auditor)["findings"]]
     assert found == [("unexpected", None)] * 8
 
 
 def test_the_report_names_100_findings_and_counts_all(store: MongoStore, auditor: Auditor) -> None:
     append(store, 120)
-    store.operations.events.update_many({}, {"$set": {"note": 1}})
+    operations_of(store).events.update_many({}, {"$set": {"note": 1}})
     report = whole(auditor)
     assert (len(report["findings"]), report["findings_total"], report["status"]) == (100, 120, "tampered")
 
@@ -217,7 +217,7 @@ def test_a_running_audit_that_this_version_can_not_go_on_with_is_given_up_and_th
     monkeypatch.setattr(scan, "STEP", 5)
     report = auditor.run(auditor.start("main", "full"), 0)
     assert report["status"] == "running"
-    store.operations.audits.update_one({"_id": report["_id"]}, {"$unset": {gone: 1}})
+    operations_of(store).audits.update_one({"_id": report["_id"]}, {"$unset": {gone: 1}})
     given_up, next_one = auditor.audit_all("full", 60)
     assert (given_up["_id"], given_up["status"]) == (report["_id"], "incomplete")
     assert "another version" in given_up["incomplete_because"]

@@ -8,7 +8,7 @@ from pymongo.client_session import ClientSession
 from eventlog.audit.auditor import Auditor
 from eventlog.errors import NotFoundError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
@@ -18,7 +18,7 @@ class Interrupted(AuditStore):
     """Something else happens right after the first read of the sequence document."""
 
     def __init__(self, store: MongoStore, meanwhile: Callable[[], object]) -> None:
-        super().__init__(store.operations)
+        super().__init__(store)
         self._meanwhile: Callable[[], object] | None = meanwhile
 
     def sequence(self, chain: str, session: ClientSession) -> bytes | None:
@@ -44,7 +44,7 @@ def test_events_settled_between_two_reads_are_left_to_the_next_audit(store: Mong
 
 def test_a_longer_audit_that_ends_between_two_reads_does_not_make_the_log_look_truncated(store: MongoStore) -> None:
     store.append("main", [draft() for _ in range(5)])
-    other = Auditor(store, AuditStore(store.operations), ORIGIN)
+    other = Auditor(store, AuditStore(store), ORIGIN)
 
     def grow_and_audit() -> None:
         store.append("main", [draft() for _ in range(5)])
@@ -58,8 +58,8 @@ def test_a_longer_audit_that_ends_between_two_reads_does_not_make_the_log_look_t
 def test_a_sequence_document_and_first_event_gone_together_are_found(store: MongoStore) -> None:
     store.append("main", [draft() for _ in range(5)])
     store.settle("main")
-    store.operations.sequences.delete_one({"_id": "main"})
-    store.operations.events.delete_one({"seq": 0})
-    auditor = Auditor(store, AuditStore(store.operations), ORIGIN)
+    operations_of(store).sequences.delete_one({"_id": "main"})
+    operations_of(store).events.delete_one({"seq": 0})
+    auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start("main", "full"), 10)
     assert [(f["kind"], f["seq"]) for f in report["findings"]] == [("sequence_mismatch", None), ("missing", 0)]

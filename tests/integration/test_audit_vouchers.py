@@ -8,7 +8,7 @@ from bson import Int64
 
 from eventlog.audit import scan
 from eventlog.audit.report import Report
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import AnchoredLog, kinds, new_key
 
 
@@ -57,7 +57,7 @@ FORGERIES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("forged", FORGERIES, ids=str)
 def test_a_running_report_that_somebody_has_touched_anchors_nothing(log: AnchoredLog, forged: dict[str, Any]) -> None:
     report = begun(log)
-    log.store.operations.audits.update_one({"_id": report["_id"]}, {"$set": forged})
+    operations_of(log.store).audits.update_one({"_id": report["_id"]}, {"$set": forged})
     again = resumed(log)
     assert again["status"] in {"incomplete", "tampered"}
     assert log.files() == ["000000000001.note"]
@@ -65,11 +65,11 @@ def test_a_running_report_that_somebody_has_touched_anchors_nothing(log: Anchore
 
 
 def test_findings_that_somebody_has_taken_out_of_a_running_report_do_not_make_it_anchor(log: AnchoredLog) -> None:
-    log.store.operations.events.update_one({"seq": 13, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
+    operations_of(log.store).events.update_one({"seq": 13, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
     report = begun(log)
     assert report["findings_total"] == 1
     nothing = {"findings": [], "findings_total": Int64(0)}
-    log.store.operations.audits.update_one({"_id": report["_id"]}, {"$set": nothing})
+    operations_of(log.store).audits.update_one({"_id": report["_id"]}, {"$set": nothing})
     assert resumed(log)["status"] == "incomplete"
     assert log.files() == ["000000000001.note"]
 
@@ -85,12 +85,12 @@ def test_a_voucher_of_a_retired_key_counts(log: AnchoredLog, tmp_path: Path) -> 
 def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: MongoStore, tmp_path: Path) -> None:
     log = AnchoredLog(store, tmp_path)
     log.append(9)
-    log.store.operations.events.update_one({"seq": 3, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
+    operations_of(log.store).events.update_one({"seq": 3, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
     state = log.store.chain("main")
     assert state is not None
     verified = {"size": Int64(9), "hash": state.state.hash, "frontier": state.state.frontier}
     forged = {"_id": "0", "chain": "main", "status": "intact", "to_seq": Int64(9), "verified": verified}
-    log.store.operations.audits.insert_one(forged)
+    operations_of(log.store).audits.insert_one(forged)
     report = log.audit("incremental")
     assert (report["from_seq"], kinds(report)) == (0, [("payload_mismatch", 3)])
     assert log.files() == []

@@ -19,7 +19,7 @@ from eventlog.audit.report import Report
 from eventlog.audit.workers import Pool, Workers
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.verify.fast_path import Segment
 from local.machine import wait_until
 from tests.integration.test_audit import essence
@@ -79,9 +79,7 @@ def filled(store: MongoStore) -> MongoStore:
 
 
 def make(store: MongoStore, mongo_uri: str, database: str, count: int = 2) -> Auditor:
-    return Auditor(
-        store, AuditStore(store.operations), ORIGIN, workers=Workers(mongo_uri, database, count=count, least=0)
-    )
+    return Auditor(store, AuditStore(store), ORIGIN, workers=Workers(mongo_uri, database, count=count, least=0))
 
 
 def whole(auditor: Auditor) -> Report:
@@ -90,8 +88,8 @@ def whole(auditor: Auditor) -> Report:
 
 def alone(store: MongoStore) -> Report:
     """The same audit without workers."""
-    report = whole(Auditor(store, AuditStore(store.operations), ORIGIN))
-    store.operations.audits.delete_many({})
+    report = whole(Auditor(store, AuditStore(store), ORIGIN))
+    operations_of(store).audits.delete_many({})
     return report
 
 
@@ -134,7 +132,7 @@ CHANGES: dict[str, Change] = {
 def test_a_tampered_log_gets_the_same_report(
     filled: MongoStore, mongo_uri: str, database: str, watched: Watched, change: Change
 ) -> None:
-    change(filled.operations.events)
+    change(operations_of(filled).events)
     expected = alone(filled)
     report = whole(make(filled, mongo_uri, database))
     assert (essence(report), report["status"]) == (essence(expected), "tampered")
@@ -146,7 +144,7 @@ def test_a_history_rewritten_after_an_audit_is_rewritten(
 ) -> None:
     auditor = make(filled, mongo_uri, database)
     whole(auditor)
-    operations = filled.operations
+    operations = operations_of(filled)
     operations.events.delete_many({})
     operations.sequences.delete_many({})
     filled.append("main", [draft(payload={"forged": number}) for number in range(SIZE + 40)])
@@ -168,7 +166,7 @@ def test_workers_that_die_or_hang_are_done_without(
     expected = alone(filled)
     watched.before = strike
     watched.impatient()
-    report = whole(make(filled, mongo_uri, filled.operations.events.database.name))
+    report = whole(make(filled, mongo_uri, operations_of(filled).events.database.name))
     assert essence(report) == essence(expected)
     assert 2 <= watched.segments <= 9
     assert watched.all_gone()
@@ -184,7 +182,7 @@ def test_workers_that_cannot_connect_are_done_without(filled: MongoStore, databa
 def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
     filled: MongoStore, mongo_uri: str, database: str, watched: Watched
 ) -> None:
-    filled.operations.events.update_one({"seq": 40}, {"$set": {"note": 1}})
+    operations_of(filled).events.update_one({"seq": 40}, {"$set": {"note": 1}})
     expected = alone(filled)
     auditor = make(filled, mongo_uri, database)
     report = auditor.start("main", "full")
@@ -211,7 +209,7 @@ def test_an_incremental_audit_that_starts_inside_a_step_goes_on_with_workers(
 def test_what_starts_inside_a_step_and_ends_before_the_next_is_not_for_workers(
     filled: MongoStore, mongo_uri: str, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auditor = make(filled, mongo_uri, filled.operations.events.database.name)
+    auditor = make(filled, mongo_uri, operations_of(filled).events.database.name)
     whole(auditor)
     filled.append("main", [draft() for _ in range(5)])
     monkeypatch.setattr(workers._Worker, "order", lambda *_: pytest.fail("a task was given out"))
@@ -276,8 +274,8 @@ def test_workers_end_with_their_parent(mongo_uri: str, database: str, sign: sign
 def test_a_lease_is_renewed_while_one_step_goes_on(filled: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "_RENEW_SECONDS", -1.0)
     monkeypatch.setattr(scan, "_CHUNK", 50)
-    auditor = Auditor(filled, AuditStore(filled.operations), ORIGIN, clock=lambda: time.time() - 3600)
+    auditor = Auditor(filled, AuditStore(filled), ORIGIN, clock=lambda: time.time() - 3600)
     report = auditor.start("main", "full")
     monkeypatch.setattr(AuditStore, "save", lambda *_: None)
     auditor.run(report, 60)
-    assert AuditStore(filled.operations).take_running() is None
+    assert AuditStore(filled).take_running() is None

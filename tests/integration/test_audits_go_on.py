@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from starlette.testclient import TestClient
 
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import AnchoredLog, kinds
 
 INTACT = {"chain": "aaa", "status": "intact", "to_seq": Int64(99)}
@@ -59,7 +59,7 @@ def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
 
 @pytest.mark.parametrize("number", range(len(DAMAGES)))
 def test_every_chain_is_audited_whatever_stands_beside_it(log: AnchoredLog, number: int) -> None:
-    DAMAGES[number](log.store.operations)
+    DAMAGES[number](operations_of(log.store))
     for _ in range(2):
         reports = log.audit_all("full")
         assert {"aaa", "main", "eventlog.registry"} <= reports.keys()
@@ -69,16 +69,16 @@ def test_every_chain_is_audited_whatever_stands_beside_it(log: AnchoredLog, numb
 
 @pytest.mark.parametrize("chain", [5, None, 3.5, {"a": 1}, True], ids=repr)
 def test_a_row_whose_chain_is_no_text_is_reported_without_a_chain(log: AnchoredLog, chain: Any) -> None:
-    log.store.operations.events.insert_one({"_id": "main/x", "chain": chain})
+    operations_of(log.store).events.insert_one({"_id": "main/x", "chain": chain})
     reports = log.audit_all()
     assert (reports[""]["status"], kinds(reports[""])) == ("tampered", [("unexpected", None)])
     assert reports["main"]["status"] == "intact"
 
 
 def test_anchored_events_that_were_moved_back_into_pending_and_changed_are_found(log: AnchoredLog) -> None:
-    other = AnchoredLog(MongoStore(log.store.operations, "example.com/log"), log.folder, signers=log.signers)
+    other = AnchoredLog(MongoStore(operations_of(log.store), "example.com/log"), log.folder, signers=log.signers)
     assert other.audit_all("full")["main"]["anchored_size"] == 4
-    operations = log.store.operations
+    operations = operations_of(log.store)
     events = list(operations.events.find({"chain": "main"}).sort("seq", 1))
     fields = ("event_id", "event_type", "source_id", "timestamp", "received_at", "principal", "payload", "salt")
     names = (*fields, "payload_hash", "content_hash")
@@ -98,7 +98,7 @@ def test_anchored_events_that_were_moved_back_into_pending_and_changed_are_found
 
 
 def test_a_first_anchor_is_made_under_no_other_name_than_the_settings_say(log: AnchoredLog) -> None:
-    planted = MongoStore(log.store.operations, "other.example/log")
+    planted = MongoStore(operations_of(log.store), "other.example/log")
     AnchoredLog(planted, log.folder, signers=log.signers).append(2, "planted")
     report = log.audit("full", "planted")
     assert (report["status"], log.files("planted")) == ("incomplete", [])
@@ -123,7 +123,7 @@ def test_a_damaged_report_is_listed_as_such_among_the_others(
     assert api.post("/api/v1/events", json=event).status_code == 201
     assert api.post("/api/v1/audits").status_code == 200
     resources = api.app.state.resources  # type: ignore[attr-defined]
-    resources.store.operations.audits.insert_one(odd)
+    operations_of(resources.store).audits.insert_one(odd)
     listed = api.get("/api/v1/audits").json()["audits"]
     assert sorted(report["status"] for report in listed) == ["incomplete", "intact"]
 
@@ -132,5 +132,5 @@ def test_a_damaged_sequence_document_keeps_no_other_chain_from_being_listed(api:
     event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
     assert api.post("/api/v1/events", json=event).status_code == 201
     resources = api.app.state.resources  # type: ignore[attr-defined]
-    resources.store.operations.sequences.insert_one({"_id": "damaged", "origin": 1})
+    operations_of(resources.store).sequences.insert_one({"_id": "damaged", "origin": 1})
     assert [chain["chain"] for chain in api.get("/api/v1/chains").json()["chains"]] == ["main"]

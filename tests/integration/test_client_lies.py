@@ -13,7 +13,7 @@ from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.event_json import receipt_of
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog_client.appends import receipt_fields
 from eventlog_client.cli import main
 from eventlog_client.commands import watch
@@ -49,7 +49,7 @@ class Log:
 @pytest.fixture
 def log(mongo_uri: str, database: str, tmp_path: Path, store: MongoStore) -> Iterator[Log]:
     """A log of 300 events, signed, with its owner's receipts in files."""
-    store = MongoStore(store.operations, ORIGIN)
+    store = MongoStore(operations_of(store), ORIGIN)
     store.append("main", [draft() for _ in range(300)])
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     lying = Lying(app)
@@ -200,7 +200,7 @@ def test_a_proof_of_another_event_than_the_receipt_s_is_caught(log: Log) -> None
 def test_an_event_that_is_denied_is_caught(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     receipt = receipt_file(log)
     log.store.settle("main")
-    log.store.operations.events.delete_one({"event_id": "mine"})
+    operations_of(log.store).events.delete_one({"event_id": "mine"})
     assert log.run("prove", receipt, "--key", VKEY) == 3
     assert "the log gave a receipt for event mine and does not have it" in capsys.readouterr().err
 

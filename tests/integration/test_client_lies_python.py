@@ -8,7 +8,7 @@ import pytest
 
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog_client import EventLog, LogMisbehavedError, UnexpectedAnswerError, UnreachableError
 from local.server import build_app
 from tests.support.anchoring import KEY, put_anchor
@@ -21,7 +21,7 @@ ORIGIN = "localhost/eventlog"
 @pytest.fixture
 def lying(mongo_uri: str, database: str, store: MongoStore) -> Iterator[Lying]:
     """A log of the events e0 to e4, signed."""
-    MongoStore(store.operations, ORIGIN).append("main", [draft(f"e{number}") for number in range(5)])
+    MongoStore(operations_of(store), ORIGIN).append("main", [draft(f"e{number}") for number in range(5)])
     put_anchor(store)
     put_anchor(store, 3)
     put_anchor(store, 5)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.integration.writer import CHAIN, Line, Writer, check_chain, named, receipt
 
 FIRST_USE = ["has_events:after:1", "ensure_indexes:after:1", "create:before:1", "create:after:1", "push:before:2"]
@@ -88,7 +88,7 @@ def test_what_a_lone_dead_writer_left_is_settled_by_the_audit(
         dead.append(Writer(mongo_uri, database, f"victim-{number}", tmp_path, die_at, chosen=True))
         dead[-1].go()
         wait_for_death(dead[-1])
-        sequence = store.operations.sequences.find_one({"_id": CHAIN})
+        sequence = operations_of(store).sequences.find_one({"_id": CHAIN})
         assert sequence is not None
         assert len(sequence["pending"]) > 0
         check(store, dead)

@@ -7,7 +7,7 @@ from bson import Int64
 
 from eventlog.audit.auditor import Auditor
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
 
@@ -21,9 +21,9 @@ from tests.support.factories import draft
 )
 def test_an_absurd_size_is_one_finding_about_the_sequence_document(store: MongoStore, change: dict[str, Any]) -> None:
     store.append("main", [draft() for _ in range(3)])
-    assert store.operations.push("main", [draft(received_at=1).entry], None) is not None
-    store.operations.sequences.update_one({"_id": "main"}, {"$set": change})
-    auditor = Auditor(store, AuditStore(store.operations), "example.com/log")
+    assert operations_of(store).push("main", [draft(received_at=1).entry], None) is not None
+    operations_of(store).sequences.update_one({"_id": "main"}, {"$set": change})
+    auditor = Auditor(store, AuditStore(store), "example.com/log")
     report = auditor.run(auditor.start("main", "full"), 10)
     assert report["status"] == "tampered"
     assert "sequence_mismatch" in {finding["kind"] for finding in report["findings"]}

@@ -7,8 +7,7 @@ from uuid import uuid4
 import pytest
 from pymongo.errors import PyMongoError
 
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.integration.writer import Writer, check_chain
 from tests.support.failovers import fail_over
@@ -47,7 +46,7 @@ def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path:
     assert [writer.failures() for writer in writers] == [[]] * WRITERS
     receipts = [given for writer in writers for given in writer.receipts()]
     with connect(f"{uri}&readPreference=primary") as client:
-        store = MongoStore(Operations(client, database), "example.com/log")
+        store = open_log(client, database, "example.com/log")
         wait_until("the set to settle down", lambda: answers(store))
         size = check_chain(store, receipts)
     acknowledged = {given["id"] for given in receipts}

@@ -13,7 +13,7 @@ from eventlog.formats.checkpoint import verify_checkpoint
 from eventlog.formats.proof import verify_consistency, verify_inclusion
 from eventlog.formats.tlog_proof import verify_tlog_proof
 from eventlog.store.mongo.checkpoints import Record
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, operations_of
 from tests.integration.conftest import MakeApi
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.factories import draft
@@ -36,7 +36,7 @@ def fill(store: MongoStore, settled: int, pending: int) -> None:
     store.append("main", drafts[:settled])
     store.settle("main")
     if pending:
-        assert store.operations.push("main", [found.entry for found in drafts[settled:]], None) is not None
+        assert operations_of(store).push("main", [found.entry for found in drafts[settled:]], None) is not None
 
 
 @pytest.fixture(scope="module")
@@ -250,19 +250,19 @@ def test_a_chain_shorter_than_its_checkpoint_proves_nothing(api: TestClient, sig
 
 
 def test_an_event_with_another_hash_than_its_leaf_is_not_proven(api: TestClient, signed: Record) -> None:
-    store_of(api).operations.events.update_one({"seq": 4}, {"$set": {"content_hash": bytes(32)}})
+    operations_of(store_of(api)).events.update_one({"seq": 4}, {"$set": {"content_hash": bytes(32)}})
     damaged(api, "/api/v1/events/e4/proof")
     assert proof(api, "e5").status_code == 200
 
 
 def test_a_changed_node_is_not_served_in_a_proof(api: TestClient, signed: Record) -> None:
-    store_of(api).operations.events.update_one({"seq": 3}, {"$set": {"nodes.1": bytes(32)}})
+    operations_of(store_of(api)).events.update_one({"seq": 3}, {"$set": {"nodes.1": bytes(32)}})
     damaged(api, "/api/v1/events/e6/proof?size=10")
     damaged(api, f"{CHAIN}/consistency?first=5&second=8")
     assert proof(api, "e1", size=10).status_code == 200
 
 
 def test_a_checkpoint_that_is_none_is_damage(api: TestClient, signed: Record) -> None:
-    store_of(api).operations.checkpoints.update_one({}, {"$set": {"note": "hello"}})
+    operations_of(store_of(api)).checkpoints.update_one({}, {"$set": {"note": "hello"}})
     damaged(api, CHAIN)
     damaged(api, "/api/v1/events/e1/proof")

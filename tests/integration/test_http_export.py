@@ -16,7 +16,7 @@ from eventlog.http import export
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.export import BrokenOffError
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, operations_of
 from functions.query.app import router
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
@@ -49,7 +49,7 @@ def full(make_api: MakeApi, mongo_uri: str) -> Iterator[TestClient]:
         for first in range(0, SETTLED, 400):
             store.append("main", drafts[first : first + 400])
         store.settle("main")
-        assert store.operations.push("main", [found.entry for found in drafts[SETTLED:]], None) is not None
+        assert operations_of(store).push("main", [found.entry for found in drafts[SETTLED:]], None) is not None
         put_anchor(store, SIZE)
         yield api
     with connect(mongo_uri) as client:
@@ -175,7 +175,7 @@ def signed(api: TestClient) -> TestClient:
 
 
 def test_what_was_edited_in_the_database_does_not_verify(signed: TestClient) -> None:
-    store_of(signed).operations.events.update_one({"seq": 5}, {"$set": {"payload": '{"n":2}'}})
+    operations_of(store_of(signed)).events.update_one({"seq": 5}, {"$set": {"payload": '{"n":2}'}})
     with pytest.raises(EvidenceError, match="event 5: payload_hash"):
         verified(get(signed))
 
@@ -194,22 +194,22 @@ def broken_off(api: TestClient, **parameters: Any) -> str:
 
 @pytest.mark.parametrize("parameters", [{}, {"from_seq": 3}, {"end_time": format_time(START + 9)}], ids=str)
 def test_an_event_that_was_removed_breaks_the_stream_off(signed: TestClient, parameters: dict[str, Any]) -> None:
-    store_of(signed).operations.events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"seq": 6})
     assert "missing" in broken_off(signed, **parameters)
 
 
 def test_the_last_event_of_a_selection_is_missed_too(signed: TestClient) -> None:
-    store_of(signed).operations.events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"seq": 6})
     assert "missing" in broken_off(signed, to_seq=7)
 
 
 def test_an_event_that_was_forged_with_its_hash_breaks_the_stream_off(signed: TestClient) -> None:
-    store_of(signed).operations.events.update_one({"seq": 6}, {"$set": {"hash": bytes(32)}})
+    operations_of(store_of(signed)).events.update_one({"seq": 6}, {"$set": {"hash": bytes(32)}})
     assert "don't make the tree of its checkpoint" in broken_off(signed)
 
 
 def test_an_event_of_another_shape_breaks_the_stream_off(signed: TestClient) -> None:
-    store_of(signed).operations.events.update_one({"seq": 6}, {"$unset": {"payload": 1}})
+    operations_of(store_of(signed)).events.update_one({"seq": 6}, {"$unset": {"payload": 1}})
     assert "payload is missing" in broken_off(signed)
 
 
@@ -274,5 +274,5 @@ def test_behind_lambda_a_part_of_quotes_fits_into_the_json_that_carries_it(api: 
 
 
 def test_behind_lambda_a_failure_on_the_way_is_an_error(signed: TestClient) -> None:
-    store_of(signed).operations.events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"seq": 6})
     assert Lambda(signed).get("")["statusCode"] == 500

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from eventlog.store.mongo import counts
 from eventlog.store.mongo.counts import Buckets, count
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
 DAY = {"start_time": "2026-11-23T00:00:00Z", "end_time": "2026-11-24T00:00:00Z"}
@@ -133,14 +133,14 @@ def test_what_takes_too_long_to_count_is_refused_and_not_tried_again(
 def test_no_document_is_read(filled: TestClient, store: MongoStore, by: counts.Field | None) -> None:
     store.settle("main")
     buckets = Buckets(chain="main", start=1_700_000_000_000, end=1_900_000_000_000, width=86_400_000, by=by)
-    assert count(store.operations, buckets, 12).all.total() == 4
+    assert count(store, buckets, 12).all.total() == 4
     command = {
         "aggregate": "events",
         "pipeline": counts._pipeline(buckets, 4, 12, set()),
         "hint": counts._index(buckets),
         "cursor": {},
     }
-    explained = store.operations.events.database.command("explain", command, verbosity="executionStats")
+    explained = operations_of(store).events.database.command("explain", command, verbosity="executionStats")
     figures = explained.get("executionStats") or explained["stages"][0]["$cursor"]["executionStats"]
     assert figures["totalDocsExamined"] == 0
     assert figures["totalKeysExamined"] <= 4 + 3  # a seek for each value

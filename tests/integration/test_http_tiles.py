@@ -17,7 +17,7 @@ from eventlog.formats.checkpoint import Checkpoint, verify_checkpoint
 from eventlog.formats.tiles import decode_entries
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import connect
+from eventlog.store.mongo.store import connect, operations_of
 from functions.query.app import router
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
@@ -37,7 +37,7 @@ def full(make_api: MakeApi, mongo_uri: str) -> Iterator[TestClient]:
         for count in (500, 60):
             store.append("main", [draft() for _ in range(count)])
         store.settle("main")
-        assert store.operations.push("main", [draft().entry for _ in range(40)], None) is not None
+        assert operations_of(store).push("main", [draft().entry for _ in range(40)], None) is not None
         put_anchor(store, 590)
         yield api
     with connect(mongo_uri) as client:
@@ -137,7 +137,7 @@ def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, fi
     store.append("main", [draft() for _ in range(3)])
     store.settle("main")
     put_anchor(store)
-    store.operations.events.update_one({"seq": 1}, {"$unset": {field: 1}})
+    operations_of(store).events.update_one({"seq": 1}, {"$unset": {field: 1}})
     assert api.get(f"{LOG}/tile/entries/000.p/3").status_code == 500
     assert api.get(f"{LOG}/tile/entries/000.p/1").status_code == 200
 

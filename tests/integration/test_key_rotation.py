@@ -13,6 +13,7 @@ from eventlog.formats.checkpoint import Checkpoint, origin_line, verify_checkpoi
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey
 from eventlog.store.errors import SigningError
+from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
 from tests.support.auditors import check_anchors, claim, put
 
@@ -38,7 +39,7 @@ def last(log: AnchoredLog) -> Anchor:
 
 
 def rotations(log: AnchoredLog) -> list[int]:
-    found = log.store.operations.events.find({"event_type": "eventlog.key_rotated"}, sort=[("seq", 1)])
+    found = operations_of(log.store).events.find({"event_type": "eventlog.key_rotated"}, sort=[("seq", 1)])
     return [event["seq"] for event in found]
 
 
@@ -132,7 +133,7 @@ def test_an_audit_that_began_before_the_change_and_goes_on_after_it_leaves_the_a
     auditor = log.auditor()
     assert auditor.run(auditor.start("main", "full"), 0)["status"] == "running"
     log.signers, log.retired = [new], [old.public_key]
-    log.store.operations.audits.update_many({}, {"$set": {"lease": DatetimeMS(0)}})
+    operations_of(log.store).audits.update_many({}, {"$set": {"lease": DatetimeMS(0)}})
     (report,) = log.auditor().resume(60)
     assert report["status"] == "intact"
     assert check_anchors(log) == [5]

@@ -14,6 +14,7 @@ from eventlog.audit import scan
 from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
+from eventlog.store.mongo.store import operations_of
 from eventlog.wiring.resources import Resources
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
@@ -55,7 +56,7 @@ def ingest(mongo_uri: str, database: str) -> Iterator[TestClient]:
 
 def push(held: Resources, count: int, received_at: int | None = None, chain: str = "main") -> None:
     """Acknowledged events that nobody has settled."""
-    operations = held.store.operations
+    operations = operations_of(held.store)
     if held.store.chain(chain) is None:
         held.store.append(chain, [draft(chain=chain)])
         held.store.settle(chain)
@@ -159,7 +160,7 @@ def test_a_chain_with_a_finding_is_not_covered(held: Resources, capsys: pytest.C
     push(held, 2)
     push(held, 5, chain="other")
     held.store.settle("other")
-    held.store.operations.events.update_one({"chain": "other", "seq": 3}, {"$set": {"source_id": "forged"}})
+    operations_of(held.store).events.update_one({"chain": "other", "seq": 3}, {"$set": {"source_id": "forged"}})
     lines = scheduled(held, capsys, "full")
     assert only(lines, "AuditCoverage") == [100 * 4 / 10]  # of three events, six forged ones, and the registry's own
     assert sum(value for _, values in records(lines, "AuditFindings") for value in values) == 1.0
@@ -168,8 +169,8 @@ def test_a_chain_with_a_finding_is_not_covered(held: Resources, capsys: pytest.C
 def test_a_chain_that_is_gone_is_not_covered(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
     push(held, 9)
     scheduled(held, capsys)
-    held.store.operations.events.delete_many({"chain": "main"})
-    held.store.operations.sequences.delete_many({"_id": "main"})
+    operations_of(held.store).events.delete_many({"chain": "main"})
+    operations_of(held.store).sequences.delete_many({"_id": "main"})
     assert only(scheduled(held, capsys), "AuditCoverage")[0] == pytest.approx(100 / 11)
 
 
@@ -180,7 +181,7 @@ def test_a_damaged_sequence_document_stops_no_measurement(held: Resources, capsy
         {"_id": "b", "settled": 5, "pending": {"received_at": "yesterday"}},
         {"_id": "c", "pending": [{"received_at": 1}, {}, 7]},
     ]
-    held.store.operations.sequences.insert_many(damaged)
+    operations_of(held.store).sequences.insert_many(damaged)
     lines = scheduled(held, capsys)
     assert only(lines, "PendingEvents") == [2.0]
     assert len(records(lines, "AuditsFinished")) == 1
@@ -188,7 +189,7 @@ def test_a_damaged_sequence_document_stops_no_measurement(held: Resources, capsy
 
 def test_measuring_what_is_pending_is_one_read(held: Resources) -> None:
     push(held, 2)
-    operations, auditor = held.store.operations, held.auditor
+    operations, auditor = operations_of(held.store), held.auditor
     database = operations.sequences.database
     database.command("profile", 2)
     try:
@@ -207,7 +208,7 @@ def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
 ) -> None:
     push(held, 2)
     held.store.settle("main")
-    held.store.operations.events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
+    operations_of(held.store).events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
     each = held.auditor.each
 
     def die_later(*args: Any) -> Iterator[dict[str, Any]]:
@@ -229,7 +230,7 @@ def test_a_finding_of_an_audit_over_http_is_told(
 ) -> None:
     push(held, 2)
     held.store.settle("main")
-    held.store.operations.events.delete_one({"chain": "main", "seq": 1})
+    operations_of(held.store).events.delete_one({"chain": "main", "seq": 1})
     app = create_app(audit_router, title="chain_audit", settings=held.settings, anonymous=True)
     with closing(app.state.resources):
         assert TestClient(app).post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"

@@ -14,6 +14,7 @@ from eventlog.audit.exclusive import exclusive
 from eventlog.http import audits
 from eventlog.settings import Settings
 from eventlog.store.mongo.leases import LEASE_MILLIS, LEASES, Leases
+from eventlog.store.mongo.store import operations_of
 from eventlog.wiring.resources import Resources
 from local.machine import wait_until
 from tests.support.emf import printed, records
@@ -35,7 +36,7 @@ def held(mongo_uri: str, database: str) -> Iterator[Resources]:
 def documents(held: Resources) -> Collection:
     """The collection of reports and leases."""
     options: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
-    return held.store.operations.audits.with_options(codec_options=options)
+    return operations_of(held.store).audits.with_options(codec_options=options)
 
 
 def another(held: Resources) -> Resources:
@@ -93,7 +94,7 @@ def test_the_second_of_two_runs_at_once_returns_and_says_why(
 
 
 def test_of_many_that_begin_in_one_moment_one_gets_the_lease(held: Resources) -> None:
-    leases = [Leases(held.store.operations) for _ in range(8)]
+    leases = [Leases(held.store) for _ in range(8)]
     together = threading.Barrier(len(leases))
 
     def take(number: int) -> bool:
@@ -103,7 +104,7 @@ def test_of_many_that_begin_in_one_moment_one_gets_the_lease(held: Resources) ->
     with ThreadPoolExecutor(len(leases)) as threads:
         for _ in range(5):
             assert sum(threads.map(take, range(len(leases)))) == 1
-            held.store.operations.audits.delete_one({"_id": FULL})
+            operations_of(held.store).audits.delete_one({"_id": FULL})
 
 
 def test_full_and_incremental_audits_may_work_at_once(held: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ def test_full_and_incremental_audits_may_work_at_once(held: Resources, monkeypat
 
 
 def test_whoever_died_is_followed_once_its_lease_is_stale(held: Resources, documents: Collection) -> None:
-    assert Leases(held.store.operations).take(INCREMENTAL, "who dies now")
+    assert Leases(held.store).take(INCREMENTAL, "who dies now")
     age(documents, INCREMENTAL, LEASE_MILLIS - 15_000)
     assert "skipped" in audits.run_scheduled(held, "incremental")
     age(documents, INCREMENTAL, LEASE_MILLIS + 1)
@@ -122,7 +123,7 @@ def test_whoever_died_is_followed_once_its_lease_is_stale(held: Resources, docum
 
 
 def test_a_lease_is_renewed_while_its_holder_works(held: Resources, documents: Collection) -> None:
-    leases = Leases(held.store.operations)
+    leases = Leases(held.store)
     with exclusive(leases, FULL, every=0.01) as alone:
         assert alone
         age(documents, FULL, LEASE_MILLIS + 1)
@@ -143,7 +144,7 @@ def test_a_lease_is_given_back_also_when_the_audit_fails(held: Resources, monkey
 
 
 def test_who_lost_its_lease_does_not_take_the_new_holders(held: Resources, documents: Collection) -> None:
-    leases = Leases(held.store.operations)
+    leases = Leases(held.store)
     assert leases.take(FULL, "slow")
     age(documents, FULL, LEASE_MILLIS + 1)
     assert leases.take(FULL, "next")
@@ -182,7 +183,7 @@ def test_a_lease_is_never_shown_or_resumed_as_a_report(held: Resources, document
 
 def test_the_audit_function_may_lease_and_what_it_writes_fits_the_validator(secured_log: SecuredLog) -> None:
     with secured_log.store("audit") as store:
-        leases = Leases(store.operations)
+        leases = Leases(store)
         assert leases.take(FULL, "one")
         leases.renew(FULL, "one")
         leases.release(FULL, "one")

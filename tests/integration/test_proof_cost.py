@@ -21,9 +21,9 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.formats.proof import Node, consistency_ranges, cover, inclusion_ranges, needed, verify_inclusion
 from eventlog.formats.tiles import Tile
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from eventlog.stored import codec
+from eventlog.stored.sequences import new_sequence, settled_fields
 from tests.support.anchoring import put_anchor
 from tests.support.factories import draft
 from tools.benchmarks.plans import Explainer
@@ -56,7 +56,7 @@ def wanted() -> set[int]:
 
 def build(store: MongoStore) -> bytes:
     """Store the sparse chain; the root of the whole one."""
-    store.operations.ensure_indexes()
+    operations_of(store).ensure_indexes()
     seqs, events = wanted(), []
     state = ChainState(0, hashing.genesis(ORIGIN, "main"))
     blank = draft().entry
@@ -68,9 +68,9 @@ def build(store: MongoStore) -> bytes:
         _, prev_hash, digest, nodes = state.append(content_hash)
         if entry:
             events.append(RawBSONDocument(codec.encode_event(Event(entry, seq, prev_hash, digest, nodes))))
-    store.operations.raw_events.insert_many(events)
-    fields = {"size": Int64(COUNT), "settled": codec.settled_fields(state)}
-    store.operations.sequences.insert_one(codec.new_sequence("main", ORIGIN, state.hash) | fields)
+    operations_of(store).raw_events.insert_many(events)
+    fields = {"size": Int64(COUNT), "settled": settled_fields(state)}
+    operations_of(store).sequences.insert_one(new_sequence("main", ORIGIN, state.hash) | fields)
     return state.root
 
 
@@ -78,7 +78,7 @@ def build(store: MongoStore) -> bytes:
 def sparse(mongo_uri: str) -> Iterator[Sparse]:
     name = f"test_{uuid4().hex[:12]}"
     with connect(mongo_uri) as client:
-        store = MongoStore(Operations(client, name), ORIGIN)
+        store = open_log(client, name, ORIGIN)
         root = build(store)
         put_anchor(store)
         with closing(Explainer(mongo_uri, name)) as explainer:
@@ -88,10 +88,10 @@ def sparse(mongo_uri: str) -> Iterator[Sparse]:
 
 @pytest.mark.parametrize("seq", PROVEN)
 def test_a_proof_in_a_million_events_has_21_hashes_and_examines_45_documents_at_most(sparse: Sparse, seq: int) -> None:
-    found = Evidence(sparse.store.operations).proof("main", f"e{seq}", None)
+    found = Evidence(sparse.store).proof("main", f"e{seq}", None)
     verify_inclusion(found.event.hash, seq, COUNT, found.hashes, sparse.root)
     assert len(found.hashes) <= 21
-    finds = sparse.explainer.finds_of(lambda store: Evidence(store.operations).proof("main", f"e{seq}", None))
+    finds = sparse.explainer.finds_of(lambda store: Evidence(store).proof("main", f"e{seq}", None))
     assert len(finds) == 2
     checkpoint, sequence = 1, 1
     assert sparse.explainer.examined(finds).documents + checkpoint + sequence <= 45
@@ -99,18 +99,18 @@ def test_a_proof_in_a_million_events_has_21_hashes_and_examines_45_documents_at_
 
 @pytest.mark.parametrize("size", OLDER)
 def test_a_consistency_proof_to_a_million_events_examines_45_documents_at_most(sparse: Sparse, size: int) -> None:
-    found = Evidence(sparse.store.operations).consistency("main", size, COUNT)
+    found = Evidence(sparse.store).consistency("main", size, COUNT)
     assert (found.second_root, len(found.hashes) <= 21) == (sparse.root, True)
-    finds = sparse.explainer.finds_of(lambda store: Evidence(store.operations).consistency("main", size, COUNT))
+    finds = sparse.explainer.finds_of(lambda store: Evidence(store).consistency("main", size, COUNT))
     assert len(finds) == 1
     assert sparse.explainer.examined(finds).documents + 1 <= 45
 
 
 def test_a_tile_of_level_2_leads_to_the_frontier(sparse: Sparse) -> None:
-    tile = Evidence(sparse.store.operations).tile("main", Tile(2, 0, COUNT >> 16))
+    tile = Evidence(sparse.store).tile("main", Tile(2, 0, COUNT >> 16))
     frontier: list[bytes] = []
     for at in range(0, len(tile), 32):
         merkle.append_leaf(frontier, at // 32, tile[at : at + 32])
-    image = sparse.store.operations.read_sequence("main")
+    image = operations_of(sparse.store).read_sequence("main")
     assert image is not None
     assert frontier == image.settled.frontier[: len(frontier)]

@@ -12,8 +12,7 @@ import pytest
 
 from eventlog.formats.event import Entry, make_entry
 from eventlog.store.interface import Draft, Order, Position, Query
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log
 from tools.benchmarks.plans import Explainer
 
 COUNT, LIMIT, START = 3000, 20, 1_700_000_000_000
@@ -41,7 +40,7 @@ def explainer(mongo_uri: str) -> Iterator[Explainer]:
     """Sees the pages of a chain of 3,000 events."""
     name = f"test_{uuid4().hex[:12]}"
     with connect(mongo_uri) as client:
-        store = MongoStore(Operations(client, name), "example.com/log")
+        store = open_log(client, name, "example.com/log")
         for first in range(0, COUNT, 500):
             store.append("main", [Draft(entry(n)) for n in range(first, first + 500)])
         assert store.settle("main") == COUNT

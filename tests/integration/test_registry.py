@@ -3,13 +3,13 @@
 import time
 
 from eventlog.anchors.registry import REGISTRY, Registry
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 
 
 def lose(store: MongoStore) -> None:
     """As after a backup from before the registry's first event was restored."""
-    store.operations.events.delete_many({"chain": REGISTRY})
-    store.operations.sequences.delete_many({"_id": REGISTRY})
+    operations_of(store).events.delete_many({"chain": REGISTRY})
+    operations_of(store).sequences.delete_many({"_id": REGISTRY})
 
 
 def test_a_chain_is_registered_again_after_the_registry_was_restored_from_a_backup(store: MongoStore) -> None:

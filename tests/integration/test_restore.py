@@ -8,6 +8,7 @@ import pytest
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import verify_anchor
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
 
 Backup = dict[str, list[dict[str, Any]]]
@@ -19,12 +20,12 @@ def rows(chain: str) -> dict[str, dict[str, Any]]:
 
 
 def back_up(log: AnchoredLog, chain: str = "main") -> Backup:
-    return {name: list(getattr(log.store.operations, name).find(query)) for name, query in rows(chain).items()}
+    return {name: list(getattr(operations_of(log.store), name).find(query)) for name, query in rows(chain).items()}
 
 
 def put_back(log: AnchoredLog, backup: Backup, chain: str = "main") -> None:
     for name, query in rows(chain).items():
-        collection = getattr(log.store.operations, name)
+        collection = getattr(operations_of(log.store), name)
         collection.delete_many(query)
         if backup[name]:
             collection.insert_many(backup[name])
@@ -77,7 +78,7 @@ def test_what_is_left_goes_on_under_its_next_name(restored: AnchoredLog) -> None
 def test_what_was_lost_and_why_is_in_the_chain_and_beside_the_anchors(restored: AnchoredLog) -> None:
     lost = restored.anchors.read("main", restored.files()[-1]) or b""
     restored.restore("the disk broke")
-    event = restored.store.operations.events.find_one({"event_type": "eventlog.chain_restored"})
+    event = operations_of(restored.store).events.find_one({"event_type": "eventlog.chain_restored"})
     assert event is not None
     assert event["seq"] == 7
     assert '"kept":{"anchor":1,"size":5}' in event["payload"]
@@ -140,7 +141,7 @@ def test_tampering_after_a_restore_is_found_as_ever(restored: AnchoredLog) -> No
     restored.restore()
     restored.append(5)
     restored.audit()
-    restored.store.operations.events.update_one({"seq": 6}, {"$set": {"principal": "forged"}})
+    operations_of(restored.store).events.update_one({"seq": 6}, {"$set": {"principal": "forged"}})
     assert restored.found() == [("content_mismatch", 6)]
 
 
@@ -161,7 +162,7 @@ def test_a_restore_that_was_declared_is_not_declared_again(restored: AnchoredLog
 
 
 def test_a_chain_whose_rest_is_damaged_is_refused_and_stays_as_it_is(restored: AnchoredLog) -> None:
-    restored.store.operations.events.update_one({"seq": 3}, {"$set": {"principal": "forged"}})
+    operations_of(restored.store).events.update_one({"seq": 3}, {"$set": {"principal": "forged"}})
     with pytest.raises(InvalidError, match="what is left of it is damaged"):
         restored.restore()
     assert restored.files() == notes(restored)
@@ -196,7 +197,7 @@ def test_a_forged_restore_is_a_finding_and_excuses_nothing(restored: AnchoredLog
 
 def test_copies_of_anchors_that_the_backup_had_not_are_made_again(restored: AnchoredLog) -> None:
     restored.restore()
-    found = restored.store.operations.checkpoints.count_documents({"chain": "main"})
+    found = operations_of(restored.store).checkpoints.count_documents({"chain": "main"})
     assert found == len(notes(restored)) == 4
 
 

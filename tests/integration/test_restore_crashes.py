@@ -27,7 +27,7 @@ def dying_restorer(log: AnchoredLog, countdown: Countdown) -> Restorer:
         idle_millis=3_600_000,
     )
     store: Any = Dying(log.store, countdown)
-    audits: Any = Dying(AuditStore(log.store.operations), countdown)
+    audits: Any = Dying(AuditStore(log.store), countdown)
     return Restorer(store, audits, dying, dying_auditor(log, countdown), clock=log.now)
 
 

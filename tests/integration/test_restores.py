@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from tests.support.anchored import AnchoredLog, new_key
 
@@ -24,7 +24,7 @@ def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
 
 def back_up(log: AnchoredLog) -> Callable[[], None]:
     """Keep the database as it is; what puts it back."""
-    operations: Any = log.store.operations
+    operations: Any = operations_of(log.store)
     collections = [operations.events.database[name].with_options(codec_options=codec.CODEC) for name in COLLECTIONS]
     kept = [list(collection.find()) for collection in collections]
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from eventlog.audit.workers import Workers
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
+from eventlog.store.mongo.store import operations_of
 from functions.chain_audit.app import router as audit_router
 from functions.ingest.app import router as ingest_router
 from functions.query.app import router as query_router
@@ -71,11 +72,11 @@ def test_ingest_settles_entries_that_stand_in_events_already(log: SecuredLog) ->
     with log.store("ingest") as store:
         store.append("main", [draft()])
         entry = draft().entry
-        assert store.operations.push("main", [entry], None) is not None
-        image = store.operations.read_sequence("main")
+        assert operations_of(store).push("main", [entry], None) is not None
+        image = operations_of(store).read_sequence("main")
         assert image is not None
-        with store.operations.session() as session:
-            store.operations.insert(list(image.events()), session)
+        with operations_of(store).session() as session:
+            operations_of(store).insert(list(image.events()), session)
         assert store.settle("main") == 2
 
 
@@ -113,13 +114,13 @@ def test_the_audit_verifies_anchors_and_keeps_its_reports(log: SecuredLog, tmp_p
             "eventlog.registry": "intact",
         }
         assert found["main"]["anchored_size"] == 33
-        assert store.operations.checkpoints.count_documents({"chain": "main"}) == 2
+        assert operations_of(store).checkpoints.count_documents({"chain": "main"}) == 2
 
 
 def test_the_audit_settles_what_a_dead_writer_left(log: SecuredLog, tmp_path: Path) -> None:
     with log.store("ingest") as ingest, log.store("audit") as store:
         ingest.append("main", [draft()])
-        assert ingest.operations.push("main", [draft().entry for _ in range(5)], None) is not None
+        assert operations_of(ingest).push("main", [draft().entry for _ in range(5)], None) is not None
         report = AnchoredLog(store, tmp_path).audit("incremental")
         assert (report["status"], report["to_seq"], report["anchored_size"]) == ("intact", 6, 6)
 
@@ -155,5 +156,5 @@ def test_an_update_of_a_sequence_document_is_what_ingest_may_do(log: SecuredLog)
     """Why audits and anchors are needed: this can't be narrowed to a push."""
     with log.store("ingest") as store:
         store.append("main", [draft()])
-        found = store.operations.sequences.update_one({"_id": "main"}, {"$set": {"size": Int64(7)}})
+        found = operations_of(store).sequences.update_one({"_id": "main"}, {"$set": {"size": Int64(7)}})
         assert found.modified_count == 1

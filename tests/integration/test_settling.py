@@ -1,6 +1,6 @@
 """The development server's settling of quiet chains."""
 
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from local.machine import wait_until
 from local.settling import SettleSchedule
 from tests.support.factories import draft
@@ -16,7 +16,7 @@ def test_only_chains_that_nobody_appends_to_are_settled(store: MongoStore) -> No
         assert store.unsettled() == {"main": size}
     schedule.tick()
     assert store.unsettled() == {}
-    assert store.operations.events.count_documents({}) == 3
+    assert operations_of(store).events.count_documents({}) == 3
 
 
 def test_the_thread_settles_and_stops(store: MongoStore) -> None:

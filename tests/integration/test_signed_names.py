@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, kinds
 from tests.support.factories import draft
 
@@ -10,7 +10,7 @@ from tests.support.factories import draft
 def test_an_origin_with_a_whole_checkpoint_in_it_is_never_signed(store: MongoStore, tmp_path: Path) -> None:
     log = AnchoredLog(store, tmp_path)
     forged = f"{ORIGIN}/main\n3\n{'A' * 43}=\nx"
-    planted = MongoStore(store.operations, forged)
+    planted = MongoStore(operations_of(store), forged)
     planted.append("planted", [draft(chain="planted")])
     planted.settle("planted")
     report = log.audit("full", "planted")

@@ -8,9 +8,8 @@ from pymongo.errors import AutoReconnect, ConfigurationError
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.sessions import causal_session
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.mongod.embedded import EmbeddedMongo, is_primary, wait_until
 from tests.support.factories import draft
 
@@ -22,7 +21,7 @@ def store(tmp_path: Path) -> Iterator[MongoStore]:
     mongo.launch()
     try:
         with connect(mongo.uri) as client, mongo.client() as admin:
-            store = MongoStore(Operations(client, "eventlog"), "example.com/log")
+            store = open_log(client, "eventlog", "example.com/log")
             with pytest.raises(StoreUnavailableError):
                 store.ping()
             config = {"_id": mongo.replica_set, "members": [{"_id": 0, "host": mongo.address}]}
@@ -47,14 +46,14 @@ def test_a_read_is_refused_once_and_the_next_one_answered(store: MongoStore) -> 
 
 
 def test_an_audit_is_unavailable_once(store: MongoStore) -> None:
-    audits = AuditStore(store.operations)
+    audits = AuditStore(store)
     with pytest.raises(StoreUnavailableError):
         list(audits.scan("main", 0, None, 1))
     assert list(audits.scan("main", 0, None, 1)) == []
 
 
 def test_other_things_that_are_not_configured_right_are_not_hidden(store: MongoStore) -> None:
-    with pytest.raises(ConfigurationError, match="another version"), store.operations.session():
+    with pytest.raises(ConfigurationError, match="another version"), operations_of(store).session():
         raise ConfigurationError("another version")
 
 
@@ -62,7 +61,7 @@ def test_another_version_of_the_driver_is_no_failure_of_another_kind(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What drops the connections is the driver's own; without it, it is as unavailable as before."""
-    topology = store.operations.sequences.database.client._topology
+    topology = operations_of(store).sequences.database.client._topology
     monkeypatch.setattr(topology, "_servers", {"renamed": object()})
-    with pytest.raises(AutoReconnect), causal_session(store.operations.sequences.database.client):
+    with pytest.raises(AutoReconnect), causal_session(operations_of(store).sequences.database.client):
         raise ConfigurationError("Sessions are not supported by this MongoDB deployment")

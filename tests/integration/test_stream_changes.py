@@ -9,7 +9,7 @@ from pymongo.errors import OperationFailure
 
 from eventlog.store.mongo.changes import Changes
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams.readers import Streams, Wanted
 from tests.support.coroutines import run
 from tests.support.factories import draft
@@ -33,7 +33,7 @@ def test_the_query_functions_user_is_told_when_a_chain_grows(secured_log: Secure
     with (
         secured_log.store("ingest") as ingest,
         secured_log.store("query") as query,
-        Changes(lambda: query.operations, "told", threading.Semaphore(1)) as changes,
+        Changes(lambda: query, "told", threading.Semaphore(1)) as changes,
     ):
         changes.wait(0, 5)
         assert changes.watching
@@ -44,7 +44,7 @@ def test_the_query_functions_user_is_told_when_a_chain_grows(secured_log: Secure
 
 def test_settling_and_other_chains_are_no_news(store: MongoStore) -> None:
     store.append("main", [draft() for _ in range(3)])
-    with Changes(lambda: store.operations, "main", threading.Semaphore(1)) as changes:
+    with Changes(lambda: store, "main", threading.Semaphore(1)) as changes:
         changes.wait(3, 1)
         store.append("other", [draft(chain="other")])
         store.settle("main")
@@ -56,14 +56,14 @@ def test_settling_and_other_chains_are_no_news(store: MongoStore) -> None:
 def test_it_polls_when_there_is_no_slot_and_takes_one_that_is_free_again(store: MongoStore) -> None:
     slots = threading.Semaphore(1)
     with (
-        Changes(lambda: store.operations, "main", slots) as first,
-        Changes(lambda: store.operations, "main", slots) as second,
+        Changes(lambda: store, "main", slots) as first,
+        Changes(lambda: store, "main", slots) as second,
     ):
         for changes in (first, second):
             changes.wait(0, 5)
         assert (first.watching, second.watching) == (True, False)
         assert told(second, 0, 5)
-    with Changes(lambda: store.operations, "main", slots) as third:
+    with Changes(lambda: store, "main", slots) as third:
         third.wait(0, 5)
         assert third.watching
 
@@ -76,7 +76,7 @@ def test_a_chain_where_nothing_happens_is_polled_ever_less_until_something_does(
             count += 1
         return count
 
-    with Changes(lambda: store.operations, "main", threading.Semaphore(0)) as changes:
+    with Changes(lambda: store, "main", threading.Semaphore(0)) as changes:
         assert polls(changes, 0) < 10
         started = time.monotonic()
         changes.wait(1, 1)
@@ -94,7 +94,9 @@ def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
             super().__init__(*args)
             monkeypatch.setattr(type(self.sequences), "watch", refuse)
 
-    refusing = MongoStore(Refusing(store.operations._client, store.operations.events.database.name), "example.com/log")
+    refusing = MongoStore(
+        Refusing(operations_of(store)._client, operations_of(store).events.database.name), "example.com/log"
+    )
 
     async def follow() -> bytes:
         with Streams(lambda: refusing, 1).reader(Wanted(chain="main")) as reader:

@@ -13,7 +13,7 @@ from pymongo.errors import ConfigurationError
 
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import watcher
 from eventlog.streams.readers import EndedError, Streams, Wanted
 from local.server import build_app
@@ -50,7 +50,7 @@ def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: s
     live, late = Subscriber(url), Subscriber(url, last_id="-1")
     live.until("head")
     late.events(1)
-    sequences = store.operations.sequences
+    sequences = operations_of(store).sequences
     found = sequences.find_one({"_id": "main"})
     assert found is not None
     entry = found["pending"][0] | {"timestamp": DatetimeMS(NO_TIME)}

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from eventlog.http import stream
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import readers
 from local.machine import wait_until
 from local.server import build_app
@@ -147,7 +147,7 @@ def test_each_of_200_readers_sees_each_event_once_in_order_over_many_connections
 def types(store: MongoStore) -> dict[int, str]:
     """The type of each event, as the database has it."""
     store.settle("main")
-    found = store.operations.events.find({"chain": "main"}, {"seq": 1, "event_type": 1})
+    found = operations_of(store).events.find({"chain": "main"}, {"seq": 1, "event_type": 1})
     return {int(event["seq"]): event["event_type"] for event in found}
 
 
@@ -205,7 +205,7 @@ def change_streams(client: MongoClient[dict[str, Any]], store: MongoStore) -> se
     while time.monotonic() < deadline:
         operations = client.admin.aggregate([{"$currentOp": {"allUsers": True, "idleCursors": True, "localOps": True}}])
         for operation in operations:
-            if operation.get("ns") == store.operations.sequences.full_name and "cursor" in operation:
+            if operation.get("ns") == operations_of(store).sequences.full_name and "cursor" in operation:
                 found.add(operation["cursor"]["cursorId"])
     return found
 

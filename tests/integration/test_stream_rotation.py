@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.http.app import create_app
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import open_log
 from eventlog_client import EventLog
 from functions.query.app import router
 from tests.support.event_source import Subscriber
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 def append(found: Rotated) -> None:
     with found.log.mongo.client() as administrator:
-        MongoStore(Operations(administrator, found.log.database), ORIGIN).append("main", [draft()])
+        open_log(administrator, found.log.database, ORIGIN).append("main", [draft()])
 
 
 def test_a_stream_goes_on_with_the_new_password(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import Report
 from eventlog.formats import hashing
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, open_log, operations_of
 from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
@@ -29,13 +28,13 @@ class Log:
 
     def __init__(self, store: MongoStore) -> None:
         self.store = store
-        self.events = store.operations.events
-        self.sequences = store.operations.sequences
+        self.events = operations_of(store).events
+        self.sequences = operations_of(store).sequences
         store.append("main", [draft(f"e{number}", payload={"n": number}) for number in range(SIZE)])
         store.settle("main")
 
     def audit(self, mode: str = "full") -> Report:
-        auditor = Auditor(self.store, AuditStore(self.store.operations), ORIGIN)
+        auditor = Auditor(self.store, AuditStore(self.store), ORIGIN)
         return auditor.run(auditor.start("main", "full" if mode == "full" else "incremental"), 60)
 
     def found(self, mode: str = "full") -> Kinds:
@@ -64,13 +63,13 @@ class Log:
 def shared(client: MongoClient[Document]) -> Iterator[MongoStore]:
     """One database for all these tests: creating collections and indexes is what takes time."""
     name = f"test_{uuid4().hex[:12]}"
-    yield MongoStore(Operations(client, name), ORIGIN)
+    yield open_log(client, name, ORIGIN)
     client.drop_database(name)
 
 
 @pytest.fixture
 def log(shared: MongoStore) -> Log:
-    operations = shared.operations
+    operations = operations_of(shared)
     for collection in (operations.events, operations.sequences, operations.audits):
         collection.delete_many({})
     return Log(shared)
@@ -170,7 +169,7 @@ PENDING_EDITS: list[Callable[[Document], Document]] = [
 
 @pytest.mark.parametrize("number", range(len(PENDING_EDITS)))
 def test_a_pending_entry_with_a_field_of_another_length_is_found(log: Log, number: int) -> None:
-    assert log.store.operations.push("main", [draft().entry for _ in range(2)], None) is not None
+    assert operations_of(log.store).push("main", [draft().entry for _ in range(2)], None) is not None
     sequence = log.sequences.find_one({"_id": "main"})
     assert sequence is not None
     first, *rest = sequence["pending"]
@@ -331,7 +330,7 @@ def test_the_last_verified_event_deleted_later_is_missing_for_an_incremental_aud
 
 def test_a_report_robbed_of_what_it_verified_makes_the_next_audit_start_at_0(log: Log) -> None:
     assert log.found() == []
-    log.store.operations.audits.update_many({}, {"$unset": {"verified": 1}})
+    operations_of(log.store).audits.update_many({}, {"$unset": {"verified": 1}})
     report = log.audit("incremental")
     assert (report["from_seq"], report["events_checked"], report["status"]) == (0, SIZE, "intact")
 

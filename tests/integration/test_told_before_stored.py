@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from eventlog.audit import scan
 from eventlog.http import audits
 from eventlog.settings import Settings
+from eventlog.store.mongo.store import operations_of
 from eventlog.wiring.resources import Resources
 from tests.support.emf import Record, printed, records
 from tests.support.factories import draft
@@ -34,7 +35,9 @@ def held(mongo_uri: str, database: str) -> Iterator[Resources]:
             resources.store.append(chain, [draft(chain=chain) for _ in range(12)])
             resources.store.settle(chain)
         edited = {"$set": {"source_id": "forged"}}
-        assert resources.store.operations.events.update_one({"chain": TAMPERED, "seq": 3}, edited).modified_count == 1
+        assert (
+            operations_of(resources.store).events.update_one({"chain": TAMPERED, "seq": 3}, edited).modified_count == 1
+        )
         yield resources
 
 

@@ -10,7 +10,7 @@ from pymongo.errors import WriteError
 
 from admin.setup import Setup
 from eventlog.store.mongo.schema import COLLECTIONS
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored.codec import RAW
 from tests.support.anchored import AnchoredLog
 from tests.support.factories import draft
@@ -37,7 +37,7 @@ def live(log: AnchoredLog) -> None:
     log.append(3, chain="eventlog.x-1")
     log.audit_all("full")
     log.append(600)
-    assert log.store.operations.push("main", [draft().entry for _ in range(5)], None) is not None
+    assert operations_of(log.store).push("main", [draft().entry for _ in range(5)], None) is not None
     log.audit("incremental")
 
 
@@ -49,15 +49,15 @@ def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:
 @pytest.mark.parametrize("declared", COLLECTIONS, ids=lambda declared: declared.name)
 def test_what_a_log_without_validators_wrote_fits_them(store: MongoStore, tmp_path: Path, declared: Any) -> None:
     live(AnchoredLog(store, tmp_path))
-    held = store.operations.events.database[declared.name].with_options(codec_options=RAW)
+    held = operations_of(store).events.database[declared.name].with_options(codec_options=RAW)
     assert held.count_documents(declared.validator) == held.count_documents({}) > 0
 
 
 def test_reports_of_every_kind_pass(log: AnchoredLog) -> None:
     live(log)
-    events = log.store.operations.events
+    events = operations_of(log.store).events
     events.delete_one({"chain": "main", "seq": 7})
-    log.store.operations.sequences.delete_one({"_id": "eventlog.x-1"})
+    operations_of(log.store).sequences.delete_one({"_id": "eventlog.x-1"})
     found = log.audit_all("full")
     assert {name: report["status"] for name, report in found.items()} == {
         "main": "tampered",
@@ -97,7 +97,7 @@ ODD_EVENTS: list[dict[str, Any]] = [
 def test_an_event_of_other_types_is_refused(log: AnchoredLog, odd: dict[str, Any]) -> None:
     log.append(5)
     with pytest.raises(WriteError) as raised:
-        log.store.operations.events.update_one({"chain": "main", "seq": 3}, {"$set": odd})
+        operations_of(log.store).events.update_one({"chain": "main", "seq": 3}, {"$set": odd})
     assert raised.value.code == REFUSED
 
 
@@ -105,7 +105,7 @@ def test_an_event_of_other_types_is_refused(log: AnchoredLog, odd: dict[str, Any
 def test_an_event_without_a_field_is_refused(log: AnchoredLog, name: str) -> None:
     log.append(5)
     with pytest.raises(WriteError) as raised:
-        log.store.operations.events.update_one({"chain": "main", "seq": 3}, {"$unset": {name: 1}})
+        operations_of(log.store).events.update_one({"chain": "main", "seq": 3}, {"$unset": {name: 1}})
     assert raised.value.code == REFUSED
 
 
@@ -128,7 +128,7 @@ ODD_SEQUENCES: list[dict[str, Any]] = [
 def test_a_sequence_document_of_other_types_is_refused(log: AnchoredLog, odd: dict[str, Any]) -> None:
     log.append(5)
     with pytest.raises(WriteError) as raised:
-        log.store.operations.sequences.update_one({"_id": "main"}, {"$set": odd})
+        operations_of(log.store).sequences.update_one({"_id": "main"}, {"$set": odd})
     assert raised.value.code == REFUSED
 
 
@@ -151,13 +151,13 @@ def test_a_checkpoint_or_report_of_other_types_is_refused(log: AnchoredLog, name
     log.append(5)
     log.audit()
     with pytest.raises(WriteError) as raised:
-        log.store.operations.events.database[name].update_one({"chain": "main"}, {"$set": odd})
+        operations_of(log.store).events.database[name].update_one({"chain": "main"}, {"$set": odd})
     assert raised.value.code == REFUSED
 
 
 def test_a_sequence_document_that_was_damaged_before_still_takes_events(log: AnchoredLog) -> None:
     log.append(5)
-    sequences = log.store.operations.sequences
+    sequences = operations_of(log.store).sequences
     sequences.database.command("collMod", "sequences", validationLevel="off")
     sequences.update_one({"_id": "main"}, {"$set": {"note": "by hand"}})
     sequences.database.command("collMod", "sequences", validationLevel="moderate")

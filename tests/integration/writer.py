@@ -24,7 +24,7 @@ from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import settle
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, operations_of
 from local.machine import wait_until
 from tests.support.factories import draft
 
@@ -195,7 +195,7 @@ class Writer:
 
 def audit(store: MongoStore) -> Line:
     """A full audit's report."""
-    auditor = Auditor(store, AuditStore(store.operations), ORIGIN)
+    auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start(CHAIN, "full"), 60)
     assert report["status"] != "running"
     return report
@@ -206,7 +206,7 @@ def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
     seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size."""
     report = audit(store)
     assert (report["status"], report["findings"]) == ("intact", [])
-    operations = store.operations
+    operations = operations_of(store)
     sequence = operations.sequences.find_one({"_id": CHAIN})
     assert sequence is not None
     assert sequence["pending"] == []

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import AnchorStore, DirectoryAnchors
+from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import Report
 from eventlog.audit.restore import Restorer
@@ -51,8 +52,8 @@ class AnchoredLog:
     def anchoring(self, anchors: AnchorStore | None = None) -> Anchoring:
         return Anchoring(
             self.store,
-            TreeReader(self.store.operations),
-            CheckpointStore(self.store.operations),
+            TreeReader(self.store),
+            CheckpointStore(self.store),
             anchors or self.anchors,
             signers=self.signers,
             public_keys=lambda: [*(signer.public_key for signer in self.signers), *self.retired],
@@ -61,13 +62,13 @@ class AnchoredLog:
         )
 
     def auditor(self, anchors: AnchorStore | None = None) -> Auditor:
-        anchoring, audits = self.anchoring(anchors), AuditStore(self.store.operations)
+        anchoring, audits = self.anchoring(anchors), AuditStore(self.store)
         return Auditor(self.store, audits, ORIGIN, lambda: self.now() / 1000, workers=self.workers, anchoring=anchoring)
 
     def restore(self, reason: str = "the disk broke", chain: str = "main") -> Report:
         """What an operator does after a restore."""
         auditor = self.auditor()
-        audits = AuditStore(self.store.operations)
+        audits = AuditStore(self.store)
         return Restorer(self.store, audits, self.anchoring(), auditor, clock=self.now).restore(chain, reason)
 
     def append(self, count: int, chain: str = "main") -> None:

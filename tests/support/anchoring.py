@@ -48,12 +48,12 @@ def put_anchor(
     number: int | None = None,
 ) -> Record:
     """Sign the chain's tree at a size, by default the whole, and store the anchor as the next one."""
-    checkpoints = CheckpointStore(store.operations)
+    checkpoints = CheckpointStore(store)
     checkpoints.ensure_indexes()
     found = store.chain(chain)
     assert found is not None
     size = found.state.size if size is None else size
-    root = TreeReader(store.operations).root(chain, size) if root is None else root
+    root = TreeReader(store).root(chain, size) if root is None else root
     newest = checkpoints.newest(chain)
     number = number or (newest.number + 1 if newest else 1)
     checkpoint = Checkpoint(origin_line(found.origin, chain), size, root)

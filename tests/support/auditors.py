@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any, cast
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import note_key, record_of
 from eventlog.audit.auditor import Auditor
 from eventlog.formats.anchor import Anchor, Seal, parse_claim, verify_anchor
@@ -62,19 +62,18 @@ class Dying:
 
 def dying_auditor(log: AnchoredLog, countdown: Countdown) -> Auditor:
     """An auditor whose every step at the anchors, the copies, the keys, the events and the reports counts."""
-    operations = log.store.operations
     store = cast(MongoStore, Dying(log.store, countdown))
     anchoring = Anchoring(
         store,
-        TreeReader(operations),
-        cast(CheckpointStore, Dying(CheckpointStore(operations), countdown)),
+        TreeReader(log.store),
+        cast(CheckpointStore, Dying(CheckpointStore(log.store), countdown)),
         cast(AnchorStore, Dying(log.anchors, countdown)),
         signers=[cast(Signer, Dying(signer, countdown)) for signer in log.signers],
         public_keys=lambda: [signer.public_key for signer in log.signers],
         idle_millis=HOUR,
         clock=log.now,
     )
-    audits = cast(AuditStore, Dying(AuditStore(operations), countdown))
+    audits = cast(AuditStore, Dying(AuditStore(log.store), countdown))
     return Auditor(store, audits, ORIGIN, lambda: log.now() / 1000, anchoring=anchoring)
 
 
@@ -126,7 +125,7 @@ def check_anchors(log: AnchoredLog, chain: str = "main") -> list[int]:
         assert anchor.checkpoint.size >= size
         previous, time, size = anchor.digest, anchor.seal.time, anchor.checkpoint.size
     assert len({anchor.checkpoint.size for anchor in anchors}) == len({anchor.checkpoint for anchor in anchors})
-    copies = list(CheckpointStore(log.store.operations).scan(chain))
+    copies = list(CheckpointStore(log.store).scan(chain))
     assert copies == [record_of(chain, anchor) for anchor in anchors]
     return [anchor.checkpoint.size for anchor in anchors]
 

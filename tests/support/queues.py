@@ -14,8 +14,7 @@ from pymongo import MongoClient
 from eventlog.ingest.deliveries import Deliveries
 from eventlog.ingest.queue_consumer import STEP_SECONDS
 from eventlog.settings import Settings
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.store import open_log
 from eventlog.wiring.resources import Resources
 
 Json = dict[str, Any]
@@ -100,7 +99,7 @@ def store_down(settings: Settings) -> Iterator[Resources]:
     """Resources whose database does not answer."""
     client: MongoClient[Json] = MongoClient("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50)
     with client, closing(Resources(settings)) as held:
-        held.connected.store = MongoStore(Operations(client, "none"), "example.com/log")
+        held.connected.store = open_log(client, "none", "example.com/log")
         yield held
 
 

@@ -10,9 +10,8 @@ from uuid import uuid4
 from pymongo import MongoClient
 
 from admin.setup import Outcome, Setup
-from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.roles import ROLES
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.secured import SecuredMongo
 
 ORIGIN = "example.com/log"
@@ -39,7 +38,7 @@ class SecuredLog:
     @contextmanager
     def store(self, function: str) -> Iterator[MongoStore]:
         with self.client(function) as client:
-            yield MongoStore(Operations(client, self.database), ORIGIN)
+            yield open_log(client, self.database, ORIGIN)
 
     def set_up(self, *, check: bool = False, passwords: dict[str, str] | None = None) -> list[Outcome]:
         with self.mongo.client() as client:

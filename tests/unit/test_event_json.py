@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import (
-    check_event,
-    event_fields,
-    format_event,
-    parse_event,
-)
+from eventlog.formats.event_json import check_event, event_fields, format_event, parse_event
 from eventlog.formats.members import parse_json
 from tests.support.evidence import events
 

@@ -16,7 +16,8 @@ from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored import codec
 from eventlog.stored.layout import EventLayout
 from eventlog.verify.fast_path import follow, verify_segment
-from eventlog.verify.verifier import ChainVerifier, Finding, VerifierState
+from eventlog.verify.findings import Finding
+from eventlog.verify.verifier import ChainVerifier, VerifierState
 from tests.unit.test_verify import FIELDS, GENESIS, VALUES, encoded_chain, verify
 
 STEP = 8

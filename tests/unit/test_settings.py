@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from eventlog.anchors.places import DirectoryAnchors
+from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings

@@ -9,13 +9,7 @@ from eventlog.formats import proof
 from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.hashing import leaf
-from eventlog.formats.tlog_proof import (
-    MAX_PROOF,
-    TlogProof,
-    format_tlog_proof,
-    parse_tlog_proof,
-    verify_tlog_proof,
-)
+from eventlog.formats.tlog_proof import MAX_PROOF, TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
 from tests.support.evidence import KEY, Key, anchored, checkpoint_of, events, nodes_of, signed
 
 EVENTS = list(events(13))

@@ -15,7 +15,8 @@ from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import ChainState, Event, make_entry
 from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored import codec
-from eventlog.verify.verifier import ChainVerifier, Finding, VerifierState
+from eventlog.verify.findings import Finding
+from eventlog.verify.verifier import ChainVerifier, VerifierState
 
 GENESIS = hashing.genesis("example.com/log", "main")
 LIMIT = 2**53 - 1

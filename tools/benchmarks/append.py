@@ -18,8 +18,9 @@ from eventlog.formats.event import ChainState, Entry
 from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log
 from eventlog.stored import codec
+from eventlog.stored.sequences import settled_fields
 from tools.benchmarks import data
 from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plot import Plot, draw
@@ -69,7 +70,7 @@ class Ours:
     database: str = "ours"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
-        store = MongoStore(Operations(client_of(uri), self.database), ORIGIN)
+        store = open_log(client_of(uri), self.database, ORIGIN)
         make = self.shape.entries(rng)
 
         def append() -> int:
@@ -146,7 +147,7 @@ class Transaction:
                 state = ChainState(head["size"], head["hash"], list(head["frontier"]))
                 documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(entries)]
                 moved = heads.update_one(
-                    {"_id": CHAIN, "size": head["size"]}, {"$set": codec.settled_fields(state)}, session=session
+                    {"_id": CHAIN, "size": head["size"]}, {"$set": settled_fields(state)}, session=session
                 )
                 assert moved.matched_count == 1
                 events.insert_many(documents, session=session)
@@ -168,7 +169,7 @@ def prepare(run: Run) -> None:
         naive = Operations(client, "naive").events
         for index in indexes.EVENTS:
             naive.create_index(index.keys)
-        head = codec.settled_fields(ChainState(0, hashing.genesis(ORIGIN, CHAIN)))
+        head = settled_fields(ChainState(0, hashing.genesis(ORIGIN, CHAIN)))
         Operations(client, "transaction").sequences.insert_one({"_id": CHAIN, **head})
 
 

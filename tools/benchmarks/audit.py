@@ -15,8 +15,7 @@ from statistics import median
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.workers import Workers, cores
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log
 from tools.benchmarks import seed
 from tools.benchmarks.measure import Report, Run, Table, alternately, judged, ratio
 
@@ -56,9 +55,9 @@ class Log:
 
         def audit() -> float:
             with connect(self.uri) as client:
-                store = MongoStore(Operations(client, self.database), seed.ORIGIN)
+                store = open_log(client, self.database, seed.ORIGIN)
                 plan = Workers(self.uri, self.database, count=workers, least=0)
-                auditor = Auditor(store, AuditStore(store.operations), seed.ORIGIN, workers=plan)
+                auditor = Auditor(store, AuditStore(store), seed.ORIGIN, workers=plan)
                 store.chain(CHAIN)
                 started = time.monotonic()
                 report = auditor.run(auditor.start(CHAIN, "full"), 3600)

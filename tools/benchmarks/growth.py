@@ -13,8 +13,7 @@ from pymongo import MongoClient
 from eventlog.audit.auditor import Auditor
 from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log, operations_of
 from tools.benchmarks import data, proofs
 from tools.benchmarks.append import CHAIN, ORIGIN, Ours, Plain, Shape
 from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
@@ -79,7 +78,7 @@ def pages(run: Run, count: int) -> Cost:
     database, ours, plain = stored(run, count), [], []
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
     with connect(run.uri) as connected, client, closing(Explainer(run.uri, database)) as explainer:
-        store, events = MongoStore(Operations(connected, database), ORIGIN), client[database]["events"]
+        store, events = open_log(connected, database, ORIGIN), client[database]["events"]
         for query in _queries(count, 100 if run.quick else 500):
             finds = explainer.finds(query)
             ours.append(millis(partial(store.page, query)))
@@ -90,15 +89,15 @@ def pages(run: Run, count: int) -> Cost:
 def audits(run: Run, count: int) -> Cost:
     """Full audits, alternately with reading and decoding the same events in order; milliseconds an event."""
     with restored(run, count) as database, connect(run.uri) as client:
-        operations = Operations(client, database)
-        auditor = Auditor(MongoStore(operations, ORIGIN), AuditStore(operations), ORIGIN)
+        store = open_log(client, database, ORIGIN)
+        auditor = Auditor(store, AuditStore(store), ORIGIN)
 
         def audit() -> None:
             report = auditor.run(auditor.start(CHAIN, "full"), float("inf"))
             assert (report["status"], report["events_checked"]) == ("intact", count)
 
         def read() -> None:
-            assert sum(1 for _ in operations.events.find({"chain": CHAIN}, sort=[("seq", 1)])) == count
+            assert sum(1 for _ in operations_of(store).events.find({"chain": CHAIN}, sort=[("seq", 1)])) == count
 
         rounds = max(1, min(5, 30_000 // count))
         found = alternately(rounds, {"ours": partial(millis, audit), "plain": partial(millis, read)})

@@ -12,8 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from eventlog.store.interface import Order, Position, Query
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks import data
 from tools.benchmarks.append import CHAIN, ORIGIN
 from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile
@@ -107,7 +106,7 @@ def measure(run: Run, database: str, count: int) -> list[Result]:
     rounds = 10 if run.quick else 100
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
     with connect(run.uri) as ours, client, closing(Explainer(run.uri, database)) as explainer:
-        store = MongoStore(Operations(ours, database), ORIGIN)
+        store = open_log(ours, database, ORIGIN)
         return [_result(store, client[database], explainer, case, rounds) for case in cases(count)]
 
 

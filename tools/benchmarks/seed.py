@@ -15,6 +15,7 @@ from eventlog.formats.event import ChainState, Entry
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
+from eventlog.stored.sequences import new_sequence, settled_fields
 from tools.benchmarks import data
 
 ORIGIN = "bench"
@@ -39,8 +40,8 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
             stored.result()
             stored = storing.submit(events.insert_many, documents)
         stored.result()
-    document = codec.new_sequence(chain, ORIGIN, state.hash)
-    operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": codec.settled_fields(state)})
+    document = new_sequence(chain, ORIGIN, state.hash)
+    operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": settled_fields(state)})
     operations.events.create_indexes([IndexModel(index.keys) for index in indexes.EVENTS[1:]])
     operations.ensure_indexes()
 

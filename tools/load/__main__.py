@@ -82,7 +82,14 @@ def send_load(settings: LoadSettings, url: str, folder: Path) -> None:
 
     Raises: LocalError: it ended without figures.
     """
-    command = [sys.executable, "-m", "locust", "--locustfile", str(ROOT / "tools" / "load" / "locustfile.py"), "--headless"]
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "--locustfile",
+        str(Path(__file__).with_name("locustfile.py")),
+        "--headless",
+    ]
     command += ["--host", url, "--users", str(settings.users), "--spawn-rate", str(settings.users)]
     command += ["--run-time", f"{settings.duration}s", "--stop-timeout", str(STOP_SECONDS), "--exit-code-on-error", "0"]
     command += ["--loglevel", "WARNING", "--only-summary"]

@@ -67,8 +67,8 @@ def _allowed(needs: Needs, name: str) -> set[str]:
 
 def _differences(name: str, loaded: set[str], allowed: set[str]) -> list[str]:
     more = [
-        f"{name} loads {found} when it starts: import it where it is needed, or add it to tools/package_check/{TABLE.name} "
-        "if every start has to pay for it."
+        f"{name} loads {found} when it starts: import it where it is needed, or add it to "
+        f"tools/package_check/{TABLE.name} if every start has to pay for it."
         for found in sorted(loaded - allowed)
     ]
     fewer = [

@@ -58,7 +58,7 @@ def files(folder: Path) -> Iterator[Path]:
 def _over(what: str, size: int, budget: int, how: str) -> list[str]:
     if size <= budget:
         return []
-    remedy = "remove a dependency from layers/eventlog/pyproject.toml, or raise the budget in tools/package_check/weight.py"
+    remedy = "remove a dependency from layers/eventlog/pyproject.toml, or raise the budget beside this check"
     return [f"{what} is {_mb(size)} {how}, over its budget of {_mb(budget)}: {remedy} and say why."]
 
 

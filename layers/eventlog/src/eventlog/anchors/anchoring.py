@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventlog.anchors.history import AnchorHistory, Standing
-from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import claim_key, note_key, record_of
 from eventlog.clock import now_millis
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
@@ -21,7 +21,7 @@ from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.tree import TreeReader
-from eventlog.verify.verifier import Finding
+from eventlog.verify.findings import Finding
 
 _FUTURE_MILLIS = 300_000
 _TRIES = 5

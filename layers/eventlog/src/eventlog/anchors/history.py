@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 
-from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import AnchorReader, Reached, note_key
 from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.errors import EvidenceError
@@ -13,7 +13,7 @@ from eventlog.formats.restore import Restore
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import EventStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.verify.verifier import Finding
+from eventlog.verify.findings import Finding
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventlog.anchors.places import MAX_READ, check_names, is_name, names
+from eventlog.anchors.store import MAX_READ, check_names, is_name, names
 from eventlog.store.errors import AnchorsUnavailableError
 
 ATTEMPTS = 5

@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
-from eventlog.anchors.places import AnchorStore
+from eventlog.anchors.store import AnchorStore
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, verify_anchor
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_vkey
 from eventlog.formats.restore import Restore, verify_restore
 from eventlog.store.mongo.checkpoints import Record, encode_record
-from eventlog.verify.verifier import Finding
+from eventlog.verify.findings import Finding
 
 _NOTE = re.compile(r"([0-9]{12})\.note")
 _OTHER = re.compile(r"[0-9]{12}(-[0-9]+)?\.claim|restore-[0-9]{4}\.note")

@@ -8,8 +8,8 @@ from bson import DatetimeMS, Int64
 
 from eventlog.anchors.anchoring import Anchoring, Head, RefusedError
 from eventlog.anchors.history import Standing, rotation_id
-from eventlog.anchors.places import is_name
 from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.store import is_name
 from eventlog.anchors.walk import Reached, Step
 from eventlog.audit.marks import read_reached, stored_reached
 from eventlog.audit.report import Report, emitter
@@ -19,7 +19,7 @@ from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.errors import CorruptionError, StoreError
 from eventlog.store.interface import EventStore
 from eventlog.stored import codec
-from eventlog.verify.verifier import Finding
+from eventlog.verify.findings import Finding
 
 
 class AuditAnchors:

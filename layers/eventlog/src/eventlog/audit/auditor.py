@@ -26,7 +26,8 @@ from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.verify.verifier import Emit, Finding, VerifierState
+from eventlog.verify.findings import Emit, Finding
+from eventlog.verify.verifier import VerifierState
 
 
 class Auditor:

@@ -8,7 +8,8 @@ from bson import Int64
 from eventlog.anchors.walk import Reached, Step
 from eventlog.audit.report import Report, emitter
 from eventlog.store.errors import StoreError
-from eventlog.verify.verifier import Finding, VerifierState
+from eventlog.verify.findings import Finding
+from eventlog.verify.verifier import VerifierState
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from eventlog.audit.report import Report, emitter, stored_state
 from eventlog.formats import hashing, merkle, proof
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
-from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError
-from eventlog.store.interface import SequenceImage
+from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.tree import TreeReader
-from eventlog.stored.codec import decode_sequence
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.sequences import SequenceImage, decode_sequence
+from eventlog.verify.findings import Finding
 from eventlog.verify.sequence import check_sequence, check_strays
-from eventlog.verify.verifier import Finding, VerifierState, understand
+from eventlog.verify.verifier import VerifierState, understand
 
 
 def check_outside(audits: AuditStore, report: Report) -> SequenceImage | None:

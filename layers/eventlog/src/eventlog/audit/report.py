@@ -7,7 +7,8 @@ from typing import Any, Literal
 from bson import DatetimeMS, Int64
 from uuid_utils.compat import uuid7
 
-from eventlog.verify.verifier import Finding, VerifierState
+from eventlog.verify.findings import Finding
+from eventlog.verify.verifier import VerifierState
 
 Mode = Literal["full", "incremental"]
 Report = dict[str, Any]

@@ -10,8 +10,7 @@ from typing import Any
 
 from eventlog.store.errors import StoreError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import connect
+from eventlog.store.mongo.store import connect, open_log
 from eventlog.stored import codec
 from eventlog.verify.fast_path import Segment, verify_segment
 
@@ -36,7 +35,7 @@ def main() -> None:
     tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
     with connect(where["uri"]) as client:
-        audits = AuditStore(Operations(client, where["database"]))
+        audits = AuditStore(open_log(client, where["database"], ""))
         try:
             _work(pipe, tasks, audits, where)
         except (StoreError, OSError):

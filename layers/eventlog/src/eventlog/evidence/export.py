@@ -52,11 +52,11 @@ def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
         if isinstance(selection, SeqRange):
             span = Span(selection.from_seq, selection.to_seq)
         else:
-            span = span_of(evidence.operations, view, selection, size)
+            span = span_of(evidence.log, view, selection, size)
             span = span._replace(low=max(span.low, wanted.from_seq))
         yield bundle.header_line(Header(view.image.origin, wanted.chain, record.note, record.keys, selection))
         lines = _Lines(view, size, limit=wanted.limit)
-        for batch in batches(evidence.operations, view, span, wanted.window):
+        for batch in batches(evidence.log, view, span, wanted.window):
             if wanted.window is None:
                 _check_contiguous(batch, span.low + lines.events)
             yield from _chunks(lines.of(batch))

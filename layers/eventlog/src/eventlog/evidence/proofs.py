@@ -18,7 +18,7 @@ from eventlog.formats.strict_json import Problem
 from eventlog.formats.tiles import Tile, encode_entries, exists, tile_nodes
 from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.checkpoints import CheckpointStore, Record
-from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore
 from eventlog.store.mongo.tree import Consistency, TreeReader, TreeView
 
 
@@ -37,10 +37,10 @@ class Proof:
 class Evidence:
     """Reads MongoDB only: neither the anchor store nor a key."""
 
-    def __init__(self, operations: Operations) -> None:
-        self.operations = operations
-        self._trees = TreeReader(operations)
-        self._checkpoints = CheckpointStore(operations)
+    def __init__(self, log: MongoStore) -> None:
+        self.log = log
+        self._trees = TreeReader(log)
+        self._checkpoints = CheckpointStore(log)
 
     def checkpoint(self, chain: str, size: int | None = None) -> Record:
         """The newest checkpoint, or the one of exactly this size.
@@ -132,7 +132,7 @@ class Evidence:
             NotFoundError: there is no such chain.
             CorruptionError: the checkpoint covers more than the chain has.
         """
-        with self.operations.session() as session:
+        with self._trees.session() as session:
             if size is None:
                 record = self._checkpoints.newest(chain, session)
             else:

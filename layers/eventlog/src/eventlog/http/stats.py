@@ -89,7 +89,7 @@ def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
     try:
-        counts = count(held.store.operations, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
+        counts = count(held.store, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     return json_response(

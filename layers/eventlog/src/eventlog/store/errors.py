@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from bson.errors import InvalidBSON
 from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
 
+from eventlog.stored.errors import NotOursError
+
 _REFUSED = {13, 18}
 """Unauthorized, as the user of a living connection was removed; AuthenticationFailed."""
 _ATLAS_ERROR = 8000
-
-
-class NotOursError(ValueError):
-    """A stored document is not of the shape this version writes; the text names the field."""
 
 
 class StoreError(Exception):

@@ -1,6 +1,6 @@
 """The store's contract: what appenders, readers and auditors may rely on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -76,23 +76,6 @@ class Chain:
     origin: str
     settled_size: int
     state: ChainState
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceImage:
-    """One image of a sequence document: raw bytes as stored, and what was understood of it."""
-
-    raw: bytes
-    chain: str
-    origin: str
-    size: int
-    settled: ChainState
-    pending: list[Entry]
-    pending_bytes: int
-
-    def events(self) -> Iterator[Event]:
-        """The pending entries with their places."""
-        return self.settled.copy().extend(self.pending)
 
 
 class EventStore(Protocol):

@@ -1,4 +1,4 @@
-"""BSON in and out: the one encoding of events, pending entries and sequence documents.
+"""BSON in and out: the one encoding of events and pending entries.
 
 Encoding is deterministic (fixed field order, int64 for every count, subtype-0 binaries), so the audit can compare a
 stored document with a fresh encoding byte for byte. Decoding checks every type and refuses what we never write.
@@ -15,9 +15,8 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
-from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store.errors import NotOursError
-from eventlog.store.interface import SequenceImage
+from eventlog.formats.event import Entry, Event
+from eventlog.stored.errors import NotOursError
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(
@@ -50,7 +49,7 @@ def document_id(chain: str, event_id: str) -> str:
 
 def encode_entry(entry: Entry) -> bytes:
     """A pending entry: the event without chain, seq and link."""
-    return bson.encode(_entry_fields(entry), codec_options=CODEC)
+    return bson.encode(entry_fields(entry), codec_options=CODEC)
 
 
 def encode_event(event: Event) -> bytes:
@@ -62,7 +61,7 @@ def encode_event(event: Event) -> bytes:
         "chain": entry.chain,
         "event_id": entry.event_id,  # stands before seq; the fields that follow have it again, in the same place
         "seq": Int64(event.seq),
-        **_entry_fields(entry),
+        **entry_fields(entry),
         "prev_hash": event.prev_hash,
         "hash": event.hash,
         "nodes": list(event.nodes),
@@ -114,79 +113,9 @@ def decode_entry(document: Any, chain: str) -> Entry:
     return Entry(chain=chain, **fields)
 
 
-def decode_sequence(raw: bytes) -> SequenceImage:
-    """Understand a sequence document.
-
-    Raises:
-        NotOursError: as in ``decode_event``.
-    """
-    document = decode(raw)
-    types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
-    check_types(document, types)
-    state = decode_settled(document["settled"])
-    pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
-    size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
-    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
-
-
-def decode_settled(settled: Any) -> ChainState:
-    """Understand the ``settled`` part of a sequence document.
-
-    Raises:
-        NotOursError: as in ``decode_event``.
-    """
-    check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
-    state = ChainState(int(settled["size"]), _hash(settled, "hash"), list(_hashes(settled, "frontier")))
-    if state.size < 0:
-        raise NotOursError("settled.size is negative")
-    if len(state.frontier) != state.size.bit_count():
-        raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
-    return state
-
-
-def encode_sequence(image: SequenceImage, *claim: Any) -> bytes:
-    """A sequence document as this version writes it, or as it leaves one that settlers used to claim.
-
-    Such a document has a last field ``claim``, null or {by, at}, which says nothing any more.
-
-    Raises:
-        NotOursError: the claim is something else.
-    """
-    document: dict[str, Any] = {
-        "_id": image.chain,
-        "origin": image.origin,
-        "size": Int64(image.size),
-        "settled": settled_fields(image.settled),
-        "pending": [_entry_fields(entry) for entry in image.pending],
-        "pending_bytes": Int64(image.pending_bytes),
-    }
-    for held in claim:
-        if held is not None:
-            check_types(held, {"by": str, "at": DatetimeMS})
-        document["claim"] = held and {"by": held["by"], "at": held["at"]}
-    return encode(document)
-
-
 def encode(document: Mapping[str, Any]) -> bytes:
     """Encode a document that ``decode`` gave."""
     return bson.encode(document, codec_options=CODEC)
-
-
-def settled_fields(state: ChainState) -> dict[str, Any]:
-    """The ``settled`` part of a sequence document."""
-    return {"size": Int64(state.size), "hash": state.hash, "frontier": list(state.frontier)}
-
-
-def new_sequence(chain: str, origin: str, genesis: bytes) -> dict[str, Any]:
-    """The sequence document of an empty chain."""
-    return {
-        "_id": chain,
-        "origin": origin,
-        "size": Int64(0),
-        "settled": settled_fields(ChainState(0, genesis)),
-        "pending": [],
-        "pending_bytes": Int64(0),
-    }
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -216,7 +145,7 @@ def check_types(document: Any, types: Mapping[str, type]) -> None:
             raise NotOursError(f"{name} is of type {type(document[name]).__name__}")
 
 
-def _entry_fields(entry: Entry) -> dict[str, Any]:
+def entry_fields(entry: Entry) -> dict[str, Any]:
     return {
         "event_id": entry.event_id,
         "event_type": entry.event_type,
@@ -245,8 +174,8 @@ def _decode_document(document: dict[str, Any]) -> Event:
         raise NotOursError(f"v is {version}")
     _check_lengths(document)
     entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
-    prev_hash, digest = _hash(document, "prev_hash"), _hash(document, "hash")
-    return Event(entry, int(document["seq"]), prev_hash, digest, _hashes(document, "nodes"))
+    prev_hash, digest = hash_at(document, "prev_hash"), hash_at(document, "hash")
+    return Event(entry, int(document["seq"]), prev_hash, digest, hashes_at(document, "nodes"))
 
 
 def _check_lengths(document: Mapping[str, Any]) -> None:
@@ -259,18 +188,18 @@ def _check_lengths(document: Mapping[str, Any]) -> None:
         raise NotOursError(f"salt has {len(salt)} bytes, not {hashing.SALT_SIZE}")
     if not (payload.startswith("{") and payload.endswith("}")):
         raise NotOursError("payload is not the text of a JSON object")
-    _hash(document, "payload_hash")
-    _hash(document, "content_hash")
+    hash_at(document, "payload_hash")
+    hash_at(document, "content_hash")
 
 
-def _hash(document: Mapping[str, Any], name: str) -> bytes:
+def hash_at(document: Mapping[str, Any], name: str) -> bytes:
     value: bytes = document[name]
     if len(value) != _HASH:
         raise NotOursError(f"{name} has {len(value)} bytes, not {_HASH}")
     return value
 
 
-def _hashes(document: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
+def hashes_at(document: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
     for item in document[name]:
         if type(item) is not bytes or len(item) != _HASH:
             raise NotOursError(f"{name} holds something that is no hash")

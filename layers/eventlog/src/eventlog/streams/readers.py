@@ -272,5 +272,5 @@ class Streams:
                     del self._watchers[watcher.chain]
 
     def _watcher(self, chain: str) -> Watcher:
-        changes = Changes(lambda: self._store().operations, chain, self._slots)
+        changes = Changes(self._store, chain, self._slots)
         return Watcher(chain, self._store, changes)

@@ -181,7 +181,7 @@ class Watcher(threading.Thread):
     def _new_checkpoints(self) -> tuple[Announced, ...]:
         """Those that came since the last look, at first the newest one."""
         try:
-            stored = CheckpointStore(self._store().operations)
+            stored = CheckpointStore(self._store())
             if self._announced:
                 return tuple(map(_announced, stored.scan(self.chain, self._announced[-1].number + 1)))
             newest = stored.newest(self.chain)

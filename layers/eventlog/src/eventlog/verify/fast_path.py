@@ -15,8 +15,8 @@ from typing import ClassVar
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
-from eventlog.store.errors import NotOursError
 from eventlog.stored.codec import decode_event
+from eventlog.stored.errors import NotOursError
 from eventlog.stored.layout import ENDINGS, EventLayout
 
 

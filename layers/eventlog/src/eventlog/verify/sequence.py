@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from eventlog.formats import hashing
 from eventlog.formats.event import Event
 from eventlog.formats.note import is_key_name
-from eventlog.store.errors import NotOursError
-from eventlog.store.interface import SequenceImage
 from eventlog.stored import codec
-from eventlog.verify.verifier import Emit, Finding, check_entry, understand
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
+from eventlog.verify.findings import Emit, Finding
+from eventlog.verify.verifier import check_entry, understand
 
 
 def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
@@ -19,9 +20,9 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
             emit(_wrong("the sequence document is gone"))
         return None
     try:
-        image = codec.decode_sequence(raw)
+        image = decode_sequence(raw)
         stored = codec.decode(raw)
-        fresh = codec.encode_sequence(image, *([stored["claim"]] if "claim" in stored else []))
+        fresh = encode_sequence(image, *([stored["claim"]] if "claim" in stored else []))
     except NotOursError as error:
         emit(_wrong(f"not as this version writes it: {error}"))
         return None

@@ -5,30 +5,17 @@ when every check passes, everything equals a recomputation from the stored field
 goes on with whatever reading the rest of the chain agrees with. Pure: documents in, findings out.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store.errors import NotOursError
 from eventlog.stored import codec
+from eventlog.stored.errors import NotOursError
 from eventlog.verify.fast_path import Segment, Skew, follow
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One place where the log is not what it must be. ``seq`` is None where there is none."""
-
-    kind: str
-    seq: int | None
-    expected: str | None
-    actual: str | None
-    detail: str
-
-
-Emit = Callable[[Finding], None]
+from eventlog.verify.findings import Emit, Finding
 
 
 @dataclass(slots=True)

@@ -12,13 +12,12 @@ from pymongo.errors import ConfigurationError as UnusableError
 
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import MongoStore, connect
+from eventlog.store.mongo.store import connect, open_log
 from eventlog.wiring.secret import ConfigurationError
 
 if TYPE_CHECKING:
     from eventlog.anchors.anchoring import Anchoring
-    from eventlog.anchors.places import AnchorStore
+    from eventlog.anchors.store import AnchorStore
     from eventlog.audit.auditor import Auditor
     from eventlog.audit.restore import Restorer
     from eventlog.evidence.proofs import Evidence
@@ -53,7 +52,7 @@ class Connected:
         self._held = held
         self.uri = uri
         self.client: MongoClient[dict[str, Any]] = _client(uri, held.settings.mongo_pool_size, setting)
-        self.store = MongoStore(Operations(self.client, held.settings.mongo_database), held.settings.origin)
+        self.store = open_log(self.client, held.settings.mongo_database, held.settings.origin)
 
     @cached_property
     def ingest(self) -> "Ingest":
@@ -66,19 +65,19 @@ class Connected:
     def evidence(self) -> "Evidence":
         from eventlog.evidence.proofs import Evidence  # noqa: PLC0415  the query function's own
 
-        return Evidence(self.store.operations)
+        return Evidence(self.store)
 
     @cached_property
     def audits(self) -> "AuditStore":
         from eventlog.store.mongo.audits import AuditStore  # noqa: PLC0415  the audit function's own
 
-        return AuditStore(self.store.operations)
+        return AuditStore(self.store)
 
     @cached_property
     def leases(self) -> "Leases":
         from eventlog.store.mongo.leases import Leases  # noqa: PLC0415  the audit function's own
 
-        return Leases(self.store.operations)
+        return Leases(self.store)
 
     @cached_property
     def auditor(self) -> "Auditor":
@@ -113,13 +112,13 @@ class Connected:
         from eventlog.store.mongo.checkpoints import CheckpointStore  # noqa: PLC0415
         from eventlog.store.mongo.tree import TreeReader  # noqa: PLC0415
 
-        held, operations = self._held, self.store.operations
+        held = self._held
         if held.anchors is None:
             return None
         return Anchoring(
             self.store,
-            TreeReader(operations),
-            CheckpointStore(operations),
+            TreeReader(self.store),
+            CheckpointStore(self.store),
             held.anchors,
             signers=held.signers,
             public_keys=lambda: held.trusted_keys,

@@ -18,7 +18,7 @@ from eventlog.wiring.secret import ConfigurationError, ConnectionString
 
 if TYPE_CHECKING:
     from eventlog.anchors.anchoring import Anchoring
-    from eventlog.anchors.places import AnchorStore
+    from eventlog.anchors.store import AnchorStore
     from eventlog.audit.auditor import Auditor
     from eventlog.audit.restore import Restorer
     from eventlog.evidence.proofs import Evidence

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store.errors import (
-    ChainLostError,
-    IdConflictError,
-    NotOursError,
-    StoreError,
-    StoreUnavailableError,
-    mapped,
-)
-from eventlog.store.interface import Draft, Placed, SequenceImage
+from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError, mapped
+from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
 from eventlog.store.mongo.settle import Settler
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.sequences import SequenceImage
 
 _DEADLINE_SECONDS = 8.0
 _PAUSE_SECONDS = 0.005

@@ -9,10 +9,10 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from eventlog.chain_names import among
 from eventlog.store.errors import mapped
+from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.leases import LEASES
-from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -37,9 +37,9 @@ class ChainHead(NamedTuple):
 class AuditStore:
     """Raw documents of a chain, and stored audit reports (w: majority)."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._ops = operations
-        self.tree = TreeReader(operations)
+    def __init__(self, log: MongoStore) -> None:
+        self._ops = operations_of(log)
+        self.tree = TreeReader(log)
 
     def chain_names(self) -> list[str]:
         """Every chain that has a sequence document or an event."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pymongo.change_stream import CollectionChangeStream
 from pymongo.errors import PyMongoError
 
-from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
 
 POLL_SECONDS = 0.1
 """Between looks while there is no change stream; ever longer where nothing happens, as anyone may follow many chains
@@ -32,8 +32,8 @@ class Changes:
     the server gives none (its user may not watch, an election), this polls.
     """
 
-    def __init__(self, operations: Callable[[], Operations], chain: str, slots: threading.Semaphore) -> None:
-        self._operations = operations
+    def __init__(self, log: Callable[[], MongoStore], chain: str, slots: threading.Semaphore) -> None:
+        self._log = log
         self._chain = chain
         self._slots = slots
         self._stream: Stream | None = None
@@ -80,7 +80,7 @@ class Changes:
             return
         pipeline: list[dict[str, Any]] = [{"$match": {"documentKey._id": self._chain}}, {"$project": _FIELDS}]
         try:
-            self._stream = self._operations().sequences.watch(pipeline, max_await_time_ms=1000)
+            self._stream = operations_of(self._log()).sequences.watch(pipeline, max_await_time_ms=1000)
         except PyMongoError:
             self._slots.release()
 

@@ -14,10 +14,12 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from eventlog.store.errors import CorruptionError, NotOursError, StoreUnavailableError, mapped
+from eventlog.store.errors import CorruptionError, StoreUnavailableError, mapped
 from eventlog.store.mongo import indexes
-from eventlog.store.mongo.operations import Operations, RawCollection
+from eventlog.store.mongo.operations import RawCollection
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
+from eventlog.stored.errors import NotOursError
 
 _TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "time": DatetimeMS, "note": str, "keys": list}
 
@@ -38,9 +40,9 @@ class Record:
 class CheckpointStore:
     """The anchors of all chains (w: majority, majority reads)."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._checkpoints = operations.checkpoints
-        self._raw: RawCollection = operations.checkpoints.with_options(codec_options=codec.RAW)
+    def __init__(self, log: MongoStore) -> None:
+        self._checkpoints = operations_of(log).checkpoints
+        self._raw: RawCollection = self._checkpoints.with_options(codec_options=codec.RAW)
 
     def ensure_indexes(self) -> None:
         """See ``indexes.ensure``."""

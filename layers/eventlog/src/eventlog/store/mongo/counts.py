@@ -10,6 +10,7 @@ from pymongo.errors import ExecutionTimeout
 
 from eventlog.store.errors import StoreError, mapped
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
 
 MAX_COUNTED = 1_000_000
 """Keys of an index that one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
@@ -52,13 +53,14 @@ NOTHING = Counts(Counter(), {})
 """What a chain that does not exist has."""
 
 
-def count(operations: Operations, buckets: Buckets, most: int) -> Counts:
+def count(log: MongoStore, buckets: Buckets, most: int) -> Counts:
     """Every acknowledged event of the range, pending ones too, at one moment; the ``most`` frequent values are among
     those that are counted each.
 
     Raises:
         TooManyError, StoreError
     """
+    operations = operations_of(log)
     with mapped(), operations.session() as session:
         image = operations.read_sequence(buckets.chain, session)
         if image is None:

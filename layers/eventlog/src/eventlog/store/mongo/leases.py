@@ -13,7 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventlog.store.errors import mapped
-from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
 
 LEASES = ("schedule/full", "schedule/incremental")
 LEASE_MILLIS = 30_000
@@ -30,8 +30,8 @@ _IS_HELD = {
 class Leases:
     """Takes, renews and gives back leases (w: majority)."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._audits = operations.audits
+    def __init__(self, log: MongoStore) -> None:
+        self._audits = operations_of(log).audits
 
     def take(self, name: str, holder: str) -> bool:
         """Take a lease by one conditional write, unless somebody who is at work holds it."""

@@ -26,7 +26,6 @@ from pymongo.write_concern import WriteConcern
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.interface import SequenceImage
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.push import (
     DAMAGED,
@@ -39,6 +38,7 @@ from eventlog.store.mongo.push import (
 )
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import codec
+from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequence, settled_fields
 
 Head = tuple[int, bytes, bytes]
 """What is settled, as its size and its last event's hash, and the content hash of the first pending entry. No other
@@ -76,7 +76,7 @@ class Operations:
     def read_sequence(self, chain: str, session: ClientSession | None = None) -> SequenceImage | None:
         """Majority read of a sequence document."""
         found = self.raw_sequences.find_one({"_id": chain}, session=session)
-        return None if found is None else codec.decode_sequence(bytes(found.raw))
+        return None if found is None else decode_sequence(bytes(found.raw))
 
     def read_events(self, chain: str, ids: Iterable[str], session: ClientSession) -> list[Event]:
         """Majority read of settled events by id."""
@@ -120,7 +120,7 @@ class Operations:
     def create(self, chain: str, origin: str) -> None:
         """Create the sequence document of an empty chain (w: majority); one that exists stays as it is."""
         try:
-            self.sequences.insert_one(codec.new_sequence(chain, origin, hashing.genesis(origin, chain)))
+            self.sequences.insert_one(new_sequence(chain, origin, hashing.genesis(origin, chain)))
         except DuplicateKeyError:
             return
 
@@ -212,7 +212,7 @@ class Operations:
         dropped = {"$map": {"input": {"$slice": ["$pending", count]}, "in": {"$bsonSize": "$$this"}}}
         dropped_bytes = {"$toLong": {"$sum": dropped}} if size is None else Int64(size)
         stage = {
-            "settled": {"$literal": codec.settled_fields(after)},
+            "settled": {"$literal": settled_fields(after)},
             "pending": {"$cond": [more, {"$slice": ["$pending", count, 2147483647]}, []]},
             "pending_bytes": {"$subtract": ["$pending_bytes", dropped_bytes]},
         }
@@ -228,7 +228,7 @@ class Operations:
 
     def trim_all(self, chain: str, before: Head, after: ChainState, size: int) -> bool:
         """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
-        update = {"settled": codec.settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
+        update = {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
         place = _at(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
         return sequences.update_one(place, {"$set": update}).matched_count == 1

@@ -15,9 +15,10 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 
 from eventlog.formats.event import Event
-from eventlog.store.interface import Page, Query, SequenceImage
+from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
+from eventlog.stored.sequences import SequenceImage
 
 _MERGED_SCANS = 200
 """MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as

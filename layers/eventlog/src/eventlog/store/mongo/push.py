@@ -8,8 +8,10 @@ from bson import Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats.event import ChainState, Entry
-from eventlog.store.errors import CorruptionError, NotOursError
+from eventlog.store.errors import CorruptionError
 from eventlog.stored import codec
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.sequences import decode_settled
 
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
@@ -100,7 +102,7 @@ def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     found = reply["value"]
     try:
         codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
-        state = codec.decode_settled(found["settled"])
+        state = decode_settled(found["settled"])
         ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
     except (NotOursError, KeyError, TypeError, IndexError) as error:
         raise CorruptionError(DAMAGED) from error

@@ -10,7 +10,7 @@ from pymongo import ASCENDING
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
 from eventlog.store.errors import mapped
-from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeView
 from eventlog.stored import codec
 
@@ -29,7 +29,7 @@ class Span(NamedTuple):
     scattered: bool = False
 
 
-def span_of(operations: Operations, view: TreeView, window: TimeRange, size: int) -> Span:
+def span_of(log: MongoStore, view: TreeView, window: TimeRange, size: int) -> Span:
     """Where the events of a time window are, below ``size``; from the window's index alone.
 
     Raises:
@@ -38,7 +38,7 @@ def span_of(operations: Operations, view: TreeView, window: TimeRange, size: int
     group: dict[str, Any] = {"_id": None, "low": {"$min": "$seq"}, "high": {"$max": "$seq"}, "count": {"$sum": 1}}
     stages: list[dict[str, Any]] = [{"$match": _in_window(view, window, 0, size)}, {"$group": group}]
     with mapped():
-        found = list(operations.events.aggregate(stages, session=view.session, hint=dict(_BY_TIME)))
+        found = list(operations_of(log).events.aggregate(stages, session=view.session, hint=dict(_BY_TIME)))
     seqs = [int(found[0][name]) for name in ("low", "high")] if found else []
     count = found[0]["count"] if found else 0
     scattered = bool(found) and seqs[1] - seqs[0] > _SCATTERED * count
@@ -46,7 +46,7 @@ def span_of(operations: Operations, view: TreeView, window: TimeRange, size: int
     return Span(min(seqs), max(seqs) + 1, scattered) if seqs else Span(0, 0)
 
 
-def batches(operations: Operations, view: TreeView, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
+def batches(log: MongoStore, view: TreeView, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
     """The events of a span, of a window those that are in it.
 
     Raises:
@@ -55,21 +55,21 @@ def batches(operations: Operations, view: TreeView, span: Span, window: TimeRang
     if span.low < min(span.high, view.image.settled.size):
         with mapped():
             if window is not None and span.scattered:
-                yield from _one_by_one(operations, view, span, window)
+                yield from _one_by_one(log, view, span, window)
             else:
-                yield from _scan(operations, view, _in_window(view, window, span.low, span.high))
+                yield from _scan(log, view, _in_window(view, window, span.low, span.high))
     waiting = [event for event in view.pending if span.low <= event.seq < span.high]
     yield [event for event in waiting if window is None or window.has(event)]
 
 
-def _scan(operations: Operations, view: TreeView, wanted: dict[str, Any]) -> Iterator[list[Event]]:
-    found: Iterator[Any] = operations.events.find_raw_batches(
+def _scan(log: MongoStore, view: TreeView, wanted: dict[str, Any]) -> Iterator[list[Event]]:
+    found: Iterator[Any] = operations_of(log).events.find_raw_batches(
         wanted, session=view.session, sort=[("seq", ASCENDING)], hint=_BY_SEQ, batch_size=_BATCH
     )
     return map(codec.decode_events, found)
 
 
-def _one_by_one(operations: Operations, view: TreeView, span: Span, window: TimeRange) -> Iterator[list[Event]]:
+def _one_by_one(log: MongoStore, view: TreeView, span: Span, window: TimeRange) -> Iterator[list[Event]]:
     """MongoDB sorts the window's seqs, which its index has, and only the events at these are read."""
     stages: list[dict[str, Any]] = [
         {"$match": _in_window(view, window, span.low, span.high)},
@@ -77,10 +77,11 @@ def _one_by_one(operations: Operations, view: TreeView, span: Span, window: Time
         {"$sort": {"seq": 1}},
     ]
     hint = dict(_BY_TIME)
-    places = operations.events.aggregate(stages, session=view.session, hint=hint, allowDiskUse=True, batchSize=_BATCH)
+    events = operations_of(log).events
+    places = events.aggregate(stages, session=view.session, hint=hint, allowDiskUse=True, batchSize=_BATCH)
     seqs = (found["seq"] for found in places)
     while some := list(islice(seqs, _BATCH)):
-        yield from _scan(operations, view, {"chain": view.image.chain, "seq": {"$in": some}})
+        yield from _scan(log, view, {"chain": view.image.chain, "seq": {"$in": some}})
 
 
 def _in_window(view: TreeView, window: TimeRange | None, low: int, high: int) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from collections.abc import Set as AbstractSet
 from pymongo.client_session import ClientSession
 
 from eventlog.formats.event import ChainState, Event
-from eventlog.store.interface import SequenceImage
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage
 from eventlog.stored import codec
+from eventlog.stored.sequences import SequenceImage
 
 BLOCK = 96
 """Entries settled together."""

@@ -5,15 +5,16 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from eventlog.chain_names import among
 from eventlog.formats.event import Event
-from eventlog.store.errors import NotOursError, mapped
+from eventlog.store.errors import mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
 from eventlog.store.mongo.append import Recent, append
+from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
 from eventlog.store.mongo.settle import Settler
-from eventlog.stored.codec import decode_sequence
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.sequences import decode_sequence
 
 
 def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
@@ -38,48 +39,57 @@ def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
     )
 
 
+def open_log(client: MongoClient[dict[str, Any]], database: str, origin: str) -> "MongoStore":
+    """The log in a database of this client (``connect``).
+
+    Other parts of the log (``TreeReader``, ``AuditStore``, ``CheckpointStore``, ``Leases``, ...) are opened over what
+    this returns, so that all of them share one client with its read and write concerns.
+    """
+    return MongoStore(Operations(client, database), origin)
+
+
 class MongoStore:
-    """``EventStore`` on MongoDB; ``origin`` names the log in the chains it creates."""
+    """``EventStore`` on MongoDB; ``origin`` names the log in the chains it creates. ``open_log`` makes one."""
 
     def __init__(self, operations: Operations, origin: str) -> None:
-        self.operations = operations
+        self._operations = operations
         self._origin = origin
         self._recent = Recent()
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        return append(self.operations, self._recent, chain, self._origin, drafts)
+        return append(self._operations, self._recent, chain, self._origin, drafts)
 
     def settle(self, chain: str) -> int:
         with mapped():
-            return Settler(self.operations, chain).drain()
+            return Settler(self._operations, chain).drain()
 
     def unsettled(self) -> dict[str, int]:
         """The chains that have pending entries, and their sizes."""
         with mapped():
-            return {found["_id"]: int(found["size"]) for found in self.operations.read_unsettled()}
+            return {found["_id"]: int(found["size"]) for found in self._operations.read_unsettled()}
 
     def get(self, chain: str, event_id: str) -> Event | None:
-        with mapped(), self.operations.session() as session:
-            image = self.operations.read_sequence(chain, session)
+        with mapped(), self._operations.session() as session:
+            image = self._operations.read_sequence(chain, session)
             pending = image.events() if image else iter(())
             found = next((event for event in pending if event.entry.event_id == event_id), None)
             if found is not None:
                 return found
-            return next(iter(self.operations.read_events(chain, [event_id], session)), None)
+            return next(iter(self._operations.read_events(chain, [event_id], session)), None)
 
     def page(self, query: Query) -> Page:
         with mapped():
-            return read_page(self.operations, query)
+            return read_page(self._operations, query)
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
         query = {"_id": {"$gt": after}} | ({} if names is None else among("_id", names))
         with mapped():
-            found = self.operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
+            found = self._operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
             return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
 
     def chain(self, name: str) -> Chain | None:
         with mapped():
-            found = self.operations.raw_sequences.find_one({"_id": name})
+            found = self._operations.raw_sequences.find_one({"_id": name})
             return None if found is None else _chain(bytes(found.raw))
 
     def ping(self) -> None:
@@ -89,7 +99,7 @@ class MongoStore:
             StoreUnavailableError: nobody answers.
         """
         with mapped():
-            self.operations.sequences.find_one({"_id": ""})
+            self._operations.sequences.find_one({"_id": ""})
 
 
 def _intact(raw: bytes) -> Chain | None:
@@ -106,3 +116,8 @@ def _chain(raw: bytes) -> Chain:
     for entry in image.pending:
         state.append(entry.content_hash)
     return Chain(image.chain, image.origin, image.settled.size, state)
+
+
+def operations_of(log: MongoStore) -> Operations:
+    """The database steps behind a log: for other modules of this package, and for tests that interrupt or tamper."""
+    return log._operations

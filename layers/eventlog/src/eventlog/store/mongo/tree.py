@@ -4,7 +4,7 @@ Node (0, i) is the ``hash`` of event i; node (l, i) with l >= 1 is ``nodes[l - 1
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from bson import Int64
@@ -15,8 +15,9 @@ from eventlog.formats import hashing, merkle, proof
 from eventlog.formats.event import Event
 from eventlog.formats.proof import Node
 from eventlog.store.errors import CorruptionError, mapped
-from eventlog.store.interface import SequenceImage
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored.sequences import SequenceImage
 
 _FIELDS = {"_id": 0, "seq": 1, "hash": 1, "nodes": 1}
 _LINEARIZABLE_MS = 5000
@@ -138,8 +139,12 @@ class TreeView:
 class TreeReader:
     """Trees of all chains. Each method reads one view; ``view`` gives one for several reads."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def __init__(self, log: MongoStore) -> None:
+        self._operations = operations_of(log)
+
+    def session(self) -> AbstractContextManager[ClientSession]:
+        """A causally consistent session on the primary, for reads that belong together."""
+        return self._operations.session()
 
     @contextmanager
     def view(self, chain: str, session: ClientSession | None = None) -> Iterator[TreeView | None]:

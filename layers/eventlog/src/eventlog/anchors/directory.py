@@ -1,0 +1,81 @@
+"""Anchors in a directory: for one machine, and for tests."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eventlog.anchors.store import MAX_READ, check_names, is_name, names
+from eventlog.files import create_file
+from eventlog.store.errors import AnchorsUnavailableError
+
+_ODD = {errno.ELOOP, errno.ENXIO}
+
+
+class DirectoryAnchors:
+    """``AnchorStore`` in files ``<path>/<chain>/<key>``, read-only once they exist; for one machine.
+
+    A directory that is not there is an empty store. Whoever may write to the directory can remove or replace files.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+
+    def chains(self) -> Iterator[str]:
+        with _mapped():
+            found = names(entry.name for entry in _scan(self._path) if entry.is_dir())
+            yield from (name for name in found if any(self.keys(name)))
+
+    def keys(self, chain: str, after: str = "") -> Iterator[str]:
+        if not is_name(chain):
+            return
+        with _mapped():
+            yield from sorted(key for key in names(entry.name for entry in _scan(self._path / chain)) if key > after)
+
+    def read(self, chain: str, key: str) -> bytes | None:
+        if not (is_name(chain) and is_name(key)):
+            return None
+        with _mapped():
+            return _read(self._path / chain / key)
+
+    def create(self, chain: str, key: str, data: bytes) -> bool:
+        check_names(chain, key)
+        with _mapped():
+            return create_file(self._path / chain / key, data, 0o444)
+
+
+def _scan(directory: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def _read(path: Path) -> bytes | None:
+    """A regular file's content; empty for a symbolic link, a directory, a pipe and other things that are not a file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in _ODD:
+            return b""
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_READ)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AnchorsUnavailableError(f"anchors: {error.strerror}: {error.filename}") from error

@@ -1,0 +1,101 @@
+"""The sequence document of a chain: what is settled, and what is pending.
+
+{_id: chain, origin, size, settled: {size, hash, frontier}, pending: [entry, ...], pending_bytes}
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bson import DatetimeMS, Int64
+
+from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.stored.codec import check_types, decode, decode_entry, encode, entry_fields, hash_at, hashes_at
+from eventlog.stored.errors import NotOursError
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceImage:
+    """One image of a sequence document: raw bytes as stored, and what was understood of it."""
+
+    raw: bytes
+    chain: str
+    origin: str
+    size: int
+    settled: ChainState
+    pending: list[Entry]
+    pending_bytes: int
+
+    def events(self) -> Iterator[Event]:
+        """The pending entries with their places."""
+        return self.settled.copy().extend(self.pending)
+
+
+def decode_sequence(raw: bytes) -> SequenceImage:
+    """Understand a sequence document.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
+    document = decode(raw)
+    types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
+    check_types(document, types)
+    state = decode_settled(document["settled"])
+    pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
+    size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
+    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
+
+
+def decode_settled(settled: Any) -> ChainState:
+    """Understand the ``settled`` part of a sequence document.
+
+    Raises:
+        NotOursError: as in ``decode_event``.
+    """
+    check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
+    state = ChainState(int(settled["size"]), hash_at(settled, "hash"), list(hashes_at(settled, "frontier")))
+    if state.size < 0:
+        raise NotOursError("settled.size is negative")
+    if len(state.frontier) != state.size.bit_count():
+        raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
+    return state
+
+
+def encode_sequence(image: SequenceImage, *claim: Any) -> bytes:
+    """A sequence document as this version writes it, or as it leaves one that settlers used to claim.
+
+    Such a document has a last field ``claim``, null or {by, at}, which says nothing any more.
+
+    Raises:
+        NotOursError: the claim is something else.
+    """
+    document: dict[str, Any] = {
+        "_id": image.chain,
+        "origin": image.origin,
+        "size": Int64(image.size),
+        "settled": settled_fields(image.settled),
+        "pending": [entry_fields(entry) for entry in image.pending],
+        "pending_bytes": Int64(image.pending_bytes),
+    }
+    for held in claim:
+        if held is not None:
+            check_types(held, {"by": str, "at": DatetimeMS})
+        document["claim"] = held and {"by": held["by"], "at": held["at"]}
+    return encode(document)
+
+
+def settled_fields(state: ChainState) -> dict[str, Any]:
+    """The ``settled`` part of a sequence document."""
+    return {"size": Int64(state.size), "hash": state.hash, "frontier": list(state.frontier)}
+
+
+def new_sequence(chain: str, origin: str, genesis: bytes) -> dict[str, Any]:
+    """The sequence document of an empty chain."""
+    return {
+        "_id": chain,
+        "origin": origin,
+        "size": Int64(0),
+        "settled": settled_fields(ChainState(0, genesis)),
+        "pending": [],
+        "pending_bytes": Int64(0),
+    }
