@@ -6,7 +6,7 @@ the tree, several that are folded. At most one range of a proof is such an edge,
 2 * log2(size) nodes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eventlog.formats import merkle
@@ -99,28 +99,18 @@ def heads(ranges: Sequence[Range], nodes: Mapping[Node, bytes]) -> list[bytes]:
 
 
 def root_from_inclusion(leaf_hash: bytes, index: int, size: int, hashes: Sequence[bytes]) -> bytes:
-    """The root that an inclusion proof leads to (RFC 9162, section 2.1.3.2).
+    """Fold an inclusion proof into the root that it leads to (RFC 9162, section 2.1.3.2).
 
     Raises:
-        EvidenceError: no leaf ``index`` in a tree of ``size``, or another number of hashes than that takes.
+        EvidenceError: there is no leaf ``index`` in a tree of ``size``, or it takes another number of hashes.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size:  # step 1
         raise EvidenceError(f"leaf {index} is not in a tree of size {size}")
     _check_hashes([leaf_hash, *hashes])
-    place, last, current = index, size - 1, leaf_hash
-    for sibling in hashes:
-        if last == 0:
-            raise EvidenceError("the inclusion proof has too many hashes")
-        if place & 1 or place == last:
-            current = merkle.node_hash(sibling, current)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            current = merkle.node_hash(current, sibling)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise EvidenceError("the inclusion proof has too few hashes")
-    return current
+    root = leaf_hash  # step 3; step 2 is the call
+    for sibling, is_left in _climb(index, size - 1, hashes, "inclusion"):  # step 4
+        root = merkle.node_hash(sibling, root) if is_left else merkle.node_hash(root, sibling)
+    return root
 
 
 def verify_inclusion(leaf_hash: bytes, index: int, size: int, hashes: Sequence[bytes], root: bytes) -> None:
@@ -139,7 +129,7 @@ def verify_consistency(first: int, second: int, hashes: Sequence[bytes], first_r
     From the empty tree, or to itself, the proof is empty and only the right root is accepted.
 
     Raises:
-        EvidenceError
+        EvidenceError: it does not, or the proof has too few or too many hashes.
     """
     _check_hashes([*hashes, first_root, second_root])
     if not 0 <= first <= second:
@@ -147,28 +137,14 @@ def verify_consistency(first: int, second: int, hashes: Sequence[bytes], first_r
     if first in {0, second}:
         _check_trivial(first, second, hashes, first_root, second_root)
         return
-    rest = list(hashes)
-    if not first & (first - 1):
-        rest.insert(0, first_root)
-    if not rest:
-        raise EvidenceError("the consistency proof is empty")
-    place, last = first - 1, second - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
-    old = new = rest[0]
-    for sibling in rest[1:]:
-        if last == 0:
-            raise EvidenceError("the consistency proof has too many hashes")
-        if place & 1 or place == last:
+    start, climb = _climb_from_first(first, second, hashes, first_root)
+    old = new = start  # step 5
+    for sibling, is_left in climb:  # step 6
+        if is_left:  # what is left of the border between old and new leaves is in both trees
             old, new = merkle.node_hash(sibling, old), merkle.node_hash(sibling, new)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
+        else:  # what is right of it is in the new tree alone
             new = merkle.node_hash(new, sibling)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise EvidenceError("the consistency proof has too few hashes")
-    if old != first_root or new != second_root:
+    if old != first_root or new != second_root:  # step 7
         raise EvidenceError(f"the tree of size {second} does not extend the tree of size {first}")
 
 
@@ -180,29 +156,70 @@ def _check_trivial(first: int, second: int, hashes: Sequence[bytes], first_root:
 
 
 def frontier_of_first(first: int, second: int, hashes: Sequence[bytes], first_root: bytes) -> list[bytes]:
-    """The frontier of the smaller tree, 0 < first < second, of a consistency proof that verifies.
+    """Take the frontier of the smaller tree, 0 < first < second, out of a consistency proof that verifies.
 
-    The proof has it in it: what makes the smaller root are its perfect subtrees, the last one first.
+    The proof holds it: the node that it starts from and every hash left of that are the perfect subtrees that make up
+    the smaller tree, from right to left.
 
     Raises:
-        EvidenceError
+        EvidenceError: the proof does not lead to ``first_root``.
     """
-    rest = list(hashes)
-    if not first & (first - 1):
-        rest.insert(0, first_root)
-    place, last = first - 1, second - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
-    frontier = rest[:1]
-    for sibling in rest[1:]:
-        if place & 1 or place == last:
-            frontier.insert(0, sibling)
+    wrong = f"the consistency proof does not hold the tree of size {first}"
+    try:
+        start, climb = _climb_from_first(first, second, hashes, first_root)
+        frontier = [*reversed([sibling for sibling, is_left in climb if is_left]), start]
+    except EvidenceError as error:
+        raise EvidenceError(wrong) from error
+    if len(frontier) != first.bit_count() or merkle.root(frontier) != first_root:
+        raise EvidenceError(wrong)
+    return frontier
+
+
+Climb = Iterator[tuple[bytes, bool]]
+"""The hashes of a proof from the bottom up, and whether each stands left of the way to the root."""
+
+
+def _climb(place: int, last: int, hashes: Iterable[bytes], kind: str) -> Climb:
+    """Walk from node ``place`` of a level that ends with node ``last`` up to the root, one hash of a proof at a time.
+
+    The steps are those of RFC 9162, section 2.1.3.2 (in brackets: section 2.1.4.2), where ``place`` is fn and ``last``
+    is sn.
+
+    Raises:
+        EvidenceError: the proof, of this ``kind``, has too few or too many hashes.
+    """
+    for sibling in hashes:
+        if last == 0:  # step 4a [6a]: this is the root already
+            raise EvidenceError(f"the {kind} proof has too many hashes")
+        is_left = bool(place & 1) or place == last  # step 4b [6b]
+        yield sibling, is_left
+        if is_left:
+            # The last node of a level may have no sibling: it moves up unhashed until it is a right child, or the root.
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1  # step 4c [6c]
+    if last:  # step 5 [7]: the root was not reached
+        raise EvidenceError(f"the {kind} proof has too few hashes")
+
+
+def _climb_from_first(first: int, second: int, hashes: Sequence[bytes], first_root: bytes) -> tuple[bytes, Climb]:
+    """Begin to verify a consistency proof: the node it starts from, and the way up from there.
+
+    Steps 1 to 5 of RFC 9162, section 2.1.4.2. The start is the largest perfect subtree that ends at the smaller tree's
+    last leaf; where that is the whole smaller tree, the proof leaves it out, as the verifier has its root.
+
+    Raises:
+        EvidenceError: the proof is empty.
+    """
+    rest = list(hashes)
+    if not first & (first - 1):  # step 2
+        rest.insert(0, first_root)
+    if not rest:  # step 1
+        raise EvidenceError("the consistency proof is empty")
+    place, last = first - 1, second - 1  # step 3
+    while place & 1:  # step 4
         place, last = place >> 1, last >> 1
-    if len(frontier) != first.bit_count() or merkle.root(frontier) != first_root:
-        raise EvidenceError(f"the consistency proof does not hold the tree of size {first}")
-    return frontier
+    return rest[0], _climb(place, last, rest[1:], "consistency")
 
 
 def _check_hashes(hashes: Sequence[bytes]) -> None:
