@@ -333,10 +333,3 @@ def test_a_report_robbed_of_what_it_verified_makes_the_next_audit_start_at_0(log
     operations_of(log.store).audits.update_many({}, {"$unset": {"verified": 1}})
     report = log.audit("incremental")
     assert (report["from_seq"], report["events_checked"], report["status"]) == (0, SIZE, "intact")
-
-
-@pytest.mark.parametrize("claim", [None, {"by": "", "at": DatetimeMS(1)}, {"by": "x", "at": DatetimeMS(1)}], ids=str)
-def test_a_claim_that_an_earlier_version_left_is_no_finding(log: Log, claim: Any) -> None:
-    log.set_sequence(claim=claim)
-    log.store.append("main", [draft()])
-    assert log.found() == []

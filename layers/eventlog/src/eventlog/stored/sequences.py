@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bson import DatetimeMS, Int64
+from bson import Int64
 
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.stored.codec import check_types, decode, decode_entry, encode, entry_fields, hash_at, hashes_at
@@ -61,15 +61,9 @@ def decode_settled(settled: Any) -> ChainState:
     return state
 
 
-def encode_sequence(image: SequenceImage, *claim: Any) -> bytes:
-    """A sequence document as this version writes it, or as it leaves one that settlers used to claim.
-
-    Such a document has a last field ``claim``, null or {by, at}, which says nothing any more.
-
-    Raises:
-        NotOursError: the claim is something else.
-    """
-    document: dict[str, Any] = {
+def encode_sequence(image: SequenceImage) -> bytes:
+    """Encode a sequence document as this version writes it."""
+    document = {
         "_id": image.chain,
         "origin": image.origin,
         "size": Int64(image.size),
@@ -77,10 +71,6 @@ def encode_sequence(image: SequenceImage, *claim: Any) -> bytes:
         "pending": [entry_fields(entry) for entry in image.pending],
         "pending_bytes": Int64(image.pending_bytes),
     }
-    for held in claim:
-        if held is not None:
-            check_types(held, {"by": str, "at": DatetimeMS})
-        document["claim"] = held and {"by": held["by"], "at": held["at"]}
     return encode(document)
 
 

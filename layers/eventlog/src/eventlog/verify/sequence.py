@@ -21,8 +21,7 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         return None
     try:
         image = decode_sequence(raw)
-        stored = codec.decode(raw)
-        fresh = encode_sequence(image, *([stored["claim"]] if "claim" in stored else []))
+        fresh = encode_sequence(image)
     except NotOursError as error:
         emit(_wrong(f"not as this version writes it: {error}"))
         return None
