@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from eventlog.errors import NotFoundError, unknown_event
+from eventlog.formats.event_json import event_fields
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
@@ -31,7 +32,6 @@ from eventlog.http.schemas import (
     receipt,
 )
 from eventlog.ingest.submission import ID_PATTERN, ChainName
-from eventlog.shown import shown_fields
 from eventlog.store.interface import Placed
 
 router = APIRouter(prefix="/api/v1", tags=["query"], responses=documented(401, 403))
@@ -62,7 +62,7 @@ def get_event(caller: Reader, held: Held, event_id: EventId, chain: ChainName = 
     event = held.store.get(chain, event_id) if caller.may(chain) else None
     if event is None:
         raise unknown_event(event_id, chain)
-    return json_response(shown_fields(event))
+    return json_response(event_fields(event))
 
 
 @router.get("/events/{event_id}/receipt", responses={200: {"model": Receipt}, **documented(404, 422, 500, 503)})

@@ -12,8 +12,8 @@ from eventlog.evidence.proofs import Evidence, check_root, checkpoint_of
 from eventlog.formats import bundle, merkle, proof
 from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
 from eventlog.formats.event import Event
+from eventlog.formats.event_json import format_event
 from eventlog.formats.strict_json import Problem
-from eventlog.shown import shown_json
 from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.selection import Span, batches, span_of
 from eventlog.store.mongo.tree import TreeView
@@ -41,7 +41,7 @@ def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
     Raises:
         NotFoundError: there is no such chain, or no checkpoint of it.
         InvalidError: seqs that the checkpoint doesn't cover.
-        CorruptionError, StoreUnavailableError: also on the way.
+        CorruptionError, DamagedEventError, StoreUnavailableError: also on the way.
     """
     with evidence.view(wanted.chain, None) as (view, record):
         if record is None:
@@ -102,7 +102,7 @@ class _Lines:
             yield from self._gap(event.seq, nodes)
             merkle.append_leaf(self.frontier, event.seq, event.hash)
             self.position, self.events = event.seq + 1, self.events + 1
-            yield self._counted(bundle.event_line(shown_json(event)))
+            yield self._counted(bundle.event_line(format_event(event)))
 
     def rest(self, root: bytes) -> Iterator[bytes]:
         """The last gap and the last line.

@@ -16,6 +16,10 @@ _RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_has
 _EVENT = _RECEIPT | {"event_type", "source_id", "principal", "payload", "salt", "payload_hash"}
 
 
+class DamagedEventError(ValueError):
+    """A stored event has a payload or a time that no append has stored: it is never shown as something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What the log says it accepted: the event's place and hashes. Times are milliseconds since 1970."""
@@ -31,11 +35,21 @@ class Receipt:
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """An event as it is shown (to be written by orjson); the payload is the stored text, spliced in as it stands.
+    """Write the fields of an event as every route shows them, to be written by orjson.
+
+    The payload is the stored text, spliced in as it stands.
 
     Raises:
-        ValueError: that text is no JSON object, so an answer with it in would say something else or be no JSON at all.
+        DamagedEventError: that text is no JSON object, so an answer with it in would say something else or be no JSON
+            at all; or a time is in no year that JSON shows.
     """
+    try:
+        return _event_fields(event)
+    except ValueError as error:
+        raise DamagedEventError(f"event {event.seq} of chain {event.entry.chain} is damaged: {error}") from error
+
+
+def _event_fields(event: Event) -> dict[str, Any]:
     entry = event.entry
     _check_splice(entry)
     return {
@@ -60,7 +74,7 @@ def format_event(event: Event) -> bytes:
     """The JSON text of an event, byte for byte as the API shows it.
 
     Raises:
-        ValueError: as in ``event_fields``.
+        DamagedEventError: as in ``event_fields``.
     """
     return orjson.dumps(event_fields(event))
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from eventlog.evidence.export import Wanted, export
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.checkpoint import MAX_SIZE
+from eventlog.formats.event_json import DamagedEventError
 from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.errors import StoreError
 from eventlog.wiring.resources import Resources
@@ -64,5 +65,5 @@ def stream(held: Resources, request: Request, parameters: ExportQuery) -> Stream
 def _rest(lines: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from lines
-    except StoreError as error:
+    except (DamagedEventError, StoreError) as error:
         raise BrokenOffError(f"an export broke off: {error}") from error

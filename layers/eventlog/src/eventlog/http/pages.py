@@ -2,12 +2,12 @@
 
 from fastapi import Request, Response
 
+from eventlog.formats.event_json import event_fields
 from eventlog.http import requests
 from eventlog.http.callers import Caller
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
 from eventlog.http.schemas import json_response, to_csv, to_ndjson
-from eventlog.shown import shown_fields
 from eventlog.store.interface import Page, Position
 from eventlog.wiring.resources import Resources
 
@@ -27,7 +27,7 @@ def page(held: Resources, request: Request, parameters: EventQuery, caller: Call
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
     accepted = requests.preferred(request.headers, NDJSON, CSV)
     if accepted is None:
-        events = [shown_fields(event) for event in found.events]
+        events = [event_fields(event) for event in found.events]
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
     body = to_ndjson(found.events) if accepted == NDJSON else to_csv(found.events)
     headers = {"Settled-Size": str(found.settled_size)}

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from eventlog.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
+from eventlog.formats.event_json import DamagedEventError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.ingest.submission import pointer
@@ -33,6 +34,7 @@ STATUS: dict[type[Exception], int] = {
     InvalidError: 422,
     RequestValidationError: 422,
     CorruptionError: 500,
+    DamagedEventError: 500,
     StoreUnavailableError: 503,
 }
 
@@ -110,7 +112,7 @@ def _detail(error: Exception) -> str:
         return "A parameter is not allowed; errors says which."
     if isinstance(error, IdConflictError):
         return "An event with this id exists in the chain with other content; nothing was stored."
-    if isinstance(error, CorruptionError):
+    if isinstance(error, (CorruptionError, DamagedEventError)):
         return "Stored data is damaged; run an audit."
     return str(error)
 

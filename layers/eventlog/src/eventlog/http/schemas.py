@@ -11,10 +11,10 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 
 from eventlog.formats.event import Event
+from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
 from eventlog.http.evidence_schemas import CheckpointOut
 from eventlog.ingest.submission import ChainName
-from eventlog.shown import shown_fields
 from eventlog.store.interface import Chain, Placed
 
 _COLUMNS = (
@@ -233,7 +233,7 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
 
 def to_ndjson(events: Iterable[Event]) -> bytes:
     """One event a line, lossless."""
-    return b"".join(orjson.dumps(shown_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
+    return b"".join(orjson.dumps(event_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
 
 
 def to_csv(events: Iterable[Event]) -> bytes:
@@ -242,7 +242,7 @@ def to_csv(events: Iterable[Event]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)
     for event in events:
-        fields = shown_fields(event) | {"payload": event.entry.payload}
+        fields = event_fields(event) | {"payload": event.entry.payload}
         writer.writerow([_safe(fields[name]) for name in _COLUMNS])
     return out.getvalue().encode()
 

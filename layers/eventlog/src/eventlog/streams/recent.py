@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from eventlog.formats.event import Event
+from eventlog.formats.event_json import DamagedEventError, format_event
 from eventlog.formats.sse import format_frame
-from eventlog.shown import shown_json
+from eventlog.store.errors import CorruptionError
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 << 20
@@ -21,12 +22,15 @@ class Item(NamedTuple):
 
 
 def item_of(event: Event) -> Item:
-    """An event as a stream shows it: its seq as the id, the JSON of a query as the data.
+    """Write an event as a stream shows it: its seq as the id, the JSON of a query as the data.
 
     Raises:
-        CorruptionError: it can't be written, as nobody may append such a one.
+        CorruptionError: it is damaged, so the stream has to end here.
     """
-    frame = format_frame(shown_json(event), seq=event.seq)
+    try:
+        frame = format_frame(format_event(event), seq=event.seq)
+    except DamagedEventError as error:
+        raise CorruptionError(str(error)) from error
     return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
 
 
