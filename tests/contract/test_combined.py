@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.store.errors import IdConflictError, StoreUnavailableError
-from eventlog.store.group_commit import Combiner
+from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import append
 from eventlog.store.mongo.operations import Operations
@@ -61,18 +61,18 @@ def operations(client: MongoClient[dict[str, Any]], database: str, store: MongoS
 
 
 @pytest.fixture
-def combiner(operations: Watched) -> Combiner:
-    return Combiner(MongoStore(operations, ORIGIN).append)
+def commits(operations: Watched) -> GroupCommit:
+    return GroupCommit(MongoStore(operations, ORIGIN).append)
 
 
-def together(operations: Watched, combiner: Combiner, first: Sequence[Draft], *others: Sequence[Draft]) -> Outcomes:
+def together(operations: Watched, commits: GroupCommit, first: Sequence[Draft], *others: Sequence[Draft]) -> Outcomes:
     """What each is told when the others come while the first one's push is under way."""
 
     async def scenario() -> Outcomes:
         operations.hold = True
-        tasks = [asyncio.create_task(combiner.append_async(CHAIN, first))]
+        tasks = [asyncio.create_task(commits.append_async(CHAIN, first))]
         await asyncio.to_thread(operations.held.wait, 20)
-        tasks += [asyncio.create_task(combiner.append_async(CHAIN, drafts)) for drafts in others]
+        tasks += [asyncio.create_task(commits.append_async(CHAIN, drafts)) for drafts in others]
         await asyncio.sleep(0)
         operations.go_on.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -86,11 +86,11 @@ def placed(outcomes: Outcomes) -> list[Placed]:
 
 @pytest.mark.parametrize("chosen", [False, True], ids=["made-id", "chosen-id"])
 def test_32_appends_at_once_take_two_pushes(
-    store: MongoStore, operations: Watched, combiner: Combiner, chosen: bool
+    store: MongoStore, operations: Watched, commits: GroupCommit, chosen: bool
 ) -> None:
     appends = [[draft(f"id-{n}-{i}" if chosen else None) for i in range(1 + n % 3)] for n in range(32)]
     operations.steps.clear()
-    outcomes = together(operations, combiner, *appends)
+    outcomes = together(operations, commits, *appends)
     looks = (operations.steps["read_sequence"], operations.steps["any_settled"])
     assert (operations.steps["push"], *looks) == (2, int(chosen), int(chosen))
     assert [[p.event.entry for p in outcome] for outcome in outcomes if isinstance(outcome, list)] == [
@@ -111,7 +111,7 @@ def test_a_caller_alone_makes_the_round_trips_it_made_without(
         store.append(CHAIN, [draft("known")])
         store.settle(CHAIN)
         watched.steps.clear()
-        (Combiner(store.append) if combined else store).append(CHAIN, [draft(event_id)])
+        (GroupCommit(store.append) if combined else store).append(CHAIN, [draft(event_id)])
         client.drop_database(f"{database}_{combined}")
         return watched.steps
 
@@ -119,11 +119,11 @@ def test_a_caller_alone_makes_the_round_trips_it_made_without(
 
 
 def test_the_same_id_twice_at_once_is_a_replay_or_a_conflict_of_the_later_one(
-    store: MongoStore, operations: Watched, combiner: Combiner
+    store: MongoStore, operations: Watched, commits: GroupCommit
 ) -> None:
     other = {"payload": {"n": 2}}
     appends = [[draft("a")], [draft("b")], [draft("a")], [draft("a", **other), draft("c")], [draft("known")]]
-    outcomes = together(operations, combiner, [draft("first")], *appends)
+    outcomes = together(operations, commits, [draft("first")], *appends)
     refused = outcomes.pop(4)
     assert isinstance(refused, IdConflictError)
     assert refused.ids == ["a"]
@@ -141,7 +141,7 @@ def test_the_same_id_twice_at_once_is_a_replay_or_a_conflict_of_the_later_one(
 def test_a_write_of_many_with_an_unknown_outcome_doubles_nothing(
     store: MongoStore,
     operations: Watched,
-    combiner: Combiner,
+    commits: GroupCommit,
     monkeypatch: pytest.MonkeyPatch,
     *,
     how: str,
@@ -151,7 +151,7 @@ def test_a_write_of_many_with_an_unknown_outcome_doubles_nothing(
     monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.3)
     operations.fault = how, UnknownOutcomeError(in_flight=in_flight)
     appends = [[draft(f"id-{n}" if chosen else None)] for n in range(8)]
-    first, *others = together(operations, combiner, *appends)
+    first, *others = together(operations, commits, *appends)
     assert isinstance(first, list)
     lost = how == "not-applied" and in_flight and not chosen
     assert [type(outcome) for outcome in others] == [StoreUnavailableError if lost else list] * 7
@@ -162,14 +162,16 @@ def test_a_write_of_many_with_an_unknown_outcome_doubles_nothing(
     assert size == (2 if lost else 9)
 
 
-def test_32_threads_appending_through_one_combiner(store: MongoStore, operations: Watched, combiner: Combiner) -> None:
+def test_32_threads_appending_through_one_combiner(
+    store: MongoStore, operations: Watched, commits: GroupCommit
+) -> None:
     found: list[Placed] = []
 
     def work(number: int) -> None:
         for n in range(10):
             drafts = [draft(f"{number}-{n}" if number % 2 else None), draft()]
-            found.extend(combiner.append(CHAIN, drafts))
-            found.extend(combiner.append(CHAIN, [draft("shared")]))
+            found.extend(commits.append(CHAIN, drafts))
+            found.extend(commits.append(CHAIN, [draft("shared")]))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
     for thread in threads:

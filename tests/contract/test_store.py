@@ -8,7 +8,7 @@ from pymongo import MongoClient
 
 from eventlog.formats.event import Event
 from eventlog.store.errors import IdConflictError
-from eventlog.store.group_commit import Combiner
+from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface import Draft, EventStore, Placed, Position, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore
@@ -20,10 +20,10 @@ class CombinedStore(MongoStore):
 
     def __init__(self, operations: Operations, origin: str) -> None:
         super().__init__(operations, origin)
-        self._combiner = Combiner(super().append)
+        self._commits = GroupCommit(super().append)
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        return self._combiner.append(chain, drafts)
+        return self._commits.append(chain, drafts)
 
 
 @pytest.fixture(params=[MongoStore, CombinedStore])

@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 from eventlog.store.mongo.changes import Changes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.streams.readers import Streams, Wanted
+from eventlog.streams.readers import Streams, Subscription
 from tests.support.coroutines import run
 from tests.support.factories import draft
 from tests.support.secured import SecuredLog
@@ -99,7 +99,7 @@ def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
     )
 
     async def follow() -> bytes:
-        with Streams(lambda: refusing, 1).reader(Wanted(chain="main")) as reader:
+        with Streams(lambda: refusing, 1).reader(Subscription(chain="main")) as reader:
             await reader.start(5)
             await reader.more(5)
             timer = later(store)

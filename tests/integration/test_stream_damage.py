@@ -15,7 +15,7 @@ from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import watcher
-from eventlog.streams.readers import EndedError, Streams, Wanted
+from eventlog.streams.readers import EndedError, Streams, Subscription
 from local.server import build_app
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber
@@ -100,16 +100,16 @@ def test_nobody_waits_for_a_watcher_that_is_gone_and_the_next_reader_gets_anothe
 
     async def follow() -> None:
         streams = Streams(find, 1)
-        with streams.reader(Wanted(chain="main")) as reader:
+        with streams.reader(Subscription(chain="main")) as reader:
             await reader.start(5)
             await reader.more(5)
             broken.set()
             with pytest.raises(EndedError, match="stopping"):
                 await reader.more(5)
-            with streams.reader(Wanted(chain="main")) as refused, pytest.raises(StoreUnavailableError):
+            with streams.reader(Subscription(chain="main")) as refused, pytest.raises(StoreUnavailableError):
                 await refused.start(5)
             broken.clear()
-            with streams.reader(Wanted(chain="main")) as other:
+            with streams.reader(Subscription(chain="main")) as other:
                 await other.start(5)
 
     run(follow())

@@ -15,7 +15,7 @@ from eventlog.formats.event import ChainState, make_entry
 from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored import codec
 from eventlog.stored.layout import EventLayout
-from eventlog.verify.fast_path import follow, verify_segment
+from eventlog.verify.fast_path import advance, verify_segment
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import ChainVerifier, VerifierState
 from tests.unit.test_verify import FIELDS, GENESIS, VALUES, encoded_chain, verify
@@ -53,7 +53,7 @@ def same(documents: list[bytes]) -> None:
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 35])
 def test_an_honest_chain_is_followed_to_its_end(size: int) -> None:
     state = ChainState(0, GENESIS)
-    assert follow("main", state, iter(HONEST[:size])) is None
+    assert advance("main", state, iter(HONEST[:size])) is None
     found, expected = verify(HONEST[:size])
     assert (found, state.size, [state.hash], state.frontier) == ([], size, expected.links, expected.frontier)
 
@@ -63,7 +63,7 @@ def test_an_honest_chain_is_followed_to_its_end(size: int) -> None:
 def test_any_honest_content_is_followed(events: list[dict[str, Any]]) -> None:
     documents = [codec.encode(document) for document in encoded_chain(*events)]
     state = ChainState(0, GENESIS)
-    assert follow("main", state, documents) is None
+    assert advance("main", state, documents) is None
     assert state.size == len(events)
 
 
@@ -90,7 +90,7 @@ def test_bytes_cut_out_or_put_in_are_never_followed(data: st.DataObject, seq: in
     body = raw[4:at] + data.draw(st.binary(max_size=3)) + raw[at + data.draw(st.integers(0, 3)) :]
     damaged = (len(body) + 4).to_bytes(4, "little") + body
     state = ChainState(0, GENESIS)
-    odd = follow("main", state, [*HONEST[:seq], damaged])
+    odd = advance("main", state, [*HONEST[:seq], damaged])
     assert odd == (None if damaged == raw else damaged)
     assert state.size == seq + (damaged == raw)
 
@@ -113,7 +113,7 @@ def test_a_string_whose_length_takes_the_place_of_its_end_is_refused(name: str) 
 @pytest.mark.parametrize("time", [-1, MAX_MILLIS + 1, -(2**63), 2**63 - 1])
 def test_a_time_that_cannot_be_written_is_not_followed(time: int) -> None:
     changed = codec.encode(codec.decode(HONEST[5]) | {"timestamp": DatetimeMS(time)})
-    assert follow("main", ChainState(0, GENESIS), [*HONEST[:5], changed]) == changed
+    assert advance("main", ChainState(0, GENESIS), [*HONEST[:5], changed]) == changed
     same([*HONEST[:5], changed, *HONEST[6:12]])
 
 
@@ -125,14 +125,14 @@ def test_a_payload_that_is_no_text_is_not_followed_even_with_all_its_hashes() ->
     changed = entry._replace(payload="X", salt=b"s" * 16, payload_hash=payload, content_hash=content)
     (event,) = ChainState(0, GENESIS).extend([changed])
     raw = codec.encode_event(event)
-    assert follow("main", ChainState(0, GENESIS), [raw]) == raw
+    assert advance("main", ChainState(0, GENESIS), [raw]) == raw
     damaged = raw.replace(b"\x02payload\0\x02\0\0\0X", b"\x02payload\0\x02\0\0\0\xff")
-    assert follow("main", ChainState(0, GENESIS), [damaged]) == damaged
+    assert advance("main", ChainState(0, GENESIS), [damaged]) == damaged
     same([damaged, *HONEST[1:5]])
 
 
 def test_a_document_of_another_chain_is_not_followed() -> None:
-    assert follow("other", ChainState(0, GENESIS), HONEST[:1]) == HONEST[0]
+    assert advance("other", ChainState(0, GENESIS), HONEST[:1]) == HONEST[0]
 
 
 @pytest.mark.parametrize("size", range(2, len(HONEST)))

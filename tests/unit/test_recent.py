@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.streams.recent import Item, Recent
+from eventlog.streams.recent import Item, RecentEvents
 
 
 def item(seq: int, size: int = 10) -> Item:
@@ -11,7 +11,7 @@ def item(seq: int, size: int = 10) -> Item:
 
 
 def test_it_stays_as_large_as_it_may_be_over_a_million_events() -> None:
-    recent = Recent(0, max_events=1000, max_bytes=50_000)
+    recent = RecentEvents(0, max_events=1000, max_bytes=50_000)
     for start in range(0, 1_000_000, 1000):
         recent.extend([item(seq, 100) for seq in range(start, start + 1000)])
         assert recent.bytes <= 50_000
@@ -21,7 +21,7 @@ def test_it_stays_as_large_as_it_may_be_over_a_million_events() -> None:
 
 @given(start=st.integers(0, 50), sizes=st.lists(st.integers(1, 40), max_size=60), most=st.integers(1, 20))
 def test_it_has_the_newest_in_order_and_says_what_it_has_no_more(start: int, sizes: list[int], most: int) -> None:
-    recent = Recent(start, max_events=most, max_bytes=200)
+    recent = RecentEvents(start, max_events=most, max_bytes=200)
     for place, size in enumerate(sizes):
         recent.extend([item(start + place, size)])
         assert recent.end == start + place + 1
@@ -36,6 +36,6 @@ def test_it_has_the_newest_in_order_and_says_what_it_has_no_more(start: int, siz
 
 
 def test_one_event_that_is_larger_than_all_may_be_is_gone_at_once() -> None:
-    recent = Recent(0, max_bytes=50)
+    recent = RecentEvents(0, max_bytes=50)
     recent.extend([item(0, 60)])
     assert (recent.start, recent.end, recent.bytes, recent.since(0, 1), recent.since(1, 1)) == (1, 1, 0, None, [])

@@ -28,7 +28,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class VerifiedHead:
     """A chain's head that an audit has verified."""
 
     chain: str
@@ -37,7 +37,7 @@ class Head:
     root: bytes
 
 
-class RefusedError(Exception):
+class AnchorRefusedError(Exception):
     """What was verified contradicts what is anchored or claimed: nothing is signed. ``finding`` says why."""
 
     def __init__(self, finding: Finding) -> None:
@@ -77,7 +77,7 @@ class Anchoring:
         """Give the database the copies of the newest anchors that it lacks because somebody died before that.
 
         Raises:
-            RefusedError, StoreError
+            AnchorRefusedError, StoreError
         """
         newest = standing.newest
         if newest is None:
@@ -90,11 +90,11 @@ class Anchoring:
             self._keep_copy(chain, anchor)
         self._keep_copy(chain, newest)
 
-    def advance(self, head: Head, standing: Standing) -> Anchor | None:
+    def advance(self, head: VerifiedHead, standing: Standing) -> Anchor | None:
         """Anchor a verified head, if there is something new to say; the newest anchor then.
 
         Raises:
-            RefusedError: the head contradicts an anchor or a claim.
+            AnchorRefusedError: the head contradicts an anchor or a claim.
             StoreError: the anchors, the key or the database can't be reached.
         """
         if standing.newest is None:
@@ -116,17 +116,17 @@ class Anchoring:
             standing.newest = standing.holds = anchor
         return standing.newest
 
-    def _is_due(self, head: Head, newest: Anchor) -> bool:
+    def _is_due(self, head: VerifiedHead, newest: Anchor) -> bool:
         """Whether the chain has grown, or has been silent so long that this must be said."""
         grown = head.size > newest.checkpoint.size
         return grown or self._clock() - newest.seal.time >= self._idle_millis
 
-    def _is_unannounced(self, head: Head, newest: Anchor) -> bool:
+    def _is_unannounced(self, head: VerifiedHead, newest: Anchor) -> bool:
         """Whether our key is another than the newest anchor's and the chain, so far, has no event that says so."""
         key, number = self.current_key, newest.seal.number + 1
         return newest.keys[0].public_key != key and not self.history.rotated(head.chain, number, key, head.size)
 
-    def _place(self, head: Head, standing: Standing) -> Anchor | None:
+    def _place(self, head: VerifiedHead, standing: Standing) -> Anchor | None:
         """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""
         newest = standing.newest
         number = newest.seal.number + 1 if newest else 1
@@ -149,7 +149,7 @@ class Anchoring:
         return anchor
 
     def _claimed(
-        self, written: bytes, head: Head, ours: Checkpoint, seal: Seal, standing: Standing
+        self, written: bytes, head: VerifiedHead, ours: Checkpoint, seal: Seal, standing: Standing
     ) -> tuple[Checkpoint, Seal]:
         """What stands claimed for the next anchor, once it is known to be true."""
         try:
@@ -176,7 +176,7 @@ class Anchoring:
         except EvidenceError as error:
             raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
 
-    def _prove(self, head: Head, earlier: Checkpoint) -> None:
+    def _prove(self, head: VerifiedHead, earlier: Checkpoint) -> None:
         """The head extends an earlier one, by a proof that needs no trust in the nodes it is made of."""
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
         try:
@@ -195,5 +195,5 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
 
 
-def _refused(kind: str, seq: int | None, detail: str, expected: bytes | None = None) -> RefusedError:
-    return RefusedError(Finding(kind, seq, expected.hex() if expected else None, None, detail))
+def _refused(kind: str, seq: int | None, detail: str, expected: bytes | None = None) -> AnchorRefusedError:
+    return AnchorRefusedError(Finding(kind, seq, expected.hex() if expected else None, None, detail))

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from bson import DatetimeMS, Int64
 
-from eventlog.anchors.anchoring import Anchoring, Head, RefusedError
+from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.store import is_name
@@ -102,7 +102,7 @@ class AuditAnchors:
         except StoreError as error:
             report["incomplete_because"] = f"whether an audit has signed its state is not known: {error}"
 
-    def advance(self, report: Report, head: Head) -> None:
+    def advance(self, report: Report, head: VerifiedHead) -> None:
         """Anchor what was found intact, and register the chain once it is anchored."""
         if self._anchoring is None:
             return
@@ -121,7 +121,7 @@ class AuditAnchors:
                 if anchor is not None:
                     with suppress(CorruptionError):  # the registry's own audit says so
                         self._registry.add(head.chain, head.origin)
-        except RefusedError as error:
+        except AnchorRefusedError as error:
             emit(error.finding)
         except StoreError as error:
             report["incomplete_because"] = f"what was verified could not be anchored: {error}"

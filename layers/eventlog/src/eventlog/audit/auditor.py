@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import DatetimeMS, Int64
 
-from eventlog.anchors.anchoring import Anchoring, Head
+from eventlog.anchors.anchoring import Anchoring, VerifiedHead
 from eventlog.audit import scan
 from eventlog.audit.anchored import AuditAnchors, describe
 from eventlog.audit.marks import Marks
@@ -260,7 +260,7 @@ class Auditor:
         root = None if state.hole else state.root
         report["checked_root"] = root.hex() if root else None
         if root is not None and not report["findings_total"] and report["incomplete_because"] is None:
-            self._anchors.advance(report, Head(report["chain"], report["origin"], state.size, root))
+            self._anchors.advance(report, VerifiedHead(report["chain"], report["origin"], state.size, root))
         report["finished_at"] = DatetimeMS(self._millis())
         incomplete = report["incomplete_because"] is not None
         report["status"] = "tampered" if report["findings_total"] else "incomplete" if incomplete else "intact"

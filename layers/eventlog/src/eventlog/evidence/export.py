@@ -22,7 +22,7 @@ _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ExportRange:
     """What to export: seqs [from_seq, to_seq), or with a ``window`` its events from ``from_seq`` on.
 
     Once an event would begin after ``limit`` bytes, the bundle ends and says where to go on.
@@ -35,7 +35,7 @@ class Wanted:
     limit: int | None = None
 
 
-def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
+def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
     """A bundle, in chunks of whole lines, up to the newest checkpoint; the header comes alone.
 
     Raises:
@@ -68,7 +68,7 @@ def export(evidence: Evidence, wanted: Wanted) -> Iterator[bytes]:
         yield from _chunks(lines.rest(root))
 
 
-def _seq_range(wanted: Wanted, size: int) -> SeqRange:
+def _seq_range(wanted: ExportRange, size: int) -> SeqRange:
     """The whole of what was asked for, or nothing."""
     for name, value in (("from_seq", wanted.from_seq), ("to_seq", wanted.to_seq)):
         if value is not None and value > size:

@@ -19,11 +19,11 @@ from eventlog.formats.tiles import Tile, encode_entries, exists, tile_nodes
 from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.checkpoints import CheckpointStore, Record
 from eventlog.store.mongo.store import MongoStore
-from eventlog.store.mongo.tree import Consistency, TreeReader, TreeView
+from eventlog.store.mongo.tree import ConsistencyPath, TreeReader, TreeView
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class EventProof:
     """A verified inclusion proof of an event in the tree of ``size``; ``checkpoint`` is that of this size, if any."""
 
     event: Event
@@ -57,7 +57,7 @@ class Evidence:
         """The newest checkpoint, if there is one."""
         return self._checkpoints.newest(chain)
 
-    def proof(self, chain: str, event_id: str, size: int | None) -> Proof:
+    def proof(self, chain: str, event_id: str, size: int | None) -> EventProof:
         """Prove an event: under the newest checkpoint, or in the tree of this size with the checkpoint of that size.
 
         Raises:
@@ -78,9 +78,9 @@ class Evidence:
             raise CorruptionError(f"event {event_id} of chain {chain} has another hash than its leaf; run an audit")
         if record is not None:
             check_root(record, found.root)
-        return Proof(event, leaf, size, found.hashes, found.root, record)
+        return EventProof(event, leaf, size, found.hashes, found.root, record)
 
-    def consistency(self, chain: str, first: int, second: int) -> Consistency:
+    def consistency(self, chain: str, first: int, second: int) -> ConsistencyPath:
         """Prove that the tree of ``second`` extends that of ``first``.
 
         Raises:

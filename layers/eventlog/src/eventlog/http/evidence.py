@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 import eventlog.evidence.proofs  # noqa: F401  held.evidence needs it: now, not in the first request
 from eventlog.errors import NotFoundError, unknown_checkpoint
-from eventlog.evidence.proofs import Proof, checkpoint_of
+from eventlog.evidence.proofs import EventProof, checkpoint_of
 from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time
@@ -88,7 +88,7 @@ def checkpoint_fields(record: Record | None) -> dict[str, Any]:
     return {"last_checkpoint": shown, "keys": list(record.keys)}
 
 
-def _proof_fields(found: Proof) -> dict[str, Any]:
+def _proof_fields(found: EventProof) -> dict[str, Any]:
     return {
         "chain": found.event.entry.chain,
         "leaf_index": found.event.seq,

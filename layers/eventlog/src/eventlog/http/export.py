@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated, Self
+from typing import Self
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from eventlog.evidence.export import Wanted, export
+from eventlog.evidence.export import ExportRange, export
 from eventlog.formats.bundle import TimeRange
-from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.formats.event_json import DamagedEventError
+from eventlog.http.event_query import Seq
 from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.errors import StoreError
 from eventlog.wiring.resources import Resources
@@ -20,7 +20,6 @@ NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
 PART_BYTES = 4 << 20
 """Behind Lambda, whose answers are held whole and at most 6 MB."""
-Seq = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 
 
 class BrokenOffError(Exception):
@@ -51,7 +50,7 @@ class ExportQuery(BaseModel):
 def stream(held: Resources, request: Request, parameters: ExportQuery) -> StreamingResponse:
     """A bundle line by line. What fails before the first line is a problem document; later, the stream breaks off."""
     by_time = parameters.start_time is not None or parameters.end_time is not None
-    wanted = Wanted(
+    wanted = ExportRange(
         chain=parameters.chain,
         from_seq=parameters.from_seq,
         to_seq=parameters.to_seq,

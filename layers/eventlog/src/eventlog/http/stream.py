@@ -17,7 +17,7 @@ from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
 from eventlog.ingest.submission import ChainName, Name
-from eventlog.streams.readers import EndedError, Reader, Wanted
+from eventlog.streams.readers import EndedError, StreamReader, Subscription
 from eventlog.wiring.resources import Resources
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
@@ -53,9 +53,9 @@ class StreamQuery(BaseModel):
     source_id: list[Name] = Field(default=[], max_length=20, description="Any of these")
     from_seq: Seq | None = Field(default=None, description="Inclusive; default: what is appended from now on")
 
-    def to_wanted(self, last_event_id: str | None, caller: Caller) -> Wanted:
+    def to_subscription(self, last_event_id: str | None, caller: Caller) -> Subscription:
         """What the reader wants, which has got all up to this id."""
-        return Wanted(
+        return Subscription(
             chain=self.chain,
             hidden=not caller.may(self.chain),
             from_seq=self.from_seq if last_event_id is None else int(last_event_id) + 1,
@@ -71,7 +71,7 @@ async def respond(
     seconds = held.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
-        reader = opened.enter_context(held.streams.reader(parameters.to_wanted(last_event_id, caller)))
+        reader = opened.enter_context(held.streams.reader(parameters.to_subscription(last_event_id, caller)))
         await reader.start(min(_START_SECONDS, seconds))
         if "aws.event" in request.scope:
             return Response(await _part(reader, deadline), headers=_HEADERS)
@@ -100,7 +100,7 @@ class _Streamed(StreamingResponse):
             return  # nobody reads: the server closes a connection whose answer has no end
 
 
-async def _frames(reader: Reader) -> AsyncIterator[bytes]:
+async def _frames(reader: StreamReader) -> AsyncIterator[bytes]:
     yield format_frame(retry=_RETRY)
     try:
         while True:
@@ -113,7 +113,7 @@ async def _frames(reader: Reader) -> AsyncIterator[bytes]:
         yield _end(reader, error)
 
 
-async def _part(reader: Reader, deadline: float) -> bytes:
+async def _part(reader: StreamReader, deadline: float) -> bytes:
     """What there is, or comes until the deadline; then how to go on."""
     body, size = bytearray(), 0
     try:
@@ -129,6 +129,6 @@ async def _part(reader: Reader, deadline: float) -> bytes:
     return bytes(body) + format_frame(seq=reader.next - 1, retry=retry)
 
 
-def _end(reader: Reader, error: EndedError) -> bytes:
+def _end(reader: StreamReader, error: EndedError) -> bytes:
     """The last frame: why it ends (stopping, slow, damaged), and with the id where to go on."""
     return format_frame(orjson.dumps({"reason": error.reason}), event="end", seq=reader.next - 1, retry=_RETRY)

@@ -8,7 +8,7 @@ from eventlog.errors import BatchConflictError, InputError, InvalidError, TooLar
 from eventlog.formats.strict_json import Problem
 from eventlog.ingest.submission import MAX_BATCH, check_batch
 from eventlog.store.errors import IdConflictError
-from eventlog.store.group_commit import Combiner
+from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface import Draft, Placed
 
 
@@ -21,7 +21,7 @@ class MakeDraft(Protocol):
 class Ingest:
     """Appends what clients submit."""
 
-    def __init__(self, log: Combiner, clock: Callable[[], int] = now_millis) -> None:
+    def __init__(self, log: GroupCommit, clock: Callable[[], int] = now_millis) -> None:
         self._log = log
         self._clock = clock
 

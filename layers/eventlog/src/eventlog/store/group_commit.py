@@ -25,9 +25,9 @@ WAIT_SECONDS = 8.0
 _WRITERS = 32
 _ENTRY_SIZE = 512
 
-Append = Callable[[str, Sequence[Draft]], list[Placed]]
-Outcome = list[Placed] | Exception
-Lane = tuple[str, bool]
+_Append = Callable[[str, Sequence[Draft]], list[Placed]]
+_Outcome = list[Placed] | Exception
+_Lane = tuple[str, bool]
 """A chain, and whether ids were chosen: those need a look-up first, and only they may be pushed again."""
 
 
@@ -53,7 +53,7 @@ class _Waiting:
             raise StoreUnavailableError("too many appends wait for this chain; nothing was stored")
 
 
-class Combiner:
+class GroupCommit:
     """``EventStore.append``, with the same contract for each caller, over one that takes several callers' drafts.
 
     All drafts of a caller go in one write, next to each other and in their order. Two callers' appends with an id in
@@ -62,10 +62,10 @@ class Combiner:
     write is told to everyone in it, and none of them is written again: its outcome may be unknown.
     """
 
-    def __init__(self, append: Append) -> None:
+    def __init__(self, append: _Append) -> None:
         self._append = append
         self._lock = threading.Lock()
-        self._lanes: dict[Lane, deque[_Waiting]] = {}  # a lane is there as long as someone writes
+        self._lanes: dict[_Lane, deque[_Waiting]] = {}  # a lane is there as long as someone writes
         self._writers = ThreadPoolExecutor(_WRITERS, "append")
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
@@ -101,7 +101,7 @@ class Combiner:
             waiting.future.cancel()
         return waiting.future.result()
 
-    def _enter(self, lane: Lane, waiting: _Waiting) -> bool:
+    def _enter(self, lane: _Lane, waiting: _Waiting) -> bool:
         """Queue; whether nobody writes, so that it is the caller's turn."""
         with self._lock:
             queue = self._lanes.get(lane)
@@ -111,7 +111,7 @@ class Combiner:
             queue.append(waiting)
             return False
 
-    def _start(self, lane: Lane) -> None:
+    def _start(self, lane: _Lane) -> None:
         """Let another thread write; each does one write and queues again, so that no lane holds up the others."""
         try:
             self._writers.submit(self._write, lane)
@@ -120,7 +120,7 @@ class Combiner:
                 left = self._lanes.pop(lane, ())
             _fail(left, StoreUnavailableError("this process ends; nothing was stored"))
 
-    def _write(self, lane: Lane) -> None:
+    def _write(self, lane: _Lane) -> None:
         """One write of what waits in a lane; what comes meanwhile is left to the next."""
         taken: list[_Waiting] = []
         try:
@@ -139,7 +139,7 @@ class Combiner:
             if waits:
                 self._start(lane)
 
-    def _take(self, lane: Lane, taken: list[_Waiting]) -> None:
+    def _take(self, lane: _Lane, taken: list[_Waiting]) -> None:
         """The longest-waiting append and those after it that fit; who has an id in common with them comes next."""
         left: deque[_Waiting] = deque()
         ids: set[str] = set()
@@ -173,7 +173,7 @@ class Combiner:
                 return
 
 
-def _lane(chain: str, drafts: Iterable[Draft]) -> Lane:
+def _lane(chain: str, drafts: Iterable[Draft]) -> _Lane:
     return chain, any(draft.id_chosen for draft in drafts)
 
 
@@ -186,7 +186,7 @@ def _refuse(taken: Iterable[_Waiting], error: IdConflictError) -> list[_Waiting]
 
 def _fail(taken: Iterable[_Waiting], error: Exception) -> None:
     """End those that have no outcome yet. Each gets a store's error of its own, as a raised one carries a traceback."""
-    outcomes: list[tuple[_Waiting, Outcome]] = []
+    outcomes: list[tuple[_Waiting, _Outcome]] = []
     for waiting in taken:
         own = type(error)(*error.args) if isinstance(error, StoreError) else error
         own.__cause__ = error.__cause__
@@ -194,10 +194,10 @@ def _fail(taken: Iterable[_Waiting], error: Exception) -> None:
     _tell(outcomes)
 
 
-def _tell(outcomes: Iterable[tuple[_Waiting, Outcome]]) -> None:
+def _tell(outcomes: Iterable[tuple[_Waiting, _Outcome]]) -> None:
     """Hand over the outcomes: to all callers of an event loop at once, as waking it for each would take turns with it
     for the interpreter's lock."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, Outcome]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, _Outcome]]] = {}
     for waiting, outcome in outcomes:
         by_loop.setdefault(waiting.loop, []).append((waiting, outcome))
     for loop, some in by_loop.items():
@@ -208,7 +208,7 @@ def _tell(outcomes: Iterable[tuple[_Waiting, Outcome]]) -> None:
                 loop.call_soon_threadsafe(_end, some)
 
 
-def _end(outcomes: Iterable[tuple[_Waiting, Outcome]]) -> None:
+def _end(outcomes: Iterable[tuple[_Waiting, _Outcome]]) -> None:
     for waiting, outcome in outcomes:
         if waiting.future.done():
             continue

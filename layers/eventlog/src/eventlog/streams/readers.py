@@ -19,7 +19,7 @@ from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo.changes import Changes
 from eventlog.streams.recent import Item, item_of
-from eventlog.streams.watcher import GetStore, Listener, View, Watcher, read
+from eventlog.streams.watcher import ChainWatcher, GetStore, Listener, View, read
 
 MAX_READERS = 1000
 CHUNK_BYTES = 64 << 10
@@ -40,7 +40,7 @@ class EndedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Subscription:
     """What a reader wants: a chain's events from ``from_seq`` on, by default from its head on. Empty: any.
 
     A chain that is ``hidden`` from the reader is to him one that is not there, and never will be.
@@ -63,14 +63,14 @@ class Wanted:
         )
 
 
-class Reader:
+class StreamReader:
     """One reader, in one event loop; ``next`` is the seq from which on it has not seen the chain.
 
     ``news`` counts the events it got and the checkpoints that were made since it came.
     """
 
     def __init__(
-        self, wanted: Wanted, watcher: Watcher, listener: Listener, store: GetStore, pool: ThreadPoolExecutor
+        self, wanted: Subscription, watcher: ChainWatcher, listener: Listener, store: GetStore, pool: ThreadPoolExecutor
     ) -> None:
         self.next = 0
         self.news = 0
@@ -219,7 +219,7 @@ class Streams:
     def __init__(self, store: GetStore, watching: int) -> None:
         self._store = store
         self._slots = threading.BoundedSemaphore(watching)
-        self._watchers: dict[str, Watcher] = {}
+        self._watchers: dict[str, ChainWatcher] = {}
         self._readers = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -229,7 +229,7 @@ class Streams:
         return ThreadPoolExecutor(_CATCHING_UP, "stream")
 
     @contextmanager
-    def reader(self, wanted: Wanted) -> Iterator[Reader]:
+    def reader(self, wanted: Subscription) -> Iterator[StreamReader]:
         """A reader, to be started.
 
         Raises:
@@ -238,7 +238,7 @@ class Streams:
         listener = Listener()
         watcher = self._enter(wanted.watched, listener)
         try:
-            yield Reader(wanted, watcher, listener, self._store, self._pool)
+            yield StreamReader(wanted, watcher, listener, self._store, self._pool)
         finally:
             self._leave(watcher, listener)
 
@@ -249,7 +249,7 @@ class Streams:
             for watcher in self._watchers.values():
                 watcher.stop()
 
-    def _enter(self, chain: str, listener: Listener) -> Watcher:
+    def _enter(self, chain: str, listener: Listener) -> ChainWatcher:
         with self._lock:
             if self._closed:
                 raise StoreUnavailableError("this server is stopping")
@@ -263,7 +263,7 @@ class Streams:
             self._readers += 1
             return watcher
 
-    def _leave(self, watcher: Watcher, listener: Listener) -> None:
+    def _leave(self, watcher: ChainWatcher, listener: Listener) -> None:
         with self._lock:
             self._readers -= 1
             if watcher.leave(listener):
@@ -271,6 +271,6 @@ class Streams:
                 if self._watchers.get(watcher.chain) is watcher:
                     del self._watchers[watcher.chain]
 
-    def _watcher(self, chain: str) -> Watcher:
+    def _watcher(self, chain: str) -> ChainWatcher:
         changes = Changes(self._store, chain, self._slots)
-        return Watcher(chain, self._store, changes)
+        return ChainWatcher(chain, self._store, changes)

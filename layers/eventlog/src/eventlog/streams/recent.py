@@ -34,7 +34,7 @@ def item_of(event: Event) -> Item:
     return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
 
 
-class Recent:
+class RecentEvents:
     """The events [start, end) of a chain."""
 
     def __init__(self, start: int, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:

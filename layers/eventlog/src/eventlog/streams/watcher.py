@@ -19,7 +19,7 @@ from eventlog.store.interface import PAGE_BYTES, EventStore, Page, Query
 from eventlog.store.mongo.changes import Changes
 from eventlog.store.mongo.checkpoints import CheckpointStore, Record
 from eventlog.store.mongo.store import MongoStore
-from eventlog.streams.recent import Item, Recent, item_of
+from eventlog.streams.recent import Item, RecentEvents, item_of
 
 IDLE_SECONDS = 1.0
 """How often a chain is looked at though nothing says that it has grown; checkpoints are looked for as often."""
@@ -64,7 +64,7 @@ class Listener:
         self.wake = asyncio.Event()
 
 
-class Watcher(threading.Thread):
+class ChainWatcher(threading.Thread):
     """Follows a chain from its head on until it is stopped; ``failure`` is why there is nothing, or nothing more."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Watcher(threading.Thread):
         self.failure: StoreError | None = None
         self._store = store
         self._changes = changes
-        self._recent: Recent | None = None
+        self._recent: RecentEvents | None = None
         self._announced: tuple[Announced, ...] = ()
         self._shorter_since: float | None = None
         self._listeners: set[Listener] = set()
@@ -148,7 +148,7 @@ class Watcher(threading.Thread):
         announced = self._new_checkpoints()
         if self._recent is None:
             found = self._store().chain(self.chain)
-            recent = Recent(found.state.size if found else 0)
+            recent = RecentEvents(found.state.size if found else 0)
             self._publish(recent, [], announced)
         more = True
         while more and not self.stopping:
@@ -169,7 +169,7 @@ class Watcher(threading.Thread):
         elif time.monotonic() - self._shorter_since > SHORTER_SECONDS:
             raise CorruptionError(f"chain {self.chain} is shorter than it was; run an audit")
 
-    def _publish(self, recent: Recent | None, items: Iterable[Item], announced: tuple[Announced, ...]) -> None:
+    def _publish(self, recent: RecentEvents | None, items: Iterable[Item], announced: tuple[Announced, ...]) -> None:
         assert recent is not None
         made = list(items)
         with self._lock:

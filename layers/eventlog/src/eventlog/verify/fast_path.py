@@ -38,13 +38,13 @@ class Skew:
         self.merge(Skew(1, seq, millis))
 
     def merge(self, other: "Skew") -> None:
-        """Count those of events that follow."""
+        """Count those of the events that follow."""
         if abs(other.millis) > abs(self.millis):
             self.seq, self.millis = other.seq, other.millis
         self.events += other.events
 
 
-def follow(
+def advance(
     chain: str,
     state: ChainState,
     documents: Iterable[bytes],
@@ -142,7 +142,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
         return None
     state = ChainState(start, prev_hash)
     skew, leaves = Skew(), bytearray()
-    odd = follow(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
+    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
     rest = list(islice(documents, 2))
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None

@@ -14,7 +14,7 @@ from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
-from eventlog.verify.fast_path import Segment, Skew, follow
+from eventlog.verify.fast_path import Segment, Skew, advance
 from eventlog.verify.findings import Emit, Finding
 
 
@@ -110,7 +110,7 @@ class ChainVerifier:
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
             return 0, next(documents, None)
         honest = ChainState(state.size, state.links[0], frontier)
-        odd = follow(chain, honest, documents, self.skew)
+        odd = advance(chain, honest, documents, self.skew)
         followed = honest.size - state.size
         state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
         return followed, odd

@@ -57,9 +57,9 @@ class Connected:
     @cached_property
     def ingest(self) -> "Ingest":
         from eventlog.ingest.appending import Ingest  # noqa: PLC0415  the ingest function's own
-        from eventlog.store.group_commit import Combiner  # noqa: PLC0415
+        from eventlog.store.group_commit import GroupCommit  # noqa: PLC0415
 
-        return Ingest(Combiner(self.store.append))
+        return Ingest(GroupCommit(self.store.append))
 
     @cached_property
     def evidence(self) -> "Evidence":

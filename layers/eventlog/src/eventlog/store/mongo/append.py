@@ -29,7 +29,7 @@ _RECENT_CHAINS = 1000
 logger = logging.getLogger(__name__)
 
 
-class Recent:
+class LastPushes:
     """The last acknowledged push of this process to each chain, and the chain's state after it.
 
     It saves a look-up one of its reads, and the next push most of the hashing. A database may be restored to an
@@ -78,10 +78,10 @@ class Appender:
     """One append of drafts to one chain."""
 
     def __init__(
-        self, operations: Operations, recent: Recent, chain: str, origin: str, drafts: Sequence[Draft]
+        self, operations: Operations, last_pushes: LastPushes, chain: str, origin: str, drafts: Sequence[Draft]
     ) -> None:
         self._ops = operations
-        self._recent = recent
+        self._last_pushes = last_pushes
         self._chain = chain
         self._origin = origin
         self._drafts = {draft.entry.event_id: draft for draft in drafts}
@@ -112,7 +112,7 @@ class Appender:
 
     def _look_up_recent(self) -> Known | None:
         """A look-up that starts from our last push: its ids and then ``events``; None if one of ours may be there."""
-        recent = self._recent.get(self._chain)
+        recent = self._last_pushes.get(self._chain)
         if recent is None or recent[0].ids is None or not recent[0].ids.isdisjoint(self._drafts):
             return None
         image = recent[0]
@@ -177,9 +177,9 @@ class Appender:
                 return self._placed(known.events)
 
     def _committed(self, known: Known | None, fresh: Sequence[Entry], image: PushImage) -> list[Placed]:
-        state = self._recent.state_before(self._chain, image, len(fresh))
+        state = self._last_pushes.state_before(self._chain, image, len(fresh))
         events = list(state.extend(fresh))
-        self._recent.put(self._chain, image, state)
+        self._last_pushes.put(self._chain, image, state)
         if not self._settle(lambda: Settler(self._ops, self._chain).after_push(image, events, state)):
             _give_way(image)
         found = dict(known.events) if known else {}
@@ -206,10 +206,12 @@ class Appender:
         time.sleep(_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311  jitter, no secret
 
 
-def append(operations: Operations, recent: Recent, chain: str, origin: str, drafts: Sequence[Draft]) -> list[Placed]:
+def append(
+    operations: Operations, last_pushes: LastPushes, chain: str, origin: str, drafts: Sequence[Draft]
+) -> list[Placed]:
     """See ``EventStore.append``."""
     with mapped():
-        return Appender(operations, recent, chain, origin, drafts).run()
+        return Appender(operations, last_pushes, chain, origin, drafts).run()
 
 
 def _same(draft: Draft, stored: Entry) -> bool:

@@ -22,7 +22,7 @@ _LONGEST_POLL = 1.0
 _REOPEN_SECONDS = 5.0
 _FIELDS = {"updateDescription.updatedFields.size": 1, "fullDocument.size": 1}
 
-Stream = CollectionChangeStream[dict[str, Any]]
+_Stream = CollectionChangeStream[dict[str, Any]]
 
 
 class Changes:
@@ -36,7 +36,7 @@ class Changes:
         self._log = log
         self._chain = chain
         self._slots = slots
-        self._stream: Stream | None = None
+        self._stream: _Stream | None = None
         self._reopen_at = 0.0
         self._polled = -1
         self._pause = POLL_SECONDS

@@ -40,7 +40,7 @@ from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequence, settled_fields
 
-Head = tuple[int, bytes, bytes]
+SettledHead = tuple[int, bytes, bytes]
 """What is settled, as its size and its last event's hash, and the content hash of the first pending entry. No other
 chain of the same name, in a database restored meanwhile, has the same."""
 
@@ -196,7 +196,7 @@ class Operations:
     def trim(
         self,
         chain: str,
-        before: Head,
+        before: SettledHead,
         after: ChainState,
         size: int | None = None,
         session: ClientSession | None = None,
@@ -226,7 +226,7 @@ class Operations:
         )
         return None if found is None else content_hashes(found)
 
-    def trim_all(self, chain: str, before: Head, after: ChainState, size: int) -> bool:
+    def trim_all(self, chain: str, before: SettledHead, after: ChainState, size: int) -> bool:
         """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
         update = {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
@@ -248,7 +248,7 @@ class Operations:
             raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
 
 
-def _at(chain: str, head: Head) -> dict[str, Any]:
+def _at(chain: str, head: SettledHead) -> dict[str, Any]:
     size, settled_hash, first = head
     return {
         "_id": chain,

@@ -26,8 +26,8 @@ it has."""
 
 _MAX_SEQ = 2**63 - 1
 
-Filter = dict[str, Any]
-Found = tuple[Event, int]
+_Filter = dict[str, Any]
+_Found = tuple[Event, int]
 """An event and how many bytes it takes."""
 
 
@@ -51,7 +51,7 @@ def read_page(operations: Operations, query: Query) -> Page:
     return Page(events, more=False, size=size, settled_size=image.settled.size)
 
 
-def filter_of(query: Query, size: int) -> Filter:
+def filter_of(query: Query, size: int) -> _Filter:
     """What is in the page and after it: by ``$in`` where MongoDB takes it apart itself (faster), else by ``$or``."""
     if query.sort == "seq":
         low, high = _seq_bounds(query)
@@ -75,7 +75,7 @@ def index_of(query: Query) -> list[tuple[str, int]]:
     return [(name, ASCENDING) for name in [*names, "timestamp", "seq"]]
 
 
-def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[Found]:
+def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[_Found]:
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
     batches: Iterator[Any] = operations.events.find_raw_batches(
@@ -85,7 +85,7 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
         yield from zip(codec.decode_events(batch), codec.sizes(batch), strict=True)
 
 
-def _pending(query: Query, image: SequenceImage, size: int) -> list[Found]:
+def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
     """The pending events of the page and those after it, in order."""
     found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
     return sorted(found, key=_key(query), reverse=query.order == "desc")
@@ -110,7 +110,7 @@ def _fits(query: Query, event: Event) -> bool:
     )
 
 
-def _key(query: Query) -> Callable[[Found], tuple[int, int]]:
+def _key(query: Query) -> Callable[[_Found], tuple[int, int]]:
     if query.sort == "seq":
         return lambda found: (0, found[0].seq)
     return lambda found: (found[0].entry.timestamp, found[0].seq)
@@ -124,10 +124,10 @@ def _seq_bounds(query: Query) -> tuple[int, int]:
     return (query.after.seq + 1, high) if query.order == "asc" else (low, min(high, query.after.seq))
 
 
-def _time_ranges(query: Query, size: int) -> list[Filter]:
+def _time_ranges(query: Query, size: int) -> list[_Filter]:
     """The time and seq bounds: what is left of the cursor's millisecond, and what comes after it."""
     start = DatetimeMS(query.start_time or 0)
-    times: Filter = {"$gte": start}
+    times: _Filter = {"$gte": start}
     if query.end_time is not None:
         times["$lt"] = DatetimeMS(query.end_time)
     settled = {"$lt": Int64(size)}
@@ -136,9 +136,9 @@ def _time_ranges(query: Query, size: int) -> list[Filter]:
     place, asc = query.after.timestamp, query.order == "asc"
     beyond = {"$gt": Int64(query.after.seq), **settled} if asc else {"$lt": Int64(min(size, query.after.seq))}
     if asc:
-        rest: Filter = {**times, "$gt": DatetimeMS(place)}
+        rest: _Filter = {**times, "$gt": DatetimeMS(place)}
     else:
         rest = {"$gte": start, "$lt": DatetimeMS(place if query.end_time is None else min(place, query.end_time))}
     inside = (query.start_time or 0) <= place and (query.end_time is None or place < query.end_time)
-    here: list[Filter] = [{"timestamp": DatetimeMS(place), "seq": beyond}] if inside else []
+    here: list[_Filter] = [{"timestamp": DatetimeMS(place), "seq": beyond}] if inside else []
     return [*here, {"timestamp": rest, "seq": settled}]

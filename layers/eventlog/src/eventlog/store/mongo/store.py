@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from eventlog.formats.event import Event
 from eventlog.store.errors import mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
-from eventlog.store.mongo.append import Recent, append
+from eventlog.store.mongo.append import LastPushes, append
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
@@ -54,10 +54,10 @@ class MongoStore:
     def __init__(self, operations: Operations, origin: str) -> None:
         self._operations = operations
         self._origin = origin
-        self._recent = Recent()
+        self._last_pushes = LastPushes()
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        return append(self._operations, self._recent, chain, self._origin, drafts)
+        return append(self._operations, self._last_pushes, chain, self._origin, drafts)
 
     def settle(self, chain: str) -> int:
         with mapped():

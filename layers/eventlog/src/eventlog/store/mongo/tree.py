@@ -23,14 +23,14 @@ _FIELDS = {"_id": 0, "seq": 1, "hash": 1, "nodes": 1}
 _LINEARIZABLE_MS = 5000
 
 
-class Inclusion(NamedTuple):
+class InclusionPath(NamedTuple):
     """The hashes that prove a leaf, and the root of the tree they were read from. Not verified."""
 
     hashes: list[bytes]
     root: bytes
 
 
-class Consistency(NamedTuple):
+class ConsistencyPath(NamedTuple):
     """The hashes that prove that one tree extends another, and the two roots. Not verified."""
 
     hashes: list[bytes]
@@ -57,7 +57,7 @@ class TreeView:
         """
         return _root(self.nodes(proof.cover(0, size)), size)
 
-    def inclusion(self, index: int, size: int) -> Inclusion:
+    def inclusion(self, index: int, size: int) -> InclusionPath:
         """The proof of leaf ``index`` in the tree of ``size``; at most 2 * log2(size) documents.
 
         The root is folded from the frontier, which the proof's hashes are no part of at the leaf's own side: so a
@@ -68,9 +68,9 @@ class TreeView:
         """
         ranges = proof.inclusion_ranges(index, size)
         nodes = self.nodes(proof.needed([*ranges, (0, size)]))
-        return Inclusion(proof.heads(ranges, nodes), _root(nodes, size))
+        return InclusionPath(proof.heads(ranges, nodes), _root(nodes, size))
 
-    def consistency(self, first: int, second: int) -> Consistency:
+    def consistency(self, first: int, second: int) -> ConsistencyPath:
         """The proof that the tree of ``second`` extends that of ``first``; at most 2 * log2(second) documents.
 
         Raises:
@@ -78,7 +78,7 @@ class TreeView:
         """
         ranges = proof.consistency_ranges(first, second)
         nodes = self.nodes(proof.needed([*ranges, (0, first), (0, second)]))
-        return Consistency(proof.heads(ranges, nodes), _root(nodes, first), _root(nodes, second))
+        return ConsistencyPath(proof.heads(ranges, nodes), _root(nodes, first), _root(nodes, second))
 
     def event(self, event_id: str) -> Event | None:
         """The event with this id, pending or settled.
@@ -171,12 +171,12 @@ class TreeReader:
         with self._existing(chain) as view:
             return view.root(size)
 
-    def inclusion(self, chain: str, index: int, size: int) -> Inclusion:
+    def inclusion(self, chain: str, index: int, size: int) -> InclusionPath:
         """As ``TreeView.inclusion``; a chain that isn't there is CorruptionError."""
         with self._existing(chain) as view:
             return view.inclusion(index, size)
 
-    def consistency(self, chain: str, first: int, second: int) -> Consistency:
+    def consistency(self, chain: str, first: int, second: int) -> ConsistencyPath:
         """As ``TreeView.consistency``; a chain that isn't there is CorruptionError."""
         with self._existing(chain) as view:
             return view.consistency(first, second)
