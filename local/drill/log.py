@@ -26,6 +26,7 @@ from eventlog.formats.event import make_entry
 from eventlog.store.interface import Draft
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
@@ -70,7 +71,7 @@ class DrillLog:
         self.checkpoints = operations.checkpoints
         self.audits = operations.audits
         self.anchors = DirectoryAnchors(folder)
-        self.monitor = Watcher(Evidence(self.store), key.public_key, ORIGIN)
+        self.monitor = Watcher(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
 

@@ -3,9 +3,8 @@
 import pytest
 
 from eventlog.formats.bundle import TimeRange
-from eventlog.store.mongo.selection import Span, batches, span_of
+from eventlog.store.mongo.evidence import MongoEvidenceReader, Span
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.store.mongo.tree import TreeReader
 from tests.support.factories import draft
 from tools.benchmarks.plans import Explainer
 
@@ -27,11 +26,10 @@ def filled(store: MongoStore) -> MongoStore:
 
 
 def read(store: MongoStore, window: TimeRange, size: int = COUNT, low: int = 0) -> tuple[Span, list[int]]:
-    with TreeReader(store).view("main") as view:
+    with MongoEvidenceReader(store).view("main", None) as (view, _):
         assert view is not None
-        span = span_of(store, view, window, size)
-        moved = span._replace(low=max(low, span.low))
-        found = [event.seq for batch in batches(store, view, moved, window) for event in batch]
+        span = view.span(window, size)
+        found = [event.seq for batch in view.events_in(window, low, size) for event in batch]
     return span, found
 
 

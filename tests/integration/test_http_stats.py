@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from eventlog.store.interface.counts import Buckets, CountedField
 from eventlog.store.mongo import counts
-from eventlog.store.mongo.counts import Buckets, count
+from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 
@@ -130,10 +131,10 @@ def test_what_takes_too_long_to_count_is_refused_and_not_tried_again(
 
 
 @pytest.mark.parametrize("by", [None, "event_type", "source_id"])
-def test_no_document_is_read(filled: TestClient, store: MongoStore, by: counts.Field | None) -> None:
+def test_no_document_is_read(filled: TestClient, store: MongoStore, by: CountedField | None) -> None:
     store.settle("main")
     buckets = Buckets(chain="main", start=1_700_000_000_000, end=1_900_000_000_000, width=86_400_000, by=by)
-    assert count(store, buckets, 12).all.total() == 4
+    assert EventCounter(store).count(buckets, 12).all.total() == 4
     command = {
         "aggregate": "events",
         "pipeline": counts._pipeline(buckets, 4, 12, set()),

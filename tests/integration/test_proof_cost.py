@@ -21,6 +21,7 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.formats.proof import Node, consistency_ranges, cover, inclusion_ranges, needed, verify_inclusion
 from eventlog.formats.tiles import Tile
+from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from eventlog.stored import codec
 from eventlog.stored.sequences import new_sequence, settled_fields
@@ -86,12 +87,16 @@ def sparse(mongo_uri: str) -> Iterator[Sparse]:
         client.drop_database(name)
 
 
+def evidence_of(store: MongoStore) -> Evidence:
+    return Evidence(MongoEvidenceReader(store))
+
+
 @pytest.mark.parametrize("seq", PROVEN)
 def test_a_proof_in_a_million_events_has_21_hashes_and_examines_45_documents_at_most(sparse: Sparse, seq: int) -> None:
-    found = Evidence(sparse.store).proof("main", f"e{seq}", None)
+    found = evidence_of(sparse.store).proof("main", f"e{seq}", None)
     verify_inclusion(found.event.hash, seq, COUNT, found.hashes, sparse.root)
     assert len(found.hashes) <= 21
-    finds = sparse.explainer.finds_of(lambda store: Evidence(store).proof("main", f"e{seq}", None))
+    finds = sparse.explainer.finds_of(lambda store: evidence_of(store).proof("main", f"e{seq}", None))
     assert len(finds) == 2
     checkpoint, sequence = 1, 1
     assert sparse.explainer.examined(finds).documents + checkpoint + sequence <= 45
@@ -99,15 +104,15 @@ def test_a_proof_in_a_million_events_has_21_hashes_and_examines_45_documents_at_
 
 @pytest.mark.parametrize("size", OLDER)
 def test_a_consistency_proof_to_a_million_events_examines_45_documents_at_most(sparse: Sparse, size: int) -> None:
-    found = Evidence(sparse.store).consistency("main", size, COUNT)
+    found = evidence_of(sparse.store).consistency("main", size, COUNT)
     assert (found.second_root, len(found.hashes) <= 21) == (sparse.root, True)
-    finds = sparse.explainer.finds_of(lambda store: Evidence(store).consistency("main", size, COUNT))
+    finds = sparse.explainer.finds_of(lambda store: evidence_of(store).consistency("main", size, COUNT))
     assert len(finds) == 1
     assert sparse.explainer.examined(finds).documents + 1 <= 45
 
 
 def test_a_tile_of_level_2_leads_to_the_frontier(sparse: Sparse) -> None:
-    tile = Evidence(sparse.store).tile("main", Tile(2, 0, COUNT >> 16))
+    tile = evidence_of(sparse.store).tile("main", Tile(2, 0, COUNT >> 16))
     frontier: list[bytes] = []
     for at in range(0, len(tile), 32):
         merkle.append_leaf(frontier, at // 32, tile[at : at + 32])

@@ -10,10 +10,11 @@ from pymongo.errors import OperationFailure
 from eventlog.store.mongo.changes import Changes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.streams.readers import Streams, Subscription
+from eventlog.streams.readers import Subscription
 from tests.support.coroutines import run
 from tests.support.factories import draft
 from tests.support.secured import SecuredLog
+from tests.support.streams import streams_of
 
 
 def told(changes: Changes, size: int, seconds: float) -> bool:
@@ -99,7 +100,7 @@ def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
     )
 
     async def follow() -> bytes:
-        with Streams(lambda: refusing, 1).reader(Subscription(chain="main")) as reader:
+        with streams_of(lambda: refusing).reader(Subscription(chain="main")) as reader:
             await reader.start(5)
             await reader.more(5)
             timer = later(store)

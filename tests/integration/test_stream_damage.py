@@ -15,12 +15,13 @@ from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import watcher
-from eventlog.streams.readers import EndedError, Streams, Subscription
+from eventlog.streams.readers import EndedError, Subscription
 from local.server import build_app
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
 from tests.support.serving import served
+from tests.support.streams import streams_of
 
 NO_TIME = 10**15
 """Milliseconds that no year of four digits has."""
@@ -99,7 +100,7 @@ def test_nobody_waits_for_a_watcher_that_is_gone_and_the_next_reader_gets_anothe
         return store
 
     async def follow() -> None:
-        streams = Streams(find, 1)
+        streams = streams_of(find)
         with streams.reader(Subscription(chain="main")) as reader:
             await reader.start(5)
             await reader.more(5)

@@ -8,9 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor
 from eventlog.formats.checkpoint import Checkpoint, origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
-from eventlog.store.mongo.checkpoints import CheckpointStore, Record
+from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.store import MongoStore
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.stored.anchor_copies import AnchorCopy
 
 TIME = 1_700_000_000_000
 
@@ -46,7 +47,7 @@ def put_anchor(
     chain: str = "main",
     root: bytes | None = None,
     number: int | None = None,
-) -> Record:
+) -> AnchorCopy:
     """Sign the chain's tree at a size, by default the whole, and store the anchor as the next one."""
     checkpoints = CheckpointStore(store)
     checkpoints.ensure_indexes()
@@ -58,6 +59,6 @@ def put_anchor(
     number = number or (newest.number + 1 if newest else 1)
     checkpoint = Checkpoint(origin_line(found.origin, chain), size, root)
     note = sign_anchor(checkpoint, Seal(number, TIME + number, NO_ANCHOR), [KEY])
-    record = Record(chain, number, size, TIME + number, note, (format_vkey(KEY.verifier(found.origin, chain)),))
-    checkpoints.add(record)
-    return record
+    copy = AnchorCopy(chain, number, size, TIME + number, note, (format_vkey(KEY.verifier(found.origin, chain)),))
+    checkpoints.add(copy)
+    return copy

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import note_key, record_of
+from eventlog.anchors.walk import copy_of, note_key
 from eventlog.audit.auditor import Auditor
 from eventlog.formats.anchor import Anchor, Seal, parse_claim, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, parse_checkpoint
@@ -126,7 +126,7 @@ def check_anchors(log: AnchoredLog, chain: str = "main") -> list[int]:
         previous, time, size = anchor.digest, anchor.seal.time, anchor.checkpoint.size
     assert len({anchor.checkpoint.size for anchor in anchors}) == len({anchor.checkpoint for anchor in anchors})
     copies = list(CheckpointStore(log.store).scan(chain))
-    assert copies == [record_of(chain, anchor) for anchor in anchors]
+    assert copies == [copy_of(chain, anchor) for anchor in anchors]
     return [anchor.checkpoint.size for anchor in anchors]
 
 

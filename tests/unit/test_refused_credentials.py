@@ -10,7 +10,8 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from eventlog.store.errors import CredentialsRefusedError, StoreUnavailableError, mapped
+from eventlog.store.errors import CredentialsRefusedError, StoreUnavailableError
+from eventlog.store.mongo.driver_errors import mapped
 
 
 def answered(error: PyMongoError) -> type[Exception]:

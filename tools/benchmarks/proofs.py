@@ -11,6 +11,7 @@ from bson import Int64
 from pymongo import MongoClient
 
 from eventlog.evidence.proofs import Evidence
+from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks.append import CHAIN
 from tools.benchmarks.measure import Run, Table, percentile
@@ -48,7 +49,10 @@ def measure(run: Run, count: int) -> Proofs:
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
     ours, bare, hashes, documents = [], [], 0, 0
     with connect(run.uri) as connected, client, closing(Explainer(run.uri, database)) as explainer:
-        evidence, events = Evidence(open_log(connected, database, ORIGIN)), client[database]["events"]
+        evidence, events = (
+            Evidence(MongoEvidenceReader(open_log(connected, database, ORIGIN))),
+            client[database]["events"],
+        )
         for found in events.find({"chain": CHAIN, "seq": {"$in": seqs}}, {"event_id": 1}):
             event_id = found["event_id"]
             ours.append(millis(partial(evidence.proof, CHAIN, event_id, count)))
@@ -73,4 +77,4 @@ def table(run: Run, counts: Sequence[int]) -> Table:
 
 
 def _prove(store: MongoStore, event_id: str, size: int) -> object:
-    return Evidence(store).proof(CHAIN, event_id, size)
+    return Evidence(MongoEvidenceReader(store)).proof(CHAIN, event_id, size)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from eventlog.anchors.history import AnchorHistory, Standing
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import claim_key, note_key, record_of
+from eventlog.anchors.walk import claim_key, copy_of, note_key
 from eventlog.clock import now_millis
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
@@ -18,9 +18,9 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signer
 from eventlog.formats.proof import verify_consistency
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.interface import EventStore
-from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.interface import EventReader
+from eventlog.store.interface.anchor_copies import AnchorCopies
+from eventlog.store.interface.trees import Trees
 from eventlog.verify.findings import Finding
 
 _FUTURE_MILLIS = 300_000
@@ -50,9 +50,9 @@ class Anchoring:
 
     def __init__(
         self,
-        store: EventStore,
-        tree: TreeReader,
-        checkpoints: CheckpointStore,
+        events: EventReader,
+        tree: Trees,
+        checkpoints: AnchorCopies,
         anchors: AnchorStore,
         *,
         signers: Sequence[Signer],
@@ -63,7 +63,7 @@ class Anchoring:
         self.anchors = anchors
         self.checkpoints = checkpoints
         self.tree = tree
-        self.history = AnchorHistory(store, checkpoints, anchors, public_keys)
+        self.history = AnchorHistory(events, checkpoints, anchors, public_keys)
         self.signers = signers
         self._idle_millis = idle_millis
         self._clock = clock
@@ -181,7 +181,7 @@ class Anchoring:
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
         try:
             with self.tree.view(head.chain) as view:
-                if view is None or view.image.size < head.size:
+                if view is None or view.size < head.size:
                     raise StoreUnavailableError("MongoDB: an old primary answers; try again")
                 hashes = view.consistency(earlier.size, head.size).hashes
             verify_consistency(earlier.size, head.size, hashes, earlier.root, head.root)
@@ -190,7 +190,7 @@ class Anchoring:
 
     def _keep_copy(self, chain: str, anchor: Anchor) -> None:
         try:
-            self.checkpoints.add(record_of(chain, anchor))
+            self.checkpoints.add(copy_of(chain, anchor))
         except CorruptionError as error:
             raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
 

@@ -11,8 +11,8 @@ from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore
 from eventlog.store.errors import CorruptionError
-from eventlog.store.interface import EventStore
-from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.interface import EventReader
+from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.verify.findings import Finding
 
 
@@ -43,12 +43,12 @@ class AnchorHistory:
 
     def __init__(
         self,
-        store: EventStore,
-        checkpoints: CheckpointStore,
+        events: EventReader,
+        checkpoints: AnchorCopies,
         anchors: AnchorStore,
         public_keys: Callable[[], Sequence[bytes]],
     ) -> None:
-        self._store = store
+        self._events = events
         self._checkpoints = checkpoints
         self._anchors = anchors
         self._trusted = public_keys
@@ -115,7 +115,7 @@ class AnchorHistory:
     def rotated(self, chain: str, number: int, key: bytes, size: int | None = None) -> bool:
         """Whether the chain, or its first ``size`` events, has the event that says that from this anchor on this key
         is used."""
-        event = self._store.get(chain, rotation_id(number, key))
+        event = self._events.get(chain, rotation_id(number, key))
         return event is not None and (size is None or event.seq < size)
 
 

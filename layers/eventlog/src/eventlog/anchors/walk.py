@@ -16,7 +16,7 @@ from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_vkey
 from eventlog.formats.restore import Restore, verify_restore
-from eventlog.store.mongo.checkpoints import Record, encode_record
+from eventlog.stored.anchor_copies import AnchorCopy, encode_copy
 from eventlog.verify.findings import Finding
 
 _NOTE = re.compile(r"([0-9]{12})\.note")
@@ -181,7 +181,7 @@ class _Copies:
         there = False
         while self._next is not None and self._next[0] is not None and self._next[0] <= number:
             if self._next[0] == number:
-                if there or (anchor is not None and self._next[1] != encode_record(record_of(chain, anchor))):
+                if there or (anchor is not None and self._next[1] != encode_copy(copy_of(chain, anchor))):
                     yield _invalid(f"the database's copy of anchor {number} is not the same")
                 there = True
             self._next = next(self._stored, None)
@@ -196,10 +196,10 @@ class _Copies:
         return None if self._next is None else _invalid("the database has a copy of an anchor without a number")
 
 
-def record_of(chain: str, anchor: Anchor) -> Record:
+def copy_of(chain: str, anchor: Anchor) -> AnchorCopy:
     """What the database keeps of an anchor; of its keys the one that sealed it, whichever others are trusted here."""
     head, seal = anchor.checkpoint, anchor.seal
-    return Record(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
+    return AnchorCopy(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
 
 
 def _invalid(detail: str) -> Finding:

@@ -15,8 +15,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import format_event
 from eventlog.formats.strict_json import Problem
 from eventlog.store.errors import CorruptionError
-from eventlog.store.mongo.selection import Span, batches, span_of
-from eventlog.store.mongo.tree import TreeView
+from eventlog.store.interface.trees import TreeView
 
 _CHUNK = 1 << 18
 
@@ -43,28 +42,22 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
         InvalidError: seqs that the checkpoint doesn't cover.
         CorruptionError, DamagedEventError, StoreUnavailableError: also on the way.
     """
-    with evidence.view(wanted.chain, None) as (view, record):
-        if record is None:
+    with evidence.view(wanted.chain, None) as (view, copy):
+        if copy is None:
             raise NotFoundError(f"There is no checkpoint of chain {wanted.chain} yet, and a bundle needs one.")
-        size, root = record.size, checkpoint_of(record).root
-        check_root(record, view.root(size))
+        size, root = copy.size, checkpoint_of(copy).root
+        check_root(copy, view.root(size))
         selection = wanted.window or _seq_range(wanted, size)
         if isinstance(selection, SeqRange):
-            span = Span(selection.from_seq, selection.to_seq)
-        else:
-            span = span_of(evidence.log, view, selection, size)
-            span = span._replace(low=max(span.low, wanted.from_seq))
-        yield bundle.header_line(Header(view.image.origin, wanted.chain, record.note, record.keys, selection))
+            batches = _contiguous(view.events(selection.from_seq, selection.to_seq), wanted.chain, selection)
+        else:  # opened before the header, so that what can't be read is told while nothing was sent
+            batches = view.events_in(selection, wanted.from_seq, size)
+        yield bundle.header_line(Header(view.origin, wanted.chain, copy.note, copy.keys, selection))
         lines = _Lines(view, size, limit=wanted.limit)
-        for batch in batches(evidence.log, view, span, wanted.window):
-            if wanted.window is None:
-                _check_contiguous(batch, span.low + lines.events)
+        for batch in batches:
             yield from _chunks(lines.of(batch))
-            if lines.next_seq is not None:
+            if lines.next_seq is not None:  # the limit was reached: whoever goes on gets the rest
                 break
-        else:
-            if wanted.window is None and lines.events != span.high - span.low:
-                raise _missing(wanted.chain)
         yield from _chunks(lines.rest(root))
 
 
@@ -112,7 +105,7 @@ class _Lines:
         """
         yield from self._gap(self.size, self._nodes([(self.position, self.size)]))
         if merkle.root(self.frontier) != root:
-            raise CorruptionError(f"the events of chain {self.view.image.chain} don't make the tree of its checkpoint")
+            raise CorruptionError(f"the events of chain {self.view.chain} don't make the tree of its checkpoint")
         yield bundle.end_line(End(self.events, self.next_seq))
 
     def _nodes(self, gaps: list[proof.Range]) -> dict[proof.Node, bytes]:
@@ -133,9 +126,20 @@ class _Lines:
         return line
 
 
-def _check_contiguous(batch: list[Event], first: int) -> None:
-    if [event.seq for event in batch] != list(range(first, first + len(batch))):
-        raise _missing(batch[0].entry.chain)
+def _contiguous(batches: Iterator[list[Event]], chain: str, wanted: SeqRange) -> Iterator[list[Event]]:
+    """Let batches through that have every event of a range, one after the other.
+
+    Raises:
+        CorruptionError: one is missing.
+    """
+    seq = wanted.from_seq
+    for batch in batches:
+        if [event.seq for event in batch] != list(range(seq, seq + len(batch))):
+            raise _missing(chain)
+        seq += len(batch)
+        yield batch
+    if seq != wanted.to_seq:
+        raise _missing(chain)
 
 
 def _missing(chain: str) -> CorruptionError:

@@ -17,9 +17,9 @@ from eventlog.formats.note import parse_note
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.tiles import Tile, encode_entries, exists, tile_nodes
 from eventlog.store.errors import CorruptionError
-from eventlog.store.mongo.checkpoints import CheckpointStore, Record
-from eventlog.store.mongo.store import MongoStore
-from eventlog.store.mongo.tree import ConsistencyPath, TreeReader, TreeView
+from eventlog.store.interface.evidence import EvidenceReader, EvidenceView
+from eventlog.store.interface.trees import ConsistencyPath, TreeView
+from eventlog.stored.anchor_copies import AnchorCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +31,29 @@ class EventProof:
     size: int
     hashes: list[bytes]
     root: bytes
-    checkpoint: Record | None
+    checkpoint: AnchorCopy | None
 
 
 class Evidence:
-    """Reads MongoDB only: neither the anchor store nor a key."""
+    """Reads the database only: neither the anchor store nor a key."""
 
-    def __init__(self, log: MongoStore) -> None:
-        self.log = log
-        self._trees = TreeReader(log)
-        self._checkpoints = CheckpointStore(log)
+    def __init__(self, reader: EvidenceReader) -> None:
+        self._reader = reader
 
-    def checkpoint(self, chain: str, size: int | None = None) -> Record:
+    def checkpoint(self, chain: str, size: int | None = None) -> AnchorCopy:
         """The newest checkpoint, or the one of exactly this size.
 
         Raises:
             NotFoundError
         """
-        found = self.newest(chain) if size is None else self._checkpoints.at_size(chain, size)
+        found = self._reader.copy(chain, size)
         if found is None:
             raise unknown_checkpoint(chain, size)
         return found
 
-    def newest(self, chain: str) -> Record | None:
+    def newest(self, chain: str) -> AnchorCopy | None:
         """The newest checkpoint, if there is one."""
-        return self._checkpoints.newest(chain)
+        return self._reader.copy(chain, None)
 
     def proof(self, chain: str, event_id: str, size: int | None) -> EventProof:
         """Prove an event: under the newest checkpoint, or in the tree of this size with the checkpoint of that size.
@@ -63,22 +61,22 @@ class Evidence:
         Raises:
             NotFoundError, InvalidError, CorruptionError
         """
-        with self.view(chain, size) as (view, record):
+        with self.view(chain, size) as (view, copy):
             event = view.event(event_id)
             if event is None:
                 raise unknown_event(event_id, chain)
-            size = _tree_size(view, event, record) if size is None else size
-            if not event.seq < size <= view.image.size:
-                raise _invalid("size", f"must be {event.seq + 1}..{view.image.size} for seq {event.seq}")
+            size = _tree_size(view, event, copy) if size is None else size
+            if not event.seq < size <= view.size:
+                raise _invalid("size", f"must be {event.seq + 1}..{view.size} for seq {event.seq}")
             found = view.inclusion(event.seq, size)
         leaf = hashing.leaf(event.seq, event.prev_hash, event.entry.content_hash)
         with _proven(chain):
             proof.verify_inclusion(hashing.leaf_hash(leaf), event.seq, size, found.hashes, found.root)
         if event.hash != hashing.leaf_hash(leaf):
             raise CorruptionError(f"event {event_id} of chain {chain} has another hash than its leaf; run an audit")
-        if record is not None:
-            check_root(record, found.root)
-        return EventProof(event, leaf, size, found.hashes, found.root, record)
+        if copy is not None:
+            check_root(copy, found.root)
+        return EventProof(event, leaf, size, found.hashes, found.root, copy)
 
     def consistency(self, chain: str, first: int, second: int) -> ConsistencyPath:
         """Prove that the tree of ``second`` extends that of ``first``.
@@ -88,13 +86,13 @@ class Evidence:
         """
         if first > second:
             raise _invalid("first", f"must be at most second, which is {second}")
-        with self.view(chain, second) as (view, record):
+        with self.view(chain, second) as (view, copy):
             _check_size(view, "second", second)
             found = view.consistency(first, second)
         with _proven(chain):
             proof.verify_consistency(first, second, *found)
-        if record is not None:
-            check_root(record, found.second_root)
+        if copy is not None:
+            check_root(copy, found.second_root)
         return found
 
     def root(self, chain: str, size: int | None) -> tuple[int, bytes]:
@@ -104,7 +102,7 @@ class Evidence:
             NotFoundError, InvalidError, CorruptionError
         """
         with self.view(chain, size or 0) as (view, _):
-            size = view.image.size if size is None else size
+            size = view.size if size is None else size
             _check_size(view, "size", size)
             return size, view.root(size)
 
@@ -114,9 +112,9 @@ class Evidence:
         Raises:
             NotFoundError, CorruptionError
         """
-        with self.view(chain, None) as (view, record):
-            if record is None or not exists(tile, record.size):
-                covered = "there is none" if record is None else f"its size is {record.size}"
+        with self.view(chain, None) as (view, copy):
+            if copy is None or not exists(tile, copy.size):
+                covered = "there is none" if copy is None else f"its size is {copy.size}"
                 raise NotFoundError(f"The newest checkpoint of chain {chain} does not cover this tile: {covered}.")
             if tile.level is None:
                 return encode_entries(view.leaves(tile.start, tile.start + tile.width))
@@ -125,52 +123,47 @@ class Evidence:
             return b"".join(nodes[place] for place in places)
 
     @contextmanager
-    def view(self, chain: str, size: int | None) -> Iterator[tuple[TreeView, Record | None]]:
-        """A chain's tree and the checkpoint of this size, of None the newest, read before it.
+    def view(self, chain: str, size: int | None) -> Iterator[tuple[EvidenceView, AnchorCopy | None]]:
+        """Open a chain's tree and the checkpoint of this size, of None the newest, that was read before it.
 
         Raises:
             NotFoundError: there is no such chain.
             CorruptionError: the checkpoint covers more than the chain has.
         """
-        with self._trees.session() as session:
-            if size is None:
-                record = self._checkpoints.newest(chain, session)
-            else:
-                record = self._checkpoints.at_size(chain, size, session)
-            with self._trees.view(chain, session) as view:
-                if view is None:
-                    raise NotFoundError(f"There is no chain {chain}.")
-                if record is not None and record.size > view.image.size:
-                    raise CorruptionError(f"chain {chain} is shorter than its checkpoint {record.number}; run an audit")
-                yield view, record
+        with self._reader.view(chain, size) as (view, copy):
+            if view is None:
+                raise NotFoundError(f"There is no chain {chain}.")
+            if copy is not None and copy.size > view.size:
+                raise CorruptionError(f"chain {chain} is shorter than its checkpoint {copy.number}; run an audit")
+            yield view, copy
 
 
-def checkpoint_of(record: Record) -> Checkpoint:
+def checkpoint_of(copy: AnchorCopy) -> Checkpoint:
     """What a stored anchor says; its signatures are for others to check.
 
     Raises:
         CorruptionError: it is no checkpoint, or one of another size.
     """
     try:
-        found = parse_checkpoint(parse_note(record.note).text)
+        found = parse_checkpoint(parse_note(copy.note).text)
     except EvidenceError as error:
-        raise CorruptionError(f"checkpoint {record.number} of chain {record.chain} is damaged: {error}") from error
-    if found.size != record.size:
-        raise CorruptionError(f"checkpoint {record.number} of chain {record.chain} has another size than is recorded")
+        raise CorruptionError(f"checkpoint {copy.number} of chain {copy.chain} is damaged: {error}") from error
+    if found.size != copy.size:
+        raise CorruptionError(f"checkpoint {copy.number} of chain {copy.chain} has another size than is recorded")
     return found
 
 
-def check_root(record: Record, root: bytes) -> None:
+def check_root(copy: AnchorCopy, root: bytes) -> None:
     """Compare the tree's root with that of its checkpoint.
 
     Raises:
         CorruptionError
     """
-    if checkpoint_of(record).root != root:
-        raise CorruptionError(f"the tree of chain {record.chain} is not that of its checkpoint {record.number}")
+    if checkpoint_of(copy).root != root:
+        raise CorruptionError(f"the tree of chain {copy.chain} is not that of its checkpoint {copy.number}")
 
 
-def _tree_size(view: TreeView, event: Event, newest: Record | None) -> int:
+def _tree_size(view: TreeView, event: Event, newest: AnchorCopy | None) -> int:
     """The size of the newest checkpoint, which covers the event.
 
     Raises:
@@ -179,14 +172,14 @@ def _tree_size(view: TreeView, event: Event, newest: Record | None) -> int:
     if newest is None or event.seq >= newest.size:
         raise NotFoundError(
             f"No checkpoint covers event {event.entry.event_id} yet (seq {event.seq}): wait for the next, or ask with "
-            f"size={event.seq + 1}..{view.image.size} for a proof without one."
+            f"size={event.seq + 1}..{view.size} for a proof without one."
         )
     return newest.size
 
 
 def _check_size(view: TreeView, name: str, size: int) -> None:
-    if size > view.image.size:
-        raise _invalid(name, f"the chain has {view.image.size} events")
+    if size > view.size:
+        raise _invalid(name, f"the chain has {view.size} events")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from eventlog.http import requests
 from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery
 from eventlog.http.schemas import json_response
-from eventlog.store.mongo.checkpoints import Record
+from eventlog.stored.anchor_copies import AnchorCopy
 from eventlog.wiring.resources import Resources
 
 TEXT, BINARY = "text/plain", "application/octet-stream"
@@ -74,18 +74,18 @@ def tile(held: Resources, chain: str, level: str, place: str) -> Response:
     return Response(held.evidence.tile(chain, wanted), 200, _FOREVER, BINARY)
 
 
-def checkpoint_fields(record: Record | None) -> dict[str, Any]:
+def checkpoint_fields(copy: AnchorCopy | None) -> dict[str, Any]:
     """What a chain's description says of its newest checkpoint."""
-    if record is None:
+    if copy is None:
         return {"last_checkpoint": None, "keys": []}
     shown = {
-        "number": record.number,
-        "size": record.size,
-        "root": checkpoint_of(record).root.hex(),
-        "time": format_time(record.time),
-        "note": record.note.decode(),
+        "number": copy.number,
+        "size": copy.size,
+        "root": checkpoint_of(copy).root.hex(),
+        "time": format_time(copy.time),
+        "note": copy.note.decode(),
     }
-    return {"last_checkpoint": shown, "keys": list(record.keys)}
+    return {"last_checkpoint": shown, "keys": list(copy.keys)}
 
 
 def _proof_fields(found: EventProof) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from eventlog.formats.times import format_time
 from eventlog.http.callers import Caller
 from eventlog.http.schemas import json_response
 from eventlog.ingest.submission import ChainName, Millis
-from eventlog.store.mongo.counts import NOTHING, Buckets, Counts, TooManyError, count
+from eventlog.store.errors import TooManyEventsError
+from eventlog.store.interface.counts import NOTHING, Buckets, Counts
 from eventlog.wiring.resources import Resources
 
 DAY = 86_400_000
@@ -89,8 +90,8 @@ def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
     try:
-        counts = count(held.store, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
-    except TooManyError as error:
+        counts = held.counts.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
+    except TooManyEventsError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     return json_response(
         {

@@ -1,16 +1,4 @@
-"""What the store can answer instead of a result, named for what the caller can do; driver errors are mapped here."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from bson.errors import InvalidBSON
-from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
-
-from eventlog.stored.errors import NotOursError
-
-_REFUSED = {13, 18}
-"""Unauthorized, as the user of a living connection was removed; AuthenticationFailed."""
-_ATLAS_ERROR = 8000
+"""What the store can answer instead of a result, named for what the caller can do."""
 
 
 class StoreError(Exception):
@@ -45,6 +33,10 @@ class QueueUnavailableError(StoreUnavailableError):
     """A queue did not say that it has the message: it may have it or not."""
 
 
+class TooManyEventsError(StoreError):
+    """There are more events than can be counted for one answer; the text says which limit it is."""
+
+
 class MessageTooLargeError(StoreError):
     """A queue takes no message of this size."""
 
@@ -55,28 +47,3 @@ class SigningError(StoreUnavailableError):
 
 class CorruptionError(StoreError):
     """Stored data contradicts what was acknowledged; only an audit and a person can go on."""
-
-
-@contextmanager
-def mapped() -> Iterator[None]:
-    """Turn the driver's errors into ours."""
-    try:
-        yield
-    except ConfigurationError:
-        raise
-    except InvalidBSON as error:
-        raise CorruptionError("a stored document is damaged: it can't be decoded") from error
-    except PyMongoError as error:
-        kind = CredentialsRefusedError if _is_refusal(error) else StoreUnavailableError
-        raise kind(f"MongoDB: {type(error).__name__}") from error
-    except NotOursError as error:
-        raise CorruptionError(f"a stored document is damaged: {error}") from error
-
-
-def _is_refusal(error: PyMongoError) -> bool:
-    """Whether it is about the user or the password. Once a new connection was refused, others only wait for a server to
-    be chosen, and of the refusal nothing is left but its text; Atlas has one code for many errors."""
-    if isinstance(error, OperationFailure) and error.code in _REFUSED:
-        return True
-    told = isinstance(error, AutoReconnect) or (isinstance(error, OperationFailure) and error.code == _ATLAS_ERROR)
-    return told and "authentication failed" in str(error).lower()

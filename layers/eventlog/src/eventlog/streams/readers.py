@@ -17,9 +17,9 @@ import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo.changes import Changes
+from eventlog.store.interface.changes import OpenChangeHints
 from eventlog.streams.recent import Item, item_of
-from eventlog.streams.watcher import ChainWatcher, GetStore, Listener, View, read
+from eventlog.streams.watcher import ChainWatcher, Listener, Sources, View, read
 
 MAX_READERS = 1000
 CHUNK_BYTES = 64 << 10
@@ -70,7 +70,12 @@ class StreamReader:
     """
 
     def __init__(
-        self, wanted: Subscription, watcher: ChainWatcher, listener: Listener, store: GetStore, pool: ThreadPoolExecutor
+        self,
+        wanted: Subscription,
+        watcher: ChainWatcher,
+        listener: Listener,
+        sources: Sources,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self.next = 0
         self.news = 0
@@ -78,7 +83,7 @@ class StreamReader:
         self._listener = listener
         self._wanted = wanted
         self._watcher = watcher
-        self._store = store
+        self._sources = sources
         self._pool = pool
         self._page: list[Item] = []
         self._told_size: int | None = None
@@ -196,7 +201,7 @@ class StreamReader:
 
     async def _read_page(self) -> None:
         loop, place = asyncio.get_running_loop(), (self._wanted.watched, self.next, _PAGE, _PAGE_BYTES)
-        page = await loop.run_in_executor(self._pool, read, self._store(), *place)
+        page = await loop.run_in_executor(self._pool, read, self._sources.events(), *place)
         self._page = [item_of(event) for event in page.events]
 
     async def _woken(self, seconds: float) -> bool:
@@ -211,14 +216,11 @@ class StreamReader:
 
 
 class Streams:
-    """All readers of a process, and a watcher for each chain that has some. ``watching`` bounds the change streams.
+    """All readers of a process, and a watcher for each chain that has some."""
 
-    ``store`` gives the store anew for each use, as a process may connect again.
-    """
-
-    def __init__(self, store: GetStore, watching: int) -> None:
-        self._store = store
-        self._slots = threading.BoundedSemaphore(watching)
+    def __init__(self, sources: Sources, hints: OpenChangeHints) -> None:
+        self._sources = sources
+        self._hints = hints
         self._watchers: dict[str, ChainWatcher] = {}
         self._readers = 0
         self._closed = False
@@ -238,7 +240,7 @@ class Streams:
         listener = Listener()
         watcher = self._enter(wanted.watched, listener)
         try:
-            yield StreamReader(wanted, watcher, listener, self._store, self._pool)
+            yield StreamReader(wanted, watcher, listener, self._sources, self._pool)
         finally:
             self._leave(watcher, listener)
 
@@ -257,7 +259,7 @@ class Streams:
                 raise StoreUnavailableError(f"this server has {MAX_READERS} streams, which is all it takes")
             watcher = self._watchers.get(chain)
             if watcher is None or watcher.stopping or not watcher.is_alive():
-                watcher = self._watchers[chain] = self._watcher(chain)
+                watcher = self._watchers[chain] = ChainWatcher(chain, self._sources, self._hints(chain))
                 watcher.start()
             watcher.join_in(listener)
             self._readers += 1
@@ -270,7 +272,3 @@ class Streams:
                 watcher.stop()
                 if self._watchers.get(watcher.chain) is watcher:
                     del self._watchers[watcher.chain]
-
-    def _watcher(self, chain: str) -> ChainWatcher:
-        changes = Changes(self._store, chain, self._slots)
-        return ChainWatcher(chain, self._store, changes)

@@ -15,10 +15,10 @@ import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
-from eventlog.store.interface import PAGE_BYTES, EventStore, Page, Query
-from eventlog.store.mongo.changes import Changes
-from eventlog.store.mongo.checkpoints import CheckpointStore, Record
-from eventlog.store.mongo.store import MongoStore
+from eventlog.store.interface import PAGE_BYTES, EventReader, Page, Query
+from eventlog.store.interface.anchor_copies import AnchorCopies
+from eventlog.store.interface.changes import ChangeHints
+from eventlog.stored.anchor_copies import AnchorCopy
 from eventlog.streams.recent import Item, RecentEvents, item_of
 
 IDLE_SECONDS = 1.0
@@ -34,7 +34,12 @@ _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
 
 
-GetStore = Callable[[], MongoStore]
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where streams read, given anew for each use, as a process may connect again."""
+
+    events: Callable[[], EventReader]
+    copies: Callable[[], AnchorCopies]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +72,11 @@ class Listener:
 class ChainWatcher(threading.Thread):
     """Follows a chain from its head on until it is stopped; ``failure`` is why there is nothing, or nothing more."""
 
-    def __init__(
-        self,
-        chain: str,
-        store: GetStore,
-        changes: Changes,
-    ) -> None:
+    def __init__(self, chain: str, sources: Sources, changes: ChangeHints) -> None:
         super().__init__(name=f"watch {chain}", daemon=True)
         self.chain = chain
         self.failure: StoreError | None = None
-        self._store = store
+        self._sources = sources
         self._changes = changes
         self._recent: RecentEvents | None = None
         self._announced: tuple[Announced, ...] = ()
@@ -103,7 +103,7 @@ class ChainWatcher(threading.Thread):
         finally:
             self.stop()  # whatever ended it, nobody waits for it any more
 
-    def _follow(self, changes: Changes) -> None:
+    def _follow(self, changes: ChangeHints) -> None:
         while not self.stopping:
             try:
                 self._look()
@@ -147,12 +147,12 @@ class ChainWatcher(threading.Thread):
         """Publish what is new since the last look."""
         announced = self._new_checkpoints()
         if self._recent is None:
-            found = self._store().chain(self.chain)
+            found = self._sources.events().chain(self.chain)
             recent = RecentEvents(found.state.size if found else 0)
             self._publish(recent, [], announced)
         more = True
         while more and not self.stopping:
-            page = read(self._store(), self.chain, self._end(), _PAGE)
+            page = read(self._sources.events(), self.chain, self._end(), _PAGE)
             more = page.more
             self._check_size(page.size)
             if page.events or announced:
@@ -181,10 +181,10 @@ class ChainWatcher(threading.Thread):
     def _new_checkpoints(self) -> tuple[Announced, ...]:
         """Those that came since the last look, at first the newest one."""
         try:
-            stored = CheckpointStore(self._store())
+            copies = self._sources.copies()
             if self._announced:
-                return tuple(map(_announced, stored.scan(self.chain, self._announced[-1].number + 1)))
-            newest = stored.newest(self.chain)
+                return tuple(map(_announced, copies.scan(self.chain, self._announced[-1].number + 1)))
+            newest = copies.newest(self.chain)
         except CorruptionError:  # a damaged copy of an anchor is for audits to find, and no reason to stop
             return ()
         return () if newest is None else (_announced(newest),)
@@ -204,14 +204,14 @@ class ChainWatcher(threading.Thread):
                 loop.call_soon_threadsafe(_wake, listeners)
 
 
-def read(store: EventStore, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page:
+def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page:
     """A page of a chain's events from ``seq`` on, of which none may be missing.
 
     Raises:
         CorruptionError: one is missing: nothing may be shown as if it followed.
         StoreUnavailableError
     """
-    page = store.page(Query(chain=chain, sort="seq", order="asc", from_seq=seq, limit=limit, max_bytes=max_bytes))
+    page = events.page(Query(chain=chain, sort="seq", order="asc", from_seq=seq, limit=limit, max_bytes=max_bytes))
     seqs = [event.seq for event in page.events]
     end = seq + len(seqs)
     if seqs != list(range(seq, end)) or (not page.more and end < page.size):
@@ -219,9 +219,9 @@ def read(store: EventStore, chain: str, seq: int, limit: int, max_bytes: int = P
     return page
 
 
-def _announced(record: Record) -> Announced:
-    shown = {"chain": record.chain, "number": record.number, "size": record.size, "note": record.note.decode()}
-    return Announced(record.number, record.size, format_frame(orjson.dumps(shown), event="checkpoint"))
+def _announced(copy: AnchorCopy) -> Announced:
+    shown = {"chain": copy.chain, "number": copy.number, "size": copy.size, "note": copy.note.decode()}
+    return Announced(copy.number, copy.size, format_frame(orjson.dumps(shown), event="checkpoint"))
 
 
 def _wake(listeners: Iterable[Listener]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eventlog.evidence.proofs import Evidence
     from eventlog.formats.note import Signer
     from eventlog.ingest.appending import Ingest
+    from eventlog.store.interface.counts import EventCounts
     from eventlog.store.mongo.audits import AuditStore
     from eventlog.store.mongo.leases import Leases
 
@@ -64,8 +65,15 @@ class Connected:
     @cached_property
     def evidence(self) -> "Evidence":
         from eventlog.evidence.proofs import Evidence  # noqa: PLC0415  the query function's own
+        from eventlog.store.mongo.evidence import MongoEvidenceReader  # noqa: PLC0415
 
-        return Evidence(self.store)
+        return Evidence(MongoEvidenceReader(self.store))
+
+    @cached_property
+    def counts(self) -> "EventCounts":
+        from eventlog.store.mongo.counts import EventCounter  # noqa: PLC0415  the query function's own
+
+        return EventCounter(self.store)
 
     @cached_property
     def audits(self) -> "AuditStore":

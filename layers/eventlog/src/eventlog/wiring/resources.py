@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from eventlog.ingest.queue_consumer import Consumer
     from eventlog.ingest.sqs import SqsQueue
     from eventlog.store.interface import Draft, Placed
+    from eventlog.store.interface.counts import EventCounts
     from eventlog.store.mongo.leases import Leases
     from eventlog.streams.readers import Streams
 
@@ -132,14 +133,22 @@ class Resources:
         return self.connected.evidence
 
     @property
+    def counts(self) -> "EventCounts":
+        return self.connected.counts
+
+    @property
     def leases(self) -> "Leases":
         return self.connected.leases
 
     @cached_property
     def streams(self) -> "Streams":
-        from eventlog.streams.readers import Streams  # noqa: PLC0415  the query function's own
+        from eventlog.store.mongo.changes import ChangeStreams  # noqa: PLC0415  the query function's own
+        from eventlog.store.mongo.checkpoints import CheckpointStore  # noqa: PLC0415
+        from eventlog.streams.readers import Streams  # noqa: PLC0415
+        from eventlog.streams.watcher import Sources  # noqa: PLC0415
 
-        return Streams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))
+        changes = ChangeStreams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))
+        return Streams(Sources(lambda: self.store, lambda: CheckpointStore(self.store)), changes.hints)
 
     @property
     def auditor(self) -> "Auditor":

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError, mapped
+from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
+from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
 from eventlog.store.mongo.settle import Settler

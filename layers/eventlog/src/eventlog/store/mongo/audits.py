@@ -9,8 +9,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from eventlog.store.errors import mapped
 from eventlog.store.mongo.chain_filter import among
+from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import LEASES
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader

@@ -25,11 +25,26 @@ _FIELDS = {"updateDescription.updatedFields.size": 1, "fullDocument.size": 1}
 _Stream = CollectionChangeStream[dict[str, Any]]
 
 
-class Changes:
-    """Waits for one chain to grow, by one change stream on ``sequences``; a context manager for one thread.
+class ChangeStreams:
+    """Opens the change hints of a process, of which at most ``watching`` have a change stream: each takes a connection.
 
-    ``slots`` bounds how many change streams a process has open, as each occupies a connection: without one, and while
-    the server gives none (its user may not watch, an election), this polls.
+    ``log`` gives the log anew for each use, as a process may connect again.
+    """
+
+    def __init__(self, log: Callable[[], MongoStore], watching: int) -> None:
+        self._log = log
+        self._slots = threading.BoundedSemaphore(watching)
+
+    def hints(self, chain: str) -> "Changes":
+        """Open the hints about a chain; see ``OpenChangeHints``."""
+        return Changes(self._log, chain, self._slots)
+
+
+class Changes:
+    """``ChangeHints`` by one change stream on ``sequences``.
+
+    It takes one of ``slots`` for its change stream. Without one, and while the server gives no change stream (its user
+    may not watch, an election), it polls.
     """
 
     def __init__(self, log: Callable[[], MongoStore], chain: str, slots: threading.Semaphore) -> None:
@@ -53,11 +68,10 @@ class Changes:
         return self._stream is not None
 
     def wait(self, size: int, seconds: float) -> None:
-        """Return when the chain may be larger than ``size``, or after about so many seconds; the first time at once."""
         deadline = time.monotonic() + seconds
         if self._stream is None and time.monotonic() >= self._reopen_at:
             self._open()
-            return  # what came while there was none has to be looked for
+            return  # what came while there was no change stream has to be looked for
         if self._stream is None:
             self._pause = min(1.5 * self._pause, _LONGEST_POLL) if size == self._polled else POLL_SECONDS
             self._polled = size

@@ -1,14 +1,17 @@
 """How many events there are by time, type or source: from an index alone, and at most ``MAX_COUNTED`` of its keys."""
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 from bson import DatetimeMS, Int64
 from pymongo.client_session import ClientSession
 from pymongo.errors import ExecutionTimeout
 
-from eventlog.store.errors import StoreError, mapped
+from eventlog.formats.event import Entry
+from eventlog.store.errors import TooManyEventsError
+from eventlog.store.interface.counts import NOTHING, Buckets, Counts
+from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 
@@ -18,57 +21,28 @@ MAX_COUNTED = 1_000_000
 MAX_SECONDS = 10.0
 """What counting may take: with a million different values it is slower by far, and the function has 25 s for all."""
 
-Field = Literal["event_type", "source_id"]
+
+class EventCounter:
+    """``EventCounts`` on MongoDB."""
+
+    def __init__(self, log: MongoStore) -> None:
+        self._operations = operations_of(log)
+
+    def count(self, buckets: Buckets, most: int) -> Counts:
+        with mapped(), self._operations.session() as session:
+            image = self._operations.read_sequence(buckets.chain, session)
+            if image is None:
+                return NOTHING
+            # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.
+            pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
+            values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
+            pipeline = _pipeline(buckets, image.settled.size, most, values)
+            found = _aggregate(self._operations, pipeline, buckets, session)
+        return _sum(found, pending, buckets)
 
 
-class TooManyError(StoreError):
-    """More in the range than ``MAX_COUNTED`` events, or than is counted in ``MAX_SECONDS``: the text says which."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buckets:
-    """Times in milliseconds: [start, end), in buckets of ``width`` that begin at multiples of it since 1970."""
-
-    chain: str
-    start: int
-    end: int
-    width: int
-    by: Field | None = None
-
-    @property
-    def starts(self) -> range:
-        """Where each bucket begins; the first and the last may reach beyond the range."""
-        return range(self.start - self.start % self.width, self.end, self.width)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Events by the start of their bucket: all of them, and those of the values that may be the most frequent."""
-
-    all: Counter[int]
-    by_value: dict[str, Counter[int]]
-
-
-NOTHING = Counts(Counter(), {})
-"""What a chain that does not exist has."""
-
-
-def count(log: MongoStore, buckets: Buckets, most: int) -> Counts:
-    """Every acknowledged event of the range, pending ones too, at one moment; the ``most`` frequent values are among
-    those that are counted each.
-
-    Raises:
-        TooManyError, StoreError
-    """
-    operations = operations_of(log)
-    with mapped(), operations.session() as session:
-        image = operations.read_sequence(buckets.chain, session)
-        if image is None:
-            return NOTHING
-        pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
-        values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
-        pipeline = _pipeline(buckets, image.settled.size, most, values)
-        found = _aggregate(operations, pipeline, buckets, session)
+def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> Counts:
+    """Put what MongoDB counted and what is pending together."""
     counts = Counts(Counter({row["_id"]: row["count"] for row in found["all"]}), {})
     for row in (row for part in ("most", "pending") for row in found.get(part, ())):
         counts.by_value[row["_id"]] = Counter({each["start"]: each["count"] for each in row["counts"]})
@@ -78,7 +52,7 @@ def count(log: MongoStore, buckets: Buckets, most: int) -> Counts:
         if buckets.by:
             counts.by_value.setdefault(getattr(entry, buckets.by), Counter())[start] += 1
     if counts.all.total() > MAX_COUNTED:
-        raise TooManyError(f"more than {MAX_COUNTED} events are in this range")
+        raise TooManyEventsError(f"more than {MAX_COUNTED} events are in this range")
     return counts
 
 
@@ -89,7 +63,9 @@ def _aggregate(
     try:
         (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
     except ExecutionTimeout as error:
-        raise TooManyError(f"counting the events of this range takes more than {MAX_SECONDS:g} seconds") from error
+        raise TooManyEventsError(
+            f"counting the events of this range takes more than {MAX_SECONDS:g} seconds"
+        ) from error
     return found
 
 

@@ -12,7 +12,7 @@ from bson import DatetimeMS
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from eventlog.store.errors import mapped
+from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
 
 LEASES = ("schedule/full", "schedule/incremental")

@@ -6,10 +6,10 @@ from typing import Any
 from pymongo import MongoClient
 
 from eventlog.formats.event import Event
-from eventlog.store.errors import mapped
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
 from eventlog.store.mongo.append import LastPushes, append
 from eventlog.store.mongo.chain_filter import among
+from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
 from eventlog.store.mongo.settle import Settler

@@ -1,0 +1,53 @@
+"""Copies of anchors in the database, so that a reader of evidence needs neither the anchor store nor a key."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from eventlog.stored.anchor_copies import AnchorCopy
+
+
+class AnchorCopies(Protocol):
+    """The copies of the anchors of all chains; each is written once, under its chain and number.
+
+    Durability: what ``add`` has returned for is committed by a majority, and every later read shows it.
+
+    Concurrency: of callers that add different copies under one number exactly one succeeds; the others get
+    CorruptionError. Adding the same copy again is fine.
+
+    Trust: none. Notes are signed, and the anchor store has them too.
+
+    Every method, and every iterator while it is read, raises StoreUnavailableError if the database can't be reached
+    and, but for ``stored``, CorruptionError for a copy that this version does not write.
+    """
+
+    def ensure_indexes(self) -> None:
+        """Create the indexes that are missing, where the caller's role may; harmless when all are there."""
+        ...
+
+    def newest(self, chain: str) -> AnchorCopy | None:
+        """Return the chain's copy with the highest number."""
+        ...
+
+    def at_size(self, chain: str, size: int) -> AnchorCopy | None:
+        """Return the copy of exactly this tree size; of several, the one with the highest number."""
+        ...
+
+    def scan(self, chain: str, first: int = 1, last: int | None = None) -> Iterator[AnchorCopy]:
+        """Iterate over the copies with first <= number <= last, by number."""
+        ...
+
+    def stored(self, chain: str, first: int = 1) -> Iterator[tuple[int | None, bytes]]:
+        """Iterate over the documents as they are stored, for an audit: by number from ``first`` on.
+
+        Behind them come those without a number, as None.
+        """
+        ...
+
+    def add(self, copy: AnchorCopy) -> None:
+        """Store a copy.
+
+        Raises:
+            CorruptionError: another copy has this number.
+            StoreUnavailableError: it is not known to be stored.
+        """
+        ...

@@ -1,0 +1,67 @@
+"""The database's copy of an anchor, a document of ``checkpoints``.
+
+{_id: "<chain>/<number as 12 digits>", chain, number, size, time, note, keys: [vkey, ...]}
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson import DatetimeMS, Int64
+
+from eventlog.stored.codec import check_types, encode
+from eventlog.stored.errors import NotOursError
+
+_TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "time": DatetimeMS, "note": str, "keys": list}
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorCopy:
+    """A copy of an anchor. It proves nothing by itself: the signatures in ``note`` do.
+
+    ``note`` is the anchor byte for byte, ``size`` the tree size that it signs, ``time`` milliseconds since 1970, and
+    ``keys`` are the verifier keys that signed it.
+    """
+
+    chain: str
+    number: int
+    size: int
+    time: int
+    note: bytes
+    keys: tuple[str, ...]
+
+
+def encode_copy(copy: AnchorCopy) -> bytes:
+    """Encode a copy as a document of ``checkpoints``."""
+    return encode(copy_fields(copy))
+
+
+def copy_fields(copy: AnchorCopy) -> dict[str, Any]:
+    """Write a document of ``checkpoints``."""
+    return {
+        "_id": _document_id(copy.chain, copy.number),
+        "chain": copy.chain,
+        "number": Int64(copy.number),
+        "size": Int64(copy.size),
+        "time": DatetimeMS(copy.time),
+        "note": copy.note.decode(),
+        "keys": list(copy.keys),
+    }
+
+
+def read_copy(found: dict[str, Any]) -> AnchorCopy:
+    """Understand a document of ``checkpoints`` that ``codec.decode`` or a collection with its options gave.
+
+    Raises:
+        NotOursError: a field is missing or of another type, or ``_id`` is not that of its chain and number.
+    """
+    check_types(found, _TYPES)
+    if found["_id"] != _document_id(found["chain"], found["number"]):
+        raise NotOursError("_id is not that of the checkpoint's chain and number")
+    if not all(type(key) is str for key in found["keys"]):
+        raise NotOursError("keys holds something that is no string")
+    size, time = int(found["size"]), int(found["time"])
+    return AnchorCopy(found["chain"], int(found["number"]), size, time, found["note"].encode(), tuple(found["keys"]))
+
+
+def _document_id(chain: str, number: int) -> str:
+    return f"{chain}/{number:012}"
