@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from eventlog.http import stream
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.streams import readers
+from eventlog.streams import streams
 from local.machine import wait_until
 from local.server import build_app
 from tests.support.event_source import PATH, Subscriber
@@ -211,7 +211,7 @@ def change_streams(client: MongoClient[dict[str, Any]], store: MongoStore) -> se
 
 
 def test_more_readers_than_a_server_takes_are_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "MAX_READERS", 2)
+    monkeypatch.setattr(streams, "MAX_READERS", 2)
     held = [Subscriber(url) for _ in range(2)]
     for subscriber in held:
         subscriber.until("head")

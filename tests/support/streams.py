@@ -5,7 +5,7 @@ from collections.abc import Callable
 from eventlog.store.mongo.changes import ChangeStreams
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.store import MongoStore
-from eventlog.streams.readers import Streams
+from eventlog.streams.streams import Streams
 from eventlog.streams.watcher import Sources
 
 

@@ -1,8 +1,8 @@
 """Anchoring: a chain's verified head is signed and kept outside the database, one anchor after the other.
 
-Nothing is signed before what is to be signed has been put, exclusively, into its place as a claim; whoever finds one,
-because two are at work at once or one has died, finishes that very one or, if it is not true, refuses. So there are
-never two roots for one size, nor a smaller or inconsistent tree, under one name.
+What is to be signed is first created, exclusively, as a claim beside the anchors. An auditor that finds a claim, since
+two are at work at once or one has died, completes that very claim or, if it is not true, refuses. So a key never signs
+two roots for one size, nor a smaller or inconsistent tree, under one name.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ class VerifiedHead:
 
 
 class AnchorRefusedError(Exception):
-    """What was verified contradicts what is anchored or claimed: nothing is signed. ``finding`` says why."""
+    """What an audit verified contradicts what is anchored or claimed: nothing is signed. ``finding`` says why."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.detail)
@@ -46,7 +46,11 @@ class AnchorRefusedError(Exception):
 
 
 class Anchoring:
-    """Signs and anchors. ``signers``: the current one first; ``public_keys``: all that are trusted."""
+    """Signs and anchors.
+
+    ``signers``: the current one first. ``public_keys``: all that are trusted. ``idle_millis``: after so long, a chain
+    that has not grown is anchored again, to show that it hasn't.
+    """
 
     def __init__(
         self,
@@ -74,10 +78,11 @@ class Anchoring:
         return self.signers[0].public_key
 
     def keep_copies(self, chain: str, standing: Standing) -> None:
-        """Give the database the copies of the newest anchors that it lacks because somebody died before that.
+        """Add the copies of the newest anchors that the database lacks, as an auditor died before it made them.
 
         Raises:
-            AnchorRefusedError, StoreError
+            AnchorRefusedError: an anchor is another than it was, or the database has another copy of it.
+            StoreError: the anchors, a key or the database can't be reached.
         """
         newest = standing.newest
         if newest is None:
@@ -91,7 +96,7 @@ class Anchoring:
         self._keep_copy(chain, newest)
 
     def advance(self, head: VerifiedHead, standing: Standing) -> Anchor | None:
-        """Anchor a verified head, if there is something new to say; the newest anchor then.
+        """Anchor a verified head, if there is something new to say; return the newest anchor then.
 
         Raises:
             AnchorRefusedError: the head contradicts an anchor or a claim.
@@ -99,12 +104,15 @@ class Anchoring:
         """
         if standing.newest is None:
             self.checkpoints.ensure_indexes()
+        # The next anchor may turn out to be of an older head that another auditor has claimed. It is made as claimed,
+        # and ours comes after it: hence more than one round.
         for _ in range(_TRIES):
             newest, holds = standing.newest, standing.holds
             if holds is not None:
                 if holds.checkpoint.size > head.size:
                     return newest  # an audit that began later was faster
                 self._prove(head, holds.checkpoint)
+            # If newest does not hold, a restore was declared: an anchor is due however little the chain has grown.
             if newest is not None and newest is holds and not self._is_due(head, newest):
                 return newest
             if head.size == 0 or (newest is not None and self._is_unannounced(head, newest)):
@@ -117,17 +125,21 @@ class Anchoring:
         return standing.newest
 
     def _is_due(self, head: VerifiedHead, newest: Anchor) -> bool:
-        """Whether the chain has grown, or has been silent so long that this must be said."""
+        """Whether the chain has grown, or has not for so long that this must be shown."""
         grown = head.size > newest.checkpoint.size
         return grown or self._clock() - newest.seal.time >= self._idle_millis
 
     def _is_unannounced(self, head: VerifiedHead, newest: Anchor) -> bool:
-        """Whether our key is another than the newest anchor's and the chain, so far, has no event that says so."""
+        """Whether our key differs from the newest anchor's and the verified part of the chain does not say so yet."""
         key, number = self.current_key, newest.seal.number + 1
         return newest.keys[0].public_key != key and not self.history.rotated(head.chain, number, key, head.size)
 
     def _place(self, head: VerifiedHead, standing: Standing) -> Anchor | None:
-        """Make the next anchor, of our head or as somebody has claimed it; None if that one is of a later head."""
+        """Make the next anchor, of our head or as another auditor has claimed it; None if it claims a later head.
+
+        One claim gives one text, and a key gives one Ed25519 signature for it. So auditors with the same keys make the
+        same anchor of a claim.
+        """
         newest = standing.newest
         number = newest.seal.number + 1 if newest else 1
         since = newest.seal.time if newest else 0
@@ -135,12 +147,17 @@ class Anchoring:
         checkpoint = Checkpoint(origin_line(head.origin, head.chain, standing.epoch), head.size, head.root)
         claim = seal.message(format_checkpoint(checkpoint))
         if not self.anchors.create(head.chain, claim_key(number, standing.epoch), claim):
+            # There is a claim, perhaps this very one: go on with what stands there, whatever ours was.
             written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
             checkpoint, seal = self._claimed(written, head, checkpoint, seal, standing)
-            if checkpoint.size > head.size:
+            if (
+                checkpoint.size > head.size
+            ):  # we have not verified so much: its own auditor, or the next audit, signs it
                 return None
         data = sign_anchor(checkpoint, seal, self.signers)
-        if not self.anchors.create(head.chain, note_key(number), data):
+        if not self.anchors.create(
+            head.chain, note_key(number), data
+        ):  # another auditor was faster, or our put succeeded
             data = self.anchors.read(head.chain, note_key(number)) or b""
         anchor = self._verified(data, number)
         place = (anchor.checkpoint, anchor.seal.number, anchor.seal.previous)
@@ -151,7 +168,14 @@ class Anchoring:
     def _claimed(
         self, written: bytes, head: VerifiedHead, ours: Checkpoint, seal: Seal, standing: Standing
     ) -> tuple[Checkpoint, Seal]:
-        """What stands claimed for the next anchor, once it is known to be true."""
+        """Return what is claimed for the next anchor, once it is known to be true.
+
+        Whoever can write to the anchor store could have put any claim there, so it is trusted in nothing: it must be
+        for this log and place, not be of fewer events than before, and the head that was verified must extend it.
+
+        Raises:
+            AnchorRefusedError: it is not true, or no claim.
+        """
         try:
             claimed, other = parse_claim(written)
         except EvidenceError as error:
@@ -165,19 +189,24 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
         if claimed.size <= head.size:
             self._prove(head, claimed)
-        elif claimed.size > (self.tree.newest_size(head.chain) or 0):
+        elif claimed.size > (self.tree.newest_size(head.chain) or 0):  # so no audit has verified it
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of more than there is")
         return claimed, other
 
     def _verified(self, data: bytes, number: int) -> Anchor:
-        """What was read a second time: it may be another by now."""
+        """Verify an anchor that was read a second time: it may be another by now."""
         try:
             return verify_anchor(data, self.history.public_keys)
         except EvidenceError as error:
             raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
 
     def _prove(self, head: VerifiedHead, earlier: Checkpoint) -> None:
-        """The head extends an earlier one, by a proof that needs no trust in the nodes it is made of."""
+        """Prove that the head extends an earlier one; whether nodes are damaged does not matter, as the proof verifies.
+
+        Raises:
+            AnchorRefusedError: it doesn't.
+            StoreUnavailableError: the database does not answer, or with a chain that is shorter than the head.
+        """
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
         try:
             with self.tree.view(head.chain) as view:
@@ -189,6 +218,11 @@ class Anchoring:
             raise _refused("rewritten", earlier.size - 1, detail, earlier.root) from error
 
     def _keep_copy(self, chain: str, anchor: Anchor) -> None:
+        """Add the database's copy of an anchor.
+
+        Raises:
+            AnchorRefusedError: the database has another copy of it.
+        """
         try:
             self.checkpoints.add(copy_of(chain, anchor))
         except CorruptionError as error:

@@ -1,4 +1,4 @@
-"""What is anchored of a chain: the newest anchors, and whether the database knows of any that are gone."""
+"""What is anchored of a chain: the newest anchors, and whether any that the database has copies of are gone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ from eventlog.verify.findings import Finding
 class Standing:
     """What is anchored of a chain.
 
-    ``copied`` is the highest number that the database knows, ``last`` that of all. ``holds`` is the newest anchor
-    that the chain must extend: ``newest`` unless a restore was declared after it.
+    ``copied`` is the highest number that the database has a copy of, ``last`` the highest of all. ``holds`` is the
+    newest anchor that the chain must extend: ``newest``, unless a restore was declared after it.
     """
 
     newest: Anchor | None = None
@@ -55,10 +55,10 @@ class AnchorHistory:
 
     @property
     def public_keys(self) -> Sequence[bytes]:
-        """Whose signatures count.
+        """The public keys whose signatures count.
 
         Raises:
-            StoreError: a key can't be asked for.
+            SigningError: a key can't be asked for.
         """
         return self._trusted()
 
@@ -67,13 +67,19 @@ class AnchorHistory:
         return AnchorReader(self._anchors, chain, self.public_keys, origins, partial(self.rotated, chain))
 
     def standing(self, chain: str, origins: Sequence[str]) -> Standing:
-        """Look at the last anchors, from the newest one that the database knows on.
+        """Read the last anchors, from the newest one that the database has a copy of on.
 
-        The database is asked first: what it knows has been anchored.
+        The database is asked before the anchor store: a copy is made only of what has been anchored, so an anchor that
+        has a copy and is not found afterwards was removed.
+
+        Raises:
+            StoreError: the database, the anchors or a key can't be reached.
         """
         reader, found = self.reader(chain, origins), Standing()
         known = self._known(chain, found)
         found.restores, found.restore_findings = reader.restores()
+        # Start at the anchor that is known, with nothing known of the one before it. It is read again, not taken from
+        # the copy, and verified by its signature.
         before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
         found.last = found.copied = known
         for step in reader.walk(before, found.restores):
@@ -88,7 +94,7 @@ class AnchorHistory:
         return found
 
     def _known(self, chain: str, found: Standing) -> int:
-        """The highest number that the database has a copy of."""
+        """Return the highest number that the database has a copy of; a damaged copy is a finding."""
         try:
             copy = self._checkpoints.newest(chain)
         except CorruptionError as error:
@@ -97,7 +103,7 @@ class AnchorHistory:
         return 0 if copy is None else copy.number
 
     def _holding(self, chain: str, found: Standing) -> Anchor | None:
-        """The newest anchor, or the last one that a restore after it has kept."""
+        """Return the newest anchor, or if a restore was declared after it, the one that the restore has kept."""
         newest = found.newest
         if newest is None or not found.restores:
             return newest
@@ -113,12 +119,11 @@ class AnchorHistory:
             return None
 
     def rotated(self, chain: str, number: int, key: bytes, size: int | None = None) -> bool:
-        """Whether the chain, or its first ``size`` events, has the event that says that from this anchor on this key
-        is used."""
+        """Whether the chain, or its first ``size`` events, says that this key is used from this anchor on."""
         event = self._events.get(chain, rotation_id(number, key))
         return event is not None and (size is None or event.seq < size)
 
 
 def rotation_id(number: int, key: bytes) -> str:
-    """The id of the event that says that from this anchor on this key is used."""
+    """Return the id of the event that says that this key is used from this anchor on."""
     return f"eventlog.key-{number}-{sha256(key).hexdigest()[:16]}"

@@ -1,11 +1,14 @@
-"""Opens the place that the settings name."""
+"""Opens the anchor store that the settings name."""
 
 from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.store import AnchorStore
 
 
 def open_anchors(location: str, retention_days: int) -> AnchorStore:
-    """The store at ``s3://bucket[/prefix]`` or in a directory; objects in S3 can't be removed for so many days."""
+    """Open the store at ``s3://bucket[/prefix]``, or in a directory.
+
+    Objects in S3 can't be removed before so many days are over.
+    """
     if not location.startswith("s3://"):
         return DirectoryAnchors(location)
     from eventlog.anchors.s3 import S3Anchors, connect  # noqa: PLC0415  imports boto3

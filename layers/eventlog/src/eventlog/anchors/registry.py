@@ -1,7 +1,7 @@
-"""The log's own chain: which chains are anchored, written as events like any other, and anchored like any chain.
+"""The registry: the log's own chain, whose events say which chains are anchored, and which is anchored itself.
 
-So a chain that was removed with its anchors is missed. Clients can't append to it, nor use ids or types that begin
-with ``eventlog.`` anywhere (submission.py).
+So the audit misses a chain that was removed together with its anchors. Clients can't append to the registry, nor use
+ids or types that begin with ``eventlog.`` in any chain.
 """
 
 import os
@@ -29,7 +29,7 @@ class Registry:
         self._added: set[str] = set()
 
     def has(self, chain: str) -> bool:
-        """Whether a chain is registered; False too where the registry is damaged, as its own audit will say."""
+        """Whether a chain is registered. False, too, if the registry is damaged: its own audit reports that."""
         try:
             return self._store.get(REGISTRY, chain) is not None
         except StoreError:
@@ -39,7 +39,7 @@ class Registry:
         """Register an anchored chain, once. The event's id is the chain's name.
 
         Raises:
-            StoreError
+            StoreError: the registry can't be read or appended to.
         """
         if chain == REGISTRY or chain in self._added:
             return
@@ -49,7 +49,11 @@ class Registry:
         self._added.add(chain)
 
     def names(self) -> Iterator[str]:
-        """The registered chains. What ``add`` need not look up follows: the registry may have lost events meanwhile."""
+        """Iterate over the registered chains.
+
+        At the end, ``add`` knows these and no others: the registry may have been restored to an earlier state, and what
+        it lost has to be registered anew.
+        """
         known: set[str] = set()
         query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
         while True:
@@ -69,10 +73,11 @@ class Registry:
             )
 
     def write(self, chain: str, event_id: str, event_type: str, payload: dict[str, Any]) -> None:
-        """Append an event of the log's own; one that is there already stays as it is.
+        """Append an event of the log's own. If it exists already with the same content, nothing changes.
 
         Raises:
-            StoreError
+            IdConflictError: it exists with other content.
+            StoreError: it is not known to be stored.
         """
         now = self._clock()
         entry = make_entry(

@@ -19,10 +19,10 @@ _PAUSE = 0.05
 
 
 def connect() -> Any:
-    """An S3 client whose calls fail while an audit function still has time to say so.
+    """Make an S3 client whose calls fail while an audit function still has time to report it.
 
     Raises:
-        AnchorsUnavailableError
+        AnchorsUnavailableError: boto3 finds no region or no credentials.
     """
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
     with _mapped():
@@ -78,7 +78,7 @@ class S3Anchors:
         raise AnchorsUnavailableError("anchors: S3 goes on reporting a conflict (ConditionalRequestConflict)")
 
     def _put(self, key: str, data: bytes) -> bool | None:
-        """Whether this call created the object; None: another put is under way, and S3 does not say how it ends."""
+        """Put an object; return whether this call created it. None: another put is under way, and may still fail."""
         try:
             self._client.put_object(
                 Bucket=self._bucket,

@@ -1,4 +1,4 @@
-"""What signs checkpoints: a key file on one machine, a key in AWS KMS in the cloud. Ed25519 (RFC 8032) alone."""
+"""What signs checkpoints: a key file on one machine, a key in AWS KMS in the cloud. Only Ed25519 (RFC 8032)."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ _MAX_KEY_FILE = 1 << 16
 
 
 class KeyFile:
-    """``Signer`` whose key lies in a file: PEM, PKCS #8, not encrypted, which its owner alone may read.
+    """``Signer`` whose key is in a file: PEM, PKCS #8, not encrypted, readable by its owner only.
 
     The file is read on first use. Raises SigningError if it can't be used.
     """
@@ -88,7 +88,7 @@ class KmsKey:
         return signature
 
     def _check(self, message: bytes, signature: bytes) -> None:
-        """An anchor can't be taken back, so none is made of a signature that nobody could verify."""
+        """Verify what KMS has signed: an anchor can't be taken back, so none is made of a wrong signature."""
         try:
             VerifierKey("kms", self.public_key).verify(message, signature)
         except EvidenceError as error:
@@ -97,7 +97,11 @@ class KmsKey:
 
 
 def open_signer(spec: str) -> Signer:
-    """The key ``kms:<key id, ARN or alias>``, or the one in a file."""
+    """Open the key ``kms:<key id, ARN or alias>``, or the one in a file.
+
+    Raises:
+        SigningError: there is no client for KMS. A file is only read when it is used.
+    """
     if not spec.startswith("kms:"):
         return KeyFile(spec)
     import boto3  # noqa: PLC0415  200 ms, and a machine with a key file need not have it
@@ -111,10 +115,10 @@ def open_signer(spec: str) -> Signer:
 
 
 def create_key_file(path: Path | str) -> bool:
-    """Make a new key for ``KeyFile``, readable by its owner alone; False if there is something at this path.
+    """Make a new key for ``KeyFile``, readable by its owner only; False if there is something at this path.
 
     Raises:
-        SigningError
+        SigningError: the file can't be made.
     """
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:

@@ -1,4 +1,4 @@
-"""Reads a chain's anchors in the order of their numbers and says what is wrong with them.
+"""Reads a chain's anchors in the order of their numbers and reports what is wrong with them.
 
 Each is verified by itself (format, signature, seal) and against the one before it: numbers without a gap, each linked
 to the last, sizes and times that never go back, one root for one size. The database's copies must be the same.
@@ -27,23 +27,26 @@ _READERS = 8
 
 
 def note_key(number: int) -> str:
-    """Where an anchor is kept."""
+    """Return the key that an anchor is kept under."""
     return f"{number:012}.note"
 
 
 def claim_key(number: int, epoch: int) -> str:
-    """Where what will be signed as an anchor is kept; a restore leaves an old claim behind."""
+    """Return the key of the claim of an anchor: what will be signed as it.
+
+    An epoch that ended by a restore may leave a claim behind, so each has names of its own.
+    """
     return f"{number:012}.claim" if epoch == 1 else f"{number:012}-{epoch}.claim"
 
 
 def restore_key(epoch: int) -> str:
-    """Where the restore that began an epoch is kept."""
+    """Return the key of the restore that began an epoch."""
     return f"{_RESTORES}{epoch:04}.note"
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What the next anchor has to follow. ``digest`` is None where the last one could not be read."""
+    """What the next anchor has to follow. ``digest`` is None if the last one could not be read."""
 
     number: int = 0
     digest: bytes | None = NO_ANCHOR
@@ -55,9 +58,9 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One look further: the anchor, if it can be trusted, what is wrong, and what the next one has to follow.
+    """One step of a walk: the anchor, if it can be trusted, what is wrong, and what the next one has to follow.
 
-    ``superseded``: it holds no longer, as a restore after it says.
+    ``superseded``: a restore that was declared after it says that the chain need not extend it any more.
     """
 
     reached: Reached
@@ -68,8 +71,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class AnchorReader:
-    """Reads one chain's anchors. ``origins``: what the log may be called; ``rotated``: whether the chain has the event
-    that says that this key is used from this anchor on."""
+    """Reads one chain's anchors.
+
+    ``origins``: what the log may be called. ``rotated``: whether the chain has the event that says that a key is used
+    from an anchor on, given the anchor's number and the key.
+    """
 
     store: AnchorStore
     chain: str
@@ -78,7 +84,7 @@ class AnchorReader:
     rotated: Callable[[int, bytes], bool]
 
     def restores(self) -> tuple[list[Restore], list[Finding]]:
-        """The restores declared so far, in order, and what is wrong with them."""
+        """Read the restores declared so far, in order; return them and what is wrong with others."""
         found: list[Restore] = []
         wrong: list[Finding] = []
         keys = self.store.keys(self.chain, _RESTORES)
@@ -101,19 +107,24 @@ class AnchorReader:
         last: int | None = None,
         copied: int = 0,
     ) -> Iterator[Step]:
-        """The anchors after ``reached``, up to number ``last`` if given; ``copies`` are the database's, in order.
+        """Walk over the anchors after ``reached``, one step for each and for what else is found there.
 
-        Without ``last`` whatever is there is read, and nothing is missing at the end. Of anchors after ``copied`` the
-        database may have no copy yet.
+        Args:
+            reached: What the first anchor has to follow.
+            restores: Those declared so far.
+            copies: The database's copies as stored, by number; None: they are not compared.
+            last: The number of the last anchor that must be there. None: whatever is there is read, and nothing can be
+                missing at the end.
+            copied: Anchors after this number need not have a copy yet.
         """
         beside = None if copies is None else _Copies(copies)
         for key, data in self._objects(note_key(reached.number)):
             name = _NOTE.fullmatch(key)
-            if name is None:
+            if name is None:  # no anchor, and nothing else that this version puts there
                 yield Step(reached, None, [_invalid(f"{key} is not the name of an anchor")])
                 continue
             number = int(name[1])
-            if last is not None and number > last:
+            if last is not None and number > last:  # made since the walk was planned: for the next audit
                 break
             step = self._step(reached, number, data, restores)
             if beside is not None and number <= copied:
@@ -126,7 +137,7 @@ class AnchorReader:
             yield Step(replace(reached, number=last, digest=None), None, [_missing(reached.number + 1, last)])
 
     def _objects(self, after: str) -> Iterator[tuple[str, bytes]]:
-        """Keys and what is there; claims and restores are left out. Some are read ahead, side by side."""
+        """Iterate over keys and what is there, without claims and restores; some are read ahead, in parallel."""
         keys = (key for key in self.store.keys(self.chain, after) if not _OTHER.fullmatch(key))
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(keys, _READ_AHEAD)):
@@ -134,23 +145,30 @@ class AnchorReader:
                 yield from zip(batch, (content or b"" for content in contents), strict=True)
 
     def _step(self, reached: Reached, number: int, data: bytes, restores: Sequence[Restore]) -> Step:
+        """Verify one anchor against what it has to follow."""
         findings = [_missing(reached.number + 1, number - 1)] if number > reached.number + 1 else []
-        if findings:
+        if findings:  # its link can't be checked; sizes and times still must not go back
             reached = replace(reached, number=number - 1, digest=None)
         try:
             anchor = verify_anchor(data, self.public_keys)
             self._check(anchor, reached, number, restores)
-        except EvidenceError as error:
+        except EvidenceError as error:  # nothing it says is used: the next one follows the last good one, unlinked
             findings.append(_invalid(f"anchor {number}: {error}"))
             return Step(replace(reached, number=number, digest=None), None, findings)
         head, key = anchor.checkpoint, anchor.keys[0].public_key
         superseded = any(restore.supersedes(number, head.size) for restore in restores)
+        # Another key seals from here on. The chain must say so, lest whoever gets hold of a retired key makes anchors.
         if not superseded and reached.key not in {None, key} and not self.rotated(number, key):
             findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
         after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)
         return Step(after, anchor, findings, superseded)
 
     def _check(self, anchor: Anchor, reached: Reached, number: int, restores: Sequence[Restore]) -> None:
+        """Check that an anchor follows the one before it.
+
+        Raises:
+            EvidenceError: it doesn't; the text says why.
+        """
         head, seal = anchor.checkpoint, anchor.seal
         epoch = 1 + sum(restore.number <= number for restore in restores)
         if seal.number != number:
@@ -161,6 +179,7 @@ class AnchorReader:
             raise EvidenceError(f"it does not follow anchor {number - 1} as it is now")
         if seal.time < reached.time:
             raise EvidenceError("it is dated before the one before it")
+        # The first anchor after a restore follows what the restore has kept; it need not extend the one before it.
         begins = any(restore.number == number for restore in restores)
         least = next((r.kept_size for r in restores if r.number == number), 0) if begins else reached.size
         if head.size < least:
@@ -170,14 +189,14 @@ class AnchorReader:
 
 
 class _Copies:
-    """The database's copies, taken in the order of their numbers; ``None`` numbers stand at the end."""
+    """The database's copies, taken in the order of their numbers; those without a number come at the end."""
 
     def __init__(self, stored: Iterable[tuple[int | None, bytes]]) -> None:
         self._stored = iter(stored)
         self._next = next(self._stored, None)
 
     def check(self, chain: str, number: int, anchor: Anchor | None) -> Iterator[Finding]:
-        """Hold the copy of the next anchor against it."""
+        """Compare the copy of the next anchor with it, and go on behind it."""
         there = False
         while self._next is not None and self._next[0] is not None and self._next[0] <= number:
             if self._next[0] == number:
@@ -190,14 +209,18 @@ class _Copies:
             yield Finding("checkpoint_missing", None, str(number), None, detail)
 
     def unnumbered(self) -> Finding | None:
-        """What no anchor has made."""
+        """Return a finding if there is a copy without a number, which no anchor has made."""
         while self._next is not None and self._next[0] is not None:
             self._next = next(self._stored, None)
         return None if self._next is None else _invalid("the database has a copy of an anchor without a number")
 
 
 def copy_of(chain: str, anchor: Anchor) -> AnchorCopy:
-    """What the database keeps of an anchor; of its keys the one that sealed it, whichever others are trusted here."""
+    """Return the database's copy of an anchor.
+
+    Of the keys that signed it only the first is kept, the one that sealed it: which others are trusted differs by
+    reader, and a copy must not.
+    """
     head, seal = anchor.checkpoint, anchor.seal
     return AnchorCopy(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
 

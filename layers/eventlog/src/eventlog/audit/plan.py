@@ -16,9 +16,10 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence
+from eventlog.verify.documents import understand
 from eventlog.verify.findings import Finding
 from eventlog.verify.sequence import check_sequence, check_strays
-from eventlog.verify.verifier import VerifierState, understand
+from eventlog.verify.verifier import VerifierState
 
 
 def check_outside(audits: AuditStore, report: Report) -> SequenceImage | None:

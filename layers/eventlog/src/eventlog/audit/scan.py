@@ -12,8 +12,9 @@ from eventlog.audit.workers import Pool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.verify.documents import understand
 from eventlog.verify.fast_path import Segment, Skew, segment_roots
-from eventlog.verify.verifier import ChainVerifier, understand
+from eventlog.verify.verifier import ChainVerifier
 
 STEP = 8192
 """Events a step; a power of two, for segments (follow.py)."""

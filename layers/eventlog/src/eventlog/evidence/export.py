@@ -1,7 +1,7 @@
 """Evidence bundles as a stream of lines: the events of a selection, and the tree around them up to a checkpoint.
 
-Memory stays flat. Whatever goes wrong on the way raises, so that the stream ends without its last line and nobody can
-take it for whole; and the last line is only written once the tree has come out as the checkpoint has it.
+Memory stays flat. An error on the way is raised, so that the stream ends without its last line and can't be taken for
+complete; and the last line is only written once the lines before it have given the root that the checkpoint signs.
 """
 
 from collections.abc import Iterator
@@ -35,11 +35,11 @@ class ExportRange:
 
 
 def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
-    """A bundle, in chunks of whole lines, up to the newest checkpoint; the header comes alone.
+    """Write a bundle in chunks of whole lines, up to the newest checkpoint; the header comes alone.
 
     Raises:
         NotFoundError: there is no such chain, or no checkpoint of it.
-        InvalidError: seqs that the checkpoint doesn't cover.
+        InvalidError: the range goes beyond what the checkpoint covers.
         CorruptionError, DamagedEventError, StoreUnavailableError: also on the way.
     """
     with evidence.view(wanted.chain, None) as (view, copy):
@@ -62,7 +62,11 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
 
 
 def _seq_range(wanted: ExportRange, size: int) -> SeqRange:
-    """The whole of what was asked for, or nothing."""
+    """Return the range of seqs that was asked for.
+
+    Raises:
+        InvalidError: the checkpoint does not cover all of it.
+    """
     for name, value in (("from_seq", wanted.from_seq), ("to_seq", wanted.to_seq)):
         if value is not None and value > size:
             detail = f"the newest checkpoint covers {size} events; a bundle can't go beyond it"
@@ -72,7 +76,7 @@ def _seq_range(wanted: ExportRange, size: int) -> SeqRange:
 
 @dataclass(slots=True)
 class _Lines:
-    """Writes the tree from left to right, folding it on the way."""
+    """Writes the tree from left to right, and folds it into a root on the way, as whoever verifies the bundle will."""
 
     view: TreeView
     size: int
@@ -84,7 +88,7 @@ class _Lines:
     frontier: list[bytes] = field(default_factory=list)
 
     def of(self, batch: list[Event]) -> Iterator[bytes]:
-        """The lines of the next events and of the gaps before them, whose nodes are read at once."""
+        """Write the next events and the gaps before them; the nodes of all these gaps are read by one query."""
         ends = [event.seq for event in batch]
         starts = [self.position, *(seq + 1 for seq in ends)]
         nodes = self._nodes(list(zip(starts, ends, strict=False)))
@@ -98,7 +102,7 @@ class _Lines:
             yield self._counted(bundle.event_line(format_event(event)))
 
     def rest(self, root: bytes) -> Iterator[bytes]:
-        """The last gap and the last line.
+        """Write the last gap and the last line.
 
         Raises:
             CorruptionError: the tree is not the checkpoint's.
@@ -113,6 +117,7 @@ class _Lines:
         return self.view.nodes(needed) if needed else {}
 
     def _gap(self, end: int, nodes: dict[proof.Node, bytes]) -> Iterator[bytes]:
+        """Write the leaves up to ``end`` as one gap: by the fewest perfect subtrees that make it up."""
         if end <= self.position:
             return
         places = proof.cover(self.position, end)
@@ -122,7 +127,9 @@ class _Lines:
         yield self._counted(bundle.gap_line(gap))
 
     def _counted(self, line: bytes) -> bytes:
-        self.taken += len(line) + line.count(b'"') + line.count(b"\\")  # Lambda answers with it as a JSON string
+        self.taken += (
+            len(line) + line.count(b'"') + line.count(b"\\")
+        )  # as long as in the JSON string that Lambda makes
         return line
 
 
@@ -147,7 +154,7 @@ def _missing(chain: str) -> CorruptionError:
 
 
 def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines put together, so that not each one takes its own way through threads and sockets."""
+    """Join lines into chunks, which cost less on their way through threads and sockets."""
     held: list[bytes] = []
     length = 0
     for line in lines:

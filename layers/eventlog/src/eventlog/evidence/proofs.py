@@ -1,7 +1,7 @@
-"""Evidence for one who trusts nobody here: proofs, roots, checkpoints and tiles, each checked before it is given.
+"""Evidence for readers who do not trust the log: proofs, roots, checkpoints and tiles, each checked before it is given.
 
-Everything rests on one causally consistent session: the checkpoint first, then the sequence document, then events. A
-checkpoint is anchored only once its events are committed, so the chain that is read after it is never the shorter one.
+Everything is read by one view: the checkpoint first, then the tree (``store/interface/evidence.py``). A checkpoint is
+anchored only once its events are committed, so an honest chain is never shorter than a checkpoint that was read before.
 """
 
 from collections.abc import Iterator
@@ -41,10 +41,10 @@ class Evidence:
         self._reader = reader
 
     def checkpoint(self, chain: str, size: int | None = None) -> AnchorCopy:
-        """The newest checkpoint, or the one of exactly this size.
+        """Return the newest checkpoint, or the one of exactly this size.
 
         Raises:
-            NotFoundError
+            NotFoundError: there is none.
         """
         found = self._reader.copy(chain, size)
         if found is None:
@@ -52,14 +52,16 @@ class Evidence:
         return found
 
     def newest(self, chain: str) -> AnchorCopy | None:
-        """The newest checkpoint, if there is one."""
+        """Return the newest checkpoint, if there is one."""
         return self._reader.copy(chain, None)
 
     def proof(self, chain: str, event_id: str, size: int | None) -> EventProof:
         """Prove an event: under the newest checkpoint, or in the tree of this size with the checkpoint of that size.
 
         Raises:
-            NotFoundError, InvalidError, CorruptionError
+            NotFoundError: there is no such chain or event, or no checkpoint covers it.
+            InvalidError: the tree of this size does not have the event, or the chain is smaller.
+            CorruptionError: what is stored does not prove it.
         """
         with self.view(chain, size) as (view, copy):
             event = view.event(event_id)
@@ -69,6 +71,8 @@ class Evidence:
             if not event.seq < size <= view.size:
                 raise _invalid("size", f"must be {event.seq + 1}..{view.size} for seq {event.seq}")
             found = view.inclusion(event.seq, size)
+        # What is given must verify, so it is verified here as a client would: the leaf that is recomputed from the
+        # event's own fields, under the root from the stored frontier, which must be the checkpoint's.
         leaf = hashing.leaf(event.seq, event.prev_hash, event.entry.content_hash)
         with _proven(chain):
             proof.verify_inclusion(hashing.leaf_hash(leaf), event.seq, size, found.hashes, found.root)
@@ -82,7 +86,9 @@ class Evidence:
         """Prove that the tree of ``second`` extends that of ``first``.
 
         Raises:
-            NotFoundError, InvalidError, CorruptionError
+            NotFoundError: there is no such chain.
+            InvalidError: ``first`` is larger than ``second``, or the chain is smaller than that.
+            CorruptionError: what is stored does not prove it.
         """
         if first > second:
             raise _invalid("first", f"must be at most second, which is {second}")
@@ -96,10 +102,12 @@ class Evidence:
         return found
 
     def root(self, chain: str, size: int | None) -> tuple[int, bytes]:
-        """A tree size, by default the chain's now, and the root at it.
+        """Return a tree size, by default the chain's now, and the root at it.
 
         Raises:
-            NotFoundError, InvalidError, CorruptionError
+            NotFoundError: there is no such chain.
+            InvalidError: the chain is smaller.
+            CorruptionError: a node is missing or damaged.
         """
         with self.view(chain, size or 0) as (view, _):
             size = view.size if size is None else size
@@ -107,10 +115,11 @@ class Evidence:
             return size, view.root(size)
 
     def tile(self, chain: str, tile: Tile) -> bytes:
-        """A tile's hashes or a bundle's entries, if the newest checkpoint covers it whole.
+        """Return a tile's hashes or a bundle's entries, if the newest checkpoint covers it whole.
 
         Raises:
-            NotFoundError, CorruptionError
+            NotFoundError: there is no such chain, or no checkpoint that covers the tile.
+            CorruptionError: a node or a leaf is missing or damaged.
         """
         with self.view(chain, None) as (view, copy):
             if copy is None or not exists(tile, copy.size):
@@ -139,7 +148,7 @@ class Evidence:
 
 
 def checkpoint_of(copy: AnchorCopy) -> Checkpoint:
-    """What a stored anchor says; its signatures are for others to check.
+    """Return the checkpoint in an anchor's copy. Its signatures are not verified: that is for clients and audits.
 
     Raises:
         CorruptionError: it is no checkpoint, or one of another size.
@@ -154,20 +163,20 @@ def checkpoint_of(copy: AnchorCopy) -> Checkpoint:
 
 
 def check_root(copy: AnchorCopy, root: bytes) -> None:
-    """Compare the tree's root with that of its checkpoint.
+    """Compare a tree's root with that of its checkpoint.
 
     Raises:
-        CorruptionError
+        CorruptionError: it is another.
     """
     if checkpoint_of(copy).root != root:
         raise CorruptionError(f"the tree of chain {copy.chain} is not that of its checkpoint {copy.number}")
 
 
 def _tree_size(view: TreeView, event: Event, newest: AnchorCopy | None) -> int:
-    """The size of the newest checkpoint, which covers the event.
+    """Return the size of the newest checkpoint.
 
     Raises:
-        NotFoundError
+        NotFoundError: it does not cover the event.
     """
     if newest is None or event.seq >= newest.size:
         raise NotFoundError(
@@ -184,7 +193,7 @@ def _check_size(view: TreeView, name: str, size: int) -> None:
 
 @contextmanager
 def _proven(chain: str) -> Iterator[None]:
-    """What doesn't verify is damage here, nothing that a client did."""
+    """Turn the error of a proof that does not verify into ours: the request was right, the stored tree is damaged."""
     try:
         yield
     except EvidenceError as error:

@@ -1,33 +1,26 @@
-"""Readers of live streams: each goes its own way through a chain, fed by the chain's one watcher.
+"""Readers of live streams: each has its own place in a chain, and all of a chain share its one watcher.
 
-A reader pulls. It has no buffer but the chunk it is sending, so what a slow one costs is bounded and nobody waits for
-it. Where it is further behind than what the watcher still has, it reads pages itself, a few readers at a time.
+A reader pulls. It buffers only the chunk that it is sending, so a slow one costs little and holds up no other. If it is
+further behind than what the watcher still has, it reads pages itself; a few readers do so at a time.
 """
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 
 import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.interface.changes import OpenChangeHints
 from eventlog.streams.recent import Item, item_of
 from eventlog.streams.watcher import ChainWatcher, Listener, Sources, View, read
 
-MAX_READERS = 1000
 CHUNK_BYTES = 64 << 10
-"""What a reader takes at once, about: it ends with the event that reaches this."""
+"""About what a reader takes at once: a chunk ends with the event that reaches this."""
 
 _TAKE = 256
 _PAGE, _PAGE_BYTES = 500, 256 << 10
-_CATCHING_UP = 4
 _AGAIN_SECONDS = 0.5
 
 
@@ -41,9 +34,10 @@ class EndedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What a reader wants: a chain's events from ``from_seq`` on, by default from its head on. Empty: any.
+    """What a reader asks for: a chain's events from ``from_seq`` on, by default those to come.
 
-    A chain that is ``hidden`` from the reader is to him one that is not there, and never will be.
+    Empty ``event_types`` or ``source_ids`` mean any. ``hidden``: the caller may not see the chain, so it looks as if it
+    did not exist and never will.
     """
 
     chain: str
@@ -54,19 +48,21 @@ class Subscription:
 
     @property
     def watched(self) -> str:
-        """The chain that is read; none has the empty name."""
+        """The chain that is read. No chain has the empty name, so nothing ever comes of a hidden one."""
         return "" if self.hidden else self.chain
 
     def has(self, item: Item) -> bool:
+        """Whether an event is of the types and sources asked for."""
         return (not self.event_types or item.event_type in self.event_types) and (
             not self.source_ids or item.source_id in self.source_ids
         )
 
 
 class StreamReader:
-    """One reader, in one event loop; ``next`` is the seq from which on it has not seen the chain.
+    """One reader, in one event loop.
 
-    ``news`` counts the events it got and the checkpoints that were made since it came.
+    ``next`` is its place: the first seq that it has not seen. ``news`` counts the events that it was sent and the
+    checkpoints that were made since it came.
     """
 
     def __init__(
@@ -90,11 +86,13 @@ class StreamReader:
         self._told_checkpoint = 0
 
     async def start(self, seconds: float) -> None:
-        """Find the place to begin at, and read there if that is in the past: what can't be had is told before anything
-        was sent.
+        """Find the place to begin at, and read the first page if that is in the past.
+
+        So what can't be read is reported before the answer has begun.
 
         Raises:
-            StoreUnavailableError, CorruptionError
+            StoreUnavailableError: the chain can't be read in so many seconds.
+            CorruptionError: the chain is damaged.
         """
         deadline = time.monotonic() + seconds
         while not self._watcher.started:
@@ -116,23 +114,24 @@ class StreamReader:
 
     @property
     def fell_behind(self) -> bool:
-        """The same, though it had seen all there was before."""
+        """Whether it is behind now, though it had seen all there was before."""
         return self._was_live and self.behind
 
     async def more(self, seconds: float) -> bytes:
-        """The next frames as soon as there are any; nothing after so many seconds.
+        """Return the next frames as soon as there are any; nothing after so many seconds.
 
         Raises:
-            EndedError
+            EndedError: the stream ends here.
         """
         deadline = time.monotonic() + seconds
         while True:
+            # Cleared before looking: what comes after the look sets it again, so the wait below returns at once.
             self._listener.wake.clear()
             if chunk := self._take():
                 return chunk
             self._check()
             late = time.monotonic() >= deadline
-            if self.behind:
+            if self.behind:  # its events are in the database only; a page may hold none of those asked for
                 await self._catch_up()
                 if late:
                     return self._take()
@@ -142,12 +141,13 @@ class StreamReader:
                 await self._woken(deadline - time.monotonic())
 
     def _take(self) -> bytes:
-        """Frames that are here; none, too, if no event that is here is one of those wanted."""
+        """Return frames of what is here; none if no event that is here was asked for."""
         chunk = bytearray()
         if self._told_size is None:
             chunk += self._head(self._watcher.view(0, 0).end)
         while len(chunk) < CHUNK_BYTES and (items := self._page or self._watcher.view(self.next, _TAKE).items):
             chunk += self._chosen(items)
+        # Only now the checkpoints, which may cover events that were just taken; and the head, once it has seen it all.
         view = self._watcher.view(self.next, 0)
         chunk += self._checkpoints(view)
         if self.next == view.end:
@@ -157,6 +157,7 @@ class StreamReader:
         return bytes(chunk)
 
     def _chosen(self, items: list[Item]) -> bytes:
+        """Move on over events up to a chunk's size; return the frames of those asked for."""
         chunk, taken = bytearray(), 0
         for taken, item in enumerate(items, 1):  # noqa: B007  how far it came
             self.next = item.seq + 1
@@ -169,13 +170,13 @@ class StreamReader:
         return bytes(chunk)
 
     def _head(self, size: int) -> bytes:
-        """That the chain has so many events, of which this reader has seen those before its place."""
+        """Return the frame that says how many events the chain has."""
         self._told_size = size
         shown = {"chain": self._wanted.chain, "size": size}
         return format_frame(orjson.dumps(shown), event="head", seq=self.next - 1)
 
     def _checkpoints(self, view: View) -> bytes:
-        """Those whose events were seen; at first the newest of them."""
+        """Return the new checkpoints that cover seen events only; of those made before it came, only the newest."""
         found = [new for new in view.checkpoints if self._told_checkpoint < new.number and new.size <= self.next]
         if not self._told_checkpoint:
             found = found[-1:]
@@ -186,12 +187,14 @@ class StreamReader:
         return b"".join(new.frame for new in found)
 
     def _check(self) -> None:
+        """End the stream if its watcher has ended; an unreachable database is waited for."""
         if isinstance(self._watcher.failure, CorruptionError):
             raise EndedError("damaged")
         if self._watcher.stopping:
             raise EndedError("stopping")
 
     async def _catch_up(self) -> None:
+        """Read the next page; an unreachable database is tried again a little later."""
         try:
             await self._read_page()
         except StoreUnavailableError:
@@ -205,7 +208,7 @@ class StreamReader:
         self._page = [item_of(event) for event in page.events]
 
     async def _woken(self, seconds: float) -> bool:
-        """Wait until something happens; whether it did in time."""
+        """Wait until the watcher has something to tell; whether it had in time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._listener.wake.wait()
@@ -213,62 +216,3 @@ class StreamReader:
             return False
         self._listener.wake.clear()
         return True
-
-
-class Streams:
-    """All readers of a process, and a watcher for each chain that has some."""
-
-    def __init__(self, sources: Sources, hints: OpenChangeHints) -> None:
-        self._sources = sources
-        self._hints = hints
-        self._watchers: dict[str, ChainWatcher] = {}
-        self._readers = 0
-        self._closed = False
-        self._lock = threading.Lock()
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_CATCHING_UP, "stream")
-
-    @contextmanager
-    def reader(self, wanted: Subscription) -> Iterator[StreamReader]:
-        """A reader, to be started.
-
-        Raises:
-            StoreUnavailableError: there are too many, or the process ends.
-        """
-        listener = Listener()
-        watcher = self._enter(wanted.watched, listener)
-        try:
-            yield StreamReader(wanted, watcher, listener, self._sources, self._pool)
-        finally:
-            self._leave(watcher, listener)
-
-    def close(self) -> None:
-        """End all streams, and begin no more."""
-        with self._lock:
-            self._closed = True
-            for watcher in self._watchers.values():
-                watcher.stop()
-
-    def _enter(self, chain: str, listener: Listener) -> ChainWatcher:
-        with self._lock:
-            if self._closed:
-                raise StoreUnavailableError("this server is stopping")
-            if self._readers >= MAX_READERS:
-                raise StoreUnavailableError(f"this server has {MAX_READERS} streams, which is all it takes")
-            watcher = self._watchers.get(chain)
-            if watcher is None or watcher.stopping or not watcher.is_alive():
-                watcher = self._watchers[chain] = ChainWatcher(chain, self._sources, self._hints(chain))
-                watcher.start()
-            watcher.join_in(listener)
-            self._readers += 1
-            return watcher
-
-    def _leave(self, watcher: ChainWatcher, listener: Listener) -> None:
-        with self._lock:
-            self._readers -= 1
-            if watcher.leave(listener):
-                watcher.stop()
-                if self._watchers.get(watcher.chain) is watcher:
-                    del self._watchers[watcher.chain]

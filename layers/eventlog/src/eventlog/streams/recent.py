@@ -1,4 +1,4 @@
-"""The newest events of a chain as frames, made once for all who follow it; bounded in number and in bytes."""
+"""The newest events of a chain as frames, made once for all its readers; bounded in number and in bytes."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ MAX_BYTES = 8 << 20
 
 
 class Item(NamedTuple):
-    """An event: what readers choose it by, and its frame."""
+    """An event as streams send it: what readers choose it by, and its frame."""
 
     seq: int
     event_type: str
@@ -49,7 +49,7 @@ class RecentEvents:
         return self.start + len(self._items)
 
     def extend(self, items: Iterable[Item]) -> None:
-        """Take the next events, and let go of the oldest ones for them."""
+        """Add the next events, and drop the oldest ones to make room for them."""
         for item in items:
             self._items.append(item)
             self.bytes += len(item.frame)
@@ -61,7 +61,7 @@ class RecentEvents:
         self.start += dropped
 
     def since(self, seq: int, limit: int) -> list[Item] | None:
-        """Up to ``limit`` events from ``seq`` on; None if they are no longer here."""
+        """Return up to ``limit`` events from ``seq`` on; None if ``seq`` was dropped already."""
         if seq < self.start:
             return None
         place = seq - self.start

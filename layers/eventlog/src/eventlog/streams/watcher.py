@@ -1,7 +1,7 @@
-"""One thread for each chain that somebody follows: it reads what is new once, for all of its readers.
+"""One thread for each chain that is streamed: it reads what is new once, for all of the chain's readers.
 
-What it publishes are the chain's events by seq, each once, from majority reads alone; a change stream only says when
-to look. So neither settling nor a failover can double, lose or reorder anything.
+It publishes the chain's events by seq, each once, from majority reads; a change hint only says when to look. So neither
+settling nor a failover can repeat, lose or reorder anything.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from eventlog.stored.anchor_copies import AnchorCopy
 from eventlog.streams.recent import Item, RecentEvents, item_of
 
 IDLE_SECONDS = 1.0
-"""How often a chain is looked at though nothing says that it has grown; checkpoints are looked for as often."""
+"""How often a chain is read though no hint says that it has grown; checkpoints are looked for as often."""
 
 PAUSE_SECONDS = 0.01
-"""Between two looks, so that a busy chain costs a hundred reads a second and not one for each event."""
+"""Between two reads, so that a busy chain costs a hundred reads a second and not one for each event."""
 
 SHORTER_SECONDS = 10.0
-"""How long a chain may be shorter than it was: a new primary knows for a moment less than a majority has."""
+"""How long a chain may be shorter than it was: for a moment, a new primary knows less than a majority has."""
 
 _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
@@ -44,7 +44,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A signed checkpoint as a frame; it is for readers that have got the ``size`` events it covers."""
+    """A signed checkpoint as a frame, to be sent to readers that were sent the ``size`` events it covers."""
 
     number: int
     size: int
@@ -53,8 +53,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a reader finds: events from its place on (None: they are gone from here), how far the chain was read, and
-    the newest checkpoints."""
+    """What a reader finds: events from its place on, how far the chain was read, and the newest checkpoints.
+
+    ``items`` is None if the events at its place were dropped already.
+    """
 
     items: list[Item] | None
     end: int
@@ -70,7 +72,7 @@ class Listener:
 
 
 class ChainWatcher(threading.Thread):
-    """Follows a chain from its head on until it is stopped; ``failure`` is why there is nothing, or nothing more."""
+    """Follows a chain from its head on until it is stopped; ``failure`` says why there is nothing, or nothing more."""
 
     def __init__(self, chain: str, sources: Sources, changes: ChangeHints) -> None:
         super().__init__(name=f"watch {chain}", daemon=True)
@@ -87,7 +89,7 @@ class ChainWatcher(threading.Thread):
 
     @property
     def started(self) -> bool:
-        """Whether the chain has been read."""
+        """Whether the chain has been read once."""
         return self._recent is not None
 
     @property
@@ -95,13 +97,16 @@ class ChainWatcher(threading.Thread):
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """Read until stopped. The database may be away for a while; damage ends it, as nothing can be shown then, and
-        so does a password that is refused."""
+        """Read until stopped.
+
+        The database may be away for a while. Damage ends it, as no event may be shown behind a damaged one; and so does
+        a refused password, which only another connection can help.
+        """
         try:
             with self._changes as changes:
                 self._follow(changes)
         finally:
-            self.stop()  # whatever ended it, nobody waits for it any more
+            self.stop()  # whatever ended it, its readers must not go on waiting
 
     def _follow(self, changes: ChangeHints) -> None:
         while not self.stopping:
@@ -109,7 +114,7 @@ class ChainWatcher(threading.Thread):
                 self._look()
                 self._stopping.wait(PAUSE_SECONDS)
                 changes.wait(self._end(), IDLE_SECONDS)
-            except CredentialsRefusedError as error:  # who comes again is told, and has the secret read anew
+            except CredentialsRefusedError as error:  # the next request is told, and has the secret read anew
                 self._fail(error)
                 return
             except StoreUnavailableError as error:
@@ -120,22 +125,23 @@ class ChainWatcher(threading.Thread):
                 return
 
     def stop(self) -> None:
-        """Let it end, within a second or so; its readers are told at once."""
+        """Make it end, within a second or so; its readers are told at once."""
         self._stopping.set()
         self._notify()
 
     def join_in(self, listener: Listener) -> None:
+        """Wake a listener from now on whenever something happens."""
         with self._lock:
             self._listeners.add(listener)
 
     def leave(self, listener: Listener) -> bool:
-        """Whether nobody is left."""
+        """Wake a listener no more; whether none is left."""
         with self._lock:
             self._listeners.discard(listener)
             return not self._listeners
 
     def view(self, seq: int, limit: int) -> View:
-        """What there is from a seq on."""
+        """Return what there is from a seq on."""
         with self._lock:
             assert self._recent is not None
             return View(self._recent.since(seq, limit), self._recent.end, self._announced)
@@ -144,7 +150,10 @@ class ChainWatcher(threading.Thread):
         return self._recent.end if self._recent else 0
 
     def _look(self) -> None:
-        """Publish what is new since the last look."""
+        """Publish what is new since the last look.
+
+        Checkpoints are read before the events, so those that a checkpoint covers are read in the same look.
+        """
         announced = self._new_checkpoints()
         if self._recent is None:
             found = self._sources.events().chain(self.chain)
@@ -161,7 +170,11 @@ class ChainWatcher(threading.Thread):
         self.failure = None
 
     def _check_size(self, size: int) -> None:
-        """Raises: CorruptionError: events that were shown have been gone for a while."""
+        """Check that the chain is not shorter than it was.
+
+        Raises:
+            CorruptionError: events that were shown have been gone for too long.
+        """
         if size >= self._end():
             self._shorter_since = None
         elif self._shorter_since is None:
@@ -179,13 +192,13 @@ class ChainWatcher(threading.Thread):
         self._notify()
 
     def _new_checkpoints(self) -> tuple[Announced, ...]:
-        """Those that came since the last look, at first the newest one."""
+        """Read the checkpoints that were made since the last look, at first the newest one."""
         try:
             copies = self._sources.copies()
             if self._announced:
                 return tuple(map(_announced, copies.scan(self.chain, self._announced[-1].number + 1)))
             newest = copies.newest(self.chain)
-        except CorruptionError:  # a damaged copy of an anchor is for audits to find, and no reason to stop
+        except CorruptionError:  # a damaged copy of an anchor is for audits to report, and no reason to stop
             return ()
         return () if newest is None else (_announced(newest),)
 
@@ -200,16 +213,16 @@ class ChainWatcher(threading.Thread):
             for listener in self._listeners:
                 loops.setdefault(listener.loop, []).append(listener)
         for loop, listeners in loops.items():
-            with suppress(RuntimeError):  # it is closed, and nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed, and its readers are gone
                 loop.call_soon_threadsafe(_wake, listeners)
 
 
 def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page:
-    """A page of a chain's events from ``seq`` on, of which none may be missing.
+    """Read a page of a chain's events from ``seq`` on, of which none may be missing.
 
     Raises:
-        CorruptionError: one is missing: nothing may be shown as if it followed.
-        StoreUnavailableError
+        CorruptionError: one is missing, and no later event may be shown as if it came next.
+        StoreUnavailableError: the database can't be reached.
     """
     page = events.page(Query(chain=chain, sort="seq", order="asc", from_seq=seq, limit=limit, max_bytes=max_bytes))
     seqs = [event.seq for event in page.events]

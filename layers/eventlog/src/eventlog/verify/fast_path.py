@@ -1,8 +1,9 @@
-"""The quick way through documents in which nothing is wrong; it makes no findings, ``verify`` does.
+"""The fast path over documents in which nothing is wrong. It makes no findings: where it stops, ``verifier`` does.
 
-It also goes through a segment of a chain without knowing what is left of it. A segment of n events that starts at a
-multiple of a power of two >= n holds whole subtrees, but that its last event may complete nodes that reach further
-left. So that one is handed back as it is stored; the frontier of the others is the end of the whole chain's there.
+It also verifies a segment of a chain by itself, without knowing what is left of it, so that several processes can share
+a chain. A segment of n events that starts at a multiple of a power of two >= n is made of whole subtrees. Only its last
+event may complete nodes that reach further left, so that one is handed back as it is stored. The frontier of the others
+is the right end of the whole chain's frontier there.
 """
 
 import struct
@@ -22,7 +23,7 @@ from eventlog.stored.layout import ENDINGS, EventLayout
 
 @dataclass(slots=True)
 class Skew:
-    """Events whose claimed time is more than ``LIMIT`` from when they were received: counted, and the furthest one.
+    """Events whose claimed time is more than ``LIMIT`` milliseconds from when they were received, and the furthest one.
 
     That is no tampering: the time is the client's claim, and late or imported events are honest.
     """
@@ -38,7 +39,7 @@ class Skew:
         self.merge(Skew(1, seq, millis))
 
     def merge(self, other: "Skew") -> None:
-        """Count those of the events that follow."""
+        """Count those of the events that come next."""
         if abs(other.millis) > abs(self.millis):
             self.seq, self.millis = other.seq, other.millis
         self.events += other.events
@@ -51,21 +52,25 @@ def advance(
     skew: Skew | None = None,
     leaves: bytearray | None = None,
 ) -> bytes | None:
-    """Move the state on over documents that are, byte for byte, the chain's next events.
+    """Advance the state over documents that are, byte for byte, the chain's next events.
 
-    Each document is rebuilt from what no hash gives (payload, salt, ids, times) and from the state. Returns the first
-    that differs, with the state as it was before it, or None at the end. The leaf hashes are appended to ``leaves``.
+    Each document is rebuilt from the fields that no hash gives (payload, salt, ids, times) and from the state, and the
+    bytes are compared: so everything that it stores is checked at once, and nothing that it stores is believed.
+
+    Returns:
+        The first document that differs, with the state as it was before it; None if none did. The leaf hashes of the
+        others are appended to ``leaves``, and skewed times are counted in ``skew``.
     """
     split = EventLayout(chain).split
     size, previous, frontier = state.size, state.hash, state.frontier
     limit, skew = Skew.LIMIT, skew or Skew()
     for raw in documents:
         try:
-            parts = split(raw)
+            parts = split(raw)  # by position; up to the payload, all but the values is compared here
             if parts is None:
                 break
             seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
-            if not is_canonical_object(payload):
+            if not is_canonical_object(payload):  # its hash may be right, but no append stored it
                 break
             payload_hash = hashing.payload_hash(salt, payload)
             content_hash = hashing.content_hash(
@@ -78,13 +83,13 @@ def advance(
                 principal=principal,
                 payload_hash=payload_hash,
             )
-        except (struct.error, ValueError):
+        except (struct.error, ValueError):  # shorter than its lengths say, not UTF-8, or a time that has no text
             break
         leaf = hashing.leaf_hash(hashing.leaf(size, previous, content_hash))
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
         fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
-        if seq != size or raw[end:] != fresh:
+        if seq != size or raw[end:] != fresh:  # salt, hashes and nodes: everything behind the payload
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -100,10 +105,10 @@ def advance(
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Events without a fault from ``start`` on, if the first one's ``prev_hash`` is right.
+    """Events from ``start`` on that are intact, if the first one's ``prev_hash`` is right.
 
-    ``size``, ``hash`` and ``frontier`` are the state after all but the last, ``last`` is that one as stored; ``leaves``
-    and ``skew`` are of all but the last, too.
+    ``size``, ``hash`` and ``frontier`` are the state after all but the last event, ``last`` is that one as stored.
+    ``leaves`` (32 bytes each) and ``skew`` are of all but the last, too.
     """
 
     start: int
@@ -117,8 +122,10 @@ class Segment:
 
 
 def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> dict[int, bytes]:
-    """The Merkle roots at ascending sizes inside a segment (start < size <= segment.size); ``left`` is the frontier
-    of what is left of it."""
+    """Compute the Merkle roots at ascending sizes inside a segment, start < size <= segment.size.
+
+    ``left`` is the frontier of the chain up to the segment's start.
+    """
     roots: dict[int, bytes] = {}
     frontier: list[bytes] = []
     at = segment.start
@@ -132,7 +139,10 @@ def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> 
 
 
 def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
-    """Verify what stands at start..stop-1; None if they are not exactly these events, two or more."""
+    """Verify the documents of start..stop-1; None if they are not exactly these events, intact, and two or more.
+
+    The first one's link is taken as it is stored: whoever joins the segment to the chain compares it.
+    """
     first = next(documents, b"")
     if stop - start < 2:
         return None

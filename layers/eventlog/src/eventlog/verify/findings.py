@@ -1,4 +1,4 @@
-"""What an audit finds: where the log is not what it must be."""
+"""Findings: where an audit has found that the log is not what it must be."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,3 +16,8 @@ class Finding:
 
 
 Emit = Callable[[Finding], None]
+
+
+def mismatch(kind: str, seq: int, expected: bytes | None, actual: bytes, detail: str) -> Finding:
+    """Make a finding about a stored hash that is another than it must be; None: what it must be is not known."""
+    return Finding(kind, seq, expected.hex() if expected else None, actual.hex(), detail)

@@ -8,15 +8,18 @@ from eventlog.formats.note import is_key_name
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
+from eventlog.verify.documents import check_entry, understand
 from eventlog.verify.findings import Emit, Finding
-from eventlog.verify.verifier import check_entry, understand
 
 
 def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
-    """Check a sequence document by itself and against the chain's first stored event; what was understood of it."""
+    """Check a sequence document by itself and against the chain's first stored event.
+
+    Returns what was understood of it; None if it is missing or can't be understood, which is a finding.
+    """
     event = None if first is None else understand(first)[0]
     if raw is None:
-        if first is not None:
+        if first is not None:  # a chain with neither is one that does not exist
             emit(_wrong("the sequence document is gone"))
         return None
     try:
@@ -29,6 +32,8 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         emit(_wrong("not as this version writes it: a field more, fewer, in another order or of another type"))
     if not is_key_name(image.origin):
         emit(_wrong("origin is no name that a log can have"))
+    # The genesis hash binds the first event to the chain's origin. If the event does not agree with itself either, then
+    # the event was changed, and the verifier reports it there.
     if (
         event
         and event.seq == 0
@@ -50,10 +55,10 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
 
 
 def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:
-    """Check documents outside the settled part against a sequence document read after them.
+    """Check documents outside the settled part against a sequence document that was read after them.
 
-    A document that a settler has just inserted equals what the pending entries give; one settled meanwhile is for the
-    next audit; everything else has no business there.
+    Two kinds may be there: a document that a settler has just inserted, which equals what the pending entries give; and
+    one that was settled meanwhile, which the next audit verifies. Anything else is a finding.
     """
     expected = {} if later is None else {event.seq: codec.encode_event(event) for event in later.events()}
     for raw in documents:
@@ -71,6 +76,6 @@ def _wrong(detail: str, expected: int | None = None, actual: int | None = None) 
 
 
 def _self_consistent(event: Event) -> bool:
-    """Whether the event's hash agrees with its own prev_hash, so that it was not that which was edited."""
+    """Whether the event's hash agrees with its own prev_hash: then prev_hash was not edited by itself."""
     leaf = hashing.leaf(event.seq, event.prev_hash, event.entry.content_hash)
     return hashing.leaf_hash(leaf) == event.hash

@@ -1,30 +1,31 @@
-"""Re-derives a chain from raw stored documents and says where it differs: payload, content, link, Merkle nodes.
+"""Re-derives a chain from raw stored documents and reports where it differs: payload, content, link, Merkle nodes.
 
-Each step is checked against the stored value it feeds, so one edit gives one finding, at the event it was made to;
-when every check passes, everything equals a recomputation from the stored fields alone. After a finding the verifier
-goes on with whatever reading the rest of the chain agrees with. Pure: documents in, findings out.
+Each step is checked against the stored value that the next step uses. So one edit gives one finding, at the event that
+was edited; and if every check passes, everything equals a recomputation from the stored fields alone. After a finding,
+more than one hash may be the right one: the verifier goes on with those that the rest of the chain can agree with.
+Pure: documents in, findings out.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from eventlog.formats import hashing, merkle
-from eventlog.formats.canonical import is_canonical_object
-from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.formats.event import ChainState, Event
 from eventlog.stored import codec
-from eventlog.stored.errors import NotOursError
+from eventlog.verify.documents import check_entry, understand
 from eventlog.verify.fast_path import Segment, Skew, advance
-from eventlog.verify.findings import Emit, Finding
+from eventlog.verify.findings import Emit, Finding, mismatch
 
 
 @dataclass(slots=True)
 class VerifierState:
-    """How far a chain is verified; it can be stored and resumed.
+    """How far a chain is verified; it can be stored, and resumed from.
 
-    ``links``: the hashes the next event may link to (more than one only after a finding, none: anything).
-    ``frontier``: the Merkle frontier, None where it can't be known any more. ``hole``: the last leaf is not known yet,
-    the next event's prev_hash gives it.
+    Attributes:
+        size: How many leaves the frontier is of.
+        links: The hashes that the next event may link to: more than one only after a finding; empty for any.
+        frontier: The Merkle frontier; None where a node can't be known any more.
+        hole: One more leaf comes before the next event, whose prev_hash will tell it.
     """
 
     size: int
@@ -33,9 +34,13 @@ class VerifierState:
     hole: bool = False
 
     def grow(self, leaf: bytes | None, stored: tuple[bytes, ...] | None = None) -> bool:
-        """Append a leaf hash; return whether the stored nodes agree. What can't be computed is taken as stored."""
+        """Append a leaf hash, None if it is not known; return whether the stored nodes of its event agree.
+
+        A node that can't be computed is taken as it is stored, so that later roots can be known again. That hides
+        nothing: there was a finding where the knowledge was lost, so the chain is not intact in any case.
+        """
         level, rest, current, agree = 0, self.size, leaf, True
-        while rest & 1:
+        while rest & 1:  # each one bit at the end of the size is a subtree that this leaf completes
             left = self.frontier.pop()
             current = merkle.node_hash(left, current) if left and current else None
             there = stored[level] if stored and level < len(stored) else None
@@ -47,8 +52,10 @@ class VerifierState:
         return agree and (stored is None or len(stored) == level)
 
     def skip(self, size: int) -> None:
-        """Append unknown leaves up to ``size``, however far: only the subtrees left of the first of them stay known."""
+        """Append unknown leaves up to ``size``, at once however many: only subtrees without any of them stay known."""
         if size > self.size:
+            # The frontier has a node for each one bit of the size. Those above the highest bit in which both sizes
+            # differ are the same in both trees; all others of the new frontier hold an unknown leaf.
             kept = (self.size >> (self.size ^ size).bit_length()).bit_count()
             self.frontier[kept:] = [None] * (size.bit_count() - kept)
             self.size = size
@@ -60,32 +67,13 @@ class VerifierState:
 
     @property
     def root(self) -> bytes | None:
-        """The Merkle root, if all of it is known."""
+        """The Merkle root; None if a part of it is not known."""
         known = [node for node in self.frontier if node is not None]
         return merkle.root(known) if len(known) == len(self.frontier) else None
 
 
-def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
-    """Check payload and content; return the content hashes that may stand behind the event's hash."""
-    payload = hashing.payload_hash(entry.salt, entry.payload.encode())
-    found = _content(entry, payload)
-    if payload == entry.payload_hash and found == entry.content_hash:
-        if not is_canonical_object(entry.payload.encode()):  # its hashes are right, but no append wrote it
-            detail = "the payload is not the canonical text of a JSON object"
-            emit(Finding("unexpected", seq, None, None, detail))
-        return [entry.content_hash]
-    candidates = [entry.content_hash, found, _content(entry, entry.payload_hash)]
-    if payload != entry.payload_hash:
-        detail = "the payload or salt does not give the stored payload_hash"
-        emit(_mismatch("payload_mismatch", seq, payload, entry.payload_hash, detail))
-    if entry.content_hash not in candidates[1:]:
-        detail = "the event's fields do not give the stored content_hash"
-        emit(_mismatch("content_mismatch", seq, found, entry.content_hash, detail))
-    return [candidate for candidate in candidates if candidate]
-
-
 class ChainVerifier:
-    """Verifies documents of one chain, handed over in the order of their seq."""
+    """Verifies the documents of one chain, handed over in the order of their seq."""
 
     def __init__(self, state: VerifierState, emit: Emit, skew: Skew | None = None) -> None:
         self.state = state
@@ -93,7 +81,10 @@ class ChainVerifier:
         self._emit = emit
 
     def documents(self, chain: str, documents: Iterable[bytes]) -> int:
-        """Verify the next stored documents of this chain; how many there were."""
+        """Verify the next stored documents of this chain; return how many there were.
+
+        The fast path goes over them until one differs; that one is verified step by step, and then the fast path again.
+        """
         rows, count = iter(documents), 0
         while True:
             followed, odd = self._follow(chain, rows)
@@ -104,7 +95,10 @@ class ChainVerifier:
             count += 1
 
     def _follow(self, chain: str, documents: Iterator[bytes]) -> tuple[int, bytes | None]:
-        """Go the quick way where it is open: all is known. How far, and the first document it doesn't go over."""
+        """Take the fast path where everything before is known.
+
+        Returns how many documents it went over, and the first one that it didn't.
+        """
         state = self.state
         frontier = [node for node in state.frontier if node is not None]
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
@@ -118,12 +112,12 @@ class ChainVerifier:
     def document(self, raw: bytes) -> None:
         """Verify the next stored document."""
         event, why, seq = understand(raw)
-        if seq is None or seq < self.state.position:
+        if seq is None or seq < self.state.position:  # it has no place in the chain, so the chain goes on without it
             self._emit(Finding("unexpected", seq, None, None, why or "a second document at this seq"))
             return
         if seq > self.state.position:
             self.gap(seq, "missing")
-        if event is None:
+        if event is None:  # something stands in its place, whose hash the next event's link will tell
             self._emit(Finding("unexpected", seq, None, None, why))
             self._fill(None)
             self.state.hole, self.state.links = True, []
@@ -131,7 +125,7 @@ class ChainVerifier:
             self._event(event, raw)
 
     def join(self, segment: Segment) -> bool:
-        """Go on over a segment that was verified by itself; False, and nothing done, if it doesn't follow."""
+        """Go on over a segment that was verified by itself; False, and nothing done, if it doesn't come next here."""
         state = self.state
         if state.hole or state.size != segment.start or segment.prev_hash not in state.links:
             return False
@@ -142,7 +136,7 @@ class ChainVerifier:
         return True
 
     def gap(self, seq: int, kind: str) -> None:
-        """Report the events up to ``seq`` as not there."""
+        """Report the events before ``seq`` as not there, and go on at ``seq``."""
         first, count = self.state.position, seq - self.state.position
         detail = f"{count} event{'s' if count > 1 else ''}: seq {first}..{seq - 1} not in the log"
         self._emit(Finding(kind, first, str(count), "0", detail))
@@ -151,12 +145,13 @@ class ChainVerifier:
         self.state.hole, self.state.links = True, []
 
     def _fill(self, leaf: bytes | None) -> None:
-        """Give the last unknown leaf its hash."""
+        """Give the leaf that is not known yet its hash."""
         if self.state.hole:
             self.state.grow(leaf)
             self.state.hole = False
 
     def _event(self, event: Event, raw: bytes) -> None:
+        """Verify an event at its place: shape, payload, content, link, hash and nodes, each against what it must be."""
         if self.state.hole:
             self._fill(event.prev_hash)
         entry, seq = event.entry, event.seq
@@ -170,10 +165,10 @@ class ChainVerifier:
         links = self.state.links
         previous = [event.prev_hash]
         if links and event.prev_hash not in links:
+            # Either this prev_hash was edited or the hash before it. The event's own hash below tells which prev_hash
+            # it was made with, so both are tried; and the leaf before is not known any more.
             previous += links
-            self._emit(
-                _mismatch("link_mismatch", seq, links[0], event.prev_hash, "prev_hash is not the hash before it")
-            )
+            self._emit(mismatch("link_mismatch", seq, links[0], event.prev_hash, "prev_hash is not the hash before it"))
             if self.state.frontier:
                 self.state.frontier[-1] = None
         leaves = [
@@ -181,16 +176,20 @@ class ChainVerifier:
             for prev in previous
             for content in dict.fromkeys(contents)
         ]
+        # If one of the possible prev_hashes and content hashes gives the stored hash, that was not edited.
         leaf = event.hash if event.hash in leaves else leaves[0]
         if leaf != event.hash:
             detail = "seq, prev_hash and content_hash do not give the stored hash"
-            self._emit(_mismatch("hash_mismatch", seq, leaf, event.hash, detail))
+            self._emit(mismatch("hash_mismatch", seq, leaf, event.hash, detail))
         if not self.state.grow(leaf, event.nodes):
             self._emit(Finding("node_mismatch", seq, None, None, "nodes are not the Merkle nodes this event completes"))
-        self.state.links = list(dict.fromkeys([leaf, event.hash]))
+        self.state.links = list(dict.fromkeys([leaf, event.hash]))  # the next event may agree with either
 
     def _check_shape(self, event: Event, raw: bytes, *, intact: bool) -> None:
-        """Compare with a fresh encoding; an ``_id`` that differs with the event_id is the content's finding."""
+        """Compare with a fresh encoding, so that no field more, fewer or of another type goes unseen.
+
+        If the event is not ``intact`` its ``_id`` is not compared: an edited event_id is a finding of the content.
+        """
         fresh = codec.encode_event(event)
         if fresh == raw:
             return
@@ -202,42 +201,3 @@ class ChainVerifier:
             names = [n for n in {**stored, **document} if n not in document or document[n] != stored.get(n)]
             detail = f"not as this version writes it: {', '.join(names) or 'order or encoding of fields'}"
             self._emit(Finding("unexpected", event.seq, None, None, detail))
-
-
-def understand(raw: bytes) -> tuple[Event | None, str, int | None]:
-    """The event of a stored document, or why it isn't one; and its seq, if that is a whole number."""
-    try:
-        event = codec.decode_event(raw)
-    except NotOursError as error:
-        return None, str(error), _seq(raw)
-    return event, "", event.seq
-
-
-def _seq(raw: bytes) -> int | None:
-    try:
-        seq: Any = codec.decode(raw).get("seq")
-    except NotOursError:
-        return None
-    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or not abs(seq) < 2**63:
-        return None
-    return int(seq) if seq == int(seq) else None
-
-
-def _content(entry: Entry, payload_hash: bytes) -> bytes | None:
-    try:
-        return hashing.content_hash(
-            chain=entry.chain,
-            event_id=entry.event_id,
-            event_type=entry.event_type,
-            source_id=entry.source_id,
-            timestamp=entry.timestamp,
-            received_at=entry.received_at,
-            principal=entry.principal,
-            payload_hash=payload_hash,
-        )
-    except ValueError:  # a time outside the years this version writes
-        return None
-
-
-def _mismatch(kind: str, seq: int, expected: bytes | None, actual: bytes, detail: str) -> Finding:
-    return Finding(kind, seq, expected.hex() if expected else None, actual.hex(), detail)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eventlog.store.interface import Draft, Placed
     from eventlog.store.interface.counts import EventCounts
     from eventlog.store.mongo.leases import Leases
-    from eventlog.streams.readers import Streams
+    from eventlog.streams.streams import Streams
 
 __all__ = ["ConfigurationError", "Resources"]
 
@@ -144,7 +144,7 @@ class Resources:
     def streams(self) -> "Streams":
         from eventlog.store.mongo.changes import ChangeStreams  # noqa: PLC0415  the query function's own
         from eventlog.store.mongo.checkpoints import CheckpointStore  # noqa: PLC0415
-        from eventlog.streams.readers import Streams  # noqa: PLC0415
+        from eventlog.streams.streams import Streams  # noqa: PLC0415
         from eventlog.streams.watcher import Sources  # noqa: PLC0415
 
         changes = ChangeStreams(lambda: self.store, max(1, self.settings.mongo_pool_size // 4))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
-from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.formats.event import Entry, Event
 from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
 from eventlog.store.mongo.settle import Settler
@@ -24,51 +25,17 @@ _CROWD = 96
 """More pending entries than this show that settlers can't keep up: writers give way to them after their push."""
 _GIVE_WAY_SECONDS = 0.001
 _GIVE_WAY_LIMIT = 0.05
-_RECENT_SECONDS = 10.0
-_RECENT_CHAINS = 1000
 
 logger = logging.getLogger(__name__)
 
 
-class LastPushes:
-    """The last acknowledged push of this process to each chain, and the chain's state after it.
-
-    It saves a look-up one of its reads, and the next push most of the hashing. A database may be restored to an
-    earlier state while a process lives: an image is used for seconds only.
-    """
-
-    def __init__(self) -> None:
-        self._pushes: dict[str, tuple[float, PushImage, ChainState]] = {}
-
-    def put(self, chain: str, image: PushImage, state: ChainState) -> None:
-        """Remember a push; of very many chains only the last ones."""
-        if len(self._pushes) >= _RECENT_CHAINS:
-            self._pushes.clear()
-        self._pushes[chain] = (time.monotonic(), image, state)
-
-    def get(self, chain: str) -> tuple[PushImage, ChainState] | None:
-        """The last push and the state after it, if it was just now."""
-        found = self._pushes.get(chain)
-        if found is None or time.monotonic() - found[0] > _RECENT_SECONDS:
-            return None
-        return found[1], found[2]
-
-    def state_before(self, chain: str, image: PushImage, count: int) -> ChainState:
-        """The state before the last ``count`` entries of a push's image, from where it takes the least hashing."""
-        state, known = image.settled, self.get(chain)
-        if known and image.settled.size < known[1].size <= image.size - count:
-            last, later = known
-            if image.pending[later.size - image.settled.size - 1] == last.pending[-1]:
-                state = later
-        state = state.copy()
-        for content_hash in image.pending[state.size - image.settled.size : len(image.pending) - count]:
-            state.append(content_hash)
-        return state
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A look-up: the chain's size before it, the sequence document's image if it was read, the events found by id."""
+    """What a look-up found.
+
+    ``bound`` is the chain's size before it, ``image`` the sequence document if it was read, ``events`` are those found
+    by id.
+    """
 
     bound: int
     image: SequenceImage | None
@@ -90,33 +57,47 @@ class Appender:
         self._deadline = time.monotonic() + _DEADLINE_SECONDS
 
     def run(self) -> list[Placed]:
-        """Look up chosen ids, push what is new, derive the places, settle if it is our turn."""
-        known = (self._look_up_recent() or self._look_up()) if self._chosen else None
+        """Look up chosen ids, push what is new, derive the places, and settle if it is our turn.
+
+        Ids that a client chose may exist, so they are looked up before the first push, and every push is bounded by
+        that look-up. Ids that we made exist nowhere: the first push needs no look-up and no bound.
+        """
+        known = (self._look_up_after_last_push() or self._look_up()) if self._chosen else None
         refused = False
         while True:
             fresh = [d.entry for i, d in self._drafts.items() if known is None or i not in known.events]
             if not fresh and known is not None:
-                return self._placed(known.events)
+                return self._placed(known.events)  # a replay of all of them, or our own push that was not acknowledged
             try:
                 image = self._ops.push(self._chain, fresh, None if known is None else known.bound)
             except UnknownOutcomeError as error:
                 if error.in_flight and known is None:
+                    # The server may apply this unbounded push at any later time, and a second one beside it would
+                    # store the events twice. Bounded ones exclude each other, however late (``Operations.push``).
                     return self._await()
             else:
                 if image is not None:
                     return self._committed(known, fresh, image)
-                if known is None and not refused:  # nothing was stored: it is full, as a rule, and others are settling
+                if known is None and not refused:
+                    # An unbounded push is refused where too much is pending or there is no such chain. Mostly it is
+                    # the former and others are settling already, so it is tried once more without reading anything.
                     refused = True
                     self._pause()
                     continue
+            # Refused, or failed in a way that can be repeated: see what is there now, and push only what is missing.
+            # A look-up that read nothing of the sequence document may simply have been too old: no need to wait.
             known = self._look_up_again(pause=known is None or known.image is not None)
 
-    def _look_up_recent(self) -> Known | None:
-        """A look-up that starts from our last push: its ids and then ``events``; None if one of ours may be there."""
-        recent = self._last_pushes.get(self._chain)
-        if recent is None or recent[0].ids is None or not recent[0].ids.isdisjoint(self._drafts):
+    def _look_up_after_last_push(self) -> Known | None:
+        """Look up the ids in the image of our last push and then, by one read, in ``events``.
+
+        The image is of a majority-committed state and older than the read, so this keeps rule 4 as a whole look-up
+        does. None if one of the ids may exist, or nothing is known: then the whole look-up decides.
+        """
+        last = self._last_pushes.get(self._chain)
+        if last is None or last[0].ids is None or not last[0].ids.isdisjoint(self._drafts):
             return None
-        image = recent[0]
+        image = last[0]
         if image.time is None:
             return None
         try:
@@ -126,7 +107,13 @@ class Appender:
         return None if found else Known(image.size, None, {})
 
     def _look_up(self) -> Known:
-        """Find the drafts' ids: ``sequences`` first, then ``events``, majority reads in one causal session (rule 4)."""
+        """Find the drafts' ids: ``sequences`` first, then ``events``, majority reads in one causal session (rule 4).
+
+        An entry leaves the sequence document only after it is in ``events``, so in this order none can be missed.
+
+        Raises:
+            IdConflictError: an id exists with other content.
+        """
         while True:
             try:
                 with self._ops.session() as session:
@@ -147,13 +134,13 @@ class Appender:
             return Known(image.size if image else 0, image, found)
 
     def _look_up_again(self, *, pause: bool) -> Known:
-        """After a push that failed or was refused: look up anew and remove what may have refused it."""
+        """Look up anew after a push that failed or was refused, and remove what may have refused it."""
         if pause:
             self._pause()
         known = self._look_up()
         if known.image is None:
             return self._create()
-        if known.image.pending_bytes >= PENDING_LIMIT:
+        if known.image.pending_bytes >= PENDING_LIMIT:  # settlers are slow or dead: settle all ourselves
             self._settle(Settler(self._ops, self._chain).rest)
             return self._look_up()
         return known
@@ -170,7 +157,7 @@ class Appender:
         return known
 
     def _await(self) -> list[Placed]:
-        """The push may still be under way, and pushing again could double it: only look whether it arrived."""
+        """Look until the push has arrived: it may still be under way, and pushing again could double it."""
         while True:
             self._pause()
             known = self._look_up()
@@ -178,6 +165,7 @@ class Appender:
                 return self._placed(known.events)
 
     def _committed(self, known: Known | None, fresh: Sequence[Entry], image: PushImage) -> list[Placed]:
+        """Derive the places of what was pushed, and settle if it is our turn."""
         state = self._last_pushes.state_before(self._chain, image, len(fresh))
         events = list(state.extend(fresh))
         self._last_pushes.put(self._chain, image, state)
@@ -187,21 +175,27 @@ class Appender:
         return self._placed(found | {event.entry.event_id: event for event in events})
 
     def _settle(self, settle: Callable[[], bool | None]) -> bool:
-        """Settle for the readers' sake; whether there was a try. Our entries are committed, its failure is not ours."""
+        """Settle, and return whether that was tried. Our entries are committed: a failure is logged and not raised."""
         try:
             return bool(settle())
-        except StoreUnavailableError:
+        except StoreUnavailableError:  # not acknowledged: another settler, or the next push, does it again
             return True
         except PyMongoError as error:
             logger.warning("settling chain %s failed: %s", self._chain, type(error).__name__)
-        except (StoreError, NotOursError) as error:
+        except (StoreError, NotOursError) as error:  # damage, which may be of others' entries: the audit reports it
             logger.error("settling chain %s: %s", self._chain, error)
         return True
 
     def _placed(self, events: dict[str, Event]) -> list[Placed]:
+        """Return the events in the order of the drafts; one that is not our very entry was there before."""
         return [Placed(events[i], events[i].entry != draft.entry) for i, draft in self._drafts.items()]
 
     def _pause(self) -> None:
+        """Wait a little before the next try.
+
+        Raises:
+            StoreUnavailableError: the append has taken too long.
+        """
         if time.monotonic() > self._deadline:
             raise StoreUnavailableError("MongoDB did not acknowledge in time; retry with the same event_id")
         time.sleep(_PAUSE_SECONDS * (0.5 + random.random()))  # noqa: S311  jitter, no secret
@@ -210,13 +204,13 @@ class Appender:
 def append(
     operations: Operations, last_pushes: LastPushes, chain: str, origin: str, drafts: Sequence[Draft]
 ) -> list[Placed]:
-    """See ``EventStore.append``."""
+    """Append; see ``EventAppender.append``."""
     with mapped():
         return Appender(operations, last_pushes, chain, origin, drafts).run()
 
 
 def _same(draft: Draft, stored: Entry) -> bool:
-    """Whether a stored event has the content of a draft (its salt and receive time are the log's own)."""
+    """Whether a stored event has the content of a draft; its salt and receive time are the log's own."""
     entry = draft.entry
     return (entry.event_type, entry.source_id, entry.payload) == (
         stored.event_type,
@@ -226,7 +220,7 @@ def _same(draft: Draft, stored: Entry) -> bool:
 
 
 def _give_way(image: PushImage) -> None:
-    """Under load the settlers compete with all writers: if those wait a little, more is done, and sooner."""
+    """Wait a little where much is pending: settlers compete with all writers, and are the ones to go first."""
     crowd = len(image.pending) - _CROWD
     if crowd > 0:
         time.sleep(min(_GIVE_WAY_LIMIT, crowd * _GIVE_WAY_SECONDS))

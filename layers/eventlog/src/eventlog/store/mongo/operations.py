@@ -1,6 +1,6 @@
-"""Every single database step of append and settle, one method each, with its read and write concern.
+"""The steps of append and settle, one method for each, with its read and write concern.
 
-Tests replace these methods to make a step fail, or to die between two of them.
+Tests override these methods to make a step fail, or to end a process between two steps.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,12 +37,9 @@ from eventlog.store.mongo.push import (
     push_image,
 )
 from eventlog.store.mongo.sessions import causal_session
+from eventlog.store.mongo.trim import SettledHead, place_of, trim_update
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequence, settled_fields
-
-SettledHead = tuple[int, bytes, bytes]
-"""What is settled, as its size and its last event's hash, and the content hash of the first pending entry. No other
-chain of the same name, in a database restored meanwhile, has the same."""
 
 RawCollection = Collection[RawBSONDocument]
 
@@ -74,12 +71,12 @@ class Operations:
         indexes.ensure(self.audits, indexes.AUDITS)
 
     def read_sequence(self, chain: str, session: ClientSession | None = None) -> SequenceImage | None:
-        """Majority read of a sequence document."""
+        """Read a sequence document (majority)."""
         found = self.raw_sequences.find_one({"_id": chain}, session=session)
         return None if found is None else decode_sequence(bytes(found.raw))
 
     def read_events(self, chain: str, ids: Iterable[str], session: ClientSession) -> list[Event]:
-        """Majority read of settled events by id."""
+        """Read settled events by id (majority)."""
         keys = [codec.document_id(chain, event_id) for event_id in ids]
         return [
             codec.decode_event(bytes(found.raw))
@@ -87,19 +84,19 @@ class Operations:
         ]
 
     def read_hashes(self, chain: str, start: int, end: int) -> dict[int, Any]:
-        """Majority read of the hashes of the stored documents with start <= seq < end."""
+        """Read the hashes of the stored documents with start <= seq < end (majority)."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
         return {int(found["seq"]): found.get("hash") for found in self.events.find(places, {"seq": 1, "hash": 1})}
 
     def read_links(self, chain: str, start: int, end: int, session: ClientSession) -> dict[int, tuple[Any, Any]]:
-        """Majority read of (prev_hash, content_hash) of the stored documents with start <= seq < end."""
+        """Read (prev_hash, content_hash) of the stored documents with start <= seq < end (majority)."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
         fields = {"_id": 0, "seq": 1, "prev_hash": 1, "content_hash": 1}
         found = self.events.find(places, fields, session=session)
         return {int(item["seq"]): (item.get("prev_hash"), item.get("content_hash")) for item in found}
 
     def any_settled(self, chain: str, ids: Iterable[str], time: Timestamp) -> bool:
-        """Majority read, not older than ``time``, in one round trip: whether one of the ids is in ``events``."""
+        """Whether one of the ids is in ``events``: a majority read not older than ``time``, in one round trip."""
         keys = [codec.document_id(chain, event_id) for event_id in ids]
         found = self._db.command(
             {
@@ -125,10 +122,11 @@ class Operations:
             return
 
     def read_pending(self, chain: str, start: int, end: int) -> tuple[int, list[Entry]]:
-        """Majority read of pending entries: the first of start..end-1 that is pending still, and those from there on.
+        """Read the pending ones of start..end-1 (majority); return the seq of the first of them, and the entries.
 
         Raises:
-            NotOursError
+            CorruptionError: the sequence document is damaged.
+            NotOursError: an entry is not one that this version writes.
         """
         skip = {"$max": [0, {"$subtract": [start, "$settled.size"]}]}
         fields = {"settled.size": 1, "pending": {"$slice": ["$pending", skip, end - start]}}
@@ -142,26 +140,25 @@ class Operations:
             raise CorruptionError(DAMAGED) from error
 
     def read_unsettled(self) -> list[dict[str, Any]]:
-        """Majority read of the names and sizes of all chains that have pending entries."""
+        """Read the names and sizes of all chains that have pending entries (majority)."""
         return list(self.sequences.find({"pending.0": {"$exists": True}}, {"size": 1}))
 
     def read_raw(self, chain: str, start: int, end: int) -> set[bytes]:
-        """Majority read of the stored documents with start <= seq < end."""
+        """Read the stored documents with start <= seq < end (majority)."""
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
         return {bytes(found.raw) for found in self.raw_events.find(places)}
 
     def push(self, chain: str, entries: Sequence[Entry], bound: int | None) -> PushImage | None:
-        """The commit (w: majority): append entries to ``pending`` if it isn't full.
+        """Commit entries: append them to ``pending`` if it isn't full (w: majority). None if the push was refused.
 
-        With ``bound``, the size seen before the ids were looked up, the push is refused if one of the ids is pending,
-        or once anything pushed after that look-up has been settled: whoever pushed one of the ids meanwhile is then
-        still in ``pending``. So a bounded push can't double an id, however late the server applies it. Ids that
-        nobody else can have need no bound.
-
-        Returns None when refused.
+        ``bound`` is the chain's size before the ids were looked up. With it the push is refused if one of the ids is
+        pending, or if anything pushed after that look-up has been settled. Until then, an entry of another writer with
+        one of the ids is still pending. So a bounded push can't store an id twice, however late the server applies it.
+        Ids that no other writer can have need no bound.
 
         Raises:
-            UnknownOutcomeError: no acknowledgement.
+            UnknownOutcomeError: it was not acknowledged, and may or may not be in.
+            CorruptionError: the sequence document is damaged.
         """
         command, size = push_command(chain, entries, bound)
         command["writeConcern"] = _MAJORITY.document
@@ -169,11 +166,11 @@ class Operations:
             reply = self._db.command(command, codec_options=codec.CODEC)
         except ServerSelectionTimeoutError:  # nothing was sent
             raise
-        except AutoReconnect as error:
+        except AutoReconnect as error:  # sent, unless a server answered that it is no primary
             raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
-        except OperationFailure as error:  # the server answered: a step-down, a time limit
+        except OperationFailure as error:  # a server answered (a step-down, a time limit), and so has stopped trying
             raise UnknownOutcomeError(in_flight=error.code in SHARD_SILENT) from error
-        if "writeConcernError" in reply:
+        if "writeConcernError" in reply:  # applied, and no majority has it yet: it may still be rolled back
             raise UnknownOutcomeError(in_flight=False)
         return None if reply["value"] is None else push_image(reply, size)
 
@@ -182,6 +179,7 @@ class Operations:
 
         Raises:
             CorruptionError: another document stands in an event's place.
+            StoreUnavailableError: not known to be committed by a majority.
         """
         documents = [codec.encode_event(event) for event in events]
         try:
@@ -201,25 +199,17 @@ class Operations:
         size: int | None = None,
         session: ClientSession | None = None,
     ) -> list[bytes] | None:
-        """Drop the pending entries between two states (w: 1) if what is settled is still ``before``.
+        """Drop the pending entries between two states, if what is settled is still ``before``.
 
-        With a session the caller reads on in it, which would wait for the journal's next turn: then the majority is
-        waited for, which comes at once. ``size``: the entries' bytes, if known. Returns the content hashes of what is
-        pending then, or None if it wasn't so.
+        Losing a trim loses nothing, so w: 1 is enough. In a session whose caller reads on, w: majority is faster: the
+        next read would wait for the journal's next turn otherwise. ``size``: the entries' bytes, if known.
+
+        Returns the content hashes of what is pending then, or None if something else was settled.
         """
-        count = after.size - before[0]
-        more = {"$gt": [{"$size": "$pending"}, count]}
-        dropped = {"$map": {"input": {"$slice": ["$pending", count]}, "in": {"$bsonSize": "$$this"}}}
-        dropped_bytes = {"$toLong": {"$sum": dropped}} if size is None else Int64(size)
-        stage = {
-            "settled": {"$literal": settled_fields(after)},
-            "pending": {"$cond": [more, {"$slice": ["$pending", count, 2147483647]}, []]},
-            "pending_bytes": {"$subtract": ["$pending_bytes", dropped_bytes]},
-        }
         sequences = self.sequences if session else self.sequences.with_options(write_concern=WriteConcern(w=1))
         found = sequences.find_one_and_update(
-            _at(chain, before),
-            [{"$set": stage}],
+            place_of(chain, before),
+            trim_update(after.size - before[0], after, size),
             {"pending.content_hash": 1},
             return_document=ReturnDocument.AFTER,
             session=session,
@@ -227,14 +217,19 @@ class Operations:
         return None if found is None else content_hashes(found)
 
     def trim_all(self, chain: str, before: SettledHead, after: ChainState, size: int) -> bool:
-        """As ``trim``, but only if nothing else is pending; whether it was so. Much cheaper for many entries."""
+        """Trim as ``trim`` does, but only if nothing else is pending; whether it was so. Cheaper for many entries."""
         update = {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
-        place = _at(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
+        place = place_of(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
         return sequences.update_one(place, {"$set": update}).matched_count == 1
 
     def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
-        """Majority reads alone tell corruption from an event that is there but not yet committed."""
+        """Tell corruption from an event that is there but not yet committed, which only majority reads can.
+
+        Raises:
+            CorruptionError: another document stands in an event's place.
+            StoreUnavailableError: an event is not yet committed by a majority.
+        """
         chain, ids = events[0].entry.chain, [codec.document_id(e.entry.chain, e.entry.event_id) for e in events]
         places = {"chain": chain, "seq": {"$in": [Int64(event.seq) for event in events]}}
         found = {
@@ -246,13 +241,3 @@ class Operations:
             raise CorruptionError(f"another event stands in the place of one at seq {events[0].seq}..{events[-1].seq}")
         if expected - found:
             raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
-
-
-def _at(chain: str, head: SettledHead) -> dict[str, Any]:
-    size, settled_hash, first = head
-    return {
-        "_id": chain,
-        "settled.size": Int64(size),
-        "settled.hash": settled_hash,
-        "pending.0.content_hash": first,
-    }

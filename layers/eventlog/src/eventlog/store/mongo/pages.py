@@ -1,8 +1,8 @@
-"""Pages of events by keyset: what is settled by one find, in order from one index, what is pending merged in.
+"""Pages of events by keyset: settled ones by one find, in order from one index; pending ones are merged in.
 
-The rest of a page after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, and several types or sources
-are as many ranges each. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their
-scans in order; with anything beside the ``$or`` it would examine every event of a busy millisecond again.
+What comes after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, times one for each type and source
+that is asked for. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their scans
+in order. With anything beside the ``$or`` it would examine every event of a busy millisecond again.
 """
 
 import heapq
@@ -32,11 +32,12 @@ _Found = tuple[Event, int]
 
 
 def read_page(operations: Operations, query: Query) -> Page:
-    """See ``EventStore.page``."""
+    """Read a page; see ``EventReader.page``."""
     with operations.session() as session:
         image = operations.read_sequence(query.chain, session)
         if image is None:
             return Page([], more=False, size=0, settled_size=0)
+        # Later pages show no event beyond the size at the first page, so that a cursor comes to an end.
         size = image.size if query.size is None else min(query.size, image.size)
         found = _settled(operations, query, min(size, image.settled.size), session)
         if pending := _pending(query, image, size):
@@ -52,7 +53,10 @@ def read_page(operations: Operations, query: Query) -> Page:
 
 
 def filter_of(query: Query, size: int) -> _Filter:
-    """What is in the page and after it: by ``$in`` where MongoDB takes it apart itself (faster), else by ``$or``."""
+    """Build the filter for what is settled of the page and after it.
+
+    ``size`` is where the page's view of the chain ends.
+    """
     if query.sort == "seq":
         low, high = _seq_bounds(query)
         return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
@@ -60,13 +64,15 @@ def filter_of(query: Query, size: int) -> _Filter:
     wanted = {"event_type": query.event_types, "source_id": query.source_ids}
     values = {name: given for name, given in wanted.items() if given}
     combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
-    if len(times) == 1 and len(combinations) <= _MERGED_SCANS:
+    if (
+        len(times) == 1 and len(combinations) <= _MERGED_SCANS
+    ):  # MongoDB takes the ``$in`` apart itself, which is faster
         return {"chain": query.chain, **{name: {"$in": list(given)} for name, given in values.items()}, **times[0]}
     return {"$or": [{"chain": query.chain, **chosen, **time} for chosen in combinations for time in times]}
 
 
 def index_of(query: Query) -> list[tuple[str, int]]:
-    """The index that yields the query's order from its equalities."""
+    """Name the index whose leading fields the query fixes and that then has the query's order."""
     if query.sort == "seq":
         return [("chain", ASCENDING), ("seq", ASCENDING)]
     names = ["chain"]
@@ -86,13 +92,13 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
 
 
 def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
-    """The pending events of the page and those after it, in order."""
+    """Return the pending events of the page and those after it, in order."""
     found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
     return sorted(found, key=_key(query), reverse=query.order == "desc")
 
 
 def _fits(query: Query, event: Event) -> bool:
-    """Whether an event is one that the query asks for and that comes after the page before."""
+    """Whether an event is one that the query asks for, and comes after the page before."""
     if query.sort == "seq":
         low, high = _seq_bounds(query)
         return low <= event.seq < high
@@ -101,7 +107,7 @@ def _fits(query: Query, event: Event) -> bool:
         place = (entry.timestamp, event.seq)
         previous = (after.timestamp, after.seq)
         if place == previous or (place > previous) is (query.order == "desc"):
-            return False
+            return False  # it was on a page before
     return (
         (query.start_time or 0) <= entry.timestamp
         and (query.end_time is None or entry.timestamp < query.end_time)
@@ -117,7 +123,7 @@ def _key(query: Query) -> Callable[[_Found], tuple[int, int]]:
 
 
 def _seq_bounds(query: Query) -> tuple[int, int]:
-    """[low, high) of what is left of a query by seq."""
+    """Return [low, high) of what is left of a query by seq."""
     low, high = query.from_seq or 0, _MAX_SEQ if query.to_seq is None else query.to_seq
     if query.after is None:
         return low, high
@@ -125,7 +131,7 @@ def _seq_bounds(query: Query) -> tuple[int, int]:
 
 
 def _time_ranges(query: Query, size: int) -> list[_Filter]:
-    """The time and seq bounds: what is left of the cursor's millisecond, and what comes after it."""
+    """Build the bounds on time and seq: of what is left of the cursor's millisecond, and of what comes after it."""
     start = DatetimeMS(query.start_time or 0)
     times: _Filter = {"$gte": start}
     if query.end_time is not None:
@@ -139,6 +145,7 @@ def _time_ranges(query: Query, size: int) -> list[_Filter]:
         rest: _Filter = {**times, "$gt": DatetimeMS(place)}
     else:
         rest = {"$gte": start, "$lt": DatetimeMS(place if query.end_time is None else min(place, query.end_time))}
+    # A cursor may have been made by hand: its millisecond counts only if the query asks for it.
     inside = (query.start_time or 0) <= place and (query.end_time is None or place < query.end_time)
     here: list[_Filter] = [{"timestamp": DatetimeMS(place), "seq": beyond}] if inside else []
     return [*here, {"timestamp": rest, "seq": settled}]

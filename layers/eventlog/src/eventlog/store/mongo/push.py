@@ -1,4 +1,4 @@
-"""The push that commits events: its command, what the server answers, and when nobody can say whether it is in."""
+"""The push that commits events: its command, what the server answers, and when its outcome is unknown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
 
 SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
-"""What mongos answers when a shard does not: host unreachable or not found, timeouts, a socket that broke."""
+"""Error codes of mongos when a shard does not answer: host unreachable or not found, timeouts, a broken socket."""
 
 _PUSH_MS = 5000
 DAMAGED = "the sequence document is damaged; run an audit"
@@ -35,11 +35,12 @@ class UnknownOutcomeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PushImage:
-    """What a sequence document held right after our own acknowledged push: majority-committed.
+    """What a sequence document held right after our own acknowledged push; it is majority-committed.
 
-    ``pending`` are the content hashes of the pending entries, ours last; ``waiting_bytes`` waited before our
-    ``own_bytes``; ``ids`` are the pending event ids, if the push was bounded; ``time`` is the cluster time then, which
-    a replica set with access control that was made just now does not say yet.
+    ``pending`` are the content hashes of the pending entries, ours last. ``waiting_bytes`` are those of the entries
+    that were pending before our ``own_bytes``. ``ids`` are the pending event ids, None if the push had no bound.
+    ``time`` is the cluster time then; None in the first moments of a replica set with access control, which does not
+    say it yet.
     """
 
     settled: ChainState
@@ -56,12 +57,14 @@ class PushImage:
 
 
 def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tuple[dict[str, Any], int]:
-    """See ``Operations.push``; the command, and how many bytes the entries have."""
+    """Build the command of ``Operations.push``; return it and how many bytes the entries have."""
     encoded = [codec.encode_entry(entry) for entry in entries]
     size = sum(map(len, encoded))
     query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
     fields = _FIELDS
     if bound is not None:
+        # The ids were looked up when the chain had ``bound`` events. Whoever pushed one of them since is still pending
+        # as long as nothing beyond the bound was settled, and then the first condition sees it.
         query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
         query["settled.size"] = {"$lte": Int64(bound)}
         query["size"] = {"$gte": Int64(bound)}  # else it is another chain, of a database restored meanwhile
@@ -82,7 +85,7 @@ def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tup
 
 
 def content_hashes(found: dict[str, Any]) -> list[bytes]:
-    """The pending entries' content hashes.
+    """Return the content hashes of the pending entries.
 
     Raises:
         CorruptionError: one is missing or is none.
@@ -94,7 +97,7 @@ def content_hashes(found: dict[str, Any]) -> list[bytes]:
 
 
 def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
-    """What the reply to an acknowledged push says.
+    """Read the reply to an acknowledged push.
 
     Raises:
         CorruptionError: the document is not what pushes make.
@@ -103,6 +106,7 @@ def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     try:
         codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
         state = decode_settled(found["settled"])
+        # A bounded push asks for the pending ids, and its own entries are pending, so the last one tells which it was.
         ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
     except (NotOursError, KeyError, TypeError, IndexError) as error:
         raise CorruptionError(DAMAGED) from error

@@ -7,9 +7,10 @@ from pymongo import MongoClient
 
 from eventlog.formats.event import Event
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
-from eventlog.store.mongo.append import LastPushes, append
+from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
 from eventlog.store.mongo.settle import Settler

@@ -1,0 +1,68 @@
+"""Checks of one stored event by itself: whether it can be understood, its payload and its content."""
+
+from typing import Any
+
+from eventlog.formats import hashing
+from eventlog.formats.canonical import is_canonical_object
+from eventlog.formats.event import Entry, Event
+from eventlog.stored import codec
+from eventlog.stored.errors import NotOursError
+from eventlog.verify.findings import Emit, Finding, mismatch
+
+
+def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
+    """Check payload and content; return the content hashes that the event's hash may have been made of."""
+    payload = hashing.payload_hash(entry.salt, entry.payload.encode())
+    found = _content(entry, payload)
+    if payload == entry.payload_hash and found == entry.content_hash:
+        if not is_canonical_object(entry.payload.encode()):  # its hashes are right, but no append wrote it
+            detail = "the payload is not the canonical text of a JSON object"
+            emit(Finding("unexpected", seq, None, None, detail))
+        return [entry.content_hash]
+    # Which field was edited? The stored content hash is right if it follows from the fields with either payload hash,
+    # the recomputed or the stored one; then the content is no second finding beside the payload.
+    candidates = [entry.content_hash, found, _content(entry, entry.payload_hash)]
+    if payload != entry.payload_hash:
+        detail = "the payload or salt does not give the stored payload_hash"
+        emit(mismatch("payload_mismatch", seq, payload, entry.payload_hash, detail))
+    if entry.content_hash not in candidates[1:]:
+        detail = "the event's fields do not give the stored content_hash"
+        emit(mismatch("content_mismatch", seq, found, entry.content_hash, detail))
+    return [candidate for candidate in candidates if candidate]
+
+
+def understand(raw: bytes) -> tuple[Event | None, str, int | None]:
+    """Understand a stored document: the event, or None and why it isn't one; and its seq, if that is a whole number."""
+    try:
+        event = codec.decode_event(raw)
+    except NotOursError as error:
+        return None, str(error), _seq(raw)
+    return event, "", event.seq
+
+
+def _seq(raw: bytes) -> int | None:
+    """Read the seq of a document that is no event; a double or a 32-bit number counts if its value is whole."""
+    try:
+        seq: Any = codec.decode(raw).get("seq")
+    except NotOursError:
+        return None
+    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or not abs(seq) < 2**63:
+        return None
+    return int(seq) if seq == int(seq) else None
+
+
+def _content(entry: Entry, payload_hash: bytes) -> bytes | None:
+    """Compute the content hash with this payload hash; None if the fields can't be hashed at all."""
+    try:
+        return hashing.content_hash(
+            chain=entry.chain,
+            event_id=entry.event_id,
+            event_type=entry.event_type,
+            source_id=entry.source_id,
+            timestamp=entry.timestamp,
+            received_at=entry.received_at,
+            principal=entry.principal,
+            payload_hash=payload_hash,
+        )
+    except ValueError:  # a time outside the years this version writes
+        return None
