@@ -46,9 +46,10 @@ class StatsQuery(BaseModel):
         return self
 
     def to_buckets(self) -> Buckets:
-        """
+        """Fill in what was not asked for: the last day, and a width that makes at most 60 buckets.
+
         Raises:
-            InvalidError: more than 1,000 buckets.
+            InvalidError: the range is empty, or has more than ``MAX_BUCKETS`` buckets.
         """
         end = now_millis() + 1 if self.end_time is None else self.end_time
         start = max(0, end - DAY) if self.start_time is None else self.start_time

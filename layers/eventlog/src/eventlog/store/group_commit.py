@@ -1,7 +1,7 @@
-"""Group commit: appends to one chain that wait together in one process go in one write.
+"""Group commit: appends to one chain that wait in one process at the same time share one write.
 
-Whoever finds no write under way for its chain goes at once; what comes meanwhile waits and goes together in the next
-one. There is no timer, so a caller alone never waits. Writes of one chain never wait for another's.
+An append that finds no write under way for its chain is written at once. Those that come meanwhile wait, and share the
+next write. There is no timer, so a single caller never waits. Writes of one chain never wait for another's.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from eventlog.store.interface import Draft, Placed
 
 MAX_EVENTS = 500
 MAX_SIZE = 1 << 20
-"""What one write takes of several appends: events, and about as many bytes. A larger append goes alone."""
+"""What several appends may share one write for: events, and about so many bytes. A larger append is written alone."""
 
 WAIT_SECONDS = 8.0
-"""How long an append waits for its turn. Once it is being written, the store's own time limits hold."""
+"""How long an append waits for its turn. Once it is being written, the store's own time limits apply."""
 
 _WRITERS = 32
 _ENTRY_SIZE = 512
@@ -28,11 +28,11 @@ _ENTRY_SIZE = 512
 _Append = Callable[[str, Sequence[Draft]], list[Placed]]
 _Outcome = list[Placed] | Exception
 _Lane = tuple[str, bool]
-"""A chain, and whether ids were chosen: those need a look-up first, and only they may be pushed again."""
+"""A chain, and whether its ids were chosen by clients: these need a look-up, and only these may be pushed again."""
 
 
 class _Waiting:
-    """One caller's append until it is written; cancelling its future takes it back while nobody has begun."""
+    """One caller's append until it is written; cancelling its future takes it back unless its write has begun."""
 
     __slots__ = ("drafts", "future", "ids", "loop", "size")
 
@@ -44,22 +44,24 @@ class _Waiting:
         self.loop = loop
 
     def give_up(self) -> None:
-        """After waiting too long for its turn.
+        """Take the append back after it has waited too long for its turn; return if its write has begun.
 
         Raises:
-            StoreUnavailableError: nothing was begun; but if it was, this returns.
+            StoreUnavailableError: it was taken back.
         """
         if self.future.cancel():
             raise StoreUnavailableError("too many appends wait for this chain; nothing was stored")
 
 
 class GroupCommit:
-    """``EventStore.append``, with the same contract for each caller, over one that takes several callers' drafts.
+    """``EventAppender.append`` for many callers at once, each with the same contract as if it were alone.
 
-    All drafts of a caller go in one write, next to each other and in their order. Two callers' appends with an id in
-    common go in two writes, so the later one is answered as a replay or a conflict. A conflict is told to those whose
-    ids it is about, and the others, of whom nothing was stored, are written without them. Any other failure of a
-    write is told to everyone in it, and none of them is written again: its outcome may be unknown.
+    All drafts of a caller go in one write, next to each other and in their order. Appends of two callers with an id in
+    common go in two writes, so that the later one is answered as a replay or a conflict.
+
+    Of a write with a conflict nothing is stored: the callers whose ids it is about get it, and the others are written
+    without them. Any other failure goes to every caller in the write, and none of them is written again, as the
+    outcome may be unknown.
     """
 
     def __init__(self, append: _Append) -> None:
@@ -69,7 +71,7 @@ class GroupCommit:
         self._writers = ThreadPoolExecutor(_WRITERS, "append")
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        """See ``EventStore.append``; writes in the calling thread if nobody else writes."""
+        """Append; see ``EventAppender.append``. It writes in the calling thread if no write is under way."""
         waiting = _Waiting(drafts)
         lane = _lane(chain, drafts)
         if self._enter(lane, waiting):
@@ -78,12 +80,12 @@ class GroupCommit:
             return waiting.future.result(WAIT_SECONDS)
         except TimeoutError:
             waiting.give_up()
-            return waiting.future.result()
+            return waiting.future.result()  # being written: it is worth waiting for the outcome
         finally:
-            waiting.future.cancel()
+            waiting.future.cancel()  # the caller was interrupted: not to be written, unless that has begun
 
     async def append_async(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
-        """The same for a coroutine; another thread writes."""
+        """Append, for a coroutine; another thread writes."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(drafts, loop)
         lane = _lane(chain, drafts)
@@ -102,7 +104,7 @@ class GroupCommit:
         return waiting.future.result()
 
     def _enter(self, lane: _Lane, waiting: _Waiting) -> bool:
-        """Queue; whether nobody writes, so that it is the caller's turn."""
+        """Queue an append; whether no write is under way, so that the caller has to start one."""
         with self._lock:
             queue = self._lanes.get(lane)
             if queue is None:
@@ -112,7 +114,7 @@ class GroupCommit:
             return False
 
     def _start(self, lane: _Lane) -> None:
-        """Let another thread write; each does one write and queues again, so that no lane holds up the others."""
+        """Let another thread write. Each job is one write, so that no busy lane keeps the threads from the others."""
         try:
             self._writers.submit(self._write, lane)
         except RuntimeError:  # no thread can be started: the interpreter ends
@@ -126,12 +128,13 @@ class GroupCommit:
         try:
             self._take(lane, taken)
             self._commit(lane[0], taken)
-        except Exception as error:
+        except Exception as error:  # whatever it is, callers in other threads must not wait for ever
             _fail(taken, error)
-        except BaseException:
+        except BaseException:  # this thread is interrupted: the error is its own, and the other callers can retry
             _fail(taken, StoreUnavailableError("interrupted; retry with the same event_id"))
             raise
         finally:
+            # Under one lock: either the lane is gone and the next append starts a write, or this starts one for it.
             with self._lock:
                 waits = bool(self._lanes.get(lane))
                 if not waits:
@@ -140,14 +143,14 @@ class GroupCommit:
                 self._start(lane)
 
     def _take(self, lane: _Lane, taken: list[_Waiting]) -> None:
-        """The longest-waiting append and those after it that fit; who has an id in common with them comes next."""
+        """Take the longest-waiting append and those after it that fit; leave those with an id in common with them."""
         left: deque[_Waiting] = deque()
         ids: set[str] = set()
         size, full = 0, False
         with self._lock:
             for waiting in self._lanes.get(lane, ()):
                 over = len(ids) + len(waiting.ids) > MAX_EVENTS or size + waiting.size > MAX_SIZE
-                full = full or (over and bool(taken))  # nobody smaller overtakes who doesn't fit
+                full = full or (over and bool(taken))  # a smaller append must not overtake one that doesn't fit
                 if full or not ids.isdisjoint(waiting.ids):
                     left.append(waiting)
                 elif not waiting.future.done():
@@ -159,7 +162,7 @@ class GroupCommit:
         taken[:] = [waiting for waiting in taken if waiting.future.set_running_or_notify_cancel()]
 
     def _commit(self, chain: str, taken: Sequence[_Waiting]) -> None:
-        """Write, without those whose ids are in conflict; of a write with a conflict nothing was stored."""
+        """Write, and after a conflict, of which nothing was stored, write again without those that it is about."""
         while taken:
             try:
                 placed = iter(self._append(chain, [draft for waiting in taken for draft in waiting.drafts]))
@@ -185,7 +188,7 @@ def _refuse(taken: Iterable[_Waiting], error: IdConflictError) -> list[_Waiting]
 
 
 def _fail(taken: Iterable[_Waiting], error: Exception) -> None:
-    """End those that have no outcome yet. Each gets a store's error of its own, as a raised one carries a traceback."""
+    """End those that have no outcome yet. Each gets an error of its own, as raising one puts a traceback into it."""
     outcomes: list[tuple[_Waiting, _Outcome]] = []
     for waiting in taken:
         own = type(error)(*error.args) if isinstance(error, StoreError) else error
@@ -195,8 +198,10 @@ def _fail(taken: Iterable[_Waiting], error: Exception) -> None:
 
 
 def _tell(outcomes: Iterable[tuple[_Waiting, _Outcome]]) -> None:
-    """Hand over the outcomes: to all callers of an event loop at once, as waking it for each would take turns with it
-    for the interpreter's lock."""
+    """Hand over the outcomes, to all callers of an event loop by one call.
+
+    A call for each would wake the loop each time, and have it compete with this thread for the interpreter's lock.
+    """
     by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, _Outcome]]] = {}
     for waiting, outcome in outcomes:
         by_loop.setdefault(waiting.loop, []).append((waiting, outcome))
@@ -204,7 +209,7 @@ def _tell(outcomes: Iterable[tuple[_Waiting, _Outcome]]) -> None:
         if loop is None:
             _end(some)
         else:
-            with suppress(RuntimeError):  # it is closed, and nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed, and its callers are gone
                 loop.call_soon_threadsafe(_end, some)
 
 

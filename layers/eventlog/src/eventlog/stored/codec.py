@@ -146,6 +146,7 @@ def check_types(document: Any, types: Mapping[str, type]) -> None:
 
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
+    """Write a pending entry, for ``encode`` or as a part of a document."""
     return {
         "event_id": entry.event_id,
         "event_type": entry.event_type,
@@ -161,7 +162,7 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
 
 
 def _decode_document(document: dict[str, Any]) -> Event:
-    """All types at once; only what differs is looked at field by field, to name it."""
+    """Check all types at once; only if one differs, look at field after field, to name it."""
     try:
         values = _values(document)
     except KeyError:
@@ -179,9 +180,9 @@ def _decode_document(document: dict[str, Any]) -> Event:
 
 
 def _check_lengths(document: Mapping[str, Any]) -> None:
-    """The salt and the hashes have the one length each has; a payload is the text of an object.
+    """Check that salt and hashes have their lengths, and that the payload is the text of an object.
 
-    Without this, bytes moved from the payload into the salt would leave every hash as it was.
+    Without this, bytes could be moved from the payload into the salt, or back, and every hash would stay the same.
     """
     salt, payload = document["salt"], document["payload"]
     if len(salt) != hashing.SALT_SIZE:
@@ -193,6 +194,11 @@ def _check_lengths(document: Mapping[str, Any]) -> None:
 
 
 def hash_at(document: Mapping[str, Any], name: str) -> bytes:
+    """Read a hash whose type was checked.
+
+    Raises:
+        NotOursError: it has another length.
+    """
     value: bytes = document[name]
     if len(value) != _HASH:
         raise NotOursError(f"{name} has {len(value)} bytes, not {_HASH}")
@@ -200,6 +206,11 @@ def hash_at(document: Mapping[str, Any], name: str) -> bytes:
 
 
 def hashes_at(document: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
+    """Read a list of hashes.
+
+    Raises:
+        NotOursError: something in it is no hash.
+    """
     for item in document[name]:
         if type(item) is not bytes or len(item) != _HASH:
             raise NotOursError(f"{name} holds something that is no hash")

@@ -1,7 +1,7 @@
 """The bytes of an event document exactly as this version writes it, by position and without a BSON library.
 
-It reads what ``codec.encode_event`` writes and nothing else, so it needs no table of types and makes no objects; a
-property test holds the two together. What it refuses is for ``codec`` to understand.
+It reads what ``codec.encode_event`` writes and nothing else, so it needs no table of types and makes no objects. A
+property test keeps the two the same. What it refuses, ``codec`` may still understand.
 """
 
 import struct
@@ -31,10 +31,13 @@ class EventLayout:
         )
 
     def split(self, raw: bytes) -> Parts | None:
-        """The fields, if everything up to the payload is as this version writes it; the rest is for ``ENDINGS``.
+        """Read the fields, if everything up to the payload is as this version writes it; else None.
+
+        What follows the payload is not looked at: compare it with one of ``ENDINGS``.
 
         Raises:
-            struct.error, UnicodeDecodeError: it isn't.
+            struct.error: the document is shorter than its lengths say.
+            UnicodeDecodeError: a text is not UTF-8.
         """
         size, name0, length0, prefix = self._to_id.unpack_from(raw)
         at = self._to_id.size
@@ -62,6 +65,7 @@ class EventLayout:
         payload = raw[at:end]
         if (name0, prefix, name1, name2, name3, name4, name5, name6, name7, name8) != self._names:
             return None
+        # A length of 0 would read one byte backwards: a string has at least the NUL that ends it.
         if not (length0 > self._prefix and length1 and length2 and length3 and length4 and length5):
             return None
         if size != len(raw) or event_id != again:

@@ -1,7 +1,4 @@
-"""When a chain may have grown: a change stream as a hint, and where there is none, the clock.
-
-Nothing rests on it. Whoever waits reads the chain itself afterwards, and does so every now and then anyway.
-"""
+"""Hints that a chain has grown: by a change stream, or where there is none, by the clock."""
 
 import threading
 import time
@@ -15,8 +12,8 @@ from pymongo.errors import PyMongoError
 from eventlog.store.mongo.store import MongoStore, operations_of
 
 POLL_SECONDS = 0.1
-"""Between looks while there is no change stream; ever longer where nothing happens, as anyone may follow many chains
-and even such as are not there."""
+"""How long to wait while there is no change stream. It grows where nothing happens: a client may stream many chains,
+also ones that do not exist."""
 
 _LONGEST_POLL = 1.0
 _REOPEN_SECONDS = 5.0
@@ -110,9 +107,9 @@ class Changes:
 
 
 def _size(change: dict[str, Any], known: int) -> int:
-    """The size a change tells of; one beyond what is known if it tells none though it may be of one.
+    """Read the size that a change tells: the known one if it changed nothing of it, one more if it can't be told.
 
-    Settling changes a sequence document as well, and says nothing of its size.
+    An append sets ``size``. Settling changes a sequence document, too, but not that.
     """
     if "updateDescription" in change:
         return int(change["updateDescription"].get("updatedFields", {}).get("size", known))

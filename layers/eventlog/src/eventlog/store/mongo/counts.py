@@ -1,4 +1,4 @@
-"""How many events there are by time, type or source: from an index alone, and at most ``MAX_COUNTED`` of its keys."""
+"""Counts events by time, type or source: from an index alone, and at most ``MAX_COUNTED`` of its keys."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 
 MAX_COUNTED = 1_000_000
-"""Keys of an index that one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
+"""How many keys of an index one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
 
 MAX_SECONDS = 10.0
-"""What counting may take: with a million different values it is slower by far, and the function has 25 s for all."""
+"""What counting may take: with a million different values it is much slower, and the function has 25 s in all."""
 
 
 class EventCounter:
@@ -70,8 +70,12 @@ def _aggregate(
 
 
 def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> list[dict[str, Any]]:
-    """One key more than allowed is counted, so that too many show as such. MongoDB picks the values, as there may be as
-    many as events; ``values`` are counted too, whose pending events may lift them among the most frequent."""
+    """Build the pipeline that counts the settled events.
+
+    It counts one key more than allowed, so that too many can be told. MongoDB picks the most frequent values, as there
+    may be as many values as events. ``values`` are counted in any case: pending events have them, and may make them
+    most frequent ones.
+    """
     times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
     millis = {"$toLong": "$timestamp"}
     start = {"$subtract": [millis, {"$mod": [millis, Int64(buckets.width)]}]}

@@ -9,7 +9,7 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 NOT_ALLOWED = frozenset({13, 8000})
-"""What says that a user may not do this: MongoDB's Unauthorized, and what Atlas's shared tiers have instead."""
+"""Error codes that say that a user may not do this: MongoDB's Unauthorized, and what Atlas's shared tiers answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))
 def ensure(collection: Collection[Any], indexes: Iterable[Index]) -> None:
     """Create what is missing; harmless when all is there.
 
-    A function's own role may not create indexes: there, whoever made the role has made them (``make db-setup``).
+    A function's own role may not create indexes. Then the operator who made the role has made them (``make db-setup``).
     """
     try:
         for index in indexes:

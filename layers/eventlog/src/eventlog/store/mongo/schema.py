@@ -1,7 +1,7 @@
 """What a database holds, declared: collections, their validators, indexes and shard keys.
 
 A validator refuses what this version never writes, such as an update through a tool that turns an int64 into a double.
-It fits what ``codec``, ``checkpoints`` and the audit's reports make; it is a help, no proof: the audit is that.
+It fits what ``stored/`` and the audit's reports make. It is a help and no proof: the audit is that.
 Of a sequence document's pending entries it checks nothing: it would look at each of them again on every push.
 """
 

@@ -15,8 +15,8 @@ _NO_SESSIONS = "Sessions are not supported"
 def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
     """A causally consistent session on the primary.
 
-    A connection that was made while its server was neither primary nor secondary (it has just started, or gives up its
-    office) takes no sessions for as long as it lives, and the driver would use it again and again.
+    A connection that was made while its server was neither primary nor secondary (it has just started, or is stepping
+    down) takes no sessions for as long as it lives, and the driver would use it again and again.
 
     Raises:
         AutoReconnect: there was such a connection; the next ones are new.
@@ -32,9 +32,9 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
 
 
 def _drop_connections(client: MongoClient[dict[str, Any]]) -> None:
-    """Have the driver make new ones: it has no public way to be rid of a connection that still works.
+    """Make the driver open new connections: it has no public way to close one that still works.
 
-    A version of the driver that has this one no more makes new ones when these are idle for long enough.
+    With a driver that no longer has these attributes nothing is done: it closes connections once they are idle enough.
     """
     with suppress(AttributeError):
         for server in list(client._topology._servers.values()):

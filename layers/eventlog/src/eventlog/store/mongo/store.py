@@ -19,10 +19,10 @@ from eventlog.stored.sequences import decode_sequence
 
 
 def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
-    """A client as this store needs it, whatever the URI says. A process makes one and keeps it over all its requests.
+    """Make a client as this store needs it, whatever the URI says. A process makes one and keeps it for all requests.
 
-    What one operation may wait for adds up to 24 s, less than the 25 s of a function behind the API, so that it answers
-    503 itself: the choice of a server, a free connection, making one, and the server's answer.
+    What one operation may wait for (a server to be chosen, a free connection, making one, the server's answer) adds up
+    to 24 s. That is less than the 25 s of a function behind the API, so that the function itself answers 503.
     """
     return MongoClient(
         uri,
@@ -41,7 +41,7 @@ def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
 
 
 def open_log(client: MongoClient[dict[str, Any]], database: str, origin: str) -> "MongoStore":
-    """The log in a database of this client (``connect``).
+    """Open the log in a database of this client (``connect``).
 
     Other parts of the log (``TreeReader``, ``AuditStore``, ``CheckpointStore``, ``Leases``, ...) are opened over what
     this returns, so that all of them share one client with its read and write concerns.
@@ -50,7 +50,7 @@ def open_log(client: MongoClient[dict[str, Any]], database: str, origin: str) ->
 
 
 class MongoStore:
-    """``EventStore`` on MongoDB; ``origin`` names the log in the chains it creates. ``open_log`` makes one."""
+    """``EventStore`` on MongoDB; ``origin`` names the log in the chains that it creates. ``open_log`` makes one."""
 
     def __init__(self, operations: Operations, origin: str) -> None:
         self._operations = operations
@@ -65,13 +65,14 @@ class MongoStore:
             return Settler(self._operations, chain).drain()
 
     def unsettled(self) -> dict[str, int]:
-        """The chains that have pending entries, and their sizes."""
+        """Return the chains that have pending entries, and their sizes."""
         with mapped():
             return {found["_id"]: int(found["size"]) for found in self._operations.read_unsettled()}
 
     def get(self, chain: str, event_id: str) -> Event | None:
         with mapped(), self._operations.session() as session:
             image = self._operations.read_sequence(chain, session)
+            # An entry leaves the sequence document only after it is in events, so in this order it can't be missed.
             pending = image.events() if image else iter(())
             found = next((event for event in pending if event.entry.event_id == event_id), None)
             if found is not None:
@@ -94,17 +95,12 @@ class MongoStore:
             return None if found is None else _chain(bytes(found.raw))
 
     def ping(self) -> None:
-        """Ask the primary.
-
-        Raises:
-            StoreUnavailableError: nobody answers.
-        """
         with mapped():
             self._operations.sequences.find_one({"_id": ""})
 
 
 def _intact(raw: bytes) -> Chain | None:
-    """The chain, unless its document is damaged: that is for an audit to say, and no reason not to list the others."""
+    """Read a chain, or None if its document is damaged: an audit reports that, and the others can still be listed."""
     try:
         return _chain(raw)
     except NotOursError:
@@ -120,5 +116,5 @@ def _chain(raw: bytes) -> Chain:
 
 
 def operations_of(log: MongoStore) -> Operations:
-    """The database steps behind a log: for other modules of this package, and for tests that interrupt or tamper."""
+    """Return the database steps behind a log: for this package, and for tests that interrupt or tamper."""
     return log._operations

@@ -1,4 +1,4 @@
-"""Reads Merkle nodes where they stand: each beside the event that completes it, so a proof is one ``$in`` query.
+"""Trees on MongoDB. Each node is stored with the event that completes it, so a proof is one ``$in`` query.
 
 Node (0, i) is the ``hash`` of event i; node (l, i) with l >= 1 is ``nodes[l - 1]`` of the event at ``node.last``.
 """
@@ -89,7 +89,7 @@ class MongoTreeView:
             raise self._damaged("a Merkle node is missing or damaged") from error
 
     def _levels(self, seqs: set[int]) -> dict[int, list[Any]]:
-        """For each of these seqs what its event completes: its hash, then its nodes."""
+        """Read for each of these seqs what its event completes: its hash, then its nodes."""
         settled = self.image.settled.size
         pending = {event.seq: event for event in self.pending if event.seq in seqs}
         found: dict[int, list[Any]] = {seq: [event.hash, *event.nodes] for seq, event in pending.items()}
@@ -151,10 +151,10 @@ def _root(nodes: dict[Node, bytes], size: int) -> bytes:
 
 
 def _hash(value: Any) -> bytes:
-    """A stored hash.
+    """Check a stored hash.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it isn't one.
     """
     if type(value) is not bytes or len(value) != 32:
         raise TypeError("not a hash")
