@@ -48,10 +48,15 @@ class Stack:
         return found
 
     def statements(self, role: str) -> list[sam.Json]:
-        """What a role's own policies say."""
+        """What a role's own policies and the stack's managed ones that it has say.
+
+        Raises: KeyError if it has a managed policy that is not the stack's.
+        """
+        properties = self.properties(role)
+        shared = [self.properties(name[2:-1]) for name in properties.get("ManagedPolicyArns", [])]
         return [
             statement
-            for policy in self.properties(role).get("Policies", [])
+            for policy in [*properties.get("Policies", []), *shared]
             for statement in policy["PolicyDocument"]["Statement"]
         ]
 
@@ -68,6 +73,8 @@ class Stack:
             return value
         if len(value) == 1:
             ((name, argument),) = value.items()
+            if name == "Condition" and isinstance(argument, str):
+                return self._holds(argument)
             if name == "Ref" or name.startswith("Fn::"):
                 return self._call(name.removeprefix("Fn::"), argument)
         return {name: found for name, item in value.items() if (found := self._resolved(item)) is not _ABSENT}

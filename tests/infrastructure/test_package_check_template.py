@@ -139,6 +139,20 @@ def test_a_managed_policy_needs_a_reason_since_its_wildcards_are_out_of_sight() 
     assert problem.startswith("AWS's policy AWSLambdaBasicExecutionRole has wildcards: grant what is needed instead")
 
 
+def test_a_managed_policy_of_the_template_is_walked_where_it_stands() -> None:
+    template = granting({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::one"})
+    arns = [{"Fn::If": ["Any", {"Ref": "Shared"}, {"Ref": "AWS::NoValue"}]}]
+    document = {"Statement": [{"Sid": "All", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    template.written["Resources"] |= {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": arns}},
+        "Shared": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}},
+    }
+    (problem,) = wild(template)
+    assert problem.startswith("Shared: statement All has a wildcard (Resource)")
+    arns[0]["Fn::If"][1] = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert any(problem.startswith("AWS's policy AdministratorAccess has wildcards") for problem in wild(template))
+
+
 def test_what_sam_grants_only_with_tracing_is_seen() -> None:
     template = granting({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::one"})
     template.written["Parameters"] = {"Tracing": {"Type": "String", "Default": "Disabled"}}

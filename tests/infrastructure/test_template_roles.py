@@ -88,9 +88,17 @@ def test_a_function_decrypts_nothing_but_secrets(name: str) -> None:
     assert statement["Condition"] == {"StringEquals": {"kms:ViaService": services}}
 
 
-def test_no_role_has_policies_that_aws_manages() -> None:
+def test_what_the_functions_share_is_all_that_stands_outside_of_their_roles() -> None:
+    """No role has a policy that AWS manages, and no other role has the one of the functions."""
     roles = deployed(**EVERYTHING).of_type(ROLE)
-    assert not [name for name, role in roles.items() if "ManagedPolicyArns" in role]
+    shared = {name: role["ManagedPolicyArns"] for name, role in roles.items() if role.get("ManagedPolicyArns")}
+    assert shared == {f"{name}FunctionRole": ["${FunctionPolicy}"] for name in OWN}
+    assert deployed(**EVERYTHING).of_type("AWS::IAM::ManagedPolicy").keys() == {"FunctionPolicy"}
+
+
+def test_a_policy_without_statements_is_not_made() -> None:
+    assert not deployed().of_type("AWS::IAM::ManagedPolicy")
+    assert {tuple(deployed().properties(f"{name}FunctionRole")["ManagedPolicyArns"]) for name in OWN} == {()}
 
 
 def test_no_action_has_a_wildcard_and_no_resource_but_those_that_have_no_names() -> None:

@@ -38,7 +38,9 @@ def check(template: Template, managed: Mapping[str, str] = MANAGED) -> Result:
         for name, statement in found
         if (where := _wild(statement, resources[name]["Type"]))
     }
-    wild |= {("", policy): "a managed policy" for resource in resources.values() for policy in _managed(resource)}
+    wild |= {
+        ("", policy): "a managed policy" for resource in resources.values() for policy in _managed(resource, resources)
+    }
     problems = [_unexplained(place, wild[place]) for place in wild if not explains(reasons.get(place))]
     problems += [_unused(place) for place in reasons if place not in wild]
     denied = sum(statement.get("Effect") == "Deny" for _, statement in found)
@@ -90,9 +92,21 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _managed(resource: Json) -> Iterator[str]:
+def _managed(resource: Json, resources: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the managed policies that a role has from elsewhere: the template's own are walked like any resource."""
     for arn in resource.get("Properties", {}).get("ManagedPolicyArns", ()):
-        yield "".join(_texts(arn)).rpartition("/")[2]
+        for choice in _choices(arn):
+            if not (isinstance(choice, dict) and choice.get("Ref") in {*resources, "AWS::NoValue"}):
+                yield "".join(_texts(choice)).rpartition("/")[2]
+
+
+def _choices(value: Any) -> Iterator[Any]:
+    """What a value may be: both sides of Fn::If, else itself."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        for choice in value["Fn::If"][1:]:
+            yield from _choices(choice)
+    else:
+        yield value
 
 
 def _unexplained(place: Place, where: str) -> str:
