@@ -11,6 +11,8 @@ other readers ignore the seal. ``number`` counts a chain's anchors from 1, ``tim
 
 Before anything is signed, the message itself is put in the anchor's place as its *claim*, so that nobody ever signs
 anything else there.
+
+Specified in docs/formats/checkpoint-and-seal.md.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,8 @@
 
 Leaves and gaps follow from left to right and cover the checkpoint's tree; no gap follows another. Each line has one
 written form: compact, members in this order. A file may be several bundles, one after the other (its parts).
+
+Specified in docs/formats/bundle.md.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""Checkpoints (C2SP tlog-checkpoint): a chain's origin line, size and Merkle root as the text of a signed note."""
+"""Checkpoints (C2SP tlog-checkpoint): a chain's origin line, size and Merkle root as the text of a signed note.
+
+Specified in docs/formats/checkpoint-and-seal.md.
+"""
 
 import base64
 import re

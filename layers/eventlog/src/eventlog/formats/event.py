@@ -1,4 +1,7 @@
-"""The event record and how entries become events: the one place where a chain is extended."""
+"""The event record and how entries become events: the one place where a chain is extended.
+
+Specified in docs/formats/event-and-chain.md.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

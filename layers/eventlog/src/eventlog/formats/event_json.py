@@ -1,4 +1,7 @@
-"""Events and receipts as the API shows them (JSON), written and read: what a client checks without trusting the log."""
+"""Events and receipts as the API shows them (JSON), written and read: what a client checks without trusting the log.
+
+Specified in docs/formats/receipt.md.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,7 @@
-"""The hashes of format version 1: one formula a function. SHA-256 everywhere, ``||`` joins bytes."""
+"""The hashes of format version 1: one formula a function. SHA-256 everywhere, ``||`` joins bytes.
+
+Specified in docs/formats/event-and-chain.md.
+"""
 
 from hashlib import sha256
 

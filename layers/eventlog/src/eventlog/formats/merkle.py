@@ -2,6 +2,8 @@
 
 The frontier of a tree of size n is the list of the roots of its perfect subtrees from left to right, one for
 each bit set in n, largest first. It is all that is needed to append.
+
+Specified in docs/formats/event-and-chain.md.
 """
 
 from collections.abc import Sequence

@@ -5,6 +5,8 @@
     verifier key (vkey) = name "+" hex(key id) "+" base64(type || public key)
 
 Ed25519 alone (RFC 8032). Type 0x01 signs the text as it is.
+
+Specified in docs/formats/checkpoint-and-seal.md.
 """
 
 import base64

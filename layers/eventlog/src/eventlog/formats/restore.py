@@ -9,6 +9,8 @@ on under the next origin line (``checkpoint.origin_line``), and this signed note
     kept <the last anchor that still holds> <its size>
     time <milliseconds since 1970>
     <why, in one line>
+
+Specified in docs/formats/restore-note.md.
 """
 
 from collections.abc import Sequence

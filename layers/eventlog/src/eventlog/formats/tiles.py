@@ -4,6 +4,8 @@
     tile/entries/<N>[.p/<W>]        the leaves of tile N of level 0, each with its length before it (uint16_be)
 
 ``<N>`` is written in elements of three digits, all but the last with an x before them: 1234067 is x001/x234/067.
+
+Specified in docs/formats/tiles.md.
 """
 
 import re

@@ -8,6 +8,8 @@
     <a signed checkpoint, verbatim>
 
 Here ``extra`` is the event's 72-byte leaf, so that a file says which leaf it is about.
+
+Specified in docs/formats/proof-file.md.
 """
 
 import base64

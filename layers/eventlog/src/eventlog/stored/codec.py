@@ -2,6 +2,8 @@
 
 Encoding is deterministic (fixed field order, int64 for every count, subtype-0 binaries), so the audit can compare a
 stored document with a fresh encoding byte for byte. Decoding checks every type and refuses what we never write.
+
+Specified in docs/formats/event-and-chain.md.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,8 @@
 """The sequence document of a chain: what is settled, and what is pending.
 
 {_id: chain, origin, size, settled: {size, hash, frontier}, pending: [entry, ...], pending_bytes}
+
+Specified in docs/formats/event-and-chain.md.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,263 @@
+"""The examples in docs/formats are real: each is taken from its page, made again, parsed and verified."""
+
+import base64
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from eventlog.formats import bundle, hashing, merkle, proof
+from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
+from eventlog.formats.bundle_check import verify_bundle
+from eventlog.formats.canonical import canonicalize, is_canonical_object
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, verify_checkpoint
+from eventlog.formats.event import ChainState, Event
+from eventlog.formats.event_json import check_event, check_receipt, format_event, parse_event, parse_receipt, receipt_of
+from eventlog.formats.members import parse_json
+from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
+from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
+from eventlog.formats.times import format_time, parse_time
+from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
+from eventlog.ingest.queue_message import format_message, parse_message
+from eventlog.stored.codec import decode_event, encode_entry, encode_event
+from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
+
+PAGES = Path(__file__).parents[2] / "docs" / "formats"
+_EXAMPLE = re.compile(r"^<!-- example: ([a-z0-9-]+) -->\n```(json|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLES = {
+    page.stem: {name: content.encode() for name, _, content in _EXAMPLE.findall(page.read_text())}
+    for page in PAGES.glob("*.md")
+}
+ORIGIN, CHAIN = "log.example/events", "main"
+LINE = origin_line(ORIGIN, CHAIN)
+
+
+class PageKey:
+    """The test key of the pages, whose seed is printed there: the bytes 0 to 31."""
+
+    _private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+    @property
+    def public_key(self) -> bytes:
+        return self._private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
+
+
+KEY = PageKey()
+PINNED = [VerifierKey(LINE, KEY.public_key)]
+ALL = {
+    "README": {"public-key"},
+    "event-and-chain": {
+        *("events", "genesis", "payload", "salt", "payload-hash", "content", "content-hash", "leaf", "hash"),
+        *("node", "root", "stored-event", "stored-sequence"),
+    },
+    "receipt": {"receipt"},
+    "checkpoint-and-seal": {"vkey", "checkpoint", "anchor-1", "digest-1", "claim-2", "anchor-2", "seal-2"},
+    "proof-file": {"proof"},
+    "bundle": {"bundle"},
+    "tiles": {"paths", "tile", "entries"},
+    "restore-note": {"restore", "vkey"},
+    "queue-message": {"message"},
+    "cursor": set[str](),
+}
+
+
+def text(page: str, name: str) -> bytes:
+    """An example byte for byte, with the newline at its end."""
+    return EXAMPLES[page][name]
+
+
+def unhexed(page: str, name: str) -> bytes:
+    """An example in hexadecimal, whose line breaks are for the reader."""
+    return bytes.fromhex(text(page, name).decode().replace("\n", ""))
+
+
+def leaf(event: Event) -> bytes:
+    return hashing.leaf(event.seq, event.prev_hash, event.entry.content_hash)
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    """The example log, its places and nodes derived anew from what the page says of each event."""
+    shown = [parse_event(parse_json(line)) for line in text("event-and-chain", "events").splitlines()]
+    for event in shown:
+        check_event(event)
+    derived = list(ChainState(0, hashing.genesis(ORIGIN, CHAIN)).extend(event.entry for event in shown))
+    assert [event._replace(nodes=()) for event in derived] == shown
+    return derived
+
+
+@pytest.fixture(scope="module")
+def states(events: list[Event]) -> list[ChainState]:
+    """The chain's state at each size."""
+    state = ChainState(0, hashing.genesis(ORIGIN, CHAIN))
+    found = [state.copy()]
+    for event in events:
+        state.append(event.entry.content_hash)
+        found.append(state.copy())
+    return found
+
+
+@pytest.fixture(scope="module")
+def anchors(states: list[ChainState]) -> list[Anchor]:
+    """The two anchors, signed anew from the fields the pages state."""
+    times = [parse_time("2026-11-23T12:35:00Z"), parse_time("2026-11-23T12:36:00Z")]
+    first = sign_anchor(Checkpoint(LINE, 2, states[2].root), Seal(1, times[0], NO_ANCHOR), [KEY])
+    previous = sha256(first).digest()
+    second = sign_anchor(Checkpoint(LINE, 3, states[3].root), Seal(2, times[1], previous), [KEY])
+    return [verify_anchor(data, [KEY.public_key]) for data in (first, second)]
+
+
+def test_every_format_has_a_page_and_every_example_is_held_by_a_test() -> None:
+    assert {page: set(examples) for page, examples in EXAMPLES.items()} == ALL
+    index = (PAGES / "README.md").read_text()
+    assert all(f"]({page}.md)" in index for page in ALL if page != "README")
+
+
+@pytest.mark.parametrize("page", sorted(set(ALL) - {"README", "cursor"}))
+def test_each_page_says_its_purpose_how_to_parse_and_what_must_be(page: str) -> None:
+    content = (PAGES / f"{page}.md").read_text()
+    assert content.split("\n")[2].startswith("**Purpose.**")
+    assert "MUST" in content
+    assert "trict" in content
+    assert re.search(r"^\| # \|", content, re.MULTILINE), "its fields are not numbered"
+
+
+def test_the_public_key_of_the_pages_is_that_of_the_seed() -> None:
+    assert unhexed("README", "public-key") == KEY.public_key
+
+
+def test_the_events_are_written_as_the_api_writes_them(events: list[Event]) -> None:
+    assert b"".join(format_event(event) + b"\n" for event in events) == text("event-and-chain", "events")
+    assert events[0].prev_hash == unhexed("event-and-chain", "genesis")
+
+
+def test_event_1_gives_each_step_of_the_page(events: list[Event]) -> None:
+    payload, content = (text("event-and-chain", name).rstrip(b"\n") for name in ("payload", "content"))
+    salt = unhexed("event-and-chain", "salt")
+    assert (len(salt), payload.decode()) == (16, events[1].entry.payload)
+    assert is_canonical_object(payload)
+    assert canonicalize(json.loads(content)) == content
+    assert sha256(salt + payload).digest() == unhexed("event-and-chain", "payload-hash")
+    assert sha256(content).digest() == unhexed("event-and-chain", "content-hash") == events[1].entry.content_hash
+    assert json.loads(content)["payload_hash"] == unhexed("event-and-chain", "payload-hash").hex()
+    assert unhexed("event-and-chain", "leaf") == leaf(events[1])
+    assert sha256(b"\0" + leaf(events[1])).digest() == unhexed("event-and-chain", "hash") == events[1].hash
+
+
+def test_the_tree_has_the_node_and_the_root_of_the_page(events: list[Event], states: list[ChainState]) -> None:
+    node = unhexed("event-and-chain", "node")
+    assert events[1].nodes == (node,)
+    assert sha256(b"\1" + events[0].hash + events[1].hash).digest() == node
+    assert merkle.node_hash(node, events[2].hash) == unhexed("event-and-chain", "root") == states[3].root
+
+
+def test_the_stored_documents_are_what_the_store_writes(events: list[Event], states: list[ChainState]) -> None:
+    raw, sequence = unhexed("event-and-chain", "stored-event"), unhexed("event-and-chain", "stored-sequence")
+    assert decode_event(raw) == events[1]
+    assert encode_event(events[1]) == raw
+    assert f"({len(raw)} bytes of BSON)" in (PAGES / "event-and-chain.md").read_text()
+    pending = [events[2].entry]
+    image = SequenceImage(sequence, CHAIN, ORIGIN, 3, states[2], pending, len(encode_entry(pending[0])))
+    assert decode_sequence(sequence) == image
+    assert encode_sequence(image) == sequence
+    assert list(image.events()) == [events[2]]
+
+
+def test_the_receipt_is_that_of_event_1(events: list[Event]) -> None:
+    found = parse_receipt(parse_json(text("receipt", "receipt")))
+    check_receipt(found)
+    assert found == receipt_of(events[1])
+
+
+def test_the_checkpoint_verifies_and_is_signed_anew_byte_for_byte(states: list[ChainState]) -> None:
+    data = text("checkpoint-and-seal", "checkpoint")
+    checkpoint, _ = verify_checkpoint(data, [parse_vkey(text("checkpoint-and-seal", "vkey").decode().rstrip())])
+    assert checkpoint == Checkpoint(LINE, 3, states[3].root)
+    assert format_note(sign_note(format_checkpoint(checkpoint), LINE, [KEY])) == data
+    assert text("checkpoint-and-seal", "vkey").decode() == format_vkey(PINNED[0]) + "\n"
+
+
+def test_the_anchors_are_those_of_the_page(anchors: list[Anchor]) -> None:
+    assert [anchor.data for anchor in anchors] == [text("checkpoint-and-seal", f"anchor-{n}") for n in (1, 2)]
+    assert anchors[0].digest == unhexed("checkpoint-and-seal", "digest-1") == anchors[1].seal.previous
+    assert parse_claim(text("checkpoint-and-seal", "claim-2")) == (anchors[1].checkpoint, anchors[1].seal)
+
+
+def test_the_seal_has_the_bytes_of_its_table(anchors: list[Anchor]) -> None:
+    raw, seal = unhexed("checkpoint-and-seal", "seal-2"), anchors[1].seal
+    assert base64.b64decode(anchors[1].data.split()[-1]) == raw
+    assert raw[:4] == sha256(LINE.encode() + b"\n" + KIND + KEY.public_key).digest()[:4]
+    assert raw[4:20] == seal.number.to_bytes(8, "big") + seal.time.to_bytes(8, "big")
+    assert (raw[20:52], len(raw)) == (anchors[0].digest, 4 + 8 + 8 + 32 + 64)
+    assert raw[52:] == KEY.sign(text("checkpoint-and-seal", "claim-2"))
+
+
+def test_the_proof_file_proves_event_1(events: list[Event], anchors: list[Anchor]) -> None:
+    data = text("proof-file", "proof")
+    assert verify_tlog_proof(data, events[1].hash, PINNED) == anchors[1].checkpoint
+    assert parse_tlog_proof(data).extra == leaf(events[1])
+    hashes = (events[0].hash, events[2].hash)
+    assert format_tlog_proof(TlogProof(1, hashes, anchors[1].data, leaf(events[1]))) == data
+
+
+def test_the_bundle_verifies_and_is_written_anew_byte_for_byte(events: list[Event], anchors: list[Anchor]) -> None:
+    lines = text("bundle", "bundle").splitlines(keepends=True)
+    (part,) = verify_bundle(lines, PINNED).parts
+    assert (part.events, part.complete, part.checkpoint) == (1, (1, 2), anchors[1].checkpoint)
+    keys = (format_vkey(PINNED[0]),)
+    assert lines == [
+        bundle.header_line(bundle.Header(ORIGIN, CHAIN, anchors[1].data, keys, bundle.SeqRange(1, 2))),
+        bundle.gap_line(bundle.Gap(0, 1, (events[0].hash,))),
+        bundle.event_line(format_event(events[1])),
+        bundle.gap_line(bundle.Gap(2, 3, (events[2].hash,))),
+        bundle.end_line(bundle.End(1, None)),
+    ]
+
+
+def test_the_tiles_are_those_of_the_example_log(events: list[Event], states: list[ChainState]) -> None:
+    tile, entries = unhexed("tiles", "tile"), unhexed("tiles", "entries")
+    assert tile == b"".join(event.hash for event in events)
+    assert merkle.root([merkle.node_hash(tile[:32], tile[32:64]), tile[64:]]) == states[3].root
+    assert decode_entries(entries) == [leaf(event) for event in events]
+    assert encode_entries(map(leaf, events)) == entries
+
+
+def test_the_paths_of_tiles_are_written_in_the_one_form() -> None:
+    for path in text("tiles", "paths").decode().split():
+        level, _, place = path.removeprefix("tile/").partition("/")
+        assert f"tile/{format_tile(parse_tile(level, place))}" == path
+
+
+def test_the_restore_note_supersedes_the_second_anchor_alone(anchors: list[Anchor]) -> None:
+    data = text("restore-note", "restore")
+    restore = verify_restore(data, [KEY.public_key])
+    assert restore == Restore(f"{LINE}~2", 3, 1, 2, parse_time("2026-11-24T08:00:00Z"), restore.reason)
+    assert [restore.supersedes(a.seal.number, a.checkpoint.size) for a in anchors] == [False, True]
+    assert sign_restore(restore, [KEY]) == data
+    assert text("restore-note", "vkey").decode() == format_vkey(VerifierKey(f"{LINE}~2", KEY.public_key)) + "\n"
+
+
+def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event]) -> None:
+    message = text("queue-message", "message").decode().rstrip("\n")
+    draft = parse_message(message)
+    assert (draft.entry, draft.id_chosen, draft.time_given) == (events[1].entry, True, True)
+    assert format_message(draft) == message
+
+
+def test_the_inclusion_proof_of_the_page_is_the_rfc_s(events: list[Event], states: list[ChainState]) -> None:
+    hashes = [events[0].hash, events[2].hash]
+    assert proof.inclusion_ranges(1, 3) == [(0, 1), (2, 3)]
+    proof.verify_inclusion(events[1].hash, 1, 3, hashes, states[3].root)
+
+
+def test_times_on_the_pages_are_in_the_written_form() -> None:
+    for page in PAGES.glob("*.md"):
+        for written in re.findall(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+Z", page.read_text()):
+            assert written == "1970-01-01T00:00:00Z" or format_time(parse_time(written)) == written
