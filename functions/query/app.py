@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from eventlog.errors import NotFoundError, unknown_event
+from eventlog.fields import ID_PATTERN, ChainName
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
@@ -30,7 +31,6 @@ from eventlog.http.schemas import (
     json_response,
     receipt,
 )
-from eventlog.ingest.submission import ID_PATTERN, ChainName
 from eventlog.shown import shown_fields
 from eventlog.store.interface import Placed
 

@@ -1,7 +1,7 @@
 """The log's own chain: which chains are anchored, written as events like any other, and anchored like any chain.
 
 So a chain that was removed with its anchors is missed. Clients can't append to it, nor use ids or types that begin
-with ``eventlog.`` anywhere (submission.py).
+with ``eventlog.`` anywhere (fields.py).
 """
 
 import os

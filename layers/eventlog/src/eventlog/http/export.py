@@ -9,9 +9,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.evidence.export import Wanted, export
+from eventlog.fields import ChainName, Millis
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.checkpoint import MAX_SIZE
-from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.errors import StoreError
 from eventlog.wiring.resources import Resources
 

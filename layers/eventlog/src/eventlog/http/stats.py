@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
+from eventlog.fields import ChainName, Millis
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.callers import Caller
 from eventlog.http.schemas import json_response
-from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.mongo.counts import NOTHING, Buckets, Counts, TooManyError, count
 from eventlog.wiring.resources import Resources
 

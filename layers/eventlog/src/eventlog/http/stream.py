@@ -13,10 +13,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
+from eventlog.fields import ChainName, Name
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
-from eventlog.ingest.submission import ChainName, Name
 from eventlog.streams.readers import EndedError, Reader, Wanted
 from eventlog.wiring.resources import Resources
 
