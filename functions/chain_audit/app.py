@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from eventlog.fields import ChainName
 from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Held
 from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
-from eventlog.ingest.submission import ChainName
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]

@@ -11,6 +11,8 @@ from fastapi import Path as InPath
 
 from eventlog.errors import NotFoundError, unknown_event
 from eventlog.formats.event_json import event_fields
+from eventlog.fields import ID_PATTERN
+from eventlog.fields import ChainName
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
@@ -31,7 +33,7 @@ from eventlog.http.schemas import (
     json_response,
     receipt,
 )
-from eventlog.ingest.submission import ID_PATTERN, ChainName
+
 from eventlog.store.interface import Placed
 
 router = APIRouter(prefix="/api/v1", tags=["query"], responses=documented(401, 403))

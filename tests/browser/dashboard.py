@@ -12,7 +12,8 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
-from eventlog.ingest.submission import native_draft
+from eventlog.ingest import native
+from eventlog.ingest.submission import make_draft
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog
 
@@ -66,7 +67,7 @@ class ServedLog:
             "timestamp": (now - timedelta(seconds=1)).isoformat(timespec="milliseconds"),
             "payload": {},
         }
-        return native_draft(whole | event, chain=chain, principal="tester", received_at=self.log.now())
+        return make_draft(native.read(whole | event, chain), principal="tester", received_at=self.log.now())
 
     def edit(self, event_id: str, update: dict[str, Any]) -> None:
         """What a database administrator could do."""

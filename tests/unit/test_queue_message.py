@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.errors import TooLargeError
+from eventlog.fields import MAX_PAYLOAD
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.times import MAX_MILLIS, format_time
-from eventlog.ingest import cloudevents
+from eventlog.ingest import cloudevents, native
 from eventlog.ingest.queue_message import MAX_MESSAGE, MessageError, format_message, parse_message
-from eventlog.ingest.submission import MAX_PAYLOAD, native_draft
+from eventlog.ingest.submission import make_draft
 from eventlog.store.interface import Draft
 from tests.support.factories import draft
 
@@ -48,8 +49,12 @@ def altered(**changes: Any) -> str:
     return json.dumps(FIELDS | changes, separators=(",", ":"))
 
 
-def accepted(value: Any, received_at: int = 0) -> Draft:
-    return native_draft(value, chain=None, principal="p", received_at=received_at)
+def accepted(value: Any, received_at: int = 0, principal: str = "p") -> Draft:
+    return make_draft(native.read(value, "main"), principal=principal, received_at=received_at)
+
+
+def accepted_cloudevent(value: Any, received_at: int = 0) -> Draft:
+    return make_draft(cloudevents.read(value, "c"), principal="p", received_at=received_at)
 
 
 def test_a_message_is_written_as_version_1_says() -> None:
@@ -68,7 +73,7 @@ def test_a_native_event_comes_back_as_it_was_accepted(value: Any, received_at: i
 @given(payloads, names, st.none() | millis.map(format_time), millis)
 def test_a_cloudevent_comes_back_as_it_was_accepted(data: Any, name: str, time: str | None, received_at: int) -> None:
     value = CE | {"data": data, "type": f"t{name}"[:256], "time": time}
-    made = cloudevents.draft(value, chain="c", principal="p", received_at=received_at)
+    made = accepted_cloudevent(value, received_at)
     assert parse_message(format_message(made)) == made
 
 
@@ -86,7 +91,7 @@ EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s
 def test_the_largest_payload_fits_into_a_message(character: str) -> None:
     size = len(canonicalize(character)) - 2
     value = EVENT | {"event_type": "😀" * 256, "source_id": "é" * 256, "payload": {"x": character * (262_136 // size)}}
-    made = native_draft(value, chain=None, principal="😀" * 1000, received_at=0)
+    made = accepted(value, principal="😀" * 1000)
     assert len(made.entry.payload.encode()) > MAX_PAYLOAD - 16
     assert parse_message(format_message(made)).entry == made.entry
 
@@ -171,7 +176,7 @@ def test_another_message_is_refused(message: str, why: str) -> None:
     ids=lambda value: str(value)[:40],
 )
 def test_a_cloudevent_that_is_not_what_its_payload_says_is_refused(changes: dict[str, str], why: str) -> None:
-    made = cloudevents.draft(CE, chain="c", principal="p", received_at=0)
+    made = accepted_cloudevent(CE)
     message = json.dumps(json.loads(format_message(made)) | changes, separators=(",", ":"))
     with pytest.raises(MessageError, match=why):
         parse_message(message)

@@ -16,7 +16,7 @@ from bson import DatetimeMS, Int64
 from fastapi import FastAPI
 from uuid_utils.compat import uuid7
 
-from eventlog.ingest.submission import NewEvent
+from eventlog.ingest.native import NewEvent
 from eventlog.settings import Settings
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import connect

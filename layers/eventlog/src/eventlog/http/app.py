@@ -15,7 +15,7 @@ from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
 from eventlog.http.schemas import AuditRequest
-from eventlog.ingest.submission import NewEvent
+from eventlog.ingest.native import NewEvent
 from eventlog.settings import Settings
 from eventlog.wiring.resources import Resources
 

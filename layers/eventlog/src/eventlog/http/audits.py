@@ -11,11 +11,11 @@ from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.report import Mode, Report
 from eventlog.errors import InvalidError, unknown_audit
+from eventlog.fields import pointer
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http.callers import Caller
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
-from eventlog.ingest.submission import pointer
 from eventlog.telemetry import metrics
 from eventlog.wiring.resources import Resources
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.errors import InvalidError
+from eventlog.fields import ChainName, Millis, Name
 from eventlog.formats.strict_json import Problem
 from eventlog.http.cursor import parse_cursor
-from eventlog.ingest.submission import ChainName, Millis, Name
 from eventlog.store.interface import Query
 
 _MAX_SEQ = 2**63 - 1

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eventlog.fields import ChainName
 from eventlog.formats.checkpoint import MAX_SIZE
-from eventlog.ingest.submission import ChainName
 
 Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 

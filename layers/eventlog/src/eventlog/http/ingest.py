@@ -1,9 +1,7 @@
-"""From a request to drafts and receipts: which media type means which parser."""
+"""A submission's way in over HTTP: decode, check the caller's right to the chain, complete, append, answer."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,23 +9,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 import eventlog.ingest.appending  # noqa: F401  held.ingest needs it: now, not in the first request
-from eventlog.errors import InvalidError, TooLargeError
+from eventlog.clock import now_millis
+from eventlog.errors import InvalidError
+from eventlog.fields import DEFAULT_CHAIN, OpenChainName
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
-from eventlog.http import requests
 from eventlog.http.callers import Caller
+from eventlog.http.decoding import CLOUDEVENT, CLOUDEVENTS, JSON, NDJSON, decode_batch, decode_one
 from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.schemas import json_response, receipt
-from eventlog.ingest import cloudevents, submission
-from eventlog.ingest.appending import MakeDraft
-from eventlog.ingest.queue_message import format_message
-from eventlog.ingest.submission import OpenChainName
-from eventlog.store.errors import MessageTooLargeError
+from eventlog.ingest.queue_message import enqueue
+from eventlog.ingest.submission import check_batch, make_draft
 from eventlog.store.interface import Draft, Placed
 from eventlog.wiring.resources import Resources
 
-JSON, NDJSON = "application/json", "application/x-ndjson"
-CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
 REPLAYED = "Idempotent-Replayed"
 _SMALL = 16 << 10
 """A body of so many bytes is read within a millisecond; a larger one in a thread, so that nobody waits for it."""
@@ -82,9 +77,9 @@ BATCH_BODY = {
 async def append_one(
     held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
 ) -> Response:
-    """Append the event of a request, now or later: native, or a CloudEvent in structured or binary mode."""
-    read = partial(_read_one, held, request.headers, body, chain=query.chain, caller=caller)
-    draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
+    """Append the event of a request, now or later."""
+    given = (request.headers, body, query.chain or DEFAULT_CHAIN, caller)
+    draft = _draft(*given) if len(body) <= _SMALL else await run_in_threadpool(_draft, *given)
     if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
         return await run_in_threadpool(_accept, held, draft)
     placed = await held.ingest.one(draft)
@@ -95,41 +90,32 @@ async def append_one(
     return json_response(receipt(placed), 201, headers)
 
 
+def _draft(headers: Headers, body: bytes, chain: str, caller: Caller) -> Draft:
+    submission = decode_one(headers, body, chain)
+    caller.check(submission.chain)
+    return make_draft(submission, principal=caller.principal, received_at=now_millis())
+
+
 def _accept(held: Resources, draft: Draft) -> Response:
-    """Answer for a checked event as soon as the queue has it; what it is appended as is settled now."""
+    """Answer for an event as soon as the queue has it: all of it but its place in the chain is settled now."""
     if held.queue is None:
         raise InvalidError([Problem("/query/async", "this log has no queue; send the event without async")])
+    enqueue(draft, held.queue)
     entry = draft.entry
-    try:
-        held.queue.send(entry.chain, format_message(draft), once=str(uuid4()))
-    except MessageTooLargeError as error:
-        detail = "larger as a message than the queue takes; send it with ?async=false"
-        raise TooLargeError([Problem("", detail)]) from error
     where = f"/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
     accepted = {"event_id": entry.event_id, "chain": entry.chain, "received_at": format_time(entry.received_at)}
     return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 
 
-def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, caller: Caller) -> Draft:
-    make: Any = cloudevents.draft
-    if cloudevents.is_binary(headers):
-        value = cloudevents.from_binary(headers, body)
-    elif requests.media_type(headers, JSON, CLOUDEVENT) == CLOUDEVENT:
-        value = cloudevents.parse_structured(body)
-    else:
-        make, value = submission.native_draft, submission.parse_event(body)
-    return held.ingest.draft(_allowed(make, caller), value, chain=chain, principal=caller.principal)
-
-
 def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
-    kind = requests.media_type(request.headers, JSON, NDJSON, CLOUDEVENTS)
-    make: Any = submission.native_draft
-    if kind == CLOUDEVENTS:
-        make, values = cloudevents.draft, cloudevents.parse_batch(body)
-    else:
-        values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
-    placed = held.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
+    submissions = decode_batch(request.headers, body, chain or DEFAULT_CHAIN)
+    for submission in submissions:
+        caller.check(submission.chain)
+    check_batch(submissions)  # after the caller's right to each chain: an answer may name the first one
+    received_at = now_millis()
+    drafts = [make_draft(item, principal=caller.principal, received_at=received_at) for item in submissions]
+    placed = held.ingest.batch(drafts)
     _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
@@ -140,14 +126,3 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
 def _count(request: Request, placed: Iterable[Placed]) -> None:
     """Leave word of how many events are new."""
     setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
-
-
-def _allowed(make: MakeDraft, caller: Caller) -> MakeDraft:
-    """``make``, where the chain that an event turns out to be for is one that the caller may append to."""
-
-    def checked(value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft:
-        draft = make(value, chain=chain, principal=principal, received_at=received_at)
-        caller.check(draft.entry.chain)
-        return draft
-
-    return checked

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from eventlog.errors import TooLargeError, UnsupportedError
+from eventlog.fields import MAX_BODY
 from eventlog.formats.strict_json import Problem
-from eventlog.ingest.submission import MAX_BODY
 from eventlog.wiring.resources import Resources
 
 

@@ -10,11 +10,12 @@ from bson import DatetimeMS
 from fastapi import Response
 from pydantic import BaseModel, Field
 
+from eventlog.fields import ChainName
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
 from eventlog.http.evidence_schemas import CheckpointOut
-from eventlog.ingest.submission import ChainName
+
 from eventlog.store.interface import Chain, Placed
 
 _COLUMNS = (

@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
+from eventlog.fields import ChainName, Millis
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.callers import Caller
 from eventlog.http.schemas import json_response
-from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.errors import TooManyEventsError
-from eventlog.store.interface.counts import NOTHING, Buckets, Counts
+from eventlog.store.interface.counts import NOTHING
+from eventlog.store.interface.counts import Buckets
+from eventlog.store.interface.counts import Counts
 from eventlog.wiring.resources import Resources
 
 DAY = 86_400_000

@@ -13,11 +13,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
+from eventlog.fields import ChainName, Name
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
-from eventlog.ingest.submission import ChainName, Name
-from eventlog.streams.readers import EndedError, StreamReader, Subscription
+from eventlog.streams.readers import EndedError
+from eventlog.streams.readers import StreamReader
+from eventlog.streams.readers import Subscription
 from eventlog.wiring.resources import Resources
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}

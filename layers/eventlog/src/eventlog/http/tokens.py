@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from eventlog.fields import Name
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import MalformedJSONError
 from eventlog.http.callers import Caller, parse_chains
-from eventlog.ingest.submission import Name
 from eventlog.wiring.resources import ConfigurationError
 
 _MAX_BYTES = 1 << 20

@@ -1,26 +1,21 @@
-"""CloudEvents 1.0.2: JSON event format (structured, batch) and HTTP binary mode, turned into drafts.
+"""CloudEvents 1.0.2: JSON event format (structured, batch) and HTTP binary mode.
 
-The CloudEvents SDK parses JSON leniently (duplicate keys, NaN), so it can't stand behind the strict parser;
-the tests use it as the other end.
+The CloudEvents SDK parses JSON leniently (duplicate keys, NaN), so it is not used here; the tests use it as the sender.
 """
 
 import base64
-import binascii
-import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from eventlog.chain_names import OWN_PREFIX
 from eventlog.errors import InvalidError, UnsupportedError
+from eventlog.fields import CE_PREFIX, MAX_DEPTH
 from eventlog.formats import strict_json
-from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
-from eventlog.ingest.submission import CE_PREFIX, DEFAULT_CHAIN, MAX_DEPTH, canonical_payload
-from eventlog.store.interface import Draft
+from eventlog.ingest.submission import Submission, canonical_payload
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
 _JSON_TYPE = re.compile(r"[^;]*[/+]json\s*(;.*)?", re.IGNORECASE)
@@ -31,42 +26,40 @@ _URI = re.compile(r"[^\s<>\"{}|\\^`]+")
 
 
 def event_id(source: str, identifier: str) -> str:
-    """``ce-`` and 32 hex digits of SHA-256(source || 0x00 || id): redelivery is a replay."""
+    """Derive the event id: ``ce-`` and the first 32 hex digits of SHA-256(source || 0x00 || id).
+
+    So a CloudEvent that is delivered again gets the same id, and its append is a replay.
+    """
     return CE_PREFIX + sha256(source.encode() + b"\0" + identifier.encode()).hexdigest()[:32]
 
 
-def parse_structured(body: bytes) -> Any:
-    """One CloudEvent in the JSON event format."""
-    return strict_json.parse(body, max_depth=MAX_DEPTH)
-
-
-def parse_batch(body: bytes) -> list[Any]:
-    """A JSON array of CloudEvents (JSON batch format)."""
-    value = strict_json.parse(body, max_depth=MAX_DEPTH + 1)
-    if not isinstance(value, list):
-        raise InvalidError([Problem("", "must be a JSON array of CloudEvents")])
-    return value
-
-
 def is_binary(headers: Mapping[str, str]) -> bool:
-    """Whether a request is in binary mode: a CloudEvents media type means another, whatever else the headers repeat."""
+    """Tell whether a request is in binary mode (HTTP binding, section 3).
+
+    A structured event may repeat its attributes as headers, so its media type counts before them.
+    """
     structured = headers.get("content-type", "").strip().lower().startswith("application/cloudevents")
     return "ce-specversion" in headers and not structured
 
 
-def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """The CloudEvent of a request in binary mode (HTTP binding, section 3.1), in its JSON form.
+def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+    """Put a CloudEvent in binary mode (HTTP binding, section 3.1) into its JSON form.
 
-    JSON data becomes ``data``, UTF-8 text a string, everything else ``data_base64``.
+    JSON data becomes ``data``, text in UTF-8 ``data`` as a string, everything else ``data_base64``.
+
+    Raises:
+        MalformedJSONError: the data says that it is JSON and is not.
+        InvalidError: a header that can't be decoded, or may not be one.
+        UnsupportedError: JSON in another charset than UTF-8.
     """
-    event: dict[str, Any] = {}
+    event: dict[str, object] = {}
     for name, value in headers.items():
         if name.lower().startswith("ce-"):
             event[name[3:].lower()] = _unquote(name.lower(), value)
     if reserved := event.keys() & {"data", "data_base64", "datacontenttype"}:
         raise InvalidError([Problem(f"/{name}", "not as a ce- header in binary mode") for name in sorted(reserved)])
     content_type = headers.get("content-type")
-    if content_type:
+    if content_type:  # binary mode has the data's type here (section 3.1.1)
         event["datacontenttype"] = content_type
     if not body:
         return event
@@ -79,35 +72,34 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         try:
             return event | {"data": body.decode()}
         except UnicodeDecodeError:
-            pass
+            pass  # not the text that it says it is: kept byte for byte
     return event | {"data_base64": base64.b64encode(body).decode()}
 
 
-def draft(value: Any, *, chain: str | None, principal: str, received_at: int) -> Draft:
-    """Check one CloudEvent in its JSON form and make its draft; its payload is the whole CloudEvent.
+def read(value: object, chain: str) -> Submission:
+    """Check a CloudEvent in its JSON form; the payload is the whole of it, so nothing is lost.
 
     Raises:
-        InvalidError, TooLargeError: with pointers into the CloudEvent.
+        InvalidError: all attributes that are wrong, each with its pointer into the CloudEvent.
+        TooLargeError: it is over 256 KiB.
     """
+    if not isinstance(value, dict):
+        raise InvalidError([Problem("", "must be a JSON object, a CloudEvent")])
     problems = _problems(value)
     if problems:
         raise InvalidError(problems)
     time = value.get("time")
-    entry = make_entry(
-        chain=chain or DEFAULT_CHAIN,
+    return Submission(
+        chain=chain,
         event_id=event_id(value["source"], value["id"]),
         event_type=value["type"],
         source_id=value["source"],
-        timestamp=received_at if time is None else parse_time(time),
-        received_at=received_at,
-        principal=principal,
+        timestamp=None if time is None else parse_time(time),
         payload=canonical_payload(value, ""),
-        salt=os.urandom(16),
     )
-    return Draft(entry, id_chosen=True, time_given=time is not None)
 
 
-def _json_data(body: bytes) -> Any:
+def _json_data(body: bytes) -> object:
     try:
         return strict_json.parse(body, max_depth=MAX_DEPTH - 1)
     except MalformedJSONError as error:
@@ -123,9 +115,8 @@ def _unquote(name: str, value: str) -> str:
         raise InvalidError([Problem(f"/{name[3:]}", "the header is not percent-encoded UTF-8")]) from error
 
 
-def _problems(value: Any) -> list[Problem]:
-    if not isinstance(value, dict):
-        return [Problem("", "must be a JSON object, a CloudEvent")]
+def _problems(value: Mapping[str, object]) -> list[Problem]:
+    """Everything that is wrong, one problem an attribute: the first that was found, where the last one stood."""
     problems = [_required(value, name) for name in ("id", "source", "type")]
     if value.get("specversion") != "1.0":
         problems.append(Problem("/specversion", "must be the string 1.0"))
@@ -134,7 +125,7 @@ def _problems(value: Any) -> list[Problem]:
     return list({problem.pointer: problem for problem in reversed(problems) if problem}.values())[::-1]
 
 
-def _required(value: dict[str, Any], name: str) -> Problem | None:
+def _required(value: Mapping[str, object], name: str) -> Problem | None:
     item = value.get(name)
     limit = 1024 if name == "id" else 256
     if not isinstance(item, str) or not 1 <= len(item) <= limit:
@@ -146,7 +137,7 @@ def _required(value: dict[str, Any], name: str) -> Problem | None:
     return None
 
 
-def _attribute(name: str, item: Any) -> Problem | None:
+def _attribute(name: str, item: object) -> Problem | None:
     where = f"/{strict_json.escape(name)}"
     if not _ATTRIBUTE.fullmatch(name):
         return Problem(where, "an attribute's name has lower-case letters a-z and digits only")
@@ -159,24 +150,29 @@ def _attribute(name: str, item: Any) -> Problem | None:
     return None
 
 
-def _time(value: dict[str, Any]) -> Problem | None:
+def _time(value: Mapping[str, object]) -> Problem | None:
     time = value.get("time")
+    if time is None:
+        return None
+    if not isinstance(time, str):
+        return Problem("/time", "must be a string with an RFC 3339 time")
     try:
-        if time is not None:
-            parse_time(time)
-    except (ValueError, TypeError) as error:
-        return Problem("/time", str(error) if isinstance(time, str) else "must be a string with an RFC 3339 time")
+        parse_time(time)
+    except ValueError as error:
+        return Problem("/time", str(error))
     return None
 
 
-def _data(value: dict[str, Any]) -> Problem | None:
+def _data(value: Mapping[str, object]) -> Problem | None:
     encoded = value.get("data_base64")
     if encoded is None:
         return None
     if "data" in value:
         return Problem("/data_base64", "not together with data")
     try:
-        base64.b64decode(encoded, validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        return Problem("/data_base64", "must be a base64 string")
-    return None
+        if isinstance(encoded, str):
+            base64.b64decode(encoded, validate=True)
+            return None
+    except ValueError:  # binascii.Error is one
+        pass
+    return Problem("/data_base64", "must be a base64 string")

@@ -20,10 +20,10 @@ again, as events are never removed, so a conflict stays one; unless the database
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from eventlog.ingest.queue_message import MessageError, parse_message
-from eventlog.ingest.submission import MAX_BATCH, MAX_BATCH_TEXT
+from eventlog.fields import MAX_BATCH, MAX_BATCH_TEXT
+from eventlog.ingest.queue_message import MessageError, Queue, parse_message
 from eventlog.store.errors import IdConflictError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 
@@ -76,12 +76,6 @@ class Outcome:
         return [message.message_id for failure in self.failures for message in failure.messages]
 
 
-class DeadLetters(Protocol):
-    """Keeps what can't be appended; raises StoreError. ``SqsQueue`` is one."""
-
-    def send(self, group: str, body: str, *, once: str, reason: str | None = None) -> None: ...
-
-
 class _Waiting(NamedTuple):
     """A message with its draft, or with the reason why there is none."""
 
@@ -91,9 +85,9 @@ class _Waiting(NamedTuple):
 
 
 class Consumer:
-    """Appends deliveries. ``append`` is the store's."""
+    """Appends deliveries. ``append`` is the store's; ``dead_letters`` keeps what can't be appended."""
 
-    def __init__(self, append: Callable[[str, Sequence[Draft]], list[Placed]], dead_letters: DeadLetters) -> None:
+    def __init__(self, append: Callable[[str, Sequence[Draft]], list[Placed]], dead_letters: Queue) -> None:
         self._append = append
         self._dead_letters = dead_letters
 

@@ -15,20 +15,23 @@ Specified in docs/formats/queue-message.md.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
+from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
 from eventlog.errors import InputError, TooLargeError
+from eventlog.fields import CE_PREFIX, MAX_DEPTH, OpenChainName
 from eventlog.formats import strict_json
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.event import make_entry
 from eventlog.formats.members import hex_bytes, members, text, time
 from eventlog.formats.strict_json import MalformedJSONError, Problem
 from eventlog.formats.times import format_time
-from eventlog.ingest import cloudevents
-from eventlog.ingest.submission import CE_PREFIX, MAX_DEPTH, OpenChainName, native_draft
+from eventlog.ingest import cloudevents, native
+from eventlog.ingest.submission import make_draft
+from eventlog.store.errors import MessageTooLargeError
 from eventlog.store.interface import Draft
 
 MAX_MESSAGE = (1 << 20) - (4 << 10)
@@ -42,6 +45,30 @@ _CHAIN = TypeAdapter[str](OpenChainName)
 
 class MessageError(ValueError):
     """A message that no append can come of; the text says why naming members, not values."""
+
+
+class Queue(Protocol):
+    """A FIFO queue of messages. ``SqsQueue`` is one."""
+
+    def send(self, group: str, body: str, *, once: str, reason: str | None = None) -> None:
+        """See ``SqsQueue.send``."""
+        ...
+
+
+def enqueue(draft: Draft, queue: Queue) -> None:
+    """Put a draft in the queue; it waits in the group of its chain.
+
+    Each call sends a message of its own: what the client sends twice is appended once, by the event's id.
+
+    Raises:
+        TooLargeError: the queue takes no message of this size.
+        QueueUnavailableError: the queue may have it or not.
+    """
+    try:
+        queue.send(draft.entry.chain, format_message(draft), once=str(uuid4()))
+    except MessageTooLargeError as error:
+        detail = "larger as a message than the queue takes; send it with ?async=false"
+        raise TooLargeError([Problem("", detail)]) from error
 
 
 def format_message(draft: Draft) -> str:
@@ -81,7 +108,7 @@ def parse_message(message: str) -> Draft:
     return draft
 
 
-def _parse(message: str) -> Any:
+def _parse(message: str) -> object:
     if not message.isascii():
         raise MessageError("not ASCII")
     try:
@@ -90,33 +117,30 @@ def _parse(message: str) -> Any:
         raise MessageError("not JSON as a message is written") from error
 
 
-def _draft(fields: dict[str, Any]) -> Draft:
-    """What the API would have made of the event; only the salt is the message's own."""
-    made = _made(fields)
-    known = made.entry._asdict() | {"salt": hex_bytes(fields, "salt", 16)}
-    del known["payload_hash"], known["content_hash"]
-    return Draft(make_entry(**known), id_chosen=True, time_given=made.time_given)
-
-
-def _made(fields: dict[str, Any]) -> Draft:
+def _draft(fields: Mapping[str, object]) -> Draft:
+    """What the API would have made of the event; only the salt is taken from the message."""
     payload = _payload(text(fields, "payload"))
     chain, principal = text(fields, "chain"), text(fields, "principal")
     received_at = time(fields, "received_at")
+    # A CloudEvent is its payload, and all else follows from that. Of a native event the payload is one field.
     if text(fields, "event_id").startswith(CE_PREFIX):
-        return cloudevents.draft(payload, chain=_open_chain(chain), principal=principal, received_at=received_at)
-    native = {name: fields[name] for name in ("chain", "event_id", "event_type", "source_id", "timestamp")}
-    return native_draft(native | {"payload": payload}, chain=None, principal=principal, received_at=received_at)
+        submission = cloudevents.read(payload, _open_chain(chain))
+    else:
+        event = {name: fields[name] for name in ("chain", "event_id", "event_type", "source_id", "timestamp")}
+        submission = native.read(event | {"payload": payload}, chain)
+    salt = hex_bytes(fields, "salt", 16)
+    return make_draft(submission, principal=principal, received_at=received_at, salt=salt)
 
 
 def _open_chain(chain: str) -> str:
-    """A chain that clients may append to; of a native event ``native_draft`` checks it."""
+    """A chain that clients may append to; that of a native event ``native.read`` checks."""
     try:
         return _CHAIN.validate_python(chain)
     except ValidationError as error:
         raise MessageError("chain is none that clients may append to") from error
 
 
-def _payload(written: str) -> Any:
+def _payload(written: str) -> object:
     try:
         payload = strict_json.parse(written.encode(), max_depth=MAX_DEPTH, doubles=True)
         if canonicalize(payload) == written.encode():
