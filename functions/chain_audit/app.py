@@ -10,9 +10,10 @@ from fastapi import APIRouter, Path, Query, Response
 from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.audit_schemas import AuditReport, AuditReports, audit_fields
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Held
-from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
+from eventlog.http.schemas import json_response
 from eventlog.ingest.submission import ChainName
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))

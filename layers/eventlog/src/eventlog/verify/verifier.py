@@ -15,7 +15,7 @@ from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.verify.fast_path import Segment, Skew, follow
-from eventlog.verify.findings import Emit, Finding
+from eventlog.verify.findings import Emit, Finding, FindingKind
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class ChainVerifier:
         self.document(segment.last)
         return True
 
-    def gap(self, seq: int, kind: str) -> None:
+    def gap(self, seq: int, kind: FindingKind) -> None:
         """Report the events up to ``seq`` as not there."""
         first, count = self.state.position, seq - self.state.position
         detail = f"{count} event{'s' if count > 1 else ''}: seq {first}..{seq - 1} not in the log"
@@ -239,5 +239,5 @@ def _content(entry: Entry, payload_hash: bytes) -> bytes | None:
         return None
 
 
-def _mismatch(kind: str, seq: int, expected: bytes | None, actual: bytes, detail: str) -> Finding:
+def _mismatch(kind: FindingKind, seq: int, expected: bytes | None, actual: bytes, detail: str) -> Finding:
     return Finding(kind, seq, expected.hex() if expected else None, actual.hex(), detail)
