@@ -25,8 +25,8 @@ def run(chain: str, reason: str) -> int:
             report = resources.restorer.restore(chain, reason)
         finally:
             resources.close()
-    print(f"Chain {chain}: the audit says {report['status']}; {report['anchored_size']} events are anchored.")
-    return 0 if report["status"] == "intact" else 3
+    print(f"Chain {chain}: the audit says {report.status}; {report.anchored_size} events are anchored.")
+    return 0 if report.status == "intact" else 3
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,9 +11,10 @@ from eventlog.fields import ChainName
 from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.audit_schemas import AuditReport, AuditReports, audit_fields
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Held
-from eventlog.http.schemas import AuditReport, AuditReports, audit_fields, json_response
+from eventlog.http.schemas import json_response
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]

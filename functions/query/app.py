@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from eventlog.errors import NotFoundError, unknown_event
+from eventlog.fields import ID_PATTERN, ChainName
 from eventlog.formats.event_json import event_fields
-from eventlog.fields import ID_PATTERN
-from eventlog.fields import ChainName
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.audit_schemas import audit_fields
 from eventlog.http.dashboard import dashboard
 from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
@@ -28,12 +28,10 @@ from eventlog.http.schemas import (
     EventOut,
     EventPage,
     Receipt,
-    audit_fields,
     chain_fields,
     json_response,
     receipt,
 )
-
 from eventlog.store.interface import Placed
 
 router = APIRouter(prefix="/api/v1", tags=["query"], responses=documented(401, 403))

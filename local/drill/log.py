@@ -17,7 +17,7 @@ from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.report import Mode, Report
+from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
@@ -80,7 +80,7 @@ class DrillLog:
         """The audit function, in a process of its own."""
         return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=self._anchoring)
 
-    def audit(self, mode: Mode) -> list[Report]:
+    def audit(self, mode: Mode) -> list[AuditReport]:
         """What the schedule does."""
         return self.auditor.audit_all(mode, 60)
 

@@ -55,11 +55,11 @@ def findings(log: DrillLog, mode: Mode) -> str:
     found = []
     for report in log.audit(mode):
         seqs: dict[str, list[int]] = {}
-        for finding in report["findings"]:
-            seqs.setdefault(finding["kind"], []).extend([] if finding["seq"] is None else [finding["seq"]])
-        found += [f"{report['chain']} {kind} {ranges(places)}".strip() for kind, places in seqs.items()]
-        if report["status"] == "incomplete":
-            found.append(f"{report['chain']} incomplete")
+        for finding in report.findings:
+            seqs.setdefault(finding.kind, []).extend([] if finding.seq is None else [finding.seq])
+        found += [f"{report.chain} {kind} {ranges(places)}".strip() for kind, places in seqs.items()]
+        if report.status == "incomplete":
+            found.append(f"{report.chain} incomplete")
     return "; ".join(found)
 
 

@@ -14,7 +14,7 @@ DAMAGED = 7
 @pytest.fixture
 def filled(log: ServedLog) -> ServedLog:
     log.append(*({"event_id": f"e-{n}", "payload": {"amount": n}} for n in range(30)))
-    assert log.log.audit("full")["status"] == "intact"
+    assert log.log.audit("full").status == "intact"
     return log
 
 

@@ -46,7 +46,7 @@ def event_id(log: ServedLog) -> str:
     log.append({}, {})
     (event_id,) = log.append({"payload": AWKWARD, "event_type": "odd", "source_id": "s\u00e9"})
     log.append({}, {}, {}, {})
-    assert log.log.audit("full")["status"] == "intact"
+    assert log.log.audit("full").status == "intact"
     return event_id
 
 

@@ -47,10 +47,10 @@ def test_an_anchor_altered_between_two_reads_of_one_audit(
     auditor = log.auditor(altered)
     report = auditor.run(auditor.start("main", mode), 60)
     if altered._left < 0:
-        assert report["status"] in {"tampered", "incomplete"}
+        assert report.status in {"tampered", "incomplete"}
         assert {kind for kind, _ in kinds(report)} <= {"checkpoint_invalid", "checkpoint_missing"}
     else:
-        assert report["status"] == "intact"
+        assert report.status == "intact"
 
 
 def test_an_anchor_that_is_another_one_by_now_is_a_finding(log: AnchoredLog) -> None:

@@ -10,7 +10,7 @@ from bson import Int64
 from pymongo import MongoClient
 
 from eventlog.audit import scan
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.audit.workers import Workers
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState
@@ -26,7 +26,7 @@ STEP = 16
 SIZES = [1, 2, 15, 16, 17, 31, 32, 32, 32, 33, 48, 48, 63, 64, 65, 80, 100, 100]
 """Of the anchors: at steps' ends, beside them, several in one step, several of one size."""
 Document = dict[str, Any]
-Way = Callable[[AnchoredLog], Report]
+Way = Callable[[AnchoredLog], AuditReport]
 
 
 def build(log: AnchoredLog) -> None:
@@ -37,7 +37,7 @@ def build(log: AnchoredLog) -> None:
         if wanted > size:
             log.append(wanted - size)
             size = wanted
-        assert log.audit()["anchored_size"] == wanted
+        assert log.audit().anchored_size == wanted
     assert check_anchors(log) == SIZES
 
 
@@ -63,27 +63,26 @@ def copied(built: AnchoredLog, store: MongoStore) -> AnchoredLog:
     return AnchoredLog(store, built.folder, signers=built.signers, ahead=built.ahead)
 
 
-def in_one_go(log: AnchoredLog) -> Report:
+def in_one_go(log: AnchoredLog) -> AuditReport:
     return log.audit("full")
 
 
-def resumed_at_every_step(log: AnchoredLog) -> Report:
+def resumed_at_every_step(log: AnchoredLog) -> AuditReport:
     """Each step by another process."""
     auditor = log.auditor()
     report = auditor.run(auditor.start("main", "full"), 0)
-    while report["status"] == "running":
+    while report.status == "running":
         for resumed in log.auditor().resume(1e-6):  # which may be over before it has begun
             report = resumed
     return report
 
 
-def in_steps(log: AnchoredLog) -> Report:
+def in_steps(log: AnchoredLog) -> AuditReport:
     auditor = log.auditor()
-    report = auditor.start("main", "full")
-    while report["status"] == "running":
-        auditor.run(report, 0)
-    report.pop("voucher", None)
-    return report
+    run = auditor.start("main", "full")
+    while run.report.status == "running":
+        auditor.run(run, 0)
+    return run.report
 
 
 def rewrite(log: AnchoredLog, start: int) -> None:
@@ -110,8 +109,8 @@ STARTS = [0, 1, 2, 14, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 79, 80, 99]
 @pytest.mark.parametrize("way", WAYS)
 def test_an_honest_log_is_intact_and_gets_no_new_anchor(copied: AnchoredLog, way: Way) -> None:
     report = way(copied)
-    assert (report["status"], report["findings"], report["events_checked"]) == ("intact", [], SIZES[-1])
-    assert report["anchored_size"] == SIZES[-1]
+    assert (report.status, report.findings, report.events_checked) == ("intact", (), SIZES[-1])
+    assert report.anchored_size == SIZES[-1]
     assert check_anchors(copied) == SIZES
 
 
@@ -122,7 +121,7 @@ def test_a_history_rewritten_from_any_place_on_is_found_at_the_first_anchor_afte
 ) -> None:
     rewrite(copied, start)
     report = way(copied)
-    assert (report["status"], kinds(report)) == ("tampered", [("rewritten", first_after(start) - 1)])
+    assert (report.status, kinds(report)) == ("tampered", [("rewritten", first_after(start) - 1)])
 
 
 @pytest.mark.parametrize("start", [0, 16, 31, 33, 64, 81, 99])
@@ -130,13 +129,13 @@ def test_with_workers_the_report_is_the_same(
     copied: AnchoredLog, monkeypatch: pytest.MonkeyPatch, mongo_uri: str, database: str, start: int
 ) -> None:
     rewrite(copied, start)
-    alone = copied.audit("full")
+    alone = essence(copied.store, copied.audit("full"))
     operations_of(copied.store).audits.delete_many({})
     watched = Watched(monkeypatch)
     copied.workers = Workers(mongo_uri, database, count=2, least=0)
     report = copied.audit("full")
     assert kinds(report) == [("rewritten", first_after(start) - 1)]
-    assert essence(report) == essence(alone)
+    assert essence(copied.store, report) == alone
     assert watched.segments > 3
     assert watched.all_gone()
 
@@ -147,7 +146,7 @@ def test_with_workers_an_honest_log_is_intact(
     watched = Watched(monkeypatch)
     copied.workers = Workers(mongo_uri, database, count=2, least=0)
     report = copied.audit("full")
-    assert (report["status"], report["findings"]) == ("intact", [])
+    assert (report.status, report.findings) == ("intact", ())
     assert watched.segments == 7
 
 

@@ -22,8 +22,8 @@ def test_an_intact_audit_anchors_keeps_the_copy_and_registers_the_chain(log: Anc
     assert anchor.checkpoint == Checkpoint(f"{ORIGIN}/main", 7, found.state.root)
     assert (anchor.seal.number, anchor.seal.previous) == (1, NO_ANCHOR)
     assert check_anchors(log) == [7]
-    assert (report["anchored_size"], int(report["anchored_at"])) == (7, anchor.seal.time)
-    assert report["unanchored_events"] == 0
+    assert (report.anchored_size, report.anchored_at) == (7, anchor.seal.time)
+    assert report.unanchored_events == 0
     event = log.store.get(REGISTRY, "main")
     assert event is not None
     assert event.entry.event_type == "eventlog.chain_registered"
@@ -34,7 +34,7 @@ def test_the_registry_is_audited_last_and_anchored_too(log: AnchoredLog) -> None
     log.append(3, "zz")
     assert list(log.audit_all()) == ["b", "zz", REGISTRY]
     assert check_anchors(log, REGISTRY) == [2]
-    assert [r["status"] for r in log.audit_all("full").values()] == ["intact"] * 3
+    assert [r.status for r in log.audit_all("full").values()] == ["intact"] * 3
     assert check_anchors(log, REGISTRY) == [2]
 
 
@@ -55,9 +55,9 @@ def test_a_silent_chain_is_anchored_again_after_an_hour_with_the_same_head(log: 
     first, second = anchors(log)
     assert second.checkpoint == first.checkpoint
     assert second.seal.time - first.seal.time >= HOUR
-    assert (report["anchored_size"], int(report["anchored_at"])) == (3, second.seal.time)
+    assert (report.anchored_size, report.anchored_at) == (3, second.seal.time)
     assert check_anchors(log) == [3, 3]
-    assert log.audit("full")["status"] == "intact"
+    assert log.audit("full").status == "intact"
 
 
 def test_an_empty_chain_is_never_anchored(log: AnchoredLog) -> None:
@@ -80,10 +80,10 @@ def test_where_anchors_can_not_be_read_an_audit_is_incomplete_and_the_next_goes_
 ) -> None:
     auditor = dying_auditor(grown, Countdown(2, error=AnchorsUnavailableError("the disk is away")))
     report = auditor.run(auditor.start("main", "full" if mode == "full" else "incremental"), 60)
-    assert (report["status"], report["findings"]) == ("incomplete", [])
-    assert "the disk is away" in report["incomplete_because"]
+    assert (report.status, report.findings) == ("incomplete", ())
+    assert "the disk is away" in (report.incomplete_because or "")
     assert signed(grown) == []
-    assert grown.audit(mode)["status"] == "intact"
+    assert grown.audit(mode).status == "intact"
     assert check_anchors(grown) == [5, 9]
 
 
@@ -92,10 +92,10 @@ def test_without_the_key_an_audit_is_incomplete_and_the_next_goes_on(grown: Anch
     signers = grown.signers
     grown.signers = [NoKey()]
     report = grown.audit(mode)
-    assert (report["status"], report["findings"]) == ("incomplete", [])
-    assert "KMS is away" in report["incomplete_because"]
+    assert (report.status, report.findings) == ("incomplete", ())
+    assert "KMS is away" in (report.incomplete_because or "")
     grown.signers = signers
-    assert grown.audit(mode)["status"] == "intact"
+    assert grown.audit(mode).status == "intact"
     assert check_anchors(grown) == [5, 9]
 
 
@@ -103,8 +103,8 @@ def test_without_the_key_what_is_edited_is_found_all_the_same(grown: AnchoredLog
     operations_of(grown.store).events.update_one({"chain": "main", "seq": 2}, {"$set": {"principal": "forged"}})
     grown.signers = [NoKey()]
     report = grown.audit("full")
-    assert (report["status"], kinds(report)) == ("tampered", [("content_mismatch", 2)])
-    assert report["incomplete_because"] is not None
+    assert (report.status, kinds(report)) == ("tampered", [("content_mismatch", 2)])
+    assert report.incomplete_because is not None
 
 
 class NoKey:
@@ -128,7 +128,7 @@ def test_a_chain_removed_while_the_key_is_away_makes_its_audit_incomplete_and_th
     operations_of(log.store).sequences.delete_one({"_id": "a"})
     operations_of(log.store).audits.delete_many({})
     signers, log.signers = log.signers, [NoKey()]
-    assert {r["status"] for r in log.audit_all().values()} == {"incomplete"}
+    assert {r.status for r in log.audit_all().values()} == {"incomplete"}
     log.signers = signers
     assert kinds(log.audit_all()["a"]) == [("truncated", 0)]
 
@@ -140,16 +140,16 @@ def test_a_chain_whose_name_no_client_could_give_it_is_a_finding_and_the_others_
         log.append(3, chain)
     reports = log.audit_all()
     assert kinds(reports["../a"]) == [("unexpected", None)]
-    assert reports["b"]["status"] == "intact"
+    assert reports["b"].status == "intact"
 
 
 def test_a_log_that_was_audited_without_anchors_is_verified_whole_before_the_first(log: AnchoredLog) -> None:
     log.append(5)
     plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
-    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
+    assert plain.run(plain.start("main", "full"), 60).status == "intact"
     log.append(4)
     report = log.audit()
-    assert (report["from_seq"], report["status"]) == (0, "intact")
+    assert (report.from_seq, report.status) == (0, "intact")
     assert check_anchors(log) == [9]
 
 
@@ -158,7 +158,7 @@ def test_what_a_plain_audit_verified_counts_where_the_anchors_end_before_it(log:
     log.audit()
     log.append(4)
     plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
-    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
+    assert plain.run(plain.start("main", "full"), 60).status == "intact"
     operations_of(log.store).events.delete_one({"seq": 8})
     assert log.found("incremental") == [("truncated", 8)]
 
@@ -170,7 +170,7 @@ def test_what_a_plain_audit_verified_and_was_rewritten_since_is_one_finding(log:
     assert before is not None
     log.append(4)
     plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
-    assert plain.run(plain.start("main", "full"), 60)["status"] == "intact"
+    assert plain.run(plain.start("main", "full"), 60).status == "intact"
     operations_of(log.store).events.delete_many({"seq": {"$gte": 5}})
     operations_of(log.store).sequences.replace_one({"_id": "main"}, before)
     log.append(6)

@@ -43,13 +43,13 @@ def test_wherever_an_auditor_dies_another_goes_on(log: AnchoredLog, recorder: Re
             log.append(4, chain)
         died = dies_at(log, Countdown(step), chain)
         log.append(3, chain)
-        assert log.audit(chain=chain)["status"] == "intact"
+        assert log.audit(chain=chain).status == "intact"
         assert check_anchors(log, chain)[-1] == (12 if anchored else 8)
         full = log.audit("full", chain)
-        assert (full["status"], full["findings"]) == ("intact", [])
+        assert (full.status, full.findings) == ("intact", ())
     assert step > 20
     recorder.check()
-    assert log.audit("full", REGISTRY)["status"] == "intact"
+    assert log.audit("full", REGISTRY).status == "intact"
 
 
 def test_what_a_dead_auditor_has_left_running_is_resumed_after_others_went_on(
@@ -66,9 +66,9 @@ def test_what_a_dead_auditor_has_left_running_is_resumed_after_others_went_on(
         log.append(2, chain)
         operations_of(log.store).audits.update_many({"status": "running"}, {"$set": {"lease": DatetimeMS(0)}})
         for report in log.auditor().resume(60):
-            assert report["status"] in {"intact", "incomplete"}
-            assert report["findings"] == []
-        assert log.audit("full", chain)["status"] == "intact"
+            assert report.status in {"intact", "incomplete"}
+            assert report.findings == ()
+        assert log.audit("full", chain).status == "intact"
         check_anchors(log, chain)
     recorder.check()
 
@@ -87,12 +87,12 @@ def test_an_audit_that_can_not_reach_something_at_a_step_is_incomplete_or_raises
         auditor = dying_auditor(log, countdown)
         try:
             report = auditor.run(auditor.start(chain, "full"), 60)
-            assert report["status"] in {"intact", "incomplete"}
-            assert (report["incomplete_because"] is not None) == (report["status"] == "incomplete")
+            assert report.status in {"intact", "incomplete"}
+            assert (report.incomplete_because is not None) == (report.status == "incomplete")
         except type(error):
             pass
         reached = countdown.left <= 0
-        assert log.audit("full", chain)["status"] == "intact"
+        assert log.audit("full", chain).status == "intact"
         check_anchors(log, chain)
     recorder.check()
 
@@ -104,10 +104,10 @@ def test_eight_auditors_at_once_while_events_are_logged_anchor_one_history(
     log.append(3)
 
     def audit_on(mode: str) -> set[tuple[str, str]]:
-        found = set()
+        found: set[tuple[str, str]] = set()
         while not over.is_set():
             report = log.audit(mode)
-            found.add((report["status"], str(report["findings"])))
+            found.add((report.status, str(report.findings)))
         return found
 
     with ThreadPoolExecutor(8) as threads:
@@ -121,8 +121,8 @@ def test_eight_auditors_at_once_while_events_are_logged_anchor_one_history(
     log.audit()
     recorder.check()
     assert len(check_anchors(log)) > 5
-    assert log.audit("full")["status"] == "intact"
-    assert log.audit("full", REGISTRY)["status"] == "intact"
+    assert log.audit("full").status == "intact"
+    assert log.audit("full", REGISTRY).status == "intact"
 
 
 def test_auditors_of_whole_logs_at_once_register_each_chain_once(log: AnchoredLog, recorder: Recorder) -> None:
@@ -130,9 +130,9 @@ def test_auditors_of_whole_logs_at_once_register_each_chain_once(log: AnchoredLo
         log.append(3, f"c{number}")
     with ThreadPoolExecutor(4) as threads:
         reports = list(threads.map(lambda _: log.audit_all(), range(4)))
-    assert {report["status"] for found in reports for report in found.values()} == {"intact"}
+    assert {report.status for found in reports for report in found.values()} == {"intact"}
     found = log.store.chain(REGISTRY)
     assert found is not None
     assert found.state.size == 4
-    assert {r["status"] for r in log.audit_all("full").values()} == {"intact"}
+    assert {r.status for r in log.audit_all("full").values()} == {"intact"}
     recorder.check()

@@ -123,4 +123,4 @@ def test_any_content_comes_back_byte_for_byte_and_is_intact(
     assert store.page(Query(chain=chain, sort="seq", order="asc")).events == placed
     auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start(chain, "full"), 60)
-    assert (report["status"], report["findings"], report["events_checked"]) == ("intact", [], len(placed))
+    assert (report.status, report.findings, report.events_checked) == ("intact", (), len(placed))

@@ -7,7 +7,7 @@ import pytest
 from bson import Int64
 
 from eventlog.audit import scan
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import AnchoredLog, kinds, new_key
 
@@ -18,20 +18,20 @@ def log(store: MongoStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     monkeypatch.setattr(scan, "STEP", 5)
     log = AnchoredLog(store, tmp_path)
     log.append(12)
-    assert log.audit("full")["status"] == "intact"
+    assert log.audit("full").status == "intact"
     log.append(12)
     return log
 
 
-def begun(log: AnchoredLog) -> Report:
+def begun(log: AnchoredLog) -> AuditReport:
     """An audit that has run out of time after its first step."""
     auditor = log.auditor()
     report = auditor.run(auditor.start("main", "incremental"), 0)
-    assert report["status"] == "running"
+    assert report.status == "running"
     return report
 
 
-def resumed(log: AnchoredLog) -> Report:
+def resumed(log: AnchoredLog) -> AuditReport:
     (report,) = log.auditor().resume(60)
     return report
 
@@ -39,7 +39,7 @@ def resumed(log: AnchoredLog) -> Report:
 def test_an_audit_resumed_by_another_process_anchors_what_both_verified(log: AnchoredLog) -> None:
     begun(log)
     report = resumed(log)
-    assert (report["status"], report["anchored_size"]) == ("intact", 24)
+    assert (report.status, report.anchored_size) == ("intact", 24)
 
 
 FORGERIES: list[dict[str, Any]] = [
@@ -57,20 +57,20 @@ FORGERIES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("forged", FORGERIES, ids=str)
 def test_a_running_report_that_somebody_has_touched_anchors_nothing(log: AnchoredLog, forged: dict[str, Any]) -> None:
     report = begun(log)
-    operations_of(log.store).audits.update_one({"_id": report["_id"]}, {"$set": forged})
+    operations_of(log.store).audits.update_one({"_id": report.audit_id}, {"$set": forged})
     again = resumed(log)
-    assert again["status"] in {"incomplete", "tampered"}
+    assert again.status in {"incomplete", "tampered"}
     assert log.files() == ["000000000001.note"]
-    assert log.audit("full")["status"] == "intact"
+    assert log.audit("full").status == "intact"
 
 
 def test_findings_that_somebody_has_taken_out_of_a_running_report_do_not_make_it_anchor(log: AnchoredLog) -> None:
     operations_of(log.store).events.update_one({"seq": 13, "chain": "main"}, {"$set": {"payload": '{"n":2}'}})
     report = begun(log)
-    assert report["findings_total"] == 1
+    assert report.findings_total == 1
     nothing = {"findings": [], "findings_total": Int64(0)}
-    operations_of(log.store).audits.update_one({"_id": report["_id"]}, {"$set": nothing})
-    assert resumed(log)["status"] == "incomplete"
+    operations_of(log.store).audits.update_one({"_id": report.audit_id}, {"$set": nothing})
+    assert resumed(log).status == "incomplete"
     assert log.files() == ["000000000001.note"]
 
 
@@ -79,7 +79,7 @@ def test_a_voucher_of_a_retired_key_counts(log: AnchoredLog, tmp_path: Path) -> 
     old = log.signers[0]
     log.signers, log.retired = [new_key(tmp_path / "new"), old], []
     report = resumed(log)
-    assert report["status"] == "intact"
+    assert report.status == "intact"
 
 
 def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: MongoStore, tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: Mongo
     forged = {"_id": "0", "chain": "main", "status": "intact", "to_seq": Int64(9), "verified": verified}
     operations_of(log.store).audits.insert_one(forged)
     report = log.audit("incremental")
-    assert (report["from_seq"], kinds(report)) == (0, [("payload_mismatch", 3)])
+    assert (report.from_seq, kinds(report)) == (0, [("payload_mismatch", 3)])
     assert log.files() == []

@@ -25,5 +25,5 @@ def test_an_absurd_size_is_one_finding_about_the_sequence_document(store: MongoS
     operations_of(store).sequences.update_one({"_id": "main"}, {"$set": change})
     auditor = Auditor(store, AuditStore(store), "example.com/log")
     report = auditor.run(auditor.start("main", "full"), 10)
-    assert report["status"] == "tampered"
-    assert "sequence_mismatch" in {finding["kind"] for finding in report["findings"]}
+    assert report.status == "tampered"
+    assert "sequence_mismatch" in {finding.kind for finding in report.findings}

@@ -44,12 +44,12 @@ def rotations(log: AnchoredLog) -> list[int]:
 
 
 def intact(log: AnchoredLog) -> bool:
-    return {log.audit(mode)["status"] for mode in ("incremental", "full")} == {"intact"}
+    return {log.audit(mode).status for mode in ("incremental", "full")} == {"intact"}
 
 
 def test_the_chain_says_that_a_new_key_signs_before_it_does(log: AnchoredLog, old: KeyFile, new: KeyFile) -> None:
     log.signers = [new, old]
-    assert log.audit()["status"] == "intact"
+    assert log.audit().status == "intact"
     assert rotations(log) == [5]
     assert (last(log).checkpoint.size, last(log).keys[0].public_key) == (6, new.public_key)
     assert intact(log)
@@ -119,7 +119,7 @@ def test_a_claim_left_from_before_the_change_is_finished(log: AnchoredLog, old: 
     log.append(2)
     put(log, "000000000002.claim", claim(log))
     log.signers, log.retired = [new], [old.public_key]
-    assert log.audit()["status"] == "intact"
+    assert log.audit().status == "intact"
     log.append(2)
     assert intact(log)
     assert check_anchors(log)[:2] == [5, 7]
@@ -131,11 +131,11 @@ def test_an_audit_that_began_before_the_change_and_goes_on_after_it_leaves_the_a
     monkeypatch.setattr(scan, "STEP", 2)
     log.append(4)
     auditor = log.auditor()
-    assert auditor.run(auditor.start("main", "full"), 0)["status"] == "running"
+    assert auditor.run(auditor.start("main", "full"), 0).status == "running"
     log.signers, log.retired = [new], [old.public_key]
     operations_of(log.store).audits.update_many({}, {"$set": {"lease": DatetimeMS(0)}})
     (report,) = log.auditor().resume(60)
-    assert report["status"] == "intact"
+    assert report.status == "intact"
     assert check_anchors(log) == [5]
     assert intact(log)
     assert check_anchors(log) == [5, 10]
@@ -155,7 +155,7 @@ def test_a_new_key_that_turns_out_not_to_work_can_be_given_up_for_a_third(
     log: AnchoredLog, old: KeyFile, new: KeyFile, tmp_path: Path
 ) -> None:
     log.signers, log.retired = [Broken(new)], [old.public_key]
-    assert log.audit()["status"] == "incomplete"
+    assert log.audit().status == "incomplete"
     log.signers = [new_key(tmp_path / "third")]
     assert intact(log)
     assert check_anchors(log)[0] == 5
@@ -166,7 +166,7 @@ def test_a_new_key_that_turns_out_not_to_work_can_be_given_up_for_the_old_one(
     log: AnchoredLog, old: KeyFile, new: KeyFile
 ) -> None:
     log.signers, log.retired = [Broken(new)], [old.public_key]
-    assert log.audit()["status"] == "incomplete"
+    assert log.audit().status == "incomplete"
     log.signers, log.retired = [old], []
     assert intact(log)
     log.append(2)

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from eventlog.anchors.signing import create_key_file
 from eventlog.audit import scan
+from eventlog.audit.report import AuditReport
 from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
@@ -211,7 +212,7 @@ def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
     operations_of(held.store).events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
     each = held.auditor.each
 
-    def die_later(*args: Any) -> Iterator[dict[str, Any]]:
+    def die_later(*args: Any) -> Iterator[AuditReport]:
         yield next(each(*args))
         raise ConnectionError
 

@@ -15,7 +15,6 @@ from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import operations_of
 from eventlog.wiring.resources import ConfigurationError, Resources
 from functions.ingest.app import router
 
@@ -117,5 +116,9 @@ def test_without_any_uri_the_error_names_the_settings() -> None:
 
 def test_an_audit_read_without_a_database_is_reported_as_unavailable() -> None:
     resources = Resources(Settings(mongo_uri="mongodb://127.0.0.1:1/", mongo_database="none"))
-    with closing(resources), pytest.raises(StoreUnavailableError), operations_of(resources.store).session() as session:
-        AuditStore(resources.store).sequence("main", session)
+    with (
+        closing(resources),
+        pytest.raises(StoreUnavailableError),
+        AuditStore(resources.store).together("main") as reads,
+    ):
+        reads.sequence()

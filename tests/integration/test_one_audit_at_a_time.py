@@ -13,7 +13,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from eventlog.audit.exclusive import exclusive
 from eventlog.http import audits
 from eventlog.settings import Settings
-from eventlog.store.mongo.leases import LEASE_MILLIS, LEASES, Leases
+from eventlog.store.interface.audits import LEASE_MILLIS
+from eventlog.store.mongo.leases import LEASES, Leases
 from eventlog.store.mongo.store import operations_of
 from eventlog.wiring.resources import Resources
 from local.machine import wait_until

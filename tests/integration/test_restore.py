@@ -43,7 +43,7 @@ def notes(log: AnchoredLog) -> list[str]:
 
 
 def statuses(log: AnchoredLog) -> list[str]:
-    return [str(log.audit(mode)["status"]) for mode in ("incremental", "full")]
+    return [str(log.audit(mode).status) for mode in ("incremental", "full")]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def restored(log: AnchoredLog) -> AnchoredLog:
 
 def test_what_was_lost_is_found_until_the_restore_is_declared(restored: AnchoredLog) -> None:
     assert restored.found("incremental") == restored.found("full") == [("truncated", 7)]
-    assert restored.restore()["status"] == "intact"
+    assert restored.restore().status == "intact"
     assert statuses(restored) == ["intact", "intact"]
 
 
@@ -91,7 +91,7 @@ def test_what_was_lost_and_why_is_in_the_chain_and_beside_the_anchors(restored: 
 def test_a_chain_that_was_longer_again_before_the_restore_was_declared_goes_on(restored: AnchoredLog) -> None:
     restored.append(20)
     assert {kind for kind, _ in restored.found("full")} == {"rewritten"}
-    assert restored.restore()["status"] == "intact"
+    assert restored.restore().status == "intact"
     assert statuses(restored) == ["intact", "intact"]
 
 
@@ -102,8 +102,8 @@ def test_a_second_restore_goes_on_under_the_third_name(restored: AnchoredLog) ->
     restored.audit()
     put_back(restored, backup)
     restored.append(1)
-    assert restored.audit("full")["status"] == "tampered"
-    assert restored.restore("again")["status"] == "intact"
+    assert restored.audit("full").status == "tampered"
+    assert restored.restore("again").status == "intact"
     assert statuses(restored) == ["intact", "intact"]
     assert lines(restored)[-2:] == [("main~2", 12), ("main~3", 10)]
 
@@ -119,8 +119,8 @@ def test_a_second_restore_may_go_back_behind_the_first(log: AnchoredLog) -> None
     put_back(log, second)
     log.restore("one")
     put_back(log, first)
-    assert log.audit("full")["status"] == "tampered"
-    assert log.restore("two")["status"] == "intact"
+    assert log.audit("full").status == "tampered"
+    assert log.restore("two").status == "intact"
     assert statuses(log) == ["intact", "intact"]
     log.append(30)
     assert statuses(log) == ["intact", "intact"]
@@ -132,7 +132,7 @@ def test_a_restore_from_before_the_first_anchor_keeps_none(log: AnchoredLog) -> 
     log.append(5)
     log.audit()
     put_back(log, backup)
-    assert log.restore()["status"] == "intact"
+    assert log.restore().status == "intact"
     assert lines(log) == [("main", 10), ("main~2", 6)]
     assert statuses(log) == ["intact", "intact"]
 
@@ -166,7 +166,7 @@ def test_a_chain_whose_rest_is_damaged_is_refused_and_stays_as_it_is(restored: A
     with pytest.raises(InvalidError, match="what is left of it is damaged"):
         restored.restore()
     assert restored.files() == notes(restored)
-    assert restored.audit("full")["status"] == "tampered"
+    assert restored.audit("full").status == "tampered"
 
 
 @pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 501])
@@ -204,8 +204,8 @@ def test_copies_of_anchors_that_the_backup_had_not_are_made_again(restored: Anch
 def test_a_restore_with_a_new_key_goes_on(restored: AnchoredLog, tmp_path: Path) -> None:
     restored.retired = [restored.signers[0].public_key]
     restored.signers = [new_key(tmp_path / "new")]
-    assert restored.restore("the machine is gone, and its key")["status"] == "intact"
+    assert restored.restore("the machine is gone, and its key").status == "intact"
     assert lines(restored)[-1][0] == "main~2"
     restored.append(3)
     assert statuses(restored) == ["intact", "intact"]
-    assert restored.audit()["unanchored_events"] == 0
+    assert restored.audit().unanchored_events == 0

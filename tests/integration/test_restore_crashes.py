@@ -54,7 +54,7 @@ def test_wherever_a_restore_dies_it_can_be_repeated(log: AnchoredLog, first: int
         except DiedError:
             with suppress(InvalidError):  # it was declared already
                 log.restore(chain=chain)
-        assert log.audit(chain=chain)["status"] == "intact"
-        assert log.audit("full", chain)["status"] == "intact"
+        assert log.audit(chain=chain).status == "intact"
+        assert log.audit("full", chain).status == "intact"
     assert step > 30
     recorder.check()

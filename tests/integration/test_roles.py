@@ -105,15 +105,15 @@ def test_the_audit_verifies_anchors_and_keeps_its_reports(log: SecuredLog, tmp_p
         anchored = AnchoredLog(store, tmp_path)
         ingest.append("main", [draft() for _ in range(30)])
         full = anchored.audit("full")
-        assert (full["status"], full["anchored_size"]) == ("intact", 30)
+        assert (full.status, full.anchored_size) == ("intact", 30)
         for _ in range(3):
             ingest.append("main", [draft()])
         found = anchored.audit_all()
-        assert {name: report["status"] for name, report in found.items()} == {
+        assert {name: report.status for name, report in found.items()} == {
             "main": "intact",
             "eventlog.registry": "intact",
         }
-        assert found["main"]["anchored_size"] == 33
+        assert found["main"].anchored_size == 33
         assert operations_of(store).checkpoints.count_documents({"chain": "main"}) == 2
 
 
@@ -122,7 +122,7 @@ def test_the_audit_settles_what_a_dead_writer_left(log: SecuredLog, tmp_path: Pa
         ingest.append("main", [draft()])
         assert operations_of(ingest).push("main", [draft().entry for _ in range(5)], None) is not None
         report = AnchoredLog(store, tmp_path).audit("incremental")
-        assert (report["status"], report["to_seq"], report["anchored_size"]) == ("intact", 6, 6)
+        assert (report.status, report.to_seq, report.anchored_size) == ("intact", 6, 6)
 
 
 def test_the_audit_resumes_with_workers_over_http(log: SecuredLog, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_audits_worker_processes_read_as_its_user(log: SecuredLog, tmp_path:
     with log.store("ingest") as ingest, log.store("audit") as store:
         ingest.append("main", [draft() for _ in range(300)])
         workers = Workers(log.uri("audit"), log.database)
-        assert AnchoredLog(store, tmp_path, workers=workers).audit("full")["status"] == "intact"
+        assert AnchoredLog(store, tmp_path, workers=workers).audit("full").status == "intact"
 
 
 def test_a_restore_can_be_declared_as_the_audits_user(log: SecuredLog, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_restore_can_be_declared_as_the_audits_user(log: SecuredLog, tmp_path:
             for name in ("events", "sequences", "audits", "checkpoints"):
                 client[log.database][name].delete_many({"chain": "main"} if name != "sequences" else {"_id": "main"})
         ingest.append("main", [draft() for _ in range(3)])
-        assert anchored.restore()["status"] == "intact"
+        assert anchored.restore().status == "intact"
 
 
 def test_an_update_of_a_sequence_document_is_what_ingest_may_do(log: SecuredLog) -> None:

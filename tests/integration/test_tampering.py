@@ -10,7 +10,7 @@ from bson import DatetimeMS, Decimal128, Int64, MaxKey, MinKey
 from pymongo import MongoClient
 
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.formats import hashing
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, open_log, operations_of
@@ -33,15 +33,15 @@ class Log:
         store.append("main", [draft(f"e{number}", payload={"n": number}) for number in range(SIZE)])
         store.settle("main")
 
-    def audit(self, mode: str = "full") -> Report:
+    def audit(self, mode: str = "full") -> AuditReport:
         auditor = Auditor(self.store, AuditStore(self.store), ORIGIN)
         return auditor.run(auditor.start("main", "full" if mode == "full" else "incremental"), 60)
 
     def found(self, mode: str = "full") -> Kinds:
         report = self.audit(mode)
-        assert report["findings_total"] == len(report["findings"])
-        assert report["status"] == ("tampered" if report["findings"] else "intact")
-        return [(finding["kind"], finding["seq"]) for finding in report["findings"]]
+        assert report.findings_total == len(report.findings)
+        assert report.status == ("tampered" if report.findings else "intact")
+        return [(finding.kind, finding.seq) for finding in report.findings]
 
     def get(self, seq: int) -> Document:
         document = self.events.find_one({"chain": "main", "seq": seq})
@@ -92,8 +92,8 @@ def forged(document: Document, **fields: Any) -> Document:
 
 def test_a_chain_nobody_touched_is_intact(log: Log) -> None:
     report = log.audit()
-    assert (report["status"], report["findings"], report["events_checked"]) == ("intact", [], SIZE)
-    assert report["checked_root"] == log.store.chain("main").state.root.hex()  # type: ignore[union-attr]
+    assert (report.status, report.findings, report.events_checked) == ("intact", (), SIZE)
+    assert report.checked_root == log.store.chain("main").state.root.hex()  # type: ignore[union-attr]
 
 
 EDITS: list[tuple[str, Document]] = [
@@ -187,7 +187,7 @@ def test_a_deleted_event_is_missing_and_the_last_ones_are_truncated(log: Log, se
 def test_a_run_of_deleted_events_is_one_finding(log: Log) -> None:
     log.events.delete_many({"seq": {"$in": [4, 5, 6, 17, 18, 19]}})
     report = log.audit()
-    named = [(f["kind"], f["seq"], f["expected"]) for f in report["findings"]]
+    named = [(f.kind, f.seq, f.expected) for f in report.findings]
     assert named == [("missing", 4, "3"), ("truncated", 17, "3")]
 
 
@@ -332,4 +332,4 @@ def test_a_report_robbed_of_what_it_verified_makes_the_next_audit_start_at_0(log
     assert log.found() == []
     operations_of(log.store).audits.update_many({}, {"$unset": {"verified": 1}})
     report = log.audit("incremental")
-    assert (report["from_seq"], report["events_checked"], report["status"]) == (0, SIZE, "intact")
+    assert (report.from_seq, report.events_checked, report.status) == (0, SIZE, "intact")

@@ -10,6 +10,7 @@ from pymongo.database import Database
 from starlette.testclient import TestClient
 
 from eventlog.audit import scan
+from eventlog.audit.documents import read_report
 from eventlog.http import audits
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import operations_of
@@ -90,8 +91,8 @@ def test_the_finding_is_told_first(
     """The process dies at the very moment in which it would store the report."""
     store = held.auditor._audits
 
-    def die(report: dict[str, Any]) -> None:
-        if report["findings_total"]:
+    def die(_: str, document: bytes) -> None:
+        if read_report(document).findings_total:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(store, "save", die)
@@ -118,7 +119,7 @@ def test_a_running_audit_that_nobody_may_take_up_keeps_no_chain_from_being_audit
 ) -> None:
     monkeypatch.setattr(scan, "STEP", 5)
     left = held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
-    assert (left["status"], left["findings_total"]) == ("running", 1)
+    assert (left.status, left.findings_total) == ("running", 1)
     admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
     found = audits.run_scheduled(held, "full")["audits"]
     assert {report["chain"] for report in found} == set(CHAINS)
@@ -131,6 +132,6 @@ def test_what_was_told_is_not_told_again_when_the_audit_is_resumed(
     monkeypatch.setattr(scan, "STEP", 5)
     held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
     first = printed(capsys)
-    assert [report["status"] for report in held.auditor.resume(60)] == ["tampered"]
+    assert [report.status for report in held.auditor.resume(60)] == ["tampered"]
     second = printed(capsys)
     assert [findings_in(lines) for lines in (first, second)] == [1.0, 0.0]

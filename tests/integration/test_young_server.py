@@ -52,4 +52,4 @@ def test_a_chosen_id_is_replayed(store: MongoStore) -> None:
 def test_it_can_be_audited(young: SecuredLog, store: MongoStore, tmp_path: Path) -> None:
     store.append("main", [draft() for _ in range(20)])
     with young.store("audit") as auditing:
-        assert AnchoredLog(auditing, tmp_path).audit("full")["status"] == "intact"
+        assert AnchoredLog(auditing, tmp_path).audit("full").status == "intact"

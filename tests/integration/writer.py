@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import AuditReport
 from eventlog.store.errors import ChainLostError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo import settle
@@ -193,11 +194,11 @@ class Writer:
         self.process.communicate()
 
 
-def audit(store: MongoStore) -> Line:
+def audit(store: MongoStore) -> AuditReport:
     """A full audit's report."""
     auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start(CHAIN, "full"), 60)
-    assert report["status"] != "running"
+    assert report.status != "running"
     return report
 
 
@@ -205,12 +206,12 @@ def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
     """The audit is intact and nothing is left unsettled; every acknowledged event is there once, with its receipt's
     seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size."""
     report = audit(store)
-    assert (report["status"], report["findings"]) == ("intact", [])
+    assert (report.status, report.findings) == ("intact", ())
     operations = operations_of(store)
     sequence = operations.sequences.find_one({"_id": CHAIN})
     assert sequence is not None
     assert sequence["pending"] == []
-    assert sequence["size"] == sequence["settled"]["size"] == report["to_seq"]
+    assert sequence["size"] == sequence["settled"]["size"] == report.to_seq
     fields = {"event_id": 1, "seq": 1, "hash": 1, "prev_hash": 1}
     stored = [
         {"id": e["event_id"], "seq": e["seq"], "hash": e["hash"].hex(), "prev": e["prev_hash"].hex()}

@@ -3,14 +3,13 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.audit.restore import Restorer
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer
@@ -65,7 +64,7 @@ class AnchoredLog:
         anchoring, audits = self.anchoring(anchors), AuditStore(self.store)
         return Auditor(self.store, audits, ORIGIN, lambda: self.now() / 1000, workers=self.workers, anchoring=anchoring)
 
-    def restore(self, reason: str = "the disk broke", chain: str = "main") -> Report:
+    def restore(self, reason: str = "the disk broke", chain: str = "main") -> AuditReport:
         """What an operator does after a restore."""
         auditor = self.auditor()
         audits = AuditStore(self.store)
@@ -75,13 +74,13 @@ class AnchoredLog:
         self.store.append(chain, [draft(chain=chain, received_at=self.now()) for _ in range(count)])
         self.store.settle(chain)
 
-    def audit(self, mode: str = "incremental", chain: str = "main") -> Report:
+    def audit(self, mode: str = "incremental", chain: str = "main") -> AuditReport:
         auditor = self.auditor()
         return auditor.run(auditor.start(chain, "full" if mode == "full" else "incremental"), 60)
 
-    def audit_all(self, mode: str = "incremental") -> dict[str, Report]:
+    def audit_all(self, mode: str = "incremental") -> dict[str, AuditReport]:
         reports = self.auditor().audit_all("full" if mode == "full" else "incremental", 60)
-        return {report["chain"]: report for report in reports}
+        return {report.chain: report for report in reports}
 
     def found(self, mode: str = "full", chain: str = "main") -> list[tuple[str, int | None]]:
         """What an audit finds, as kinds and seqs."""
@@ -91,6 +90,6 @@ class AnchoredLog:
         return [path.name for path in sorted((self.folder / "anchors" / chain).glob("*.note"))]
 
 
-def kinds(report: Report | dict[str, Any]) -> list[tuple[str, int | None]]:
+def kinds(report: AuditReport) -> list[tuple[str, int | None]]:
     """A report's findings as kinds and seqs."""
-    return [(finding["kind"], finding["seq"]) for finding in report["findings"]]
+    return [(finding.kind, finding.seq) for finding in report.findings]

@@ -1,6 +1,7 @@
 """Auditors that die at a chosen step, claims made up, and a record of everything that was ever signed."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, cast
@@ -57,7 +58,15 @@ class Dying:
         found = getattr(self._inside, name)
         if not callable(found) or name in {"session", "view"}:
             return found
+        if name == "together":
+            return self._together
         return lambda *args, **kwargs: self._countdown.take(found, *args, **kwargs)
+
+    @contextmanager
+    def _together(self, chain: str) -> Iterator["Dying"]:
+        """A session, whose reads are steps too."""
+        with self._inside.together(chain) as reads:
+            yield Dying(reads, self._countdown)
 
 
 def dying_auditor(log: AnchoredLog, countdown: Countdown) -> Auditor:

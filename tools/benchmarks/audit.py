@@ -61,7 +61,7 @@ class Log:
                 store.chain(CHAIN)
                 started = time.monotonic()
                 report = auditor.run(auditor.start(CHAIN, "full"), 3600)
-                assert (report["status"], report["events_checked"]) == ("intact", self.size)
+                assert (report.status, report.events_checked) == ("intact", self.size)
                 return self.size / (time.monotonic() - started)
 
         return audit

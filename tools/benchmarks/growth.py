@@ -94,7 +94,7 @@ def audits(run: Run, count: int) -> Cost:
 
         def audit() -> None:
             report = auditor.run(auditor.start(CHAIN, "full"), float("inf"))
-            assert (report["status"], report["events_checked"]) == ("intact", count)
+            assert (report.status, report.events_checked) == ("intact", count)
 
         def read() -> None:
             assert sum(1 for _ in operations_of(store).events.find({"chain": CHAIN}, sort=[("seq", 1)])) == count

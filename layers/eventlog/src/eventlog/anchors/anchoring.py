@@ -21,7 +21,7 @@ from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.store.interface.trees import Trees
-from eventlog.verify.findings import Finding
+from eventlog.verify.findings import Finding, FindingKind
 
 _FUTURE_MILLIS = 300_000
 _TRIES = 5
@@ -229,5 +229,5 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
 
 
-def _refused(kind: str, seq: int | None, detail: str, expected: bytes | None = None) -> AnchorRefusedError:
+def _refused(kind: FindingKind, seq: int | None, detail: str, expected: bytes | None = None) -> AnchorRefusedError:
     return AnchorRefusedError(Finding(kind, seq, expected.hex() if expected else None, None, detail))

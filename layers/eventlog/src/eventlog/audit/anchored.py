@@ -2,23 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from hashlib import sha256
-
-from bson import DatetimeMS, Int64
+from dataclasses import replace
 
 from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.store import is_name
-from eventlog.anchors.walk import Reached, Step
-from eventlog.audit.marks import read_reached, stored_reached
-from eventlog.audit.report import Report, emitter
+from eventlog.anchors.walk import Step
+from eventlog.audit.documents import voucher_message
+from eventlog.audit.report import AuditReport
+from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.errors import CorruptionError, StoreError
 from eventlog.store.interface import EventStore
-from eventlog.stored import codec
 from eventlog.verify.findings import Finding
 
 
@@ -42,89 +40,92 @@ class AuditAnchors:
         yield from sorted(names - {REGISTRY})
         yield REGISTRY
 
-    def look(self, report: Report) -> Standing | None:
+    def look(self, opened: OpenReport) -> Standing | None:
         """What is anchored of the chain, and the event of a change of keys, before anything else is read.
 
         None: nothing is anchored in this log.
         """
-        report["walk"] = {"reached": stored_reached(Reached()), "rewritten": False}
-        report["last_anchor"] = report["copied"] = Int64(0)
         if self._anchoring is None:
             return None
-        chain, emit = report["chain"], emitter(report)
+        chain = opened.report.chain
         if not is_name(chain):
-            emit(Finding("unexpected", None, None, None, "no chain can have this name"))
+            opened.emit(Finding("unexpected", None, None, None, "no chain can have this name"))
             return Standing()
         try:
             standing = self._anchoring.history.standing(chain, self._origins(chain))
             self._rotate(chain, standing)
         except StoreError as error:
-            report["incomplete_because"] = f"what is anchored is not known: {error}"
+            opened.leave_incomplete(f"what is anchored is not known: {error}")
             return Standing()
-        for finding in standing.restore_findings + (standing.findings if report["mode"] == "incremental" else []):
-            emit(finding)
+        # A full audit reads every anchor on its way and finds then what is wrong with the last ones.
+        incremental = opened.report.mode == "incremental"
+        for finding in standing.restore_findings + (standing.findings if incremental else []):
+            opened.emit(finding)
         if not standing.last and self._registry.has(chain):
             detail = "the registry says that this chain was anchored, but there is no anchor of it"
-            emit(Finding("checkpoint_missing", None, None, None, detail))
-        report["last_anchor"], report["copied"] = Int64(standing.last), Int64(standing.copied)
-        describe(report, standing.holds)
+            opened.emit(Finding("checkpoint_missing", None, None, None, detail))
+        opened.report = with_anchor(opened.report, standing.holds)
         return standing
 
-    def steps(self, report: Report) -> Iterator[Step]:
+    def steps(self, run: AuditRun) -> Iterator[Step]:
         """A full audit looks at every anchor; an incremental one has looked at the last ones."""
-        last = int(report["last_anchor"])
-        if self._anchoring is None or not last or report["mode"] != "full":
+        walk, report = run.walk, run.report
+        if self._anchoring is None or not walk.last or report.mode != "full":
             return
-        chain = report["chain"]
-        reached = read_reached(report["walk"]["reached"])
-        reader = self._anchoring.history.reader(chain, list(dict.fromkeys([report["origin"], self._origin])))
-        copies = self._anchoring.checkpoints.stored(chain, reached.number + 1)
-        yield from reader.walk(reached, reader.restores()[0], copies, last, int(report["copied"]))
+        reader = self._anchoring.history.reader(report.chain, list(dict.fromkeys([run.origin, self._origin])))
+        copies = self._anchoring.checkpoints.stored(report.chain, walk.reached.number + 1)
+        yield from reader.walk(walk.reached, reader.restores()[0], copies, walk.last, walk.copied)
 
-    def vouch(self, report: Report) -> None:
-        """Sign what a running audit is stored with, so that it can be resumed and still anchor what it finds."""
+    def vouch(self, message: bytes) -> bytes | None:
+        """Sign what a running audit is stored as, so that it can be resumed and still anchor what it finds.
+
+        None: nothing is anchored, or it can't be signed, and whoever resumes the audit anchors nothing.
+        """
         if self._anchoring is not None:
-            with suppress(StoreError):  # then whoever resumes it anchors nothing
-                report["voucher"] = self._anchoring.signers[0].sign(_voucher_message(report))
+            with suppress(StoreError):
+                return self._anchoring.signers[0].sign(message)
+        return None
 
-    def check_voucher(self, report: Report) -> None:
-        """Who resumes an audit trusts its report's state only if the audit itself has signed it: else anyone who can
-        write to the database could say that something was verified, and have it anchored."""
+    def check_voucher(self, run: AuditRun, stored: bytes) -> None:
+        """Check that an audit has signed the state that is to be gone on with, given as it is ``stored``.
+
+        Else anyone who can write to the database could say that something was verified, and have it anchored.
+        """
         if self._anchoring is None:
             return
-        signature = report.pop("voucher", None)
+        signature, run.voucher = run.voucher, None
+        message = voucher_message(stored)
         try:
             for key in self._anchoring.history.public_keys:
                 with suppress(EvidenceError):
-                    VerifierKey("audit", key).verify(_voucher_message(report), signature or b"")
+                    VerifierKey("audit", key).verify(message, signature or b"")
                     return
-            report["incomplete_because"] = "it was resumed from a state that no audit has signed, so it is not anchored"
+            run.leave_incomplete("it was resumed from a state that no audit has signed, so it is not anchored")
         except StoreError as error:
-            report["incomplete_because"] = f"whether an audit has signed its state is not known: {error}"
+            run.leave_incomplete(f"whether an audit has signed its state is not known: {error}")
 
-    def advance(self, report: Report, head: VerifiedHead) -> None:
+    def advance(self, run: AuditRun, head: VerifiedHead) -> None:
         """Anchor what was found intact, and register the chain once it is anchored."""
         if self._anchoring is None:
             return
-        emit = emitter(report)
         try:
             standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
-                emit(finding)
+                run.emit(finding)
             if standing.newest is None and head.origin != self._origin:
                 because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
-                report["incomplete_because"] = because
-            elif not report["findings_total"]:
+                run.leave_incomplete(because)
+            elif not run.report.findings_total:
                 self._anchoring.keep_copies(head.chain, standing)
                 anchor = self._anchoring.advance(head, standing)
-                describe(report, anchor)
+                run.report = with_unanchored(with_anchor(run.report, anchor), run.size)
                 if anchor is not None:
                     with suppress(CorruptionError):  # the registry's own audit says so
                         self._registry.add(head.chain, head.origin)
         except AnchorRefusedError as error:
-            emit(error.finding)
+            run.emit(error.finding)
         except StoreError as error:
-            report["incomplete_because"] = f"what was verified could not be anchored: {error}"
+            run.leave_incomplete(f"what was verified could not be anchored: {error}")
 
     def _rotate(self, chain: str, standing: Standing) -> None:
         """Say in the chain itself that another key signs from the next anchor on, before it does."""
@@ -147,16 +148,15 @@ class AuditAnchors:
         return list(dict.fromkeys([found.origin if found else self._origin, self._origin]))
 
 
-def _voucher_message(report: Report) -> bytes:
-    """What is signed of a stored report: all but the lease, in its written form."""
-    signed = {name: value for name, value in report.items() if name not in {"lease", "voucher"}}
-    return f"eventlog/audit/v1\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
+def with_anchor(report: AuditReport, anchor: Anchor | None) -> AuditReport:
+    """The report with how far the chain is anchored, and since when."""
+    if anchor is None:
+        return report
+    return replace(report, anchored_size=anchor.checkpoint.size, anchored_at=anchor.seal.time)
 
 
-def describe(report: Report, anchor: Anchor | None) -> None:
-    """Say how far the chain is anchored, and since when."""
-    if anchor is not None:
-        report["anchored_size"] = Int64(anchor.checkpoint.size)
-        report["anchored_at"] = DatetimeMS(anchor.seal.time)
-    if report.get("size") is not None:
-        report["unanchored_events"] = Int64(max(0, report["size"] - (report["anchored_size"] or 0)))
+def with_unanchored(report: AuditReport, size: int | None) -> AuditReport:
+    """The report with how many of the chain's ``size`` events are beyond the newest anchor; None: it is not known."""
+    if size is None:
+        return report
+    return replace(report, unanchored_events=max(0, size - (report.anchored_size or 0)))

@@ -1,42 +1,44 @@
 """The audit of one chain: sequence document, every stored document, every link, the Merkle root, every anchor.
 
 It reads what is anchored, then ``sequences``, then what stands outside the settled part, then ``sequences`` again, so
-that appends, settling and other audits under way never look like tampering; then it streams the settled part, in steps
-that are stored, so that it can be resumed. Memory stays flat. What it found intact it signs and anchors.
+that appends, settling and other audits under way never look like tampering (``plan.py``); then it streams the settled
+part, in steps that are stored, so that it can be resumed (``scan.py``). Memory stays flat. What it found intact it
+signs and anchors (``conclude.py``).
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from dataclasses import replace
 
-from bson import DatetimeMS, Int64
-
-from eventlog.anchors.anchoring import Anchoring, VerifiedHead
+from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
-from eventlog.audit.anchored import AuditAnchors, describe
+from eventlog.audit.anchored import AuditAnchors, with_unanchored
+from eventlog.audit.conclude import Conclusion, conclude
+from eventlog.audit.documents import encode_run, read_report, read_run, voucher_message
+from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
-from eventlog.audit.plan import begin, check_outside
+from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
-from eventlog.audit.report import MAX_FINDINGS, RUNNING_FIELDS, Mode, Report, emitter, new_report, read_state
-from eventlog.audit.scan import Pass
+from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, new_report
+from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.workers import Pool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
-from eventlog.store.mongo.audits import AuditStore
-from eventlog.verify.findings import Emit, Finding
-from eventlog.verify.verifier import VerifierState
+from eventlog.store.interface.audits import AuditDatabase
+from eventlog.stored.errors import NotOursError
+from eventlog.verify.findings import Finding
 
 
 class Auditor:
-    """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked."""
+    """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds."""
 
     def __init__(
         self,
         store: EventStore,
-        audits: AuditStore,
+        audits: AuditDatabase,
         origin: str,
         clock: Callable[[], float] = time.time,
         workers: Workers | None = None,
@@ -46,84 +48,100 @@ class Auditor:
     ) -> None:
         self._store = store
         self._notices = notices or Silence()
-        self._told: dict[str, int] = {}  # how many findings of a report at work were told
         self._audits = audits
+        self._keeper = Keeper(audits, self._notices)
         self._origin = origin
         self._clock = clock
         self._workers = workers
         self._anchors = AuditAnchors(store, anchoring, origin, self._millis)
 
-    def start(self, chain: str, mode: Mode) -> Report:
+    def start(self, chain: str, mode: Mode) -> AuditRun:
         """Check the sequence document and what stands outside the settled part; store the report as running.
 
         Raises:
-            NotFoundError: no such chain. StoreError: MongoDB can't be asked.
+            NotFoundError: no such chain.
+            StoreError: MongoDB can't be asked.
         """
-        report = new_report(chain, mode, self._millis())
-        standing = self._anchors.look(report)
+        opened = OpenReport(new_report(chain, mode, self._millis()))
+        standing = self._anchors.look(opened)
         damage = self._settle(chain)
-        image = check_outside(self._audits, report)
-        if damage and not report["findings"]:
-            emitter(report)(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
-        known = standing is not None and standing.last
-        if image is None and not (known or report["findings"] or report["incomplete_because"]):
+        outside = check_outside(self._audits, opened)
+        if damage and not opened.report.findings:
+            opened.emit(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
+        anchored = standing is not None and standing.last
+        if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
-        begin(self._audits, report, image, standing, self._origin)
-        describe(report, None)
-        self._tell(report)
-        try:
-            self._audits.add(report)
-        except StoreError as error:
-            self._notices.failed("an audit report could not be stored", chain, error)
-        return report
+        run = plan(self._audits, opened, outside, standing, self._origin)
+        run.report = with_unanchored(run.report, run.size)
+        self._keeper.begin(run)
+        return run
 
-    def run(self, report: Report, seconds: float) -> Report:
+    def run(self, run: AuditRun, seconds: float) -> AuditReport:
         """Go on with a running audit until it is done or the time is over; the report as stored."""
         until = time.monotonic() + seconds
-        with self._pool(report) as pool:
-            if report["status"] == "running":
-                self._go_on(report, Pass(self._audits, report, Marks(report, self._anchors.steps(report)), pool), until)
-        return report
+        with self._pool(run) as pool:
+            if run.report.status == "running":
+                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool)
+                self._go_on(run, way, until)
+        return run.report
 
-    def _go_on(self, report: Report, way: Pass, until: float) -> None:
+    def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
         """Step by step, each stored, to the end or until the time is over."""
-        while report["status"] == "running":
-            if way.step():
+        over = False
+        while not over and run.report.status == "running":
+            done = way.step()
+            conclusion = None
+            if done:
                 way.finish()
-                self._finish(report)
+                conclusion = conclude(run, self._anchors, self._millis)
+                run.report = conclusion.report
             over = time.monotonic() >= until
-            if over and report["status"] == "running":
-                self._anchors.vouch(report)
-            report["lease"] = DatetimeMS(0 if over else self._millis())
-            if not self._keep(report) and report["status"] == "running" and over:
-                self._give_up(report, "how far it came could not be stored, so nobody can go on with it")
-            if over:
-                break
+            self._keep(run, conclusion, over=over)
 
-    def resume(self, seconds: float) -> list[Report]:
+    def _keep(self, run: AuditRun, conclusion: Conclusion | None, *, over: bool) -> None:
+        """Store what a step has come to. ``over``: nobody works on it from now on, and any process may resume it."""
+        if conclusion is None and over:
+            run.voucher = self._anchors.vouch(voucher_message(encode_run(run)))
+        run.lease = 0 if over else self._millis()
+        if conclusion is not None:
+            self._keeper.keep(conclusion.report, run.lease, conclusion.verified)
+        elif not self._keeper.keep_run(run) and over:
+            because = "how far it came could not be stored, so nobody can go on with it"
+            run.report = given_up(run.report, because, self._millis())
+            self._keeper.keep_run(run)
+
+    def resume(self, seconds: float) -> list[AuditReport]:
         """Go on with audits that nobody is at work on; each report as soon as it is there."""
         return list(self._resumed(seconds))
 
-    def _resumed(self, seconds: float) -> Iterator[Report]:
+    def _resumed(self, seconds: float) -> Iterator[AuditReport]:
         until = time.monotonic() + seconds
         while time.monotonic() < until and (audit_id := self._audits.take_running()):
-            report = self._audits.get(audit_id)
-            if report is not None:
-                yield self._resume(report, until - time.monotonic())
+            stored = self._audits.get(audit_id)
+            if stored is not None:
+                yield self._resume(audit_id, stored, until - time.monotonic())
 
-    def _resume(self, report: Report, seconds: float) -> Report:
+    def _resume(self, audit_id: str, stored: bytes, seconds: float) -> AuditReport:
         """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
         try:
-            self._told[report["_id"]] = int(report["findings_total"])  # what is stored was told before
-            self._anchors.check_voucher(report)
-            return self.run(report, seconds)
+            run = read_run(stored)
+        except NotOursError as error:
+            return self._give_up_resumed(audit_id, stored, error.__cause__ or error)
+        try:
+            self._keeper.resume(run.report)
+            self._anchors.check_voucher(run, stored)
+            return self.run(run, seconds)
         except StoreUnavailableError:
             raise
         except Exception as error:  # whatever it is, it may stop neither this audit for ever nor those of other chains
-            because = f"it was begun by another version, or its report was damaged ({type(error).__name__})"
-            return self._give_up(new_report(str(report.get("chain")), "full", self._millis()), because, report["_id"])
+            return self._give_up_resumed(audit_id, stored, error)
 
-    def _audit(self, chain: str, mode: Mode, until: float) -> Report | None:
+    def _give_up_resumed(self, audit_id: str, stored: bytes, error: BaseException) -> AuditReport:
+        because = f"it was begun by another version, or its report was damaged ({type(error).__name__})"
+        fresh = new_report(read_report(stored).chain, "full", self._millis())
+        return self._keeper.give_up(replace(fresh, audit_id=audit_id), because, self._millis())
+
+    def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | None:
         """Start and run one audit of the schedule; None: there is no such chain."""
         try:
             return self.run(self.start(chain, mode), max(0.0, until - time.monotonic()))
@@ -133,57 +151,25 @@ class Auditor:
             raise
         except Exception as error:  # one chain's damage may not keep the others from being audited
             because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
-            return self._give_up(new_report(chain, mode, self._millis()), because)
+            return self._keeper.give_up(new_report(chain, mode, self._millis()), because, self._millis())
 
-    def _audit_rows_without_chain(self, mode: Mode) -> Report | None:
+    def _audit_rows_without_chain(self, mode: Mode) -> AuditReport | None:
         """A report of its own, without a chain, on rows that belong to none; None as there are none, as a rule."""
         rows = self._audits.rows_without_chain(MAX_FINDINGS)
         if not rows:
             return None
-        report = new_report("", mode, self._millis())
+        opened = OpenReport(new_report("", mode, self._millis()))
         for row in rows:
-            emitter(report)(Finding("unexpected", None, None, None, f"the row {row[:200]!r} belongs to no chain"))
-        report |= {"status": "tampered", "finished_at": DatetimeMS(self._millis())}
-        self._keep(report)
+            opened.emit(Finding("unexpected", None, None, None, f"the row {row[:200]!r} belongs to no chain"))
+        report = replace(opened.report, status="tampered", finished_at=self._millis())
+        self._keeper.keep(report, report.started_at)
         return report
 
-    def _give_up(self, report: Report, because: str, audit_id: str | None = None) -> Report:
-        """Store a report that says why there is no other."""
-        report |= {"status": "incomplete", "incomplete_because": because, "finished_at": DatetimeMS(self._millis())}
-        report["_id"] = audit_id or report["_id"]
-        self._keep(report)
-        return report
-
-    def _keep(self, report: Report) -> bool:
-        """Tell what was found, then store the report; whether it could be stored.
-
-        In this order: whoever has the database can have it refuse what it should remember (a validator, a full disk).
-        That it does is told, too, and ends no audit: what was found must be heard, and other chains be looked at.
-        """
-        self._tell(report)
-        try:
-            self._audits.save(report)
-        except StoreError as error:
-            self._notices.failed("an audit report could not be stored", str(report.get("chain")), error)
-            return False
-        return True
-
-    def _tell(self, report: Report) -> None:
-        """Tell of findings that nobody has heard of yet, and of each report with findings when it is done."""
-        total, done = int(report["findings_total"]), report["status"] != "running"
-        new = total - self._told.get(report["_id"], 0)
-        if total and (new or done):
-            self._notices.found(report, new)
-        if done:
-            self._told.pop(report["_id"], None)
-        else:
-            self._told[report["_id"]] = total
-
-    def audit_all(self, mode: Mode, seconds: float) -> list[Report]:
+    def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
         """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
         return list(self.each(mode, seconds))
 
-    def each(self, mode: Mode, seconds: float) -> Iterator[Report]:
+    def each(self, mode: Mode, seconds: float) -> Iterator[AuditReport]:
         """``audit_all``, each report as soon as it is there."""
         until = time.monotonic() + seconds
         try:
@@ -198,12 +184,12 @@ class Auditor:
             if report := self._audit(chain, mode, until):
                 yield report
 
-    def finished(self, mode: Mode, reports: Iterable[Report]) -> set[Mode]:
+    def finished(self, mode: Mode, reports: Iterable[AuditReport]) -> set[Mode]:
         """The modes in which every chain was gone over once the schedule has made these reports in ``mode``.
 
         What runs out of time is resumed by later schedules; the one that brings the last of it to its end counts then.
         """
-        found = [(report["mode"], report["status"] == "running") for report in reports]
+        found = [(report.mode, report.status == "running") for report in reports]
         left = {of for of, running in found if running}
         resumed = {of for of, _ in found} - {mode} - left
         return ({mode} - left) | {of for of in resumed if not self._audits.is_running(of)}
@@ -212,22 +198,22 @@ class Auditor:
         """What waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
 
-    def report(self, audit_id: str) -> Report:
+    def report(self, audit_id: str) -> AuditReport:
         """A stored report.
 
         Raises:
-            NotFoundError
+            NotFoundError: there is no such report.
         """
         found = self._audits.get(audit_id)
         if found is None:
             raise unknown_audit(audit_id)
-        return found
+        return read_report(found)
 
     def reports(
         self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
-    ) -> list[Report]:
+    ) -> list[AuditReport]:
         """Stored reports, newest first; on chains ``among`` these names only (chain_names.py)."""
-        return self._audits.newest(chain, limit, before, among)
+        return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
 
     def _settle(self, chain: str) -> str | None:
         """Settle; what stands in the way, which as a rule the audit finds itself, and says where."""
@@ -239,45 +225,11 @@ class Auditor:
             return None  # MongoDB can't be asked, or only later
         return None
 
-    def _pool(self, report: Report) -> AbstractContextManager[Pool | None]:
-        end = report["to_seq"] if report["status"] == "running" else None
+    def _pool(self, run: AuditRun) -> AbstractContextManager[Pool | None]:
+        end = run.report.to_seq if run.report.status == "running" else None
         if self._workers is None or end is None:
             return nullcontext()
-        start = int(report["position"])
-        return self._workers.start(report["chain"], report["read_at"], start=start, end=int(end), step=scan.STEP)
-
-    def _finish(self, report: Report) -> None:
-        state = read_state(report)
-        del report["state"]
-        target, least = report.pop("target"), report["unreached"]
-        emit = emitter(report)
-        report["to_seq"] = Int64(state.position)
-        if target is not None and not state.hole and target["size"] == state.size:
-            _check_settled(state, target, emit)
-        if least is not None and state.position < least:
-            detail = f"{least} events were verified or anchored before; now there are {state.position}"
-            emit(Finding("truncated", state.position, str(least), str(state.position), detail))
-        root = None if state.hole else state.root
-        report["checked_root"] = root.hex() if root else None
-        if root is not None and not report["findings_total"] and report["incomplete_because"] is None:
-            self._anchors.advance(report, VerifiedHead(report["chain"], report["origin"], state.size, root))
-        report["finished_at"] = DatetimeMS(self._millis())
-        incomplete = report["incomplete_because"] is not None
-        report["status"] = "tampered" if report["findings_total"] else "incomplete" if incomplete else "intact"
-        if report["status"] == "intact":
-            report["verified"] = {"size": Int64(state.size), "hash": state.links[0], "frontier": state.frontier}
-        for name in RUNNING_FIELDS:
-            del report[name]
+        return self._workers.start(run.report.chain, run.read_at, start=run.position, end=end, step=scan.STEP)
 
     def _millis(self) -> int:
         return int(self._clock() * 1000)
-
-
-def _check_settled(state: VerifierState, target: dict[str, Any], emit: Emit) -> None:
-    """The sequence document's settled head is the one the events give."""
-    if state.links and target["hash"] not in state.links:
-        detail = "settled.hash is not the hash of the last settled event"
-        emit(Finding("sequence_mismatch", None, state.links[0].hex(), target["hash"].hex(), detail))
-    elif state.root is not None and target["frontier"] != state.frontier:
-        detail = "settled.frontier is not the Merkle frontier of the settled events"
-        emit(Finding("sequence_mismatch", None, None, None, detail))

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 from eventlog.store.errors import CredentialsRefusedError, StoreError
-from eventlog.store.mongo.leases import LEASE_MILLIS, Leases
+from eventlog.store.interface.audits import LEASE_MILLIS, LeaseStore
 
 _RENEW_SECONDS = LEASE_MILLIS / 3000
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def exclusive(leases: Leases, name: str, every: float = _RENEW_SECONDS) -> Iterator[bool]:
+def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> Iterator[bool]:
     """Hold a lease while the block runs, renewed by a thread; whether it was to be had.
 
     Who dies with it holds up the next for as long as a lease lasts. One that was lost, because the process stood still,

@@ -1,12 +1,10 @@
 """Marks: sizes at which an audit knows from anchors, or from earlier audits, what the chain must have been."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from bson import Int64
-
-from eventlog.anchors.walk import Reached, Step
-from eventlog.audit.report import Report, emitter
+from eventlog.anchors.walk import Step
+from eventlog.audit.run import AuditRun
 from eventlog.store.errors import StoreError
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import VerifierState
@@ -25,19 +23,18 @@ class Mark:
 class Marks:
     """The marks of one audit, taken in the order of their sizes. Anchors are read as the audit gets to them."""
 
-    def __init__(self, report: Report, steps: Iterator[Step]) -> None:
-        self._report = report
-        self._emit = emitter(report)
+    def __init__(self, run: AuditRun, steps: Iterator[Step]) -> None:
+        self._run = run
         self._steps: Iterator[Step] = steps
         self._ahead: Step | None = None
-        self._known = report["known"] if report["known"] and report["known"]["size"] > report["position"] else None
+        self._known = run.known if run.known and run.known.size > run.position else None
 
     def take(self, size: int) -> list[Mark]:
         """The marks up to ``size`` that were not taken yet; what is wrong with their anchors becomes a finding."""
         marks = list(self._anchors(size))
-        if self._known is not None and self._known["size"] <= size:
-            if self._known["size"] > self._report["from_seq"]:
-                marks.append(Mark(int(self._known["size"]), hash=self._known["hash"]))
+        if self._known is not None and self._known.size <= size:
+            if self._known.size > self._run.report.from_seq:
+                marks.append(Mark(self._known.size, hash=self._known.hash))
             self._known = None
         return sorted(marks, key=lambda mark: mark.size)
 
@@ -46,12 +43,12 @@ class Marks:
         seq = mark.size - 1
         if mark.hash is not None and links and mark.hash not in links:
             detail = f"an earlier audit verified {mark.size} events with another last hash"
-            self._emit(Finding("rewritten", seq, mark.hash.hex(), links[0].hex(), detail))
-        if mark.root is None or root is None or mark.root == root or self._report["walk"]["rewritten"]:
+            self._run.emit(Finding("rewritten", seq, mark.hash.hex(), links[0].hex(), detail))
+        if mark.root is None or root is None or mark.root == root or self._run.walk.rewritten:
             return
-        self._report["walk"]["rewritten"] = True  # what follows differs as a consequence
+        self._run.walk.rewritten = True  # what follows differs as a consequence
         detail = f"anchor {mark.anchor} has another root for size {mark.size}"
-        self._emit(Finding("rewritten", seq, mark.root.hex(), root.hex(), detail))
+        self._run.emit(Finding("rewritten", seq, mark.root.hex(), root.hex(), detail))
 
     def check_state(self, mark: Mark, state: VerifierState) -> None:
         """As ``check``, if the verifier is at the mark."""
@@ -65,8 +62,8 @@ class Marks:
                 return
             self._ahead = None
             for finding in step.findings:
-                self._emit(finding)
-            self._report["walk"]["reached"] = stored_reached(step.reached)
+                self._run.emit(finding)
+            self._run.walk.reached = step.reached
             if anchor and not step.superseded:
                 yield Mark(anchor.checkpoint.size, root=anchor.checkpoint.root, anchor=anchor.seal.number)
 
@@ -75,17 +72,6 @@ class Marks:
             try:
                 self._ahead = next(self._steps, None)
             except StoreError as error:
-                self._report["incomplete_because"] = f"the anchors could not be read: {error}"
+                self._run.leave_incomplete(f"the anchors could not be read: {error}")
                 self._steps = iter(())
         return self._ahead
-
-
-def stored_reached(reached: Reached) -> dict[str, object]:
-    """How far the anchors were read, as it is stored."""
-    numbers = {"number": Int64(reached.number), "size": Int64(reached.size), "time": Int64(reached.time)}
-    return asdict(reached) | numbers
-
-
-def read_reached(stored: dict[str, object]) -> Reached:
-    """The other way round."""
-    return Reached(**stored)  # type: ignore[arg-type]

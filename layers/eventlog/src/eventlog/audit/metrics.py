@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from aws_lambda_powertools import Logger
 
 from eventlog.audit.progress import Backlog, anchored, coverage
-from eventlog.audit.report import Mode, Report
+from eventlog.audit.report import AuditReport, Mode
 from eventlog.store.errors import StoreError
 from eventlog.telemetry import metrics
 
@@ -18,13 +18,13 @@ class AuditLog:
     def __init__(self) -> None:
         self._logger = Logger(service=SERVICE)
 
-    def found(self, report: Report, new: int) -> None:
+    def found(self, report: AuditReport, new: int) -> None:
         """See ``Notices``. The other figures of a report are counted once, when it is done."""
-        kinds = sorted({finding["kind"] for finding in report["findings"]})
-        extra = {"chain": report["chain"], "audit_id": report["_id"], "kinds": kinds}
+        kinds = sorted({finding.kind for finding in report.findings})
+        extra = {"chain": report.chain, "audit_id": report.audit_id, "kinds": kinds}
         if new:
             self._logger.error("tampering found", extra=extra)
-        rest = {} if report["status"] == "running" else audited([report])
+        rest = {} if report.status == "running" else audited([report])
         metrics.emit(SERVICE, rest | {"AuditFindings": [float(new)]})
 
     def failed(self, what: str, chain: str, error: StoreError) -> None:
@@ -33,17 +33,17 @@ class AuditLog:
         metrics.emit(SERVICE, {"IncompleteAudits": 1})
 
 
-def audited(reports: Iterable[Report]) -> dict[str, list[float]]:
+def audited(reports: Iterable[AuditReport]) -> dict[str, list[float]]:
     """What reports say, one value each; of no report a zero, as an alarm takes no data for no audit."""
     found: dict[str, list[float]] = {
         name: [] for name in ("AuditFindings", "IncompleteAudits", "EventsAudited", "UnanchoredEvents")
     }
     for report in reports:
-        found["AuditFindings"].append(report["findings_total"])
-        found["IncompleteAudits"].append(report["status"] == "incomplete")
-        found["EventsAudited"].append(report["events_checked"])
-        if report.get("unanchored_events") is not None:
-            found["UnanchoredEvents"].append(report["unanchored_events"])
+        found["AuditFindings"].append(report.findings_total)
+        found["IncompleteAudits"].append(report.status == "incomplete")
+        found["EventsAudited"].append(report.events_checked)
+        if report.unanchored_events is not None:
+            found["UnanchoredEvents"].append(report.unanchored_events)
     return {name: values or [0.0] for name, values in found.items()}
 
 
@@ -52,7 +52,7 @@ def waiting(backlog: Backlog) -> None:
     metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
 
 
-def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[Report]) -> None:
+def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]) -> None:
     """A scheduled audit is done, and in these modes all chains were gone over."""
     metrics.emit(
         SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}

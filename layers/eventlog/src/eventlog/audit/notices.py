@@ -2,14 +2,14 @@
 
 from typing import Protocol
 
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.store.errors import StoreError
 
 
 class Notices(Protocol):
     """Hears of findings and failures as they come. What it does with them may not raise."""
 
-    def found(self, report: Report, new: int) -> None:
+    def found(self, report: AuditReport, new: int) -> None:
         """A report is about to be stored that has findings; ``new`` of them nobody has heard of yet.
 
         Called whenever there are new ones, and (with ``new`` 0, if need be) once more when the audit is done.
@@ -24,7 +24,7 @@ class Notices(Protocol):
 class Silence:
     """Tells nobody: for whoever looks at the reports at once."""
 
-    def found(self, report: Report, new: int) -> None:
+    def found(self, report: AuditReport, new: int) -> None:
         """Nothing."""
 
     def failed(self, what: str, chain: str, error: StoreError) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from eventlog.audit.report import Report
-from eventlog.store.mongo.audits import ChainHead
+from eventlog.audit.report import AuditReport
+from eventlog.store.interface.audits import ChainHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ def backlog(heads: Iterable[ChainHead], now: int) -> Backlog:
     return Backlog({head.chain: head.size for head in found}, sum(head.pending for head in found), lag)
 
 
-def anchored(reports: Iterable[Report]) -> dict[str, int]:
+def anchored(reports: Iterable[AuditReport]) -> dict[str, int]:
     """How many events of each chain anchors cover, as the newest of its reports says."""
-    return {report["chain"]: int(report.get("anchored_size") or 0) for report in reports}
+    return {report.chain: report.anchored_size or 0 for report in reports}
 
 
-def coverage(sizes: Mapping[str, int], reports: Iterable[Report]) -> float:
+def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
     """Which part of all events, in percent, belongs to what audits have verified and found intact.
 
     Of an audit that goes on, what it has verified so far counts; of a chain with a finding, nothing does. What is
@@ -44,16 +44,16 @@ def coverage(sizes: Mapping[str, int], reports: Iterable[Report]) -> float:
     return 100.0 * covered / total if total else 100.0
 
 
-def _verified(reports: Iterable[Report]) -> dict[str, int]:
+def _verified(reports: Iterable[AuditReport]) -> dict[str, int]:
     """The furthest that any of a chain's reports has come without a finding."""
     reached: dict[str, int] = {}
     tampered = set()
     for report in reports:
-        chain = report["chain"]
-        if report["findings_total"]:
+        chain = report.chain
+        if report.findings_total:
             tampered.add(chain)
-        elif report["status"] == "intact":
-            reached[chain] = max(reached.get(chain, 0), int(report["to_seq"] or 0))
-        elif report["status"] == "running":
-            reached[chain] = max(reached.get(chain, 0), int(report["position"]))
+        elif report.status == "intact":
+            reached[chain] = max(reached.get(chain, 0), report.to_seq or 0)
+        elif report.status == "running":
+            reached[chain] = max(reached.get(chain, 0), report.from_seq + report.events_checked)
     return {chain: 0 if chain in tampered else size for chain, size in reached.items()}

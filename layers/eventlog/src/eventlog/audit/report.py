@@ -1,78 +1,110 @@
-"""An audit's report as it is stored: what it says, and while it runs, what it takes to go on."""
+"""An audit's report: the one shape that is stored, shown over HTTP, told to alarms and read by the client.
 
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, Literal
+``audit/documents.py`` says how it is stored, ``http/audit_schemas.py`` how it is shown. A test holds both, the
+database's validator and the client against this type.
+"""
 
-from bson import DatetimeMS, Int64
+from dataclasses import dataclass, replace
+from typing import Literal
+
 from uuid_utils.compat import uuid7
 
 from eventlog.verify.findings import Finding
-from eventlog.verify.verifier import VerifierState
 
 Mode = Literal["full", "incremental"]
-Report = dict[str, Any]
+"""full: every event and every anchor. incremental: what was added since the newest anchor, or since the last audit
+where nothing is anchored."""
+
+Status = Literal["running", "intact", "tampered", "incomplete"]
+"""incomplete: nothing was found, but not all could be checked; ``incomplete_because`` says why."""
 
 MAX_FINDINGS = 100
-RUNNING_FIELDS = (
-    "known",
-    "position",
-    "read_at",
-    "walk",
-    "last_anchor",
-    "copied",
-    "origin",
-    "size",
-    "tail",
-    "unreached",
-)
-"""What only a running audit has, beside ``state`` and ``target``."""
+"""So many findings a report names; it counts all."""
 
 
-def new_report(chain: str, mode: Mode, now: int) -> Report:
-    """A report that is about to begin."""
-    started = DatetimeMS(now)
-    return {
-        "_id": str(uuid7()),
-        "chain": chain,
-        "mode": mode,
-        "status": "running",
-        "from_seq": Int64(0),
-        "to_seq": Int64(0),
-        "events_checked": Int64(0),
-        "checked_root": None,
-        "anchored_size": None,
-        "anchored_at": None,
-        "unanchored_events": None,
-        "incomplete_because": None,
-        "skew": {"events": Int64(0), "seq": None, "seconds": 0.0},
-        "started_at": started,
-        "finished_at": None,
-        "findings": [],
-        "findings_total": Int64(0),
-        "lease": started,
-    }
+@dataclass(frozen=True, slots=True)
+class SkewSummary:
+    """Events whose claimed timestamp is over an hour from when they were received."""
+
+    events: int = 0
+    """How many there are."""
+
+    seq: int | None = None
+    """The one that is furthest off; None if there is none."""
+
+    seconds: float = 0.0
+    """received_at - timestamp of that event."""
 
 
-def emitter(report: Report) -> Callable[[Finding], None]:
-    """Adds findings to a report; all are counted, the first are kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What an audit says of one chain, when it is done or so far. Times are milliseconds since 1970."""
 
-    def emit(finding: Finding) -> None:
-        report["findings_total"] = Int64(report["findings_total"] + 1)
-        if len(report["findings"]) < MAX_FINDINGS:
-            stored = asdict(finding)
-            report["findings"].append(stored | {"seq": None if finding.seq is None else Int64(finding.seq)})
+    audit_id: str
+    """A UUID (version 7), so that ids sort by the time when the audits began."""
 
-    return emit
+    chain: str
+    """Empty in the report on rows that belong to no chain."""
+
+    mode: Mode
+    status: Status = "running"
+
+    from_seq: int = 0
+    """The first seq that was verified."""
+
+    to_seq: int | None = 0
+    """The seq after the last one that was verified, or that is to be; None while the end is not known, because the
+    chain's sequence document is gone."""
+
+    events_checked: int = 0
+    """How many stored documents were verified."""
+
+    checked_root: str | None = None
+    """The Merkle root of [0, to_seq) in hex; None before the end, and if findings leave it unknown."""
+
+    anchored_size: int | None = None
+    """How many events the newest anchor covers; None if nothing of the chain is anchored."""
+
+    anchored_at: int | None = None
+    """When that anchor was made; None as above."""
+
+    unanchored_events: int | None = None
+    """How many events the chain had beyond that anchor when the audit began; None if its size is not known."""
+
+    skew: SkewSummary = SkewSummary()
+
+    incomplete_because: str | None = None
+    """What could not be reached or done; None if all was."""
+
+    started_at: int
+    finished_at: int | None = None
+    """None while it runs."""
+
+    findings: tuple[Finding, ...] = ()
+    """The first ``MAX_FINDINGS``, in the order in which they were found."""
+
+    findings_total: int = 0
+
+    def with_finding(self, finding: Finding) -> "AuditReport":
+        """The report with one finding more: it is counted, and kept if it is among the first."""
+        kept = (*self.findings, finding) if len(self.findings) < MAX_FINDINGS else self.findings
+        return replace(self, findings=kept, findings_total=self.findings_total + 1)
 
 
-def stored_state(state: VerifierState) -> dict[str, Any]:
-    """A verifier's state as it is stored."""
-    return asdict(state) | {"size": Int64(state.size)}
+def new_report(chain: str, mode: Mode, now: int) -> AuditReport:
+    """The report of an audit that begins now."""
+    return AuditReport(audit_id=str(uuid7()), chain=chain, mode=mode, started_at=now)
 
 
-def read_state(report: Report) -> VerifierState:
-    """The verifier's state of a running audit."""
-    state = VerifierState(**report["state"])
-    state.size = int(state.size)
-    return state
+def damaged_report(audit_id: str, chain: str) -> AuditReport:
+    """What stands for a stored report that can't be read any more."""
+    because = "the stored report is damaged"
+    return AuditReport(
+        audit_id=audit_id,
+        chain=chain,
+        mode="full",
+        status="incomplete",
+        to_seq=None,
+        incomplete_because=because,
+        started_at=0,
+    )

@@ -12,7 +12,7 @@ from eventlog.anchors.history import Standing
 from eventlog.anchors.registry import Registry
 from eventlog.anchors.walk import note_key, restore_key
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.report import Report
+from eventlog.audit.report import AuditReport
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import Anchor, verify_anchor
@@ -23,7 +23,7 @@ from eventlog.formats.restore import Restore, format_restore, sign_restore
 from eventlog.formats.strict_json import Problem
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import Chain, EventStore
-from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.interface.audits import AuditDatabase
 
 
 class Restorer:
@@ -32,7 +32,7 @@ class Restorer:
     def __init__(
         self,
         store: EventStore,
-        audits: AuditStore,
+        audits: AuditDatabase,
         anchoring: Anchoring,
         auditor: Auditor,
         *,
@@ -44,7 +44,7 @@ class Restorer:
         self._auditor = auditor
         self._clock = clock
 
-    def restore(self, chain: str, reason: str) -> Report:
+    def restore(self, chain: str, reason: str) -> AuditReport:
         """Declare that a chain was restored, and anchor it anew; the report of the full audit that does it.
 
         Raises:
@@ -108,8 +108,8 @@ class Restorer:
         self._audits.forget_verified(found.name, declared.kept_size)
         alone = Auditor(self._store, self._audits, found.origin)
         report = alone.run(alone.start(found.name, "full"), float("inf"))
-        if report["status"] != "intact":
-            detail = f"what is left of it is damaged, see audit {report['_id']}"
+        if report.status != "intact":
+            detail = f"what is left of it is damaged, see audit {report.audit_id}"
             raise InvalidError([Problem("/chain", detail)])
 
     def _write(self, found: Chain, standing: Standing, declared: Restore) -> None:

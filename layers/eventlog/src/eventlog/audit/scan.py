@@ -2,69 +2,69 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 
-from bson import Int64
-
 from eventlog.audit.marks import Mark, Marks
-from eventlog.audit.report import Report, emitter, read_state, stored_state
+from eventlog.audit.report import SkewSummary
+from eventlog.audit.run import AuditRun
 from eventlog.audit.workers import Pool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
-from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.documents import understand
 from eventlog.verify.fast_path import Segment, Skew, segment_roots
 from eventlog.verify.verifier import ChainVerifier
 
 STEP = 8192
-"""Events a step; a power of two, for segments (follow.py)."""
+"""Events a step; a power of two, for segments (fast_path.py)."""
 _CHUNK = 500
 _RENEW_SECONDS = 2.0
 
 
 class Pass:
-    """Goes on with one running audit."""
+    """Goes on with one running audit. ``pool``: the workers that verify ahead of it; None: it works alone."""
 
-    def __init__(self, audits: AuditStore, report: Report, marks: Marks, pool: Pool | None) -> None:
+    def __init__(self, audits: AuditDatabase, run: AuditRun, marks: Marks, pool: Pool | None) -> None:
         self._audits = audits
-        self._report = report
+        self._run = run
         self._marks = marks
         self._pool = pool
 
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP``; whether the end is reached."""
-        report = self._report
-        state, skew = read_state(report), Skew()
-        verifier = ChainVerifier(state, emitter(report), skew)
-        start, end = int(report["position"]), report["to_seq"]
+        run, skew = self._run, Skew()
+        verifier = ChainVerifier(run.state, run.emit, skew)
+        start, end = run.position, run.report.to_seq
         stop = (start // STEP + 1) * STEP
-        stop = stop if end is None else min(stop, int(end))
+        stop = stop if end is None else min(stop, end)
         marks = self._marks.take(stop)
         segment = self._pool.segment(start) if self._pool else None
         if segment is not None and self._join(verifier, segment, marks):
-            report["events_checked"] = Int64(report["events_checked"] + stop - start)
-            position, done = stop, bool(stop == end)
+            # A worker has verified exactly these events and found nothing wrong.
+            self._count(stop - start)
+            run.position, done = stop, stop == end
         else:
-            position, done = self._scan(verifier, marks, start, stop)
-        report["state"] = stored_state(state)
-        report["position"] = Int64(position)
-        _add_skew(report, skew)
+            # There is no worker, or something is wrong: the audit itself says what and where.
+            run.position, done = self._scan(verifier, marks, start, stop)
+        run.report = replace(run.report, skew=_added(run.report.skew, skew))
         return done
 
     def finish(self) -> None:
         """Look at the marks that are left: on what is pending, whose entries were checked at the start, and beyond."""
-        marks, state = self._marks.take(2**63), read_state(self._report)
+        marks, state = self._marks.take(2**63), self._run.state
         frontier = [node for node in state.frontier if node is not None]
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
-            return
+            return  # after a finding that left the head unknown nothing can be said of what follows it
         head = ChainState(state.size, state.links[0], frontier)
-        for content_hash in self._report["tail"]:
+        for content_hash in self._run.tail:
             head.append(content_hash)
             for mark in marks:
                 if mark.size == head.size:
                     self._marks.check(mark, head.root, [head.hash])
 
     def _join(self, verifier: ChainVerifier, segment: Segment, marks: list[Mark]) -> bool:
+        """Go on over a worker's segment and past its marks; False if it does not follow what was verified."""
         left = [node for node in verifier.state.frontier if node is not None]
         known = len(left) == len(verifier.state.frontier)
         if not verifier.join(segment):
@@ -80,34 +80,41 @@ class Pass:
 
     def _scan(self, verifier: ChainVerifier, marks: list[Mark], start: int, stop: int) -> tuple[int, bool]:
         """Verify the documents from ``start`` to ``stop`` in order; where to go on, and whether nothing is left."""
-        report = self._report
-        chain, end, after = report["chain"], report["to_seq"], report["read_at"]
+        run = self._run
+        chain, end, after = run.report.chain, run.report.to_seq, run.read_at
         rows = self._audits.scan(chain, start, stop, after=after)
         renewed = time.monotonic()
         goals = iter([*marks, None])
         mark = next(goals)
         while True:
+            # The verifier stops at each mark, where it alone has the root and the hash to hold against it.
             while mark is not None and verifier.state.position >= mark.size:
                 self._marks.check_state(mark, verifier.state)
                 mark = next(goals)
             count = _CHUNK if mark is None else min(_CHUNK, mark.size - verifier.state.position)
             if not (count := verifier.documents(chain, islice(rows, count))):
                 break
-            report["events_checked"] = Int64(report["events_checked"] + count)
+            self._count(count)
             if time.monotonic() > renewed + _RENEW_SECONDS:
                 with suppress(StoreError):  # then another process may do the same work: twice, and nothing wrong
-                    self._audits.renew(report["_id"])
+                    self._audits.renew(run.report.audit_id)
                 renewed = time.monotonic()
+        # Where nothing follows before the end that the sequence document gives, the last events are gone. Where events
+        # are missing in between, the next step begins at the first that is there, and the verifier reports the gap.
         following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
         if following is None and end is not None and verifier.state.position < end:
-            verifier.gap(int(end), "truncated")
+            verifier.gap(end, "truncated")
         return max(stop, 0 if following is None else understand(following)[2] or 0), following is None
 
+    def _count(self, events: int) -> None:
+        report = self._run.report
+        self._run.report = replace(report, events_checked=report.events_checked + events)
 
-def _add_skew(report: Report, skew: Skew) -> None:
-    """Count what a step found into the report."""
-    total = report["skew"]
+
+def _added(total: SkewSummary, skew: Skew) -> SkewSummary:
+    """What a step found, counted into the summary; the event that is furthest off stays in it."""
     if skew.events:
-        total["events"] = Int64(total["events"] + skew.events)
-    if abs(skew.millis) > abs(total["seconds"] * 1000):
-        total["seq"], total["seconds"] = Int64(skew.seq), skew.millis / 1000
+        total = replace(total, events=total.events + skew.events)
+    if abs(skew.millis) > abs(total.seconds * 1000):
+        total = replace(total, seq=skew.seq, seconds=skew.millis / 1000)
+    return total

@@ -1,64 +1,75 @@
-"""A worker process of an audit: ``python -m eventlog.audit.segment_worker FD`` verifies the segments it gets."""
+"""What a worker process of an audit does: it verifies the segments that it is given (``workers.py``)."""
 
-import os
-import sys
-import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
-from typing import Any
+from typing import Protocol
 
-from eventlog.store.errors import StoreError
-from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import connect, open_log
+from eventlog.store.interface.audits import AuditReads
 from eventlog.stored import codec
+from eventlog.stored.fields import ClusterTime, Fields, timestamp
 from eventlog.verify.fast_path import Segment, verify_segment
 
 
-def encode(segment: Segment | None) -> bytes:
-    """A worker's answer."""
+class Tasks(Protocol):
+    """Messages as they come in."""
+
+    def get(self) -> bytes:
+        """Wait for the next one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker is told first: where the log is, and the chain to read, as it was at ``after`` or later."""
+
+    uri: str
+    database: str
+    chain: str
+    after: ClusterTime | None
+
+    def encode(self) -> bytes:
+        """The message."""
+        return codec.encode(asdict(self) | {"after": timestamp(self.after)})
+
+    @classmethod
+    def decode(cls, message: bytes) -> "Work":
+        """The other way round."""
+        fields = Fields(codec.decode(message))
+        return cls(
+            uri=fields.get("uri", str),
+            database=fields.get("database", str),
+            chain=fields.get("chain", str),
+            after=fields.maybe_timestamp("after"),
+        )
+
+
+def encode_task(start: int, stop: int) -> bytes:
+    """A segment to verify: the events start..stop-1."""
+    return codec.encode({"start": start, "stop": stop})
+
+
+def encode_answer(segment: Segment | None) -> bytes:
+    """A worker's answer; None: the segment is not perfect."""
     return codec.encode({} if segment is None else asdict(segment) | {"skew": list(segment.skew)})
 
 
-def decode(answer: bytes) -> Segment | None:
+def decode_answer(answer: bytes) -> Segment | None:
+    """The other way round."""
     fields = codec.decode(answer)
     return Segment(**fields | {"skew": tuple(fields["skew"])}) if fields else None
 
 
-def main() -> None:
-    """Tasks in and answers out by one pipe, whose end, however it comes, is this process's end."""
-    pipe = Connection(int(sys.argv[1]))
-    try:
-        where = codec.decode(pipe.recv_bytes())
-    except EOFError:
-        return
-    tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
-    threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
-    with connect(where["uri"]) as client:
-        audits = AuditStore(open_log(client, where["database"], ""))
-        try:
-            _work(pipe, tasks, audits, where)
-        except (StoreError, OSError):
-            sys.exit(1)
+def serve(pipe: Connection, tasks: Tasks, audits: AuditReads, work: Work) -> None:
+    """Say that the database answers, then verify one segment after the other, for ever.
 
-
-def _receive(pipe: Connection, tasks: SimpleQueue[dict[str, Any]]) -> None:
-    try:
-        while True:
-            tasks.put(codec.decode(pipe.recv_bytes()))
-    except (EOFError, OSError):
-        os._exit(0)
-
-
-def _work(pipe: Connection, tasks: SimpleQueue[dict[str, Any]], audits: AuditStore, where: dict[str, Any]) -> None:
-    chain, after = where["chain"], where["after"]
-    next(audits.scan(chain, 0, 0, after=after), None)  # the connection is there before any task is taken
+    Raises:
+        StoreError: the database does not answer.
+        OSError: nobody listens any more.
+    """
+    next(audits.scan(work.chain, 0, 0, after=work.after), None)  # the connection is there before any task is taken
     pipe.send_bytes(b"ready")
     while True:
-        task = tasks.get()
-        start, stop = task["start"], task["stop"]
-        pipe.send_bytes(encode(verify_segment(chain, start, stop, audits.scan(chain, start, stop, after=after))))
-
-
-if __name__ == "__main__":
-    main()
+        task = Fields(codec.decode(tasks.get()))
+        start, stop = task.count("start"), task.count("stop")
+        rows = audits.scan(work.chain, start, stop, after=work.after)
+        pipe.send_bytes(encode_answer(verify_segment(work.chain, start, stop, rows)))

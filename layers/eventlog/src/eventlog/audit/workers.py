@@ -18,11 +18,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from bson import Timestamp
-
-from eventlog.audit import segment_worker
-from eventlog.stored import codec
+from eventlog.audit.segment_worker import Work, decode_answer, encode_task
+from eventlog.stored.fields import ClusterTime
 from eventlog.verify.fast_path import Segment
+
+_PROGRAM = "eventlog.wiring.segment_worker"
+"""What a worker runs: it opens a connection of its own, so it stands with what opens connections."""
 
 _MAX_WORKERS = 4
 _AHEAD = 2
@@ -45,16 +46,18 @@ class Workers:
     least: int = 100_000
 
     @contextmanager
-    def start(self, chain: str, after: Timestamp, *, start: int, end: int, step: int) -> Iterator["Pool | None"]:
+    def start(
+        self, chain: str, after: ClusterTime | None, *, start: int, end: int, step: int
+    ) -> Iterator["Pool | None"]:
         """Workers for start..end-1, or None: one core, too few events, or an audit in this process has them already."""
         if self.count < 2 or end - start < self.least or not _one_audit.acquire(blocking=False):
             yield None
             return
         pool = Pool(end, step)
         try:
-            where = codec.encode({"uri": self.uri, "database": self.database, "chain": chain, "after": after})
+            work = Work(self.uri, self.database, chain, after).encode()
             for _ in range(self.count):
-                pool.add(where)
+                pool.add(work)
             yield pool
         finally:
             pool.close()
@@ -71,9 +74,9 @@ class Pool:
         self._workers: dict[Connection, _Worker] = {}
         self._answers: dict[int, Segment | None] = {}
 
-    def add(self, where: bytes) -> None:
+    def add(self, work: bytes) -> None:
         """Start a worker; it gets work once it is connected."""
-        worker = _Worker(where)
+        worker = _Worker(work)
         self._workers[worker.pipe] = worker
 
     def segment(self, start: int) -> Segment | None:
@@ -128,12 +131,12 @@ class Pool:
 class _Worker:
     """One worker process: our end of its pipe and the segments it has to do, in this order."""
 
-    def __init__(self, where: bytes) -> None:
+    def __init__(self, work: bytes) -> None:
         self.pipe, theirs = Pipe()
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         with theirs:
             self._process: subprocess.Popen[Any] = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-P", "-m", segment_worker.__name__, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | {"PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
@@ -142,12 +145,12 @@ class _Worker:
             )
         self.ready = False
         self.tasks: deque[int] = deque()
-        self._send(where)
+        self._send(work)
 
     def order(self, start: int, stop: int) -> bool:
         """Hand over a segment; whether the worker is still there to take it."""
         self.tasks.append(start)
-        return self._send(codec.encode({"start": start, "stop": stop}))
+        return self._send(encode_task(start, stop))
 
     def answer(self) -> dict[int, Segment | None]:
         """The next answer by its segment's start; the first message only says that the worker is ready.
@@ -159,7 +162,7 @@ class _Worker:
         if not self.ready:
             self.ready = True
             return {}
-        return {self.tasks.popleft(): segment_worker.decode(answer)}
+        return {self.tasks.popleft(): decode_answer(answer)}
 
     def end(self) -> None:
         self.pipe.close()

@@ -1,22 +1,19 @@
-"""From a request or the schedule to audits."""
+"""From a request to audits; what the schedule and an operator ask for (audit/schedule.py), with their answers."""
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from fastapi import Response
 from pydantic import ValidationError
 
 import eventlog.audit.auditor  # noqa: F401  held.auditor needs it: now, not in the first request
-from eventlog.audit import metrics as audit_metrics
-from eventlog.audit.exclusive import exclusive
-from eventlog.audit.report import Mode, Report
+from eventlog.audit import schedule
 from eventlog.errors import InvalidError, unknown_audit
 from eventlog.fields import pointer
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
+from eventlog.http.audit_schemas import audit_fields
 from eventlog.http.callers import Caller
-from eventlog.http.schemas import AuditRequest, audit_fields, json_response
-from eventlog.telemetry import metrics
+from eventlog.http.schemas import AuditRequest, json_response
 from eventlog.wiring.resources import Resources
 
 BODY = {
@@ -26,8 +23,6 @@ BODY = {
     }
 }
 _SCHEDULED_SECONDS = 600.0
-_SKIPPED = "another audit of the schedule in this mode is at work"
-_SHOWN = ("audit_id", "chain", "mode", "status")
 
 
 def start(held: Resources, body: bytes, caller: Caller) -> Response:
@@ -38,67 +33,28 @@ def start(held: Resources, body: bytes, caller: Caller) -> Response:
     except ValidationError as error:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
     caller.check(wanted.chain)
-    report = held.auditor.start(wanted.chain, wanted.mode)
-    report = held.auditor.run(report, held.settings.audit_seconds)
-    _report([report])
-    running = report["status"] == "running"
-    headers = {"Location": f"/api/v1/audits/{report['_id']}"}
-    return json_response(audit_fields(report), 202 if running else 200, headers)
+    auditor = held.auditor
+    report = auditor.run(auditor.start(wanted.chain, wanted.mode), held.settings.audit_seconds)
+    schedule.tell([report])
+    headers = {"Location": f"/api/v1/audits/{report.audit_id}"}
+    return json_response(audit_fields(report), 202 if report.status == "running" else 200, headers)
 
 
 def find(held: Resources, audit_id: str, caller: Caller) -> Response:
     """A stored report; one on a chain of others is as unknown as one that does not exist."""
     report = held.auditor.report(audit_id)
-    if not caller.may(str(report.get("chain"))):
+    if not caller.may(report.chain):
         raise unknown_audit(audit_id)
     return json_response(audit_fields(report))
 
 
 def run_scheduled(held: Resources, mode: str) -> dict[str, Any]:
-    """Audit every chain and go on with audits still running; a short form of each report.
-
-    Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
-    """
-    wanted: Mode = "full" if mode == "full" else "incremental"
-    with held.heeding_refusals(), exclusive(held.leases, f"schedule/{wanted}") as alone:
-        if not alone:
-            Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
-            return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
-        backlog = held.auditor.backlog()
-        audit_metrics.waiting(backlog)
-        reports = _run(held, wanted)
-        audit_metrics.finished(held.auditor.finished(wanted, reports), backlog, reports)
-    shown = [audit_fields(report) for report in reports]
-    return {"mode": wanted, "audits": [{name: report[name] for name in _SHOWN} for report in shown]}
-
-
-def _run(held: Resources, mode: Mode) -> list[Report]:
-    """All reports. What was found is told by the audit itself, before it is stored (``AuditLog``)."""
-    reports: list[Report] = []
-    try:
-        for report in held.auditor.each(mode, _SCHEDULED_SECONDS):
-            reports.append(report)
-    finally:
-        _report(reports)
-    return reports
+    """Audit every chain for the schedule; what it is answered."""
+    with held.heeding_refusals():
+        return {**schedule.run_scheduled(held.auditor, held.leases, mode, _SCHEDULED_SECONDS)}
 
 
 def restore(held: Resources, chain: str, reason: str) -> dict[str, Any]:
-    """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows."""
-    Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
+    """Declare for an operator that a chain was restored from a backup; the report of the audit that follows."""
     with held.heeding_refusals():
-        report = held.restorer.restore(chain, reason)
-    _report([report])
-    return audit_fields(report)
-
-
-def _report(reports: list[Report]) -> None:
-    """Say which audits could not reach everything, and count those in which nothing was found."""
-    logger = Logger(service=audit_metrics.SERVICE)
-    quiet = [report for report in reports if not report["findings_total"]]
-    for report in reports:
-        if report["status"] == "incomplete":
-            fields = {"chain": report["chain"], "audit_id": report["_id"], "because": report["incomplete_because"]}
-            logger.warning("audit incomplete", extra=fields)
-    if quiet or not reports:
-        metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
+        return audit_fields(schedule.restore(held.restorer, chain, reason))

@@ -8,10 +8,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from eventlog.evidence.export import ExportRange
-from eventlog.evidence.export import export
-from eventlog.fields import ChainName
-from eventlog.fields import Millis
+from eventlog.evidence.export import ExportRange, export
+from eventlog.fields import ChainName, Millis
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.http.event_query import Seq

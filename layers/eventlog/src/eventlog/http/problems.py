@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from eventlog.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
-from eventlog.formats.event_json import DamagedEventError
 from eventlog.fields import pointer
+from eventlog.formats.event_json import DamagedEventError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError

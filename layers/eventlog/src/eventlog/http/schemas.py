@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import orjson
-from bson import DatetimeMS
 from fastapi import Response
 from pydantic import BaseModel, Field
 
@@ -15,7 +14,6 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
 from eventlog.http.evidence_schemas import CheckpointOut
-
 from eventlog.store.interface import Chain, Placed
 
 _COLUMNS = (
@@ -110,53 +108,6 @@ class Chains(BaseModel):
     next: str | None
 
 
-class FindingOut(BaseModel):
-    """One place where the log is not what it must be."""
-
-    kind: str
-    seq: int | None
-    expected: str | None
-    actual: str | None
-    detail: str
-
-
-class Skew(BaseModel):
-    """Events whose claimed timestamp is over an hour from when they were received: no tampering, but worth a look."""
-
-    events: int
-    seq: int | None = Field(description="The event that is furthest off")
-    seconds: float = Field(description="received_at - timestamp of that event")
-
-
-class AuditReport(BaseModel):
-    """An audit's report; seqs are [from_seq, to_seq)."""
-
-    audit_id: str
-    chain: str
-    mode: Literal["full", "incremental"]
-    status: Literal["running", "intact", "tampered", "incomplete"]
-    from_seq: int
-    to_seq: int | None
-    events_checked: int
-    checked_root: str | None
-    anchored_size: int | None = Field(description="Events that the newest anchor covers")
-    anchored_at: str | None = Field(description="When that was made")
-    unanchored_events: int | None = Field(description="Events beyond it when the audit began")
-    skew: Skew
-    incomplete_because: str | None = Field(description="What could not be reached, so that not all was checked")
-    started_at: str
-    finished_at: str | None
-    findings: list[FindingOut]
-    findings_total: int
-
-
-class AuditReports(BaseModel):
-    """Reports, newest first; ``next`` goes on as ``before``, null at the end."""
-
-    audits: list[AuditReport]
-    next: str | None
-
-
 class AuditRequest(BaseModel):
     """Which chain to audit, and how much of it."""
 
@@ -193,38 +144,6 @@ def chain_fields(chain: Chain) -> dict[str, Any]:
         "hash": chain.state.hash.hex(),
         "root": chain.state.root.hex(),
     }
-
-
-def audit_fields(report: dict[str, Any]) -> dict[str, Any]:
-    """A stored audit report as shown; one that somebody has damaged says so and keeps no other from being shown."""
-    try:
-        shown = _audit_fields(report)
-        orjson.dumps(shown)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        shown = dict.fromkeys(AuditReport.model_fields) | {
-            "audit_id": str(report.get("_id")),
-            "chain": str(report.get("chain")),
-            "mode": "full",
-            "status": "incomplete",
-            "from_seq": 0,
-            "events_checked": 0,
-            "skew": {"events": 0, "seq": None, "seconds": 0.0},
-            "incomplete_because": "the stored report is damaged",
-            "started_at": format_time(0),
-            "findings": [],
-            "findings_total": 0,
-        }
-    return shown
-
-
-def _audit_fields(report: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: report.get(name) for name in AuditReport.model_fields}
-    shown["audit_id"] = report["_id"]
-    shown["skew"] = report.get("skew") or {"events": 0, "seq": None, "seconds": 0.0}
-    for name in ("started_at", "finished_at", "anchored_at"):
-        moment = report.get(name)
-        shown[name] = format_time(int(moment)) if isinstance(moment, DatetimeMS) else None
-    return shown
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -15,9 +15,7 @@ from eventlog.formats.times import format_time
 from eventlog.http.callers import Caller
 from eventlog.http.schemas import json_response
 from eventlog.store.errors import TooManyEventsError
-from eventlog.store.interface.counts import NOTHING
-from eventlog.store.interface.counts import Buckets
-from eventlog.store.interface.counts import Counts
+from eventlog.store.interface.counts import NOTHING, Buckets, Counts
 from eventlog.wiring.resources import Resources
 
 DAY = 86_400_000

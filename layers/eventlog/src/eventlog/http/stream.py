@@ -17,9 +17,7 @@ from eventlog.fields import ChainName, Name
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
-from eventlog.streams.readers import EndedError
-from eventlog.streams.readers import StreamReader
-from eventlog.streams.readers import Subscription
+from eventlog.streams.readers import EndedError, StreamReader, Subscription
 from eventlog.wiring.resources import Resources
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}

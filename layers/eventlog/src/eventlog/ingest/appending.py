@@ -11,7 +11,7 @@ from eventlog.store.interface import Draft, Placed
 class Ingest:
     """Appends to the log together with what others append at the same time."""
 
-    def __init__(self, log: Combiner) -> None:
+    def __init__(self, log: GroupCommit) -> None:
         self._log = log
 
     async def one(self, draft: Draft) -> Placed:

@@ -9,7 +9,7 @@ space, its members in this order:
 
 ``payload`` is the canonical text as a string. Hashes are not in it: they follow from the rest. Whoever can write to the
 queue can invent an event, its ``principal`` and ``received_at`` too, but none that the API would not have taken:
-``parse_message`` makes each event anew by the rules of ``submission.py`` and ``cloudevents.py``, and compares.
+``parse_message`` reads each event anew by the rules of ``native.py`` and ``cloudevents.py``, and compares.
 
 Specified in docs/formats/queue-message.md.
 """

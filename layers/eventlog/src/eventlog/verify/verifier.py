@@ -14,7 +14,7 @@ from eventlog.formats.event import ChainState, Event
 from eventlog.stored import codec
 from eventlog.verify.documents import check_entry, understand
 from eventlog.verify.fast_path import Segment, Skew, advance
-from eventlog.verify.findings import Emit, Finding, mismatch
+from eventlog.verify.findings import Emit, Finding, FindingKind, mismatch
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class ChainVerifier:
         self.document(segment.last)
         return True
 
-    def gap(self, seq: int, kind: str) -> None:
+    def gap(self, seq: int, kind: FindingKind) -> None:
         """Report the events before ``seq`` as not there, and go on at ``seq``."""
         first, count = self.state.position, seq - self.state.position
         detail = f"{count} event{'s' if count > 1 else ''}: seq {first}..{seq - 1} not in the log"

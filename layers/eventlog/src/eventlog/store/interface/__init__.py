@@ -5,6 +5,7 @@
 - ``trees``: roots, nodes and proofs of a chain's Merkle tree.
 - ``anchor_copies``: the database's copies of anchors.
 - ``evidence``: a tree, its events and the anchor copy that covers them, read together.
+- ``audits``: what an audit reads, and where its reports and leases are kept.
 - ``counts``: how many events there are, for statistics.
 - ``changes``: hints that a chain has grown, for streams.
 """

@@ -1,19 +1,26 @@
 """What the audit reads, and the reports it keeps."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
-from typing import Any, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import Any
 
-from bson import DatetimeMS, Int64, Timestamp
+from bson import DatetimeMS, Int64
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
+from eventlog.formats.event import ChainState
+from eventlog.store.interface.audits import ChainHead
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import LEASES
+from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.stored import codec
+from eventlog.stored.fields import ClusterTime, timestamp
+from eventlog.stored.sequences import decode_settled
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -23,22 +30,16 @@ _LEASE_MILLIS = 10_000
 _BATCH = 2_000
 _REPORTS: dict[str, Any] = {"$nin": list(LEASES)}
 """The ids of reports: leases are kept in the same collection."""
-
-
-class ChainHead(NamedTuple):
-    """What a sequence document says of its chain; ``oldest`` is when the oldest pending event was received."""
-
-    chain: str
-    size: int
-    pending: int
-    oldest: int | None
+_NOT_LISTED = {"state": 0, "target": 0, "known": 0, "verified": 0}
+"""What is large in a report, and not shown."""
 
 
 class AuditStore:
-    """Raw documents of a chain, and stored audit reports (w: majority)."""
+    """``AuditDatabase`` on MongoDB: raw documents of a chain, and stored audit reports (w: majority)."""
 
     def __init__(self, log: MongoStore) -> None:
         self._ops = operations_of(log)
+        self._reports = self._ops.audits.with_options(codec_options=codec.RAW)
         self.tree = TreeReader(log)
 
     def chain_names(self) -> list[str]:
@@ -63,14 +64,11 @@ class AuditStore:
             found = events.find({"chain": {"$not": {"$type": "string"}}}, {"_id": 1}, limit=limit)
             return [str(row["_id"]) for row in found]
 
-    def session(self) -> Any:
-        return self._ops.session()
-
-    def sequence(self, chain: str, session: ClientSession) -> bytes | None:
-        """The sequence document as stored."""
-        with mapped():
-            found = self._ops.raw_sequences.find_one({"_id": chain}, session=session)
-        return None if found is None else bytes(found.raw)
+    @contextmanager
+    def together(self, chain: str) -> Iterator["SessionReads"]:
+        """Open a causally consistent session on the primary."""
+        with self._ops.session() as session:
+            yield SessionReads(self._ops, session, chain)
 
     def scan(
         self,
@@ -79,80 +77,52 @@ class AuditStore:
         end: int | None,
         limit: int = 0,
         *,
-        session: ClientSession | None = None,
-        after: Timestamp | None = None,
+        after: ClusterTime | None = None,
         arrays: bool = True,
     ) -> Iterator[bytes]:
-        """Documents with start <= seq < end, by seq; not staler than an earlier read at ``after``.
+        """Read documents with start <= seq < end, by seq; not staler than an earlier read at ``after``.
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
-        bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
-        bounds |= {} if arrays else {"$not": {"$type": "array"}}
-        with mapped(), nullcontext(session) if session else self._ops.session() as reading:
-            if after is not None:
-                reading.advance_operation_time(after)
-            cursor = self._ops.raw_events.find(
-                {"chain": chain, "seq": bounds}, session=reading, sort=[("seq", 1)], limit=limit, batch_size=_BATCH
-            )
-            for found in cursor:
-                yield bytes(found.raw)
+        with mapped(), self._ops.session() as session:
+            if (time := timestamp(after)) is not None:
+                session.advance_operation_time(time)
+            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
 
-    def outside(self, chain: str, end: int, session: ClientSession) -> Iterator[bytes]:
-        """Documents that ``scan(chain, 0, end)`` leaves out: their seq is not a number in 0..end-1, whatever its type.
-
-        The two conditions never meet and are the exact complement; no index is needed for them to be right.
-        """
-        conditions: list[dict[str, Any]] = [
-            {"$not": {"$gte": Int64(0)}},
-            {"$gte": Int64(0), "$not": {"$lt": Int64(end)}},
-        ]
-        with mapped():
-            for condition in conditions:
-                cursor = self._ops.raw_events.find({"chain": chain, "seq": condition}, session=session)
-                yield from (bytes(found.raw) for found in cursor)
-
-    def add(self, report: dict[str, Any]) -> None:
+    def add(self, document: bytes) -> None:
         """Store a new report."""
         with mapped():
             with suppress(OperationFailure):  # two events at one seq: a finding, no reason not to audit
                 self._ops.ensure_indexes()
-            self._ops.audits.insert_one(report)
+            self._reports.insert_one(RawBSONDocument(document))
 
-    def save(self, report: dict[str, Any]) -> None:
+    def save(self, audit_id: str, document: bytes) -> None:
+        """Store a report in the place of the one with this id."""
         with mapped():
-            self._ops.audits.replace_one({"_id": report["_id"]}, report, upsert=True)
+            self._reports.replace_one({"_id": audit_id}, RawBSONDocument(document), upsert=True)
 
     def renew(self, audit_id: str) -> None:
         """Renew the lease of an audit that is at work."""
         with mapped():
             self._ops.audits.update_one({"_id": audit_id}, [{"$set": {"lease": "$$NOW"}}])
 
-    def get(self, audit_id: str) -> dict[str, Any] | None:
+    def get(self, audit_id: str) -> bytes | None:
+        """Read a report."""
         with mapped():
-            return self._ops.audits.find_one({"_id": audit_id})
+            found = self._reports.find_one({"_id": audit_id})
+        return None if found is None else bytes(found.raw)
 
     def newest(
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
-    ) -> list[dict[str, Any]]:
-        """Reports, newest first; on chains among ``names`` only."""
+    ) -> list[bytes]:
+        """Read reports, newest first; on chains among ``names`` only."""
         ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
         with mapped():
-            return list(
-                self._ops.audits.find(
-                    query, {"state": 0, "target": 0, "known": 0, "verified": 0}, sort=[("_id", -1)], limit=limit
-                )
-            )
-
-    def verified(self, chain: str, session: ClientSession) -> dict[str, Any] | None:
-        """The furthest state that an intact audit verified."""
-        with mapped():
-            query = {"chain": chain, "status": "intact", "verified": {"$exists": True}}
-            found = self._ops.audits.find_one(query, {"verified": 1}, session=session, sort=[("to_seq", -1)])
-        return None if found is None else found.get("verified")
+            found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
+            return [bytes(report.raw) for report in found]
 
     def forget_verified(self, chain: str, size: int) -> None:
         """Forget that audits have verified the chain beyond ``size``: those events were lost."""
@@ -174,6 +144,73 @@ class AuditStore:
             return (
                 self._ops.audits.find_one({"_id": _REPORTS, "status": "running", "mode": mode}, {"_id": 1}) is not None
             )
+
+
+class SessionReads:
+    """``ChainReads`` in one session."""
+
+    def __init__(self, operations: Operations, session: ClientSession, chain: str) -> None:
+        self._ops = operations
+        self._session = session
+        self._chain = chain
+
+    def verified(self) -> ChainState | None:
+        """Read the furthest state that an intact audit verified."""
+        query = {"chain": self._chain, "status": "intact", "verified": {"$exists": True}}
+        with mapped():
+            found = self._ops.audits.find_one(query, {"verified": 1}, session=self._session, sort=[("to_seq", -1)])
+            return None if found is None else decode_settled(found.get("verified"))
+
+    def first(self) -> bytes | None:
+        """Read the stored event with the lowest seq."""
+        with mapped():
+            return next(_scan(self._ops, self._session, self._chain, (0, None), limit=1), None)
+
+    def sequence(self) -> bytes | None:
+        """Read the sequence document as stored."""
+        with mapped():
+            found = self._ops.raw_sequences.find_one({"_id": self._chain}, session=self._session)
+        return None if found is None else bytes(found.raw)
+
+    def outside(self, end: int) -> Iterator[bytes]:
+        """Read documents that ``scan(chain, 0, end)`` leaves out: their seq is not a number in 0..end-1.
+
+        The two conditions never meet and are the exact complement; no index is needed for them to be right.
+        """
+        conditions: list[dict[str, Any]] = [
+            {"$not": {"$gte": Int64(0)}},
+            {"$gte": Int64(0), "$not": {"$lt": Int64(end)}},
+        ]
+        with mapped():
+            for condition in conditions:
+                query = {"chain": self._chain, "seq": condition}
+                cursor = self._ops.raw_events.find(query, session=self._session)
+                yield from (bytes(found.raw) for found in cursor)
+
+    @property
+    def time(self) -> ClusterTime | None:
+        """The operation time of the last read."""
+        found = self._session.operation_time
+        return None if found is None else ClusterTime(found.time, found.inc)
+
+
+def _scan(
+    operations: Operations,
+    session: ClientSession,
+    chain: str,
+    seqs: tuple[int, int | None],
+    *,
+    limit: int,
+    arrays: bool = True,
+) -> Iterator[bytes]:
+    """See ``AuditStore.scan``; ``seqs``: start and end."""
+    start, end = seqs
+    bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
+    bounds |= {} if arrays else {"$not": {"$type": "array"}}
+    query = {"chain": chain, "seq": bounds}
+    cursor = operations.raw_events.find(query, session=session, sort=[("seq", 1)], limit=limit, batch_size=_BATCH)
+    for found in cursor:
+        yield bytes(found.raw)
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

@@ -12,11 +12,11 @@ from bson import DatetimeMS
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from eventlog.store.interface.audits import LEASE_MILLIS
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
 
 LEASES = ("schedule/full", "schedule/incremental")
-LEASE_MILLIS = 30_000
 _NOBODY = "nobody"
 _IS_HELD = {
     "$and": [
@@ -28,7 +28,7 @@ _IS_HELD = {
 
 
 class Leases:
-    """Takes, renews and gives back leases (w: majority)."""
+    """``LeaseStore`` on MongoDB (w: majority)."""
 
     def __init__(self, log: MongoStore) -> None:
         self._audits = operations_of(log).audits

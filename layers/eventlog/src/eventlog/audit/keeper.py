@@ -1,0 +1,80 @@
+"""Tells what audits find, and stores their reports: in this order.
+
+Whoever has the database can have it refuse what it should remember (a validator, a full disk). That it does is told,
+too, and ends no audit: what was found must be heard, and other chains be looked at.
+"""
+
+from dataclasses import replace
+
+from eventlog.audit.documents import encode_report, encode_run
+from eventlog.audit.notices import Notices
+from eventlog.audit.report import AuditReport
+from eventlog.audit.run import AuditRun
+from eventlog.formats.event import ChainState
+from eventlog.store.errors import StoreError
+from eventlog.store.interface.audits import ReportStore
+
+_NOT_STORED = "an audit report could not be stored"
+
+
+class Keeper:
+    """Keeps reports, done or running. It remembers how many findings of each running one were told."""
+
+    def __init__(self, store: ReportStore, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
+        self._told: dict[str, int] = {}
+
+    def begin(self, run: AuditRun) -> None:
+        """Keep an audit that has just begun."""
+        self._tell(run.report)
+        try:
+            self._store.add(encode_run(run))
+        except StoreError as error:
+            self._notices.failed(_NOT_STORED, run.report.chain, error)
+
+    def resume(self, report: AuditReport) -> None:
+        """Remember that what a stored report says was told when it was stored."""
+        self._told[report.audit_id] = report.findings_total
+
+    def keep_run(self, run: AuditRun) -> bool:
+        """Keep how far an audit is; whether it could be stored."""
+        return self._keep(run.report, encode_run(run))
+
+    def keep(self, report: AuditReport, lease: int, verified: ChainState | None = None) -> bool:
+        """Keep a report that is done; whether it could be stored.
+
+        ``lease``: milliseconds since 1970. ``verified``: the state from which a later audit may go on.
+        """
+        return self._keep(report, encode_report(report, lease, verified))
+
+    def give_up(self, report: AuditReport, because: str, now: int) -> AuditReport:
+        """Keep a report of an audit that can't be made, in place of any other."""
+        report = given_up(report, because, now)
+        self.keep(report, report.started_at)
+        return report
+
+    def _keep(self, report: AuditReport, document: bytes) -> bool:
+        self._tell(report)
+        try:
+            self._store.save(report.audit_id, document)
+        except StoreError as error:
+            self._notices.failed(_NOT_STORED, report.chain, error)
+            return False
+        return True
+
+    def _tell(self, report: AuditReport) -> None:
+        """Tell of findings that nobody has heard of yet, and of each report with findings when it is done."""
+        total, done = report.findings_total, report.status != "running"
+        new = total - self._told.get(report.audit_id, 0)
+        if total and (new or done):
+            self._notices.found(report, new)
+        if done:
+            self._told.pop(report.audit_id, None)
+        else:
+            self._told[report.audit_id] = total
+
+
+def given_up(report: AuditReport, because: str, now: int) -> AuditReport:
+    """The report with the reason why there is no more of it."""
+    return replace(report, status="incomplete", incomplete_because=because, finished_at=now)

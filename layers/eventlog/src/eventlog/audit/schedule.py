@@ -1,0 +1,95 @@
+"""What no client asks for: the schedule's audits of every chain, and an operator's declaration of a restore."""
+
+from typing import Literal, NotRequired, TypedDict
+
+from aws_lambda_powertools import Logger
+
+from eventlog.audit import metrics as audit_metrics
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.exclusive import exclusive
+from eventlog.audit.report import AuditReport, Mode, Status
+from eventlog.audit.restore import Restorer
+from eventlog.store.interface.audits import LeaseStore
+from eventlog.telemetry import metrics
+
+LeaseName = Literal["schedule/full", "schedule/incremental"]
+_SKIPPED = "another audit of the schedule in this mode is at work"
+_LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
+
+
+class ShortReport(TypedDict):
+    """A report in short."""
+
+    audit_id: str
+    chain: str
+    mode: Mode
+    status: Status
+
+
+class Round(TypedDict):
+    """What the schedule is answered. ``skipped``: why nothing was done."""
+
+    mode: Mode
+    skipped: NotRequired[str]
+    audits: list[ShortReport]
+
+
+def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: float) -> Round:
+    """Audit every chain and go on with audits still running, for so many seconds; a short form of each report.
+
+    Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
+    """
+    wanted: Mode = "full" if mode == "full" else "incremental"
+    with exclusive(leases, _LEASES[wanted]) as alone:
+        if not alone:
+            Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
+            return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
+        backlog = auditor.backlog()
+        audit_metrics.waiting(backlog)
+        reports = _run(auditor, wanted, seconds)
+        audit_metrics.finished(auditor.finished(wanted, reports), backlog, reports)
+    return {"mode": wanted, "audits": [_short(report) for report in reports]}
+
+
+def restore(restorer: Restorer, chain: str, reason: str) -> AuditReport:
+    """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows.
+
+    Raises:
+        NotFoundError: there is no such chain, or it was never anchored.
+        InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
+        StoreError: the database, the anchors or the key can't be reached.
+    """
+    Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
+    report = restorer.restore(chain, reason)
+    tell([report])
+    return report
+
+
+def tell(reports: list[AuditReport]) -> None:
+    """Say which audits could not reach everything, and count those in which nothing was found.
+
+    What was found is told by the audit itself, before it is stored (``AuditLog``).
+    """
+    logger = Logger(service=audit_metrics.SERVICE)
+    quiet = [report for report in reports if not report.findings_total]
+    for report in reports:
+        if report.status == "incomplete":
+            fields = {"chain": report.chain, "audit_id": report.audit_id, "because": report.incomplete_because}
+            logger.warning("audit incomplete", extra=fields)
+    if quiet or not reports:
+        metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
+
+
+def _run(auditor: Auditor, mode: Mode, seconds: float) -> list[AuditReport]:
+    """All reports; those that are there when the round breaks off are told too."""
+    reports: list[AuditReport] = []
+    try:
+        for report in auditor.each(mode, seconds):
+            reports.append(report)
+    finally:
+        tell(reports)
+    return reports
+
+
+def _short(report: AuditReport) -> ShortReport:
+    return {"audit_id": report.audit_id, "chain": report.chain, "mode": report.mode, "status": report.status}

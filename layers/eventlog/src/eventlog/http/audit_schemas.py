@@ -1,0 +1,67 @@
+"""What answers about audits look like: models for the OpenAPI document, and the function that writes a report.
+
+The models follow ``audit/report.py``, field by field; a test holds them against it.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from eventlog.audit import report as reports
+from eventlog.audit.report import Mode, Status
+from eventlog.formats.times import format_time
+
+
+class FindingOut(BaseModel):
+    """One place where the log is not what it must be."""
+
+    kind: str
+    seq: int | None
+    expected: str | None
+    actual: str | None
+    detail: str
+
+
+class Skew(BaseModel):
+    """Events whose claimed timestamp is over an hour from when they were received: no tampering, but worth a look."""
+
+    events: int
+    seq: int | None = Field(description="The event that is furthest off")
+    seconds: float = Field(description="received_at - timestamp of that event")
+
+
+class AuditReport(BaseModel):
+    """An audit's report; seqs are [from_seq, to_seq)."""
+
+    audit_id: str
+    chain: str
+    mode: Mode
+    status: Status
+    from_seq: int
+    to_seq: int | None
+    events_checked: int
+    checked_root: str | None
+    anchored_size: int | None = Field(description="Events that the newest anchor covers")
+    anchored_at: str | None = Field(description="When that was made")
+    unanchored_events: int | None = Field(description="Events beyond it when the audit began")
+    skew: Skew
+    incomplete_because: str | None = Field(description="What could not be reached, so that not all was checked")
+    started_at: str
+    finished_at: str | None
+    findings: list[FindingOut]
+    findings_total: int
+
+
+class AuditReports(BaseModel):
+    """Reports, newest first; ``next`` goes on as ``before``, null at the end."""
+
+    audits: list[AuditReport]
+    next: str | None
+
+
+def audit_fields(report: reports.AuditReport) -> dict[str, Any]:
+    """An audit's report as shown."""
+    times = {name: getattr(report, name) for name in ("anchored_at", "started_at", "finished_at")}
+    shown = {name: None if millis is None else format_time(millis) for name, millis in times.items()}
+    return asdict(report) | shown | {"findings": [asdict(finding) for finding in report.findings]}

@@ -1,0 +1,153 @@
+"""What an audit reads, and where its reports and leases are kept."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from eventlog.formats.event import ChainState
+from eventlog.store.interface.trees import Trees
+from eventlog.stored.fields import ClusterTime
+
+LEASE_MILLIS = 30_000
+"""So long a lease lasts that its holder does not renew."""
+
+
+class ChainHead(NamedTuple):
+    """What a sequence document says of its chain; ``oldest`` is when the oldest pending event was received."""
+
+    chain: str
+    size: int
+    pending: int
+    oldest: int | None
+
+
+class ChainReads(Protocol):
+    """Reads of one chain of which none sees the database as it was before an earlier one (causally consistent)."""
+
+    def verified(self) -> ChainState | None:
+        """Read the furthest state that an audit found intact.
+
+        Raises:
+            CorruptionError: the report that says so is damaged.
+        """
+        ...
+
+    def first(self) -> bytes | None:
+        """Read the stored event with the lowest seq that is not negative."""
+        ...
+
+    def sequence(self) -> bytes | None:
+        """Read the sequence document as it is stored."""
+        ...
+
+    def outside(self, end: int) -> Iterator[bytes]:
+        """Read the events that ``AuditReads.scan`` leaves out: their seq is no number in 0..end-1, whatever it is."""
+        ...
+
+    @property
+    def time(self) -> ClusterTime | None:
+        """When the last of these reads was done; None if the database does not say."""
+        ...
+
+
+class AuditReads(Protocol):
+    """What an audit reads: documents exactly as they are stored, also those that nobody should have written."""
+
+    @property
+    def tree(self) -> Trees:
+        """The Merkle trees."""
+        ...
+
+    def together(self, chain: str) -> AbstractContextManager[ChainReads]:
+        """Open a session for reads of one chain that belong together."""
+        ...
+
+    def scan(
+        self,
+        chain: str,
+        start: int,
+        end: int | None,
+        limit: int = 0,
+        *,
+        after: ClusterTime | None = None,
+        arrays: bool = True,
+    ) -> Iterator[bytes]:
+        """Read stored events with start <= seq < end in the order of seq, as the database was at ``after`` or later.
+
+        A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
+        """
+        ...
+
+    def chain_names(self) -> list[str]:
+        """List every chain that has a sequence document or an event."""
+        ...
+
+    def heads(self) -> list[ChainHead]:
+        """Read what all sequence documents say; a damaged one counts as empty."""
+        ...
+
+    def rows_without_chain(self, limit: int) -> list[str]:
+        """List the ids of rows that are in no chain at all, as their chain is no text."""
+        ...
+
+
+class ReportStore(Protocol):
+    """Where audits keep their reports: documents that ``audit/documents.py`` writes and reads.
+
+    Of a document only ``_id``, ``chain``, ``mode``, ``status``, ``lease``, ``to_seq`` and ``verified`` are known here.
+    What is written is committed by a majority of the replica set. Every method may raise StoreUnavailableError.
+    """
+
+    def add(self, document: bytes) -> None:
+        """Store a new report."""
+        ...
+
+    def save(self, audit_id: str, document: bytes) -> None:
+        """Store a report in the place of the one with this id."""
+        ...
+
+    def renew(self, audit_id: str) -> None:
+        """Say that somebody is at work on an audit."""
+        ...
+
+    def get(self, audit_id: str) -> bytes | None:
+        """Read a report as it is stored."""
+        ...
+
+    def newest(
+        self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
+    ) -> list[bytes]:
+        """Read reports, newest first, without what a running audit keeps; only on chains among ``names``."""
+        ...
+
+    def forget_verified(self, chain: str, size: int) -> None:
+        """Forget that audits have verified the chain beyond ``size``: those events were lost."""
+        ...
+
+    def take_running(self) -> str | None:
+        """Lease an audit that is running but has nobody at work, so that nobody else gets it; its id."""
+        ...
+
+    def is_running(self, mode: str) -> bool:
+        """Whether an audit in this mode has not come to its end, at work or not."""
+        ...
+
+
+class AuditDatabase(AuditReads, ReportStore, Protocol):
+    """What audits need of one database."""
+
+
+class LeaseStore(Protocol):
+    """Leases on what only one process at a time should do. Nothing rests on them but that work is not done twice."""
+
+    def take(self, name: str, holder: str) -> bool:
+        """Take a lease, unless somebody who is at work holds it; whether it was to be had."""
+        ...
+
+    def renew(self, name: str, holder: str) -> None:
+        """Say that the holder is still at work; nothing happens if the lease is another's by now."""
+        ...
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lease back."""
+        ...

@@ -1,0 +1,131 @@
+"""The fields of a stored document, with their types: plain values on our side, BSON's in the document.
+
+Counts are int64, times are dates in whole milliseconds since 1970, a ``ClusterTime`` is a timestamp.
+"""
+
+from typing import Any, NamedTuple, TypeVar
+
+import bson
+from bson import DatetimeMS, Int64, Timestamp
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import InvalidBSON
+
+from eventlog.formats.times import MAX_MILLIS
+from eventlog.stored.errors import NotOursError
+
+_T = TypeVar("_T")
+_ROUGH: CodecOptions[dict[str, Any]] = CodecOptions(
+    unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
+)
+
+
+class ClusterTime(NamedTuple):
+    """A moment on the clock of the database's cluster: the seconds since 1970, and a counter within that second."""
+
+    seconds: int
+    increment: int
+
+
+def count(value: int) -> Int64:
+    """Write a count, a size or a seq."""
+    return Int64(value)
+
+
+def maybe_count(value: int | None) -> Int64 | None:
+    """Write a count that may be unknown."""
+    return None if value is None else Int64(value)
+
+
+def date(millis: int) -> DatetimeMS:
+    """Write a time, given in milliseconds since 1970."""
+    return DatetimeMS(millis)
+
+
+def maybe_date(millis: int | None) -> DatetimeMS | None:
+    """Write a time that may be unknown."""
+    return None if millis is None else DatetimeMS(millis)
+
+
+def timestamp(time: ClusterTime | None) -> Timestamp | None:
+    """Write a moment of the cluster's clock."""
+    return None if time is None else Timestamp(time.seconds, time.increment)
+
+
+def decode_roughly(raw: bytes) -> dict[str, Any]:
+    """Decode as much as can be read of a document that nobody should have written; text that is no UTF-8 is replaced.
+
+    What is no BSON at all is an empty document.
+    """
+    try:
+        return bson.decode(raw, codec_options=_ROUGH)
+    except (InvalidBSON, ValueError, OverflowError):
+        return {}
+
+
+class Fields:
+    """Reads the fields of a decoded document.
+
+    Every method raises ``NotOursError`` if the field is missing (its cause is then the ``KeyError``) or of another
+    type. The ``maybe_`` forms take null as well.
+    """
+
+    def __init__(self, document: object) -> None:
+        if not isinstance(document, dict):
+            raise NotOursError(f"not a document but {type(document).__name__}")
+        self._document: dict[str, object] = document
+
+    def get(self, name: str, kind: type[_T]) -> _T:
+        """A value of exactly this type."""
+        value = self._value(name)
+        if type(value) is not kind:
+            raise NotOursError(f"{name} is of type {type(value).__name__}")
+        return value
+
+    def maybe(self, name: str, kind: type[_T]) -> _T | None:
+        """As ``get``, or null."""
+        return None if self._value(name) is None else self.get(name, kind)
+
+    def count(self, name: str) -> int:
+        """A whole number."""
+        value = self._value(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise NotOursError(f"{name} is of type {type(value).__name__}")
+        return int(value)
+
+    def maybe_count(self, name: str) -> int | None:
+        """As ``count``, or null."""
+        return None if self._value(name) is None else self.count(name)
+
+    def date(self, name: str) -> int:
+        """A time in milliseconds since 1970, up to the year 9999."""
+        millis = int(self.get(name, DatetimeMS))
+        if not 0 <= millis <= MAX_MILLIS:
+            raise NotOursError(f"{name} is outside the years 1970..9999")
+        return millis
+
+    def maybe_date(self, name: str) -> int | None:
+        """As ``date``, or null."""
+        return None if self._value(name) is None else self.date(name)
+
+    def maybe_timestamp(self, name: str) -> ClusterTime | None:
+        """A moment of the cluster's clock, or null."""
+        found = self.maybe(name, Timestamp)
+        return None if found is None else ClusterTime(found.time, found.inc)
+
+    def inner(self, name: str) -> "Fields":
+        """The fields of a document inside this one."""
+        return Fields(self._value(name))
+
+    def items(self, name: str, *kinds: type[_T]) -> list[_T]:
+        """An array whose items are each of one of these types."""
+        found: list[_T] = self.get(name, list)
+        for item in found:
+            if type(item) not in kinds:
+                raise NotOursError(f"{name} has an item of type {type(item).__name__}")
+        return found
+
+    def _value(self, name: str) -> object:
+        try:
+            return self._document[name]
+        except KeyError as error:
+            raise NotOursError(f"{name} is missing") from error
