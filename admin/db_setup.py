@@ -11,11 +11,10 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from admin import atlas
-from admin.setup import IN_ORDER, Document, Outcome, Setup
+from admin.command import CommandError, explain
+from admin.mongo import check_mongo
+from admin.setup import IN_ORDER, Document, Setup, SetupResult
 from eventlog.store.mongo.roles import ROLES
-from local.database import check_mongo
-from local.machine import LocalError
-from local.main import explain
 
 SHORTEST = 16
 
@@ -36,18 +35,18 @@ class AdminSettings(BaseSettings):
     eventlog_audit_password_file: Path | None = None
 
     def uri(self) -> str:
-        """Raises: LocalError when there is none."""
+        """Raises: CommandError when there is none."""
         found = self._secret("mongo_admin_uri")
         if found is None:
-            raise LocalError("Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE to a file that holds it.")
+            raise CommandError("Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE to a file that holds it.")
         return found
 
     def passwords(self) -> dict[str, str]:
-        """By user, of those that are given. Raises: LocalError"""
+        """By user, of those that are given. Raises: CommandError"""
         found = {role.name: self._secret(f"{role.name}_password".replace("-", "_")) for role in ROLES}
         for name, password in found.items():
             if password is not None and len(password) < SHORTEST:
-                raise LocalError(f"The password for {name} is shorter than {SHORTEST} characters.")
+                raise CommandError(f"The password for {name} is shorter than {SHORTEST} characters.")
         return {name: password for name, password in found.items() if password is not None}
 
     def _secret(self, name: str) -> str | None:
@@ -58,7 +57,7 @@ class AdminSettings(BaseSettings):
         try:
             return path.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise LocalError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
+            raise CommandError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
 
 
 def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
@@ -80,7 +79,7 @@ def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
     return 0 if in_order else 3
 
 
-def outcomes(setup: Setup, passwords: dict[str, str], *, roles: bool) -> Iterator[Outcome]:
+def outcomes(setup: Setup, passwords: dict[str, str], *, roles: bool) -> Iterator[SetupResult]:
     yield from setup.collections()
     if roles:
         yield from setup.roles(passwords)
@@ -106,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValidationError as error:
         print(explain(error), file=sys.stderr)
         return 2
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
     except PyMongoError as error:
         print(f"MongoDB: {type(error).__name__}.", file=sys.stderr)  # its text may repeat parts of the URI

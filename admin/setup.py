@@ -20,7 +20,7 @@ Verdict = tuple[State, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SetupResult:
     """What became of one thing, in words for the operator."""
 
     kind: str
@@ -38,7 +38,7 @@ class Setup:
         self._db: Database[Document] = client[database]
         self._check = check
 
-    def collections(self) -> Iterator[Outcome]:
+    def collections(self) -> Iterator[SetupResult]:
         """Collections with validators, indexes and shard keys."""
         for declared in COLLECTIONS:
             yield self._outcome("collection", declared.name, partial(self._collection, declared))
@@ -46,18 +46,19 @@ class Setup:
             if declared.shard_key:
                 yield self._outcome("shard key", declared.name, partial(self._shard_key, declared, declared.shard_key))
 
-    def roles(self, passwords: Mapping[str, str]) -> Iterator[Outcome]:
+    def roles(self, passwords: Mapping[str, str]) -> Iterator[SetupResult]:
         """Roles, and users where there is one or a password for one."""
         for role in ROLES:
             yield self._outcome("role", role.name, partial(self._role, role))
             yield self._outcome("user", role.name, partial(self._user, role, passwords.get(role.name)))
 
-    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> Outcome:
+    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> SetupResult:
         try:
             state, detail = step()
         except OperationFailure as error:
-            return Outcome(kind, name, "refused", f"by MongoDB: {(error.details or {}).get('codeName', error.code)}")
-        return Outcome(kind, name, state, detail)
+            why = (error.details or {}).get("codeName", error.code)
+            return SetupResult(kind, name, "refused", f"by MongoDB: {why}")
+        return SetupResult(kind, name, state, detail)
 
     def _collection(self, declared: Declared) -> Verdict:
         found = next(self._db.list_collections(filter={"name": declared.name}), None)
@@ -71,7 +72,7 @@ class Setup:
             self._db.command("collMod", declared.name, **declared.options)
         return self._corrected([f"{name} {'is another' if name in options else 'is missing'}" for name in wrong])
 
-    def _indexes(self, declared: Declared) -> Iterator[Outcome]:
+    def _indexes(self, declared: Declared) -> Iterator[SetupResult]:
         found = {tuple(index["key"].items()): dict(index) for index in self._db[declared.name].list_indexes()}
         found.pop((("_id", 1),), None)
         for index in declared.indexes:
@@ -81,7 +82,7 @@ class Setup:
         for existing in found.values():
             harmful = [option for option in ("unique", "expireAfterSeconds") if existing.get(option) is not None]
             detail = f"not declared{': ' if harmful else ''}{', '.join(harmful)}; left alone"
-            yield Outcome("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
+            yield SetupResult("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
 
     def _index(self, collection: str, index: Index, existing: Document | None) -> Verdict:
         if existing is None:

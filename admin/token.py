@@ -12,12 +12,11 @@ from secrets import token_urlsafe
 
 from pydantic import ValidationError
 
+from admin.command import CommandError, CommandSettings
 from eventlog.files import replace_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
 from eventlog.wiring.resources import ConfigurationError
-from local.machine import LocalError
-from local.main import LocalSettings
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -33,7 +32,7 @@ def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None
     """Add an entry to the file, which need not exist; the token.
 
     Raises:
-        LocalError: nothing was added; the text says why.
+        CommandError: nothing was added; the text says why.
     """
     token = f"eventlog_{token_urlsafe(32)}"
     added = {"sha256": sha256(token.encode()).hexdigest(), "principal": name, "scopes": scopes, "chains": chains}
@@ -42,19 +41,19 @@ def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None
         text = TokenFile.model_validate({"tokens": [*held, added]}).model_dump_json(indent=2, exclude_none=True)
         replace_file(path, f"{text}\n".encode(), 0o600)
     except ConfigurationError as error:
-        raise LocalError(f"Nothing was added: {error}.") from error
+        raise CommandError(f"Nothing was added: {error}.") from error
     except ValidationError as error:
-        raise LocalError(f"Nothing was added: {explain(error)}.") from error
+        raise CommandError(f"Nothing was added: {explain(error)}.") from error
     except OSError as error:
-        raise LocalError(f"Nothing was added: {path} can't be written: {error.strerror}.") from error
+        raise CommandError(f"Nothing was added: {path} can't be written: {error.strerror}.") from error
     return token
 
 
 def run(given: argparse.Namespace) -> None:
-    """Raises: LocalError"""
-    path = LocalSettings().tokens
+    """Raises: CommandError"""
+    path = CommandSettings().tokens
     if not path:
-        raise LocalError(
+        raise CommandError(
             "EVENTLOG_TOKENS (environment or .env) must name the file of tokens, which need not exist yet."
         )
     print(add_token(Path(path), given.name, given.scope, given.chain))
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     """Returns the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
     try:
         run(parse(arguments))
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

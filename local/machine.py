@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from admin.command import CommandError
+
 HOST = "127.0.0.1"
 TCP = socket.IPPROTO_TCP
 
 
-class LocalError(Exception):
+class LocalError(CommandError):
     """Something on this machine stands in the way; the text is one sentence for the user."""
 
 

@@ -9,20 +9,16 @@ import sys
 from collections.abc import Iterator
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from admin.command import CommandError, CommandSettings, explain
 from local.machine import HOST, LocalError, bind, is_loopback
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(CommandSettings):
     """What the development server itself reads, from the environment or `.env`."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     host: str = HOST
     port: int = Field(default=8000, ge=1, le=65535)
-    mongo_uri: str | None = None
-    tokens: str | None = Field(default=None, validation_alias="EVENTLOG_TOKENS")
 
 
 def main() -> int:
@@ -33,7 +29,7 @@ def main() -> int:
         run(LocalSettings())
     except KeyboardInterrupt:
         say("Stopped.")
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     except ValidationError as error:
@@ -73,12 +69,6 @@ def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
 def interrupt(*_: object) -> None:
     """SIGTERM does what Ctrl-C does."""
     raise KeyboardInterrupt
-
-
-def explain(error: ValidationError) -> str:
-    """The first bad setting in one sentence, without its value, which may be secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])).upper()} (environment or .env): {first['msg']}."
 
 
 def say(text: str) -> None:

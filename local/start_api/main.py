@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from admin.command import CommandError
 from local.machine import HOST, LocalError
 from local.main import interrupt, reserve, say
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         run(given)
     except KeyboardInterrupt:
         say("Stopped.")
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -11,14 +11,14 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
+from admin.command import explain
 from local.machine import LocalError
-from local.main import explain
 from tools.load import figures, report
 from tools.load.report import Result
 from tools.load.target import ROOT, python_path, target
 from tools.load.verify import verify
 
-PAGE = ROOT / "docs" / "tools.load.md"
+PAGE = ROOT / "docs" / "load.md"
 LOCAL, ELSEWHERE = "local server", "start-api"
 STOP_SECONDS = 60
 """How long requests under way may still take at the end."""
