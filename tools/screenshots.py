@@ -23,7 +23,7 @@ from eventlog.settings import Settings
 from local.demo.api_client import checked
 from local.demo.run import running_api
 from local.demo.tamper import edit_payload
-from local.demo.week import Event, week
+from local.demo.week import SampleEvent, week
 from local.machine import LocalError
 from local.mongod.embedded import EmbeddedMongo
 from tools.chromium import find_chromium
@@ -71,7 +71,7 @@ class Subject:
         now = datetime.now(UTC)
         for n, event in enumerate(week(now)[-VISITS:]):
             moment = now - timedelta(seconds=1.37 * (VISITS - n))
-            told: Event = event | {"timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            told: SampleEvent = event | {"timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
             self.post("/events", told)
 
     def tamper(self, seq: int) -> str:

@@ -30,7 +30,7 @@ from local.mongod.embedded import EmbeddedMongo
 from local.server import Server, build_app
 
 SAMPLE = Path(__file__).parents[2] / "events" / "sample.ndjson"
-Event = dict[str, Any]
+LoggedEvent = dict[str, Any]
 """What the log holds of an event: its fields in the file and its receipt, in one dictionary."""
 
 
@@ -52,10 +52,10 @@ class Demo:
         self.prove(events[-1])
         self.tamper(events[len(events) // 2])
 
-    def ingest(self, path: Path) -> list[Event]:
+    def ingest(self, path: Path) -> list[LoggedEvent]:
         """Logs the file; the distinct events of the first one's chain, in order of seq."""
         self._step(f"Log the events of {path}")
-        logged: dict[tuple[str, str], Event] = {}
+        logged: dict[tuple[str, str], LoggedEvent] = {}
         for batch in batches(read_lines(path)):
             for line, receipt in zip(batch, self._api.append(path, batch), strict=True):
                 logged[receipt["chain"], receipt["event_id"]] = line.event | receipt
@@ -66,7 +66,7 @@ class Demo:
         self._console.print_json(data={name: last[name] for name in ("event_id", "chain", "seq", "prev_hash", "hash")})
         return events
 
-    def query(self, events: Sequence[Event]) -> None:
+    def query(self, events: Sequence[LoggedEvent]) -> None:
         """Queries by time, type and source, with values from the data."""
         self._step("Query")
         chain = events[0]["chain"]
@@ -81,14 +81,14 @@ class Demo:
         for name, value in (("event_type", event_type), ("source_id", source_id)):
             self._expect([event for event in events if event[name] == value], chain=chain, **{name: value})
 
-    def audit_intact(self, events: Sequence[Event]) -> None:
+    def audit_intact(self, events: Sequence[LoggedEvent]) -> None:
         self._step("Audit the whole chain")
         report = self._api.audit(events[0]["chain"])
         self._console.print(f"{report['events_checked']} events checked: [bold green]{report['status']}[/]")
         if report["status"] != "intact" or report["events_checked"] != len(events):
             raise LocalError(f"The audit of the untouched chain says {report['status']}: {report['findings']}.")
 
-    def prove(self, event: Event) -> None:
+    def prove(self, event: LoggedEvent) -> None:
         """Exchanges a receipt for a proof, and verifies that with nothing but the log's public key."""
         self._step(f"Exchange the receipt of event {event['seq']} for a proof, verify it without the log")
         receipt = parse_receipt({field.name: event[field.name] for field in fields(Receipt)})
@@ -101,7 +101,7 @@ class Demo:
             raise LocalError(f"The proof of event {receipt.seq} does not verify: {error}.") from error
         self._console.print(f"Proven under the signed tree of {checkpoint.size} events, by the key {format_vkey(key)}")
 
-    def tamper(self, victim: Event) -> None:
+    def tamper(self, victim: LoggedEvent) -> None:
         """Edits one event in the database, and expects the audit to name that one and nothing else."""
         self._step(f"Edit event {victim['seq']} straight in MongoDB, then audit again")
         with MongoClient[dict[str, Any]](self._mongo_uri) as client:
@@ -115,7 +115,7 @@ class Demo:
         if report["status"] != "tampered" or findings != [("payload_mismatch", victim["seq"])]:
             raise LocalError(f"The audit should name seq {victim['seq']} alone, and says {findings}.")
 
-    def _expect(self, expected: Sequence[Event], **parameters: str) -> None:
+    def _expect(self, expected: Sequence[LoggedEvent], **parameters: str) -> None:
         found = self._api.find(**parameters)
         shown = " ".join(f"{name}={value}" for name, value in parameters.items() if name != "chain")
         self._console.print(f"{len(found):>6} events  {shown}", markup=False, highlight=False)
@@ -126,7 +126,7 @@ class Demo:
         self._console.rule(title, align="left")
 
 
-def most_common(events: Sequence[Event], name: str) -> str:
+def most_common(events: Sequence[LoggedEvent], name: str) -> str:
     return str(Counter(event[name] for event in events).most_common(1)[0][0])
 
 

@@ -30,7 +30,7 @@ from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
-from local.drill.monitor import Watcher
+from local.drill.monitor import LogMonitor
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
@@ -70,7 +70,7 @@ class DrillLog:
         self.checkpoints = operations.checkpoints
         self.audits = operations.audits
         self.anchors = DirectoryAnchors(folder)
-        self.monitor = Watcher(Evidence(self.store), key.public_key, ORIGIN)
+        self.monitor = LogMonitor(Evidence(self.store), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
 

@@ -36,7 +36,7 @@ class ServedLog:
         raise NotImplementedError  # the light monitor reads leaves
 
 
-class Watcher:
+class LogMonitor:
     """Follows all chains of a log and remembers each one's newest checkpoint."""
 
     def __init__(self, evidence: Evidence, public_key: bytes, origin: str) -> None:

@@ -30,7 +30,7 @@ MODES: tuple[Mode, ...] = ("incremental", "full")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Discovery:
     """What found the attack first, and what it found."""
 
     where: str
@@ -40,14 +40,14 @@ class Outcome:
         return (self.where, self.found) == (attack.where, attack.found)
 
 
-def attack(log: DrillLog, attack: Attack) -> Outcome:
+def attack(log: DrillLog, attack: Attack) -> Discovery:
     """Carry an attack out, then look for it: incremental audit, full audit, and what only others can see."""
     attack.act(log)
     for mode in MODES:
         if found := findings(log, mode):
-            return Outcome(f"{mode} audit", found)
+            return Discovery(f"{mode} audit", found)
     found = "; ".join(attack.look(log))
-    return Outcome(attack.by if found else NOBODY, found)
+    return Discovery(attack.by if found else NOBODY, found)
 
 
 def findings(log: DrillLog, mode: Mode) -> str:
@@ -90,7 +90,7 @@ def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console) -> 
     return all(outcome.is_as_expected(each) for each, outcome in zip(ATTACKS, outcomes, strict=True))
 
 
-def try_on_copy(honest: Honest, each: Attack) -> Outcome:
+def try_on_copy(honest: Honest, each: Attack) -> Discovery:
     """What comes of an attack on a copy of the honest log."""
     with honest.copy() as log:
         return attack(log, each)

@@ -35,7 +35,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Runtime:
     """What all functions run with: the emulator, the path beside their own code, and where their logs go."""
 
     emulator: Path
@@ -50,10 +50,10 @@ class Instance:
     as long as it should, for it ends with that.
     """
 
-    def __init__(self, function: Function, workshop: Workshop, number: int) -> None:
+    def __init__(self, function: Function, runtime: Runtime, number: int) -> None:
         self._function = function
-        self._workshop = workshop
-        self._log = workshop.logs / f"{function.name}-{number}.log"
+        self._runtime = runtime
+        self._log = runtime.logs / f"{function.name}-{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -104,7 +104,7 @@ class Instance:
     def _spawn(self, runtime_port: int) -> subprocess.Popen[bytes]:
         function = self._function
         addresses = {"--runtime-api-address": runtime_port, "--runtime-interface-emulator-address": self._port}
-        command = [str(self._workshop.emulator), "--log-level", "info"]
+        command = [str(self._runtime.emulator), "--log-level", "info"]
         command += [part for option, port in addresses.items() for part in (option, f"{HOST}:{port}")]
         command += [sys.executable, "-S", "-P", "-m", "awslambdaric", function.handler]
         with self._log.open("ab") as log:
@@ -119,7 +119,7 @@ class Instance:
             )
 
     def _environment(self) -> dict[str, str]:
-        path = (self._function.code, *self._workshop.path)
+        path = (self._function.code, *self._runtime.path)
         return self._function.variables | {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(map(str, path)),

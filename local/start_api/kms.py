@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
-class RefusedError(Exception):
+class KmsError(Exception):
     """An error answer; the text is AWS's name of it."""
 
 
@@ -40,12 +40,12 @@ class KmsServer:
         self.calls.append(operation)
         key_id = request["KeyId"]
         if key_id not in self.public:
-            raise RefusedError("NotFoundException")
+            raise KmsError("NotFoundException")
         if operation == "GetPublicKey":
             return {"KeyId": key_id, "KeySpec": "ECC_NIST_EDWARDS25519", "PublicKey": self._der(key_id)}
         if operation == "Sign":
             return {"KeyId": key_id, "SigningAlgorithm": "ED25519_SHA_512", "Signature": self._sign(key_id, request)}
-        raise RefusedError("UnknownOperationException")
+        raise KmsError("UnknownOperationException")
 
     def _der(self, key_id: str) -> str:
         der = self.public[key_id].public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -54,9 +54,9 @@ class KmsServer:
     def _sign(self, key_id: str, request: dict[str, Any]) -> str:
         message = base64.b64decode(request["Message"], validate=True)
         if (request["SigningAlgorithm"], request.get("MessageType", "RAW")) != ("ED25519_SHA_512", "RAW"):
-            raise RefusedError("InvalidKeyUsageException")
+            raise KmsError("InvalidKeyUsageException")
         if not 1 <= len(message) <= 4096:
-            raise RefusedError("ValidationException")
+            raise KmsError("ValidationException")
         return base64.b64encode(self.keys[key_id].sign(message)).decode()
 
 
@@ -71,7 +71,7 @@ def serve() -> Iterator[KmsServer]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             try:
                 status, answer = 200, kms.answer(operation, request)
-            except RefusedError as refused:
+            except KmsError as refused:
                 status, answer = 400, {"__type": str(refused), "message": "refused"}
             body = json.dumps(answer).encode()
             self.send_response(status)

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.start_api import aws, database, edge
 from local.start_api.aws import LocalAws
 from local.start_api.build import build, emulator, link_image
-from local.start_api.functions import Function, Instance, Workshop
+from local.start_api.functions import Function, Instance, Runtime
 from local.start_api.invocations import add_invoke
 from local.start_api.pool import Pool
 from local.start_api.sources import Loop, Poller, Scheduler
@@ -61,10 +61,10 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
         local_aws = stack.enter_context(aws.serve())
         served = _resolve(template, mongo, local_aws, options.parameters)
         local_aws.make(served)
-        workshop = Workshop(binary, (*served.layers(), link_image(folder)), _made(folder / "logs"))
+        runtime = Runtime(binary, (*served.layers(), link_image(folder)), _made(folder / "logs"))
         environment = local_aws.environment() | {"POWERTOOLS_TRACE_DISABLED": "1", "TZ": ":UTC", "LANG": "en_US.UTF-8"}
         pools = {
-            function.name: stack.enter_context(_pool(_adapted(function, environment, options), workshop, options))
+            function.name: stack.enter_context(_pool(_adapted(function, environment, options), runtime, options))
             for function in served.functions()
         }
         for loop in _loops(served, local_aws, pools, options):
@@ -95,8 +95,8 @@ def _adapted(function: Function, environment: dict[str, str], options: Options) 
 
 
 @contextmanager
-def _pool(function: Function, workshop: Workshop, options: Options) -> Iterator[Pool]:
-    pool = Pool(partial(Instance, function, workshop), options.pool, options.queue)
+def _pool(function: Function, runtime: Runtime, options: Options) -> Iterator[Pool]:
+    pool = Pool(partial(Instance, function, runtime), options.pool, options.queue)
     try:
         yield pool
     finally:

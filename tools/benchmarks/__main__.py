@@ -10,11 +10,11 @@ from pathlib import Path
 
 from local.mongod.embedded import EmbeddedMongo
 from tools.benchmarks import append, audit, cold_start, growth, http, query, stream
-from tools.benchmarks.measure import Report, Run
-from tools.benchmarks.report import Failure, Outcome, text, write
+from tools.benchmarks.measure import BenchmarkReport, Run
+from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
 # In the order they run: append first, for it starts its writers before any other has made a client.
-BENCHMARKS: dict[str, Callable[[Run], Report]] = {
+BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "append": append.run,
     "http": http.run,
     "stream": stream.run,
@@ -45,19 +45,19 @@ def main() -> int:
         if not arguments.quick and not arguments.names:
             write(PAGE, "make bench", run, outcomes)
             print(f"Written: {PAGE.name} and its plots.")
-    return int(any(isinstance(outcome, Failure) for outcome in outcomes.values()))
+    return int(any(isinstance(outcome, FailedBenchmark) for outcome in outcomes.values()))
 
 
-def run_all(run: Run, names: Sequence[str]) -> dict[str, Outcome]:
+def run_all(run: Run, names: Sequence[str]) -> dict[str, BenchmarkOutcome]:
     """Run one after the other; one that fails takes nothing from the others."""
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, BenchmarkOutcome] = {}
     for name in names:
         start = time.monotonic()
         try:
             outcomes[name] = BENCHMARKS[name](run)
         except Exception as error:
             logging.exception("%s failed", name)
-            outcomes[name] = Failure(f"{type(error).__name__}: {error}")
+            outcomes[name] = FailedBenchmark(f"{type(error).__name__}: {error}")
         print(text(name, outcomes[name]))
         print(f"({name}: {time.monotonic() - start:.0f} s)\n", flush=True)
     return outcomes

@@ -22,7 +22,7 @@ from eventlog.store.mongo.store import connect, open_log
 from eventlog.stored import codec
 from eventlog.stored.sequences import settled_fields
 from tools.benchmarks import data
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plot import Plot, draw
 from tools.benchmarks.writers import Load, Make, Operation, Writers, merged
 
@@ -199,7 +199,7 @@ class Group:
         return percentile(merged(self.loads[name]), percent)
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Every table of the append benchmark."""
     prepare(run)
     counts = (1, 8, 32) if run.quick else (1, 2, 4, 8, 16, 32, 64)
@@ -216,7 +216,7 @@ def run(run: Run) -> Report:
         "append-throughput.svg": lambda path: draw(path, _throughput(singles)),
         "append-p99.svg": lambda path: draw(path, _p99(singles)),
     }
-    return Report(tables, plots)
+    return BenchmarkReport(tables, plots)
 
 
 def _singles(writers: Writers, count: int, rounds: int, seconds: float) -> Group:
@@ -277,7 +277,7 @@ def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class ShapeCase:
     """A row of the second table; ``asked``: the ratio it should have."""
 
     name: str
@@ -288,16 +288,16 @@ class _Case:
 
 
 _SHAPES = (
-    _Case("batches of 500", 1, Shape(batch=500), 0.85),
-    _Case("batches of 100", 1, Shape(batch=100)),
-    _Case("batches of 100", 4, Shape(batch=100), 0.5),
-    _Case("payloads of 16 KiB", 1, Shape(size=16 << 10)),
-    _Case("payloads of 16 KiB", 8, Shape(size=16 << 10)),
-    _Case("payloads of 200 KiB", 1, Shape(size=200 << 10)),
-    _Case("payloads of 200 KiB", 8, Shape(size=200 << 10)),
-    _Case("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
-    _Case("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
-    _Case("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("batches of 500", 1, Shape(batch=500), 0.85),
+    ShapeCase("batches of 100", 1, Shape(batch=100)),
+    ShapeCase("batches of 100", 4, Shape(batch=100), 0.5),
+    ShapeCase("payloads of 16 KiB", 1, Shape(size=16 << 10)),
+    ShapeCase("payloads of 16 KiB", 8, Shape(size=16 << 10)),
+    ShapeCase("payloads of 200 KiB", 1, Shape(size=200 << 10)),
+    ShapeCase("payloads of 200 KiB", 8, Shape(size=200 << 10)),
+    ShapeCase("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
 )
 _SINGLES_NOTE = (
     "Separate processes, one chain, events as sshd's in size, `w: majority`. Plain: inserts of the same documents with "
@@ -307,7 +307,7 @@ _SHAPES_NOTE = "As above. The last rows are not to plain inserts but to our own 
 _SHAPES_COLUMNS = ["what", "writers", "events/s", "compared with", "ratio", "p50 ms", "p99 ms"]
 
 
-def _shape(writers: Writers, case: _Case, rounds: int, seconds: float) -> list[str]:
+def _shape(writers: Writers, case: ShapeCase, rounds: int, seconds: float) -> list[str]:
     base = Ours(Shape()) if case.made else Plain(case.shape)
     runs = {
         "ours": partial(writers.run, Ours(case.shape), case.writers, seconds),

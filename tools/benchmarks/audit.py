@@ -17,7 +17,7 @@ from eventlog.audit.workers import Workers, cores
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log
 from tools.benchmarks import seed
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, ratio
 
 CHAIN = "main"
 FLOOR = 0.7
@@ -26,7 +26,7 @@ GROWTH_CEILING_MB = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class SeededLog:
     """A seeded chain of ``size`` events in a database of its own."""
 
     uri: str
@@ -74,15 +74,15 @@ class Log:
         return own, children
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Speed and memory."""
-    small, large = (Log(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
+    small, large = (SeededLog(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
     for log in (small, large):
         log.seed(run)
-    return Report([_speed(large, run.quick), _memory(small, large)])
+    return BenchmarkReport([_speed(large, run.quick), _memory(small, large)])
 
 
-def _speed(log: Log, quick: bool) -> Table:
+def _speed(log: SeededLog, quick: bool) -> Table:
     rounds, floor, two_floor = (3, None, None) if quick else (2, FLOOR, TWO_FLOOR)
     names = {"read": "reading and decoding with PyMongo", "one": "audit, one process", "two": "audit, two workers"}
     found = alternately(rounds, {"read": log.read, "one": log.audit(1), "two": log.audit(2)})
@@ -98,7 +98,7 @@ def _speed(log: Log, quick: bool) -> Table:
     )
 
 
-def _memory(small: Log, large: Log) -> Table:
+def _memory(small: SeededLog, large: SeededLog) -> Table:
     alone = [log.memory(1)[0] for log in (small, large)]
     parents, workers = zip(*[log.memory(2) for log in (small, large)], strict=True)
     measured = {"one process": alone, "two workers: the audit": parents, "two workers: the larger one": workers}
@@ -113,7 +113,7 @@ def _memory(small: Log, large: Log) -> Table:
     )
 
 
-def _measure_memory(log: Log, workers: int) -> None:
+def _measure_memory(log: SeededLog, workers: int) -> None:
     """Audit and print the peak megabytes of this process and of its largest worker."""
     peaks: dict[int, float] = {}
     done = threading.Event()
@@ -137,4 +137,4 @@ def _sample(peaks: dict[int, float], done: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    _measure_memory(Log(sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))
+    _measure_memory(SeededLog(sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))

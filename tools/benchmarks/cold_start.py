@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, ratio
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
@@ -101,11 +101,11 @@ def _make(source: Path, logical_id: str, target: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | settings)
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Starts, packages and weight; the database isn't needed."""
     with tempfile.TemporaryDirectory(prefix="eventlog-cold-") as folder:
         built = build(Path(folder))
-        return Report([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
+        return BenchmarkReport([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
 
 
 def _starts(built: Artefacts, quick: bool) -> Table:

@@ -16,7 +16,7 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log, operations_of
 from tools.benchmarks import data, proofs
 from tools.benchmarks.append import CHAIN, ORIGIN, Ours, Plain, Shape
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plans import Explainer
 from tools.benchmarks.plot import Plot, draw
 from tools.benchmarks.query import LIMIT, bare, millis
@@ -104,14 +104,14 @@ def audits(run: Run, count: int) -> Cost:
     return Cost(*([value / count for value in found[name]] for name in ("ours", "plain")))
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Every table of the growth benchmark."""
     exponents = range(3, 5 if run.quick else 7)
     counts = [10**exponent for exponent in exponents]
     stores = storage(run, counts[-1])  # before anything else is written there
     sizes = [Size(count, appends(run, count), pages(run, count), audits(run, count)) for count in counts]
     tables = [_table(sizes), _compared(run, counts), proofs.table(run, counts), stores]
-    return Report(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
+    return BenchmarkReport(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
 
 
 def _queries(count: int, number: int) -> Iterator[Query]:

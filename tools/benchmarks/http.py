@@ -12,7 +12,7 @@ from eventlog.store.mongo.operations import Operations
 from tools.benchmarks import data
 from tools.benchmarks.http_clients import Clients
 from tools.benchmarks.http_servers import bare, ours, request, served
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.writers import Load, merged
 
 FLOOR = 0.7
@@ -36,7 +36,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PostCase:
     """Connections, and events in each request."""
 
     connections: int
@@ -49,10 +49,10 @@ class Case:
         return [request("/api/v1/events/batch", [_event(rng) for _ in range(self.batch)]) for _ in range(8)]
 
 
-CASES = (Case(1), Case(32), Case(1, 100))
+CASES = (PostCase(1), PostCase(32), PostCase(1, 100))
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Measure each case in alternate rounds."""
     rounds, seconds = (2, 0.4) if run.quick else (5, 1.0)
     _prepare(run)
@@ -63,10 +63,10 @@ def run(run: Run) -> Report:
             "bare": opened.enter_context(served(bare, run.uri, _BARE)),
         }
         rows = [_row(case, clients, ports, rounds, seconds) for case in CASES]
-    return Report([Table("POST over HTTP", _NOTE.format(rounds=rounds, seconds=seconds), _COLUMNS, rows)])
+    return BenchmarkReport([Table("POST over HTTP", _NOTE.format(rounds=rounds, seconds=seconds), _COLUMNS, rows)])
 
 
-def _row(case: Case, clients: Clients, ports: dict[str, int], rounds: int, seconds: float) -> list[str]:
+def _row(case: PostCase, clients: Clients, ports: dict[str, int], rounds: int, seconds: float) -> list[str]:
     requests = case.requests(Random(case.connections))
 
     def load(name: str, seconds: float = seconds) -> Load:

@@ -21,7 +21,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BenchmarkReport:
     """What one benchmark found: its tables, and how to draw its plots (file name -> a function that writes it)."""
 
     tables: Sequence[Table]

@@ -15,7 +15,7 @@ from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks import data
 from tools.benchmarks.append import CHAIN, ORIGIN
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile
 from tools.benchmarks.plans import Examined, Explainer, Find
 from tools.benchmarks.stored import stored
 
@@ -27,7 +27,7 @@ _TIMES = ("p50 ms", "p99 ms", "bare p50", "bare p99")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PageCase:
     """A query, in words."""
 
     filters: str
@@ -37,11 +37,11 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PageResult:
     """What was measured of a case: milliseconds of our pages, of the bare finds, and of these after a bare read of the
     settled size; and what explain counts."""
 
-    case: Case
+    case: PageCase
     ours: list[float]
     bare: list[float]
     both: list[float]
@@ -61,7 +61,7 @@ class Result:
         return LIMIT + max(10, self.examined.scans)
 
 
-def cases(count: int) -> Iterator[Case]:
+def cases(count: int) -> Iterator[PageCase]:
     """Every combination of filters in both orders, by its first page and by one in the middle."""
     times: dict[str, dict[str, Any]] = {
         "any time": {},
@@ -81,8 +81,8 @@ def cases(count: int) -> Iterator[Case]:
     filters["by seq"] = Query(chain=CHAIN, sort="seq", limit=LIMIT)
     middle = Position(data.START + count // 2 * 1000, count // 2)
     for (name, query), order in product(filters.items(), get_args(Order)):
-        yield Case(name, order, "first", replace(query, order=order))
-        yield Case(name, order, "middle", replace(query, order=order, after=middle, size=count))
+        yield PageCase(name, order, "first", replace(query, order=order))
+        yield PageCase(name, order, "middle", replace(query, order=order, after=middle, size=count))
 
 
 def millis(work: Callable[[], object]) -> float:
@@ -101,7 +101,7 @@ def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict
     return found
 
 
-def measure(run: Run, database: str, count: int) -> list[Result]:
+def measure(run: Run, database: str, count: int) -> list[PageResult]:
     """Run every case."""
     rounds = 10 if run.quick else 100
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
@@ -111,8 +111,8 @@ def measure(run: Run, database: str, count: int) -> list[Result]:
 
 
 def _result(
-    store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: Case, rounds: int
-) -> Result:
+    store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: PageCase, rounds: int
+) -> PageResult:
     finds, events, sequences = explainer.finds(case.query), database["events"], database["sequences"]
 
     def both() -> None:
@@ -126,17 +126,17 @@ def _result(
     }
     alternately(3, runs)
     found = alternately(rounds, runs)
-    return Result(case, found["ours"], found["bare"], found["both"], explainer.examined(finds))
+    return PageResult(case, found["ours"], found["bare"], found["both"], explainer.examined(finds))
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Every table of the query benchmark."""
     count = 20_000 if run.quick else 1_000_000
     results = measure(run, stored(run, count), count)
-    return Report([_summary(count, results), _every_case(len(results[0].ours), results)])
+    return BenchmarkReport([_summary(count, results), _every_case(len(results[0].ours), results)])
 
 
-def _summary(count: int, results: Sequence[Result]) -> Table:
+def _summary(count: int, results: Sequence[PageResult]) -> Table:
     groups = {
         "all": results,
         "first pages": [r for r in results if r.case.page == "first"],
@@ -155,7 +155,7 @@ def _summary(count: int, results: Sequence[Result]) -> Table:
     )
 
 
-def _group(results: Sequence[Result]) -> list[str]:
+def _group(results: Sequence[PageResult]) -> list[str]:
     ours = [value for result in results for value in result.ours]
     plain = [value for result in results for value in result.bare]
     ratios = [result.ratio for result in results]
@@ -170,7 +170,7 @@ def _group(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _every_case(rounds: int, results: Sequence[Result]) -> Table:
+def _every_case(rounds: int, results: Sequence[PageResult]) -> Table:
     columns = ["filters", "order", "page", *_TIMES, "ratio", "keys examined", "documents", "merged scans"]
     return Table(
         "Queries: every combination",
@@ -183,7 +183,7 @@ def _every_case(rounds: int, results: Sequence[Result]) -> Table:
     )
 
 
-def _row(result: Result) -> list[str]:
+def _row(result: PageResult) -> list[str]:
     times = [f"{percentile(values, percent):.2f}" for values in (result.ours, result.bare) for percent in (50, 99)]
     examined, case = result.examined, result.case
     keys = f"{examined.keys}" if examined.keys <= result.most_keys else f"**{examined.keys}, missed**"

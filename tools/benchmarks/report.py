@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tools.benchmarks.measure import Report, Run, Table
+from tools.benchmarks.measure import BenchmarkReport, Run, Table
 
 _PACKAGES = ("pymongo", "fastapi", "pydantic")
 _HEAD = """# Benchmarks
@@ -20,23 +20,23 @@ run; it says more than the absolute figures, which are this machine's. **Bold** 
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedBenchmark:
     """A benchmark that ended with an error."""
 
     reason: str
 
 
-Outcome = Report | Failure
+BenchmarkOutcome = BenchmarkReport | FailedBenchmark
 
 
-def text(name: str, outcome: Outcome) -> str:
+def text(name: str, outcome: BenchmarkOutcome) -> str:
     """What a benchmark found, for the terminal."""
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, FailedBenchmark):
         return f"{name} FAILED: {outcome.reason}\n"
     return "\n".join(f"{table.title}\n{table.note}\n{_aligned(table)}" for table in outcome.tables)
 
 
-def write(page: Path, command: str, run: Run, outcomes: Mapping[str, Outcome]) -> None:
+def write(page: Path, command: str, run: Run, outcomes: Mapping[str, BenchmarkOutcome]) -> None:
     """Write a page of all outcomes, then their plots into the folder beside it that has its name."""
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def write(page: Path, command: str, run: Run, outcomes: Mapping[str, Outcome]) -
         parts += _section(name, outcome, folder.name)
     page.write_text("\n".join(part.rstrip() + "\n" for part in parts))
     for outcome in outcomes.values():
-        for file, draw in ({} if isinstance(outcome, Failure) else outcome.plots).items():
+        for file, draw in ({} if isinstance(outcome, FailedBenchmark) else outcome.plots).items():
             draw(str(folder / file))
 
 
@@ -80,8 +80,8 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _section(name: str, outcome: Outcome, folder: str) -> Iterator[str]:
-    if isinstance(outcome, Failure):
+def _section(name: str, outcome: BenchmarkOutcome, folder: str) -> Iterator[str]:
+    if isinstance(outcome, FailedBenchmark):
         yield f"## {name}: failed\n\n{outcome.reason}"
         return
     yield from map(_markdown, outcome.tables)

@@ -17,7 +17,7 @@ from eventlog.store.mongo.operations import Operations
 from local.machine import HOST
 from tools.benchmarks import data
 from tools.benchmarks.http_servers import ours, served
-from tools.benchmarks.measure import Report, Run, Table, percentile
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, percentile
 
 RATE = 100
 P50_MS, P99_MS = 50, 250
@@ -79,13 +79,13 @@ class Subscribers:
                     self.seen += [(int(seq), now) for seq in found]
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Measure with one subscriber and with many."""
     seconds = 3 if run.quick else 15
     bare = _bare(run, seconds)
     rows = [_row(run, count, seconds, bare) for count in ((1, 20) if run.quick else (1, 20, 100))]
     note = _NOTE.format(rate=RATE, seconds=seconds, p50=P50_MS, p99=P99_MS)
-    return Report([Table("The live stream", note, _COLUMNS, rows)])
+    return BenchmarkReport([Table("The live stream", note, _COLUMNS, rows)])
 
 
 def _row(run: Run, count: int, seconds: int, bare: Sequence[float]) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings
 from admin.command import explain
 from local.machine import LocalError
 from tools.load import figures, report
-from tools.load.report import Result
+from tools.load.report import LoadResult
 from tools.load.target import ROOT, python_path, target
 from tools.load.verify import verify
 
@@ -64,7 +64,7 @@ def main() -> int:
     return 0 if good else 1
 
 
-def run(settings: LoadSettings, folder: Path) -> Result:
+def run(settings: LoadSettings, folder: Path) -> LoadResult:
     """Load, then verify.
 
     Raises: LocalError
@@ -74,7 +74,7 @@ def run(settings: LoadSettings, folder: Path) -> Result:
         send_load(settings, url, folder)
         print("Verifying everything that was acknowledged ...", flush=True)
         verdict = verify(url, settings.token, folder / "ledger")
-    return Result(settings.users, figures.read(folder / "figures"), verdict)
+    return LoadResult(settings.users, figures.read(folder / "figures"), verdict)
 
 
 def send_load(settings: LoadSettings, url: str, folder: Path) -> None:

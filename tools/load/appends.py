@@ -8,7 +8,7 @@ import httpx2
 
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event_json import check_receipt, parse_receipt
-from tools.load.exchange import Exchange, Outcome, Shared, WrongError
+from tools.load.exchange import Exchange, Reply, Shared, WrongError
 from tools.load.ledger import Receipt
 from tools.load.mix import Made
 
@@ -89,7 +89,7 @@ class Appends:
                 return
             time.sleep(min(_LONGEST_WAIT, self._shared.rng.uniform(0.5, 1) * 2**number))
 
-    def once(self, name: str, made: Made, params: dict[str, str] | None = None) -> Outcome:
+    def once(self, name: str, made: Made, params: dict[str, str] | None = None) -> Reply:
         """Send an event."""
         self._shared.ledger.send(made.chain, [made.mark])
 
@@ -107,7 +107,7 @@ class Appends:
         self._note([made], outcome)
         return outcome
 
-    def _note(self, batch: Sequence[Made], outcome: Outcome) -> None:
+    def _note(self, batch: Sequence[Made], outcome: Reply) -> None:
         """Note a refusal."""
         if outcome.refused:
             self._shared.ledger.refuse([made.mark for made in batch])

@@ -19,7 +19,7 @@ NO_ANSWER = "no answer"
 TOLERATED = {NO_ANSWER, "503 with Retry-After", "429 with Retry-After"}
 """What a client must live with. Everything else fails the run."""
 
-Report = Callable[[str, str, float, int, str | None], None]
+OnAnswer = Callable[[str, str, float, int, str | None], None]
 """Told of each request: method, name, milliseconds, the answer's bytes, and what was wrong with it if anything was."""
 
 Check = Callable[[Any, httpx2.Response], None]
@@ -49,7 +49,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Reply:
     """An answer's status, 0 without one, and what was wrong with it if anything was."""
 
     status: int
@@ -69,7 +69,7 @@ class Outcome:
 class Exchange:
     """Sends requests below /api/v1."""
 
-    def __init__(self, url: str, token: str | None, report: Report) -> None:
+    def __init__(self, url: str, token: str | None, report: OnAnswer) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=TIMEOUT)
         self._report = report
@@ -79,7 +79,7 @@ class Exchange:
 
     def send(
         self, method: str, name: str, path: str, check: Check, expected: Collection[int] = (200,), **request: Any
-    ) -> Outcome:
+    ) -> Reply:
         """Send a request, once. An answer is wrong if it is none of those expected or does not stand the check."""
         started, status, size, wrong = time.perf_counter(), 0, 0, None
         try:
@@ -95,7 +95,7 @@ class Exchange:
         except (ValueError, LookupError, TypeError) as error:
             wrong = f"wrong: an answer that can't be read ({type(error).__name__})"
         self._report(method, name, millis, size, wrong)
-        return Outcome(status, wrong)
+        return Reply(status, wrong)
 
 
 def refusal(status: int, headers: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ COLUMNS = ("Route", "Requests", *(f"p{percent} ms" for percent in PERCENTILES), 
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class LoadResult:
     """A whole run."""
 
     users: int
@@ -23,7 +23,7 @@ class Result:
         return not self.verdict.problems and not self.figures.failures()
 
 
-def text(result: Result) -> str:
+def text(result: LoadResult) -> str:
     """For the terminal."""
     rows = [COLUMNS, *map(_cells, result.figures.routes)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -32,7 +32,7 @@ def text(result: Result) -> str:
     return "\n".join([*table, "", _summary(result), *failures, describe(result.verdict)])
 
 
-def markdown(result: Result) -> str:
+def markdown(result: LoadResult) -> str:
     """For the page."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, result.figures.routes)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -53,7 +53,7 @@ def write(page: Path, section: str, content: str) -> None:
     page.write_text(pattern.sub(lambda _: f"{begin}\n{content.strip()}\n{end}", before))
 
 
-def _summary(result: Result) -> str:
+def _summary(result: LoadResult) -> str:
     figures = result.figures
     rate = figures.requests / max(figures.seconds, 1)
     errors = figures.errors

@@ -26,9 +26,9 @@ from eventlog_client.appends import (
     json_text,
     receipt_fields,
 )
+from eventlog_client.checkpoint_check import CheckpointChecker
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.exports import export
-from eventlog_client.follower import Follower
 from eventlog_client.keys import keys_of, log_of, pinned
 from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.memory import SeenReceipts
@@ -139,7 +139,7 @@ class EventLog:
         Raises: KeyNeededError.
         """
         every = not event_type and not source_id
-        follower = self._follower(chain, every=every) if verified else None
+        checker = self._checkpoint_checker(chain, every=every) if verified else None
         tail = Tail(
             transport=self.transport,
             filters={"chain": chain, "from_seq": from_seq, "event_type": [*event_type], "source_id": [*source_id]},
@@ -148,7 +148,7 @@ class EventLog:
             sleep=self._sleep,
             checked=self._verify,
             linked=every,
-            follower=follower,
+            checker=checker,
             verified=verified or (lambda _: None),
         )
         return tail.events()
@@ -233,13 +233,13 @@ class EventLog:
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
 
-    def _follower(self, chain: str, *, every: bool) -> Follower:
+    def _checkpoint_checker(self, chain: str, *, every: bool) -> CheckpointChecker:
         """Raises: KeyNeededError."""
         if not every:
             raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
         keys = keys_of(self.keys, chain)
         evidence.need_keys(keys, chain)
-        return Follower(
+        return CheckpointChecker(
             lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep), keys
         )
 

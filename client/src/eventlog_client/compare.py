@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from eventlog.formats.event_json import contradiction
 from eventlog_client.answers import Consistency
-from eventlog_client.documents import Claim, Head, Place
+from eventlog_client.documents import CheckpointClaim, Claim, LeafClaim
 from eventlog_client.errors import RefusedError
 from eventlog_client.keys import chain_of
 
@@ -29,10 +29,10 @@ class Comparison:
 def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparison:
     """Compare claims with each other; with ``prove``, checkpoints of different sizes too."""
     found = Comparison()
-    places: list[Place] = []
-    heads: dict[str, dict[int, Head]] = {}
+    places: list[LeafClaim] = []
+    heads: dict[str, dict[int, CheckpointClaim]] = {}
     for claim in claims:
-        if isinstance(claim, Place):
+        if isinstance(claim, LeafClaim):
             places.append(claim)
             continue
         known = heads.setdefault(claim.checkpoint.origin, {}).setdefault(claim.checkpoint.size, claim)
@@ -46,9 +46,9 @@ def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparis
     return found
 
 
-def _compare_places(places: list[Place], found: Comparison) -> None:
-    by_seq: dict[tuple[str, int], Place] = {}
-    by_id: dict[tuple[str, str], Place] = {}
+def _compare_places(places: list[LeafClaim], found: Comparison) -> None:
+    by_seq: dict[tuple[str, int], LeafClaim] = {}
+    by_id: dict[tuple[str, str], LeafClaim] = {}
     for place in sorted(places, key=lambda place: place.seq):
         known = [by_seq.get((place.chain, place.seq)), by_seq.get((place.chain, place.seq - 1))]
         if place.receipt is not None:
@@ -59,7 +59,7 @@ def _compare_places(places: list[Place], found: Comparison) -> None:
         by_seq.setdefault((place.chain, place.seq), place)
 
 
-def _clash(a: Place, b: Place) -> str | None:
+def _clash(a: LeafClaim, b: LeafClaim) -> str | None:
     """Why both can't be; ``a`` stands at the same seq as ``b`` or before it."""
     if a.seq == b.seq and a.hash != b.hash:
         return f"seq {a.seq} of chain {a.chain} was given twice, each time with another hash"
@@ -68,7 +68,9 @@ def _clash(a: Place, b: Place) -> str | None:
     return contradiction(a.receipt, b.receipt) if a.receipt and b.receipt else None
 
 
-def _compare_sizes(origin: str, heads: list[Head], prove: ConsistencyProof | None, found: Comparison) -> None:
+def _compare_sizes(
+    origin: str, heads: list[CheckpointClaim], prove: ConsistencyProof | None, found: Comparison
+) -> None:
     for one, other in pairwise(heads):
         first, second = one.checkpoint, other.checkpoint
         sizes = f"{origin}, sizes {first.size} ({one.where}) and {second.size} ({other.where})"

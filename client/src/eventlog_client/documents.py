@@ -22,7 +22,7 @@ _LISTS = ("receipts", "events", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LeafClaim:
     """That a leaf stands at its seq in a chain; ``receipt`` if it is known of which event. ``where`` names the file."""
 
     where: str
@@ -44,7 +44,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CheckpointClaim:
     """That a checkpoint was made; ``signed`` if a pinned key's signature was verified."""
 
     where: str
@@ -52,7 +52,7 @@ class Head:
     signed: bool
 
 
-Claim = Place | Head
+Claim = LeafClaim | CheckpointClaim
 
 
 def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
@@ -123,12 +123,12 @@ def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[C
     else:
         known = _known(value)
         receipt = receipt_of(known) if isinstance(known, Event) else known
-        yield Place(where, receipt.chain, leaf_of(known), receipt)
+        yield LeafClaim(where, receipt.chain, leaf_of(known), receipt)
 
 
 def _of_proof(where: str, proof: Proof, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
     check_path(proof)
-    yield Place(where, proof.chain, proof.leaf)
+    yield LeafClaim(where, proof.chain, proof.leaf)
     if proof.checkpoint is not None:
         head = _of_note(where, proof.checkpoint.encode(), keys)
         if (head.checkpoint.size, head.checkpoint.root) != (proof.tree_size, proof.root):
@@ -143,10 +143,10 @@ def _of_tlog_proof(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iter
         raise EvidenceError("the proof does not say which leaf it is about")
     checkpoint = head.checkpoint
     verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
-    yield Place(where, chain_of(checkpoint.origin), proof.extra)
+    yield LeafClaim(where, chain_of(checkpoint.origin), proof.extra)
     yield head
 
 
-def _of_note(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Head:
+def _of_note(where: str, data: bytes, keys: Sequence[VerifierKey]) -> CheckpointClaim:
     checkpoint = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
-    return Head(where, checkpoint, bool(keys))
+    return CheckpointClaim(where, checkpoint, bool(keys))

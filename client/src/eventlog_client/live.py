@@ -11,8 +11,8 @@ from eventlog.formats.members import members, parse_json, whole
 from eventlog.formats.sse import MEDIA_TYPE, MESSAGE, Frame, parse_frames
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.appends import receipt_fields
+from eventlog_client.checkpoint_check import CheckpointChecker
 from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
-from eventlog_client.follower import Follower
 from eventlog_client.transport import Parameters, Transport
 
 _RETRY_SECONDS, _LONGEST_RETRY = 1.0, 30.0
@@ -28,7 +28,7 @@ Verified = Callable[[SignedCheckpoint], None]
 class Tail:
     """Events as they come, for ever. ``read`` makes an event of its JSON, ``size`` asks for the chain's.
 
-    If ``linked``, every event of the chain must come, each linked to the one before; a ``follower`` then holds signed
+    If ``linked``, every event of the chain must come, each linked to the one before; a ``checker`` then holds signed
     checkpoints against them, and ``verified`` is told which.
     """
 
@@ -39,27 +39,27 @@ class Tail:
     sleep: Sleep
     checked: bool
     linked: bool
-    follower: Follower | None = None
+    checker: CheckpointChecker | None = None
     verified: Verified = lambda _: None
 
     def events(self) -> Iterator[Event]:
         """Raises: LogMisbehavedError, RefusedError, UnexpectedAnswerError."""
         last: Event | None = None
-        connected = self.follower.connected if self.follower else lambda: None
+        connected = self.checker.connected if self.checker else lambda: None
         for frame in frames(self.transport, self.filters, self.sleep, connected):
             found: list[SignedCheckpoint] = []
             if frame.data is None:
                 continue
             if frame.event == "head" and last is not None and _size(frame) <= last.seq:
                 self._not_shorter(last)
-            elif frame.event == "checkpoint" and self.follower:
-                found = self.follower.announce(frame)
+            elif frame.event == "checkpoint" and self.checker:
+                found = self.checker.announce(frame)
             elif frame.event == MESSAGE:
                 event = self.read(frame.data)
                 if self.checked:
                     self._is_wanted(last, event)
                     _follows(last, event, every=self.linked)
-                found = self.follower.add(event) if self.follower else []
+                found = self.checker.add(event) if self.checker else []
                 yield event
                 last = event
             for checkpoint in found:

@@ -35,12 +35,12 @@ class Session:
         return EventLog(url or self.url or DEFAULT_URL, key=texts, token=self.token, verify=verify)
 
 
-def session(context: typer.Context) -> Session:
+def session_of(context: typer.Context) -> Session:
     """The session of a command."""
-    held = context.obj
-    if not isinstance(held, Session):
+    found = context.obj
+    if not isinstance(found, Session):
         raise TypeError("the command was called without its callback")
-    return held
+    return found
 
 
 def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:

@@ -14,7 +14,7 @@ from eventlog.formats.bundle_check import BundleReport
 from eventlog.formats.bundle_check import verify_bundle as check
 from eventlog_client.exports import complete_ranges, file_lines
 from eventlog_client.output import Advance, progress
-from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.session import Chain, Key, need_keys, session_of
 
 
 def export(
@@ -31,10 +31,10 @@ def export(
 
     It has all it takes to verify them without the log: see verify-bundle.
     """
-    held = session(context)
+    session = session_of(context)
     count = 0
     total = to_seq - (from_seq or 0) if to_seq is not None else None
-    with held.log() as log, written(file) as destination, progress("exporting", total) as advance:
+    with session.log() as log, written(file) as destination, progress("exporting", total) as advance:
 
         def counted(events: int) -> None:
             nonlocal count
@@ -46,7 +46,7 @@ def export(
         )
     if file != "-":
         summary = {"file": file, "events": count, "parts": parts}
-        held.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
+        session.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
 
 
 def verify_bundle(
@@ -58,16 +58,16 @@ def verify_bundle(
 
     Each event, each link and the root are checked; the root must be signed with a pinned key.
     """
-    held = session(context)
+    session = session_of(context)
     keys = need_keys(key)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
         report = check(measured(file, advance), keys)
-    if held.output.json:
-        held.output.document(report_fields(report))
+    if session.output.json:
+        session.output.document(report_fields(report))
         return
     for sentence in sentences(report):
-        held.output.say(sentence)
+        session.output.say(sentence)
 
 
 def report_fields(report: BundleReport) -> dict[str, object]:

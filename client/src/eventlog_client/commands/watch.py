@@ -11,7 +11,7 @@ import typer
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
-from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.session import Chain, Key, need_keys, session_of
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
 
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
@@ -36,16 +36,16 @@ def verify_log(
     """
     if once and every is not None:
         raise typer.BadParameter("give one of --once and --every")
-    held = session(context)
+    session = session_of(context)
     keys = need_keys(key)
     trusted = None if state is None else read_state(state)
-    with held.log(key, url) as log:
+    with session.log(key, url) as log:
         while True:
             try:
                 patience = iter(_PATIENCE)
                 monitor = Monitor(log, chain, keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
                 new = _check(monitor, trusted, state)
-                _tell(held.output, trusted, new, always=every is None)
+                _tell(session.output, trusted, new, always=every is None)
                 trusted = new
             except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):

@@ -23,7 +23,7 @@ Prove = Callable[[int, int], Consistency]
 
 
 @dataclass
-class Follower:
+class CheckpointChecker:
     """Builds the tree over every event of a chain as it comes, and holds signed checkpoints against it.
 
     Where the stream begins in the midst of the chain, the tree on the left of it is the log's word at first; the next
