@@ -1,4 +1,4 @@
-"""Files that are whole, and durable when the call returns: made exclusively, or put in place of another."""
+"""Writes whole files that are durable when the call returns: new ones exclusively, or in place of an old one."""
 
 import errno
 import os
@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
-"""What the names of unfinished files begin with; a crash may leave one behind."""
+"""Prefix of unfinished files; a crash may leave one behind."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def create_file(path: Path, data: bytes, mode: int) -> bool:
-    """Create a file with these permissions, and its directories; False if the name is taken, by whatever it is.
+    """Create a file with these permissions, and its directories; return False if the name is taken.
 
     A reader sees the whole file or none, except on a file system without hard links, where a crash may leave a part.
 
@@ -25,7 +25,8 @@ def create_file(path: Path, data: bytes, mode: int) -> bool:
         created = _link(temporary, path, data, mode)
     finally:
         Path(temporary).unlink()
-    _sync(path.parent)  # a name that was taken may be another process's whose entry is not on disk yet
+    # Also if the name was taken: another process may have made the file without its directory entry being on disk yet.
+    _sync(path.parent)
     return created
 
 
@@ -36,6 +37,8 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
         OSError
     """
     make_directory(path.parent)
+    # The contents reach the disk before the name does, and the name before the call returns. So a crash leaves the old
+    # file or the new one, never a part.
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     try:
         _write(descriptor, data, mode)

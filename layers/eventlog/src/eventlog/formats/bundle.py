@@ -1,4 +1,4 @@
-"""Evidence bundles: events of a chain with all it takes to verify them without the log (NDJSON, format version 1).
+"""Evidence bundles: events of a chain with everything needed to verify them without the log (NDJSON, version 1).
 
     {"format": "eventlog-bundle/v1", "origin": <log's>, "chain": ..., "checkpoint": <note>, "keys": [<vkey>, ...],
      "selection": {"from_seq": a, "to_seq": b} or {"start_time": ..., "end_time": ...}}      the header
@@ -35,9 +35,11 @@ class SeqRange:
     to_seq: int
 
     def fields(self) -> dict[str, Any]:
+        """Return the ``selection`` of the header."""
         return {"from_seq": self.from_seq, "to_seq": self.to_seq}
 
     def has(self, event: Event) -> bool:
+        """Return whether an event is selected."""
         return self.from_seq <= event.seq < self.to_seq
 
 
@@ -49,9 +51,11 @@ class TimeRange:
     end_time: int | None
 
     def fields(self) -> dict[str, Any]:
+        """Return the ``selection`` of the header."""
         return {"start_time": _shown(self.start_time), "end_time": _shown(self.end_time)}
 
     def has(self, event: Event) -> bool:
+        """Return whether an event is selected."""
         timestamp = event.entry.timestamp
         return (self.start_time or 0) <= timestamp and (self.end_time is None or timestamp < self.end_time)
 
@@ -61,7 +65,7 @@ Selection = SeqRange | TimeRange
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A bundle's first line. ``origin`` is the log's, ``keys`` are vkeys for information: a verifier pins its own."""
+    """A bundle's first line. ``origin`` is the log's; ``keys`` are for information: a verifier pins its own."""
 
     origin: str
     chain: str
@@ -117,7 +121,7 @@ def end_line(end: End) -> bytes:
 
 
 def parse_header(fields: Any) -> Header:
-    """Read a header from parsed JSON; its checkpoint is taken as it stands.
+    """Read a header from parsed JSON; its checkpoint is not verified here.
 
     Raises:
         EvidenceError
@@ -130,6 +134,7 @@ def parse_header(fields: Any) -> Header:
         raise EvidenceError("chain must be a chain's name")
     if not isinstance(keys, list) or len(keys) > MAX_SIGNATURES or not all(type(key) is str for key in keys):
         raise EvidenceError(f"keys must be at most {MAX_SIGNATURES} verifier keys")
+    # The keys are for information, but a text that is no vkey would not be written here by any log.
     for key in keys:
         parse_vkey(key)
     checkpoint = text(known, "checkpoint").encode()
