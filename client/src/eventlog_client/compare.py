@@ -1,4 +1,4 @@
-"""Whether pieces of evidence contradict each other: what one piece alone can't show."""
+"""Compares pieces of evidence with each other, which shows what no piece can show alone."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,14 +20,16 @@ _RECEIPTS = "Receipts are not signed: this shows misconduct to those who know th
 
 @dataclass(slots=True)
 class Comparison:
-    """What came out: contradictions found, and what could not be decided."""
+    """The result: contradictions found, and questions that are still open."""
 
     contradictions: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
 
 def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparison:
-    """Compare claims with each other; with ``prove``, checkpoints of different sizes too."""
+    """Compare claims with each other; with ``prove``, also checkpoints of different sizes."""
+    # Checkpoints of one origin and size are compared as they come; the first one of each is kept. What is left is one
+    # checkpoint for each size, which only the log itself can connect.
     found = Comparison()
     places: list[LeafClaim] = []
     heads: dict[str, dict[int, CheckpointClaim]] = {}
@@ -47,6 +49,8 @@ def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparis
 
 
 def _compare_places(places: list[LeafClaim], found: Comparison) -> None:
+    # In order of seq, a leaf can clash with three known ones only: at its own seq, just before it, or with its event
+    # id.
     by_seq: dict[tuple[str, int], LeafClaim] = {}
     by_id: dict[tuple[str, str], LeafClaim] = {}
     for place in sorted(places, key=lambda place: place.seq):
@@ -60,7 +64,7 @@ def _compare_places(places: list[LeafClaim], found: Comparison) -> None:
 
 
 def _clash(a: LeafClaim, b: LeafClaim) -> str | None:
-    """Why both can't be; ``a`` stands at the same seq as ``b`` or before it."""
+    """Return why both can't be true, or None; ``a`` stands at the same seq as ``b`` or before it."""
     if a.seq == b.seq and a.hash != b.hash:
         return f"seq {a.seq} of chain {a.chain} was given twice, each time with another hash"
     if a.seq + 1 == b.seq and a.hash != b.prev_hash:

@@ -1,4 +1,4 @@
-"""Answers that are evidence, checked: events, checkpoints, consistency and inclusion proofs."""
+"""Checks the answers that are evidence: events, checkpoints, consistency and inclusion proofs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,11 +22,12 @@ _LONGEST = 64
 
 
 def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
-    """An event of its JSON text; with ``remember`` its hashes are recomputed and it is compared with what is known.
+    """Read an event from its JSON text; with ``remember``, also recompute its hashes and compare it with known ones.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it does not verify, or contradicts a known one.
     """
+    # The evidence is the parsed event, or the text as it came if even that can't be parsed.
     shown: Any = body.decode(errors="replace")
     try:
         shown = parse_json(body)
@@ -40,7 +41,11 @@ def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
 
 
 def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> SignedCheckpoint:
-    """A checkpoint of its note, verified if there are keys. Raises: LogMisbehavedError."""
+    """Read a checkpoint from its note; with keys, verify its signature too.
+
+    Raises:
+        LogMisbehavedError
+    """
     note = data.decode(errors="replace")
     try:
         found = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
@@ -52,7 +57,11 @@ def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> Si
 
 
 def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
-    """A consistency proof between the sizes that were asked for. Raises: LogMisbehavedError."""
+    """Read and verify a consistency proof between the sizes that were asked for.
+
+    Raises:
+        LogMisbehavedError
+    """
     try:
         if (fields.get("first"), fields.get("second")) != (first, second):
             raise EvidenceError("it is about other sizes")
@@ -68,11 +77,12 @@ def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
 
 
 def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Sequence[VerifierKey]) -> Proof:
-    """An inclusion proof of a receipt's leaf, if there is one; its checkpoint is verified if there are keys.
+    """Read and verify an inclusion proof; with a receipt it must be of its leaf, with keys its checkpoint is verified.
 
     Raises:
         LogMisbehavedError
     """
+    # What is evidence depends on the receipt: with one, receipt and proof together show that the log says two things.
     shown: list[Any] = [fields] if receipt is None else [receipt_fields(receipt), fields]
     try:
         found = proofs.parse_proof(fields)
@@ -93,9 +103,10 @@ def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], 
     """Ask until a signed checkpoint covers the event, for at most ``wait`` seconds.
 
     Raises:
-        RefusedError: 404, it still does not.
-        LogMisbehavedError: the proof has no checkpoint, though none but the newest was asked for.
+        RefusedError: 404, there is still no such checkpoint.
+        LogMisbehavedError: the proof has no checkpoint, though no particular size was asked for.
     """
+    # Only 404 is worth waiting for: the event is too new for any checkpoint. Every other refusal would stay the same.
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -113,6 +124,10 @@ def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], 
 
 
 def need_keys(keys: Sequence[VerifierKey], chain: str) -> None:
-    """Raises: KeyNeededError if there are none."""
+    """Check that there is a pinned key of the chain.
+
+    Raises:
+        KeyNeededError: there is none.
+    """
     if not keys:
         raise KeyNeededError(f"a verifier key of chain {chain} must be given: its name ends in /{chain}")

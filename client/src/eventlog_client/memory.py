@@ -1,4 +1,4 @@
-"""What this client has been told so far, so that the log can't tell it something else later."""
+"""Remembers what the log has told this client, so that it can't tell something else later."""
 
 import threading
 from collections import OrderedDict
@@ -17,7 +17,7 @@ class _Chain:
         self.by_id: dict[str, Receipt] = {}
 
     def neighbours(self, receipt: Receipt) -> list[Receipt]:
-        """The only known ones that could contradict it."""
+        """Return the known receipts that could contradict this one: at its seq, beside it, or with its id."""
         places = [self.by_seq.get(receipt.seq + step) for step in (-1, 0, 1)]
         return [known for known in (*places, self.by_id.get(receipt.event_id)) if known is not None]
 
@@ -37,7 +37,7 @@ class SeenReceipts:
         self._lock = threading.Lock()
 
     def add(self, receipt: Receipt) -> tuple[str, Receipt] | None:
-        """Keep a receipt; if it contradicts a known one, why, and that one. The new one is not kept then."""
+        """Keep a receipt; if it contradicts a known one, return why, and that one, and don't keep the new one."""
         with self._lock:
             chain = self._chains.setdefault(receipt.chain, _Chain())
             self._chains.move_to_end(receipt.chain)

@@ -1,4 +1,4 @@
-"""Pages of events and chains, one after the other; events that must follow each other do."""
+"""Reads events and chains page after page, and checks the links of events that must follow each other."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +17,8 @@ PAGE = 1000
 def events(
     transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
 ) -> Iterator[Event]:
-    """Events that match the filters, page after page, at most ``limit``."""
+    """Yield events that match the filters, page after page, at most ``limit``."""
+    # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again for ever.
     left, cursor = limit, None
     while left is None or left > 0:
         page = PAGE if left is None else min(left, PAGE)
@@ -33,7 +34,7 @@ def events(
 
 
 def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
-    """The same events, which must be those from ``start`` on, none missing, each linked to the one before.
+    """Yield the same events after checking that none from ``start`` on is missing and each is linked to the last.
 
     Raises:
         LogMisbehavedError
@@ -49,7 +50,7 @@ def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
 
 
 def chains(transport: Transport) -> Iterator[ChainInfo]:
-    """All chains by name."""
+    """Yield all chains by name."""
     after: str | None = None
     while True:
         fields = transport.get("/chains", {"after": after, "limit": PAGE}).object()

@@ -34,6 +34,7 @@ def append(
 
     One event's receipt is printed; of a file the receipts are printed with --json, one a line.
     """
+    # Two forms of the command, one event or a file of them; their options don't mix.
     session = session_of(context)
     single = (event_type, source, payload, time, event_id)
     if file is not None:
@@ -50,7 +51,13 @@ def append(
 
 
 def payload_object(given: str) -> dict[str, Any]:
-    """The payload of an option's text. Raises: typer.BadParameter, OSError."""
+    """Read the payload that an option gives: JSON text, ``@`` and a file, or ``-`` for standard input.
+
+    Raises:
+        typer.BadParameter: it is no JSON object.
+        OSError: the file can't be read.
+    """
+    # Parsed as strictly as the log does, so that a bad payload is refused before anything is sent.
     if given == "-":
         text = sys.stdin.buffer.read()
     elif given.startswith("@"):
@@ -67,7 +74,7 @@ def payload_object(given: str) -> dict[str, Any]:
 
 
 def append_file(session: Session, name: str, chain: str | None) -> None:
-    """Append a file batch by batch; says how far it got if one fails."""
+    """Append a file batch by batch; say how far it got if one fails."""
     total = None if name == "-" else Path(name).stat().st_size
     done = 0
     with session.log() as log, opened(name) as file, progress("appending", total) as advance:
@@ -98,7 +105,11 @@ def _batches(
 
 @contextmanager
 def opened(name: str) -> Iterator[IO[bytes]]:
-    """A file, or standard input. Raises: OSError."""
+    """Open a file, or standard input.
+
+    Raises:
+        OSError
+    """
     if name == "-":
         yield sys.stdin.buffer
         return

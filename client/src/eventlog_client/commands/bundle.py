@@ -32,6 +32,7 @@ def export(
     It has all it takes to verify them without the log: see verify-bundle.
     """
     session = session_of(context)
+    # How many events there will be is known only if both ends are seqs; otherwise the bar has no end.
     count = 0
     total = to_seq - (from_seq or 0) if to_seq is not None else None
     with session.log() as log, written(file) as destination, progress("exporting", total) as advance:
@@ -71,7 +72,7 @@ def verify_bundle(
 
 
 def report_fields(report: BundleReport) -> dict[str, object]:
-    """A verified bundle in JSON."""
+    """Return what a verified bundle shows, as JSON."""
     return {
         "verified": True,
         "events": report.events,
@@ -81,7 +82,7 @@ def report_fields(report: BundleReport) -> dict[str, object]:
 
 
 def sentences(report: BundleReport) -> Iterator[str]:
-    """A verified bundle in words."""
+    """Yield what a verified bundle shows, in sentences."""
     heads = {f"size {part.checkpoint.size} of {part.checkpoint.origin}" for part in report.parts}
     yield f"Verified: {report.events} events stand in the tree of {', '.join(sorted(heads))}, signed with a pinned key."
     for chain, start, end in complete_ranges(report.parts):
@@ -95,7 +96,7 @@ def sentences(report: BundleReport) -> Iterator[str]:
 
 
 def measured(path: Path, advance: Advance) -> Iterator[bytes]:
-    """A file's lines, told to the progress bar."""
+    """Yield a file's lines, and move the progress bar."""
     for line in file_lines(path):
         advance(len(line))
         yield line
@@ -103,7 +104,11 @@ def measured(path: Path, advance: Advance) -> Iterator[bytes]:
 
 @contextmanager
 def written(name: str) -> Iterator[IO[bytes]]:
-    """A file that takes its place only when it is whole, or standard output. Raises: OSError."""
+    """Open a file that gets its name only once it is whole, or standard output.
+
+    Raises:
+        OSError
+    """
     if name == "-":
         yield sys.stdout.buffer
         return

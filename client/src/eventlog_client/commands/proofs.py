@@ -76,12 +76,14 @@ def verify_proof(
 
 
 def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Event | None) -> tuple[int, Checkpoint]:
-    """Verify a proof file of either form, and that it is of a known event; the leaf's index and the checkpoint.
+    """Verify a proof file of either form, of a known event if there is one; return the leaf's index and the checkpoint.
 
     Raises:
         EvidenceError
     """
     expected = None if known is None else leaf_of(known)
+    # A C2SP file says which leaf it is about only in its extra data, which may be missing: then the caller must know
+    # it. JSON always has the leaf.
     if not data.lstrip().startswith(b"{"):
         parsed = parse_tlog_proof(data)
         leaf = expected or parsed.extra
@@ -97,7 +99,7 @@ def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Even
 
 
 def file_content(path: Path, proof: Proof) -> bytes:
-    """A proof in the form that the file's name asks for."""
+    """Return a proof in the form that the file's name asks for."""
     if path.suffix == _TLOG_PROOF:
         return proof.tlog_proof()
     return orjson.dumps(proof.fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -86,13 +86,13 @@ def tail(
 
 
 def _tell(found: SignedCheckpoint) -> None:
-    """A checkpoint on standard error: standard output has events alone."""
+    """Print a verified checkpoint on standard error, as standard output has only events."""
     checkpoint = found.checkpoint
     sys.stderr.write(f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
 
 
 def show(output: Output, found: Iterable[Event]) -> None:
-    """Events one by one as they come: a line each, with --json byte for byte as the log shows them."""
+    """Print events as they come, one on each line; with --json byte for byte as the log shows them."""
     for event in found:
         if output.json:
             output.write(format_event(event).decode())
@@ -101,5 +101,5 @@ def show(output: Output, found: Iterable[Event]) -> None:
 
 
 def row(event: Event) -> dict[str, Any]:
-    """An event's cells; the payload as its canonical text."""
+    """Return an event as a table's row; the payload is its canonical text."""
     return event_fields(event) | {"payload": event.entry.payload}
