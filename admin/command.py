@@ -1,4 +1,4 @@
-"""What the commands of this package share: their settings, their error and how a bad setting is told."""
+"""What the commands of this package share: their settings, their error, and the text about a bad setting."""
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict

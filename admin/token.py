@@ -1,6 +1,6 @@
 """`python -m admin.token NAME --scope SCOPE... [--chain CHAIN...]`: add a bearer token to the file EVENTLOG_TOKENS.
 
-The token goes to stdout and nowhere else; the file has its hash.
+The token is printed once and kept nowhere; the file has its hash.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from eventlog.wiring.resources import ConfigurationError
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments; ends the process with code 2 when they are wrong."""
+    """Read the arguments; end the process with code 2 if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m admin.token", description="Add a bearer token and print it once.")
     parser.add_argument("name", help="whose it is: the principal of the events")
     parser.add_argument("--scope", action="append", required=True, choices=SCOPES, help="what it allows; repeatable")
@@ -29,11 +29,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None) -> str:
-    """Add an entry to the file, which need not exist; the token.
+    """Add an entry to the file, which need not exist yet; return the token.
 
     Raises:
         CommandError: nothing was added; the text says why.
     """
+    # 256 random bits can't be guessed, so a plain hash is enough. The whole file is validated before it is replaced: a
+    # bad entry must not keep every later server from starting.
     token = f"eventlog_{token_urlsafe(32)}"
     added = {"sha256": sha256(token.encode()).hexdigest(), "principal": name, "scopes": scopes, "chains": chains}
     try:
@@ -50,7 +52,11 @@ def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None
 
 
 def run(given: argparse.Namespace) -> None:
-    """Raises: CommandError"""
+    """Add the token that was asked for, and print it.
+
+    Raises:
+        CommandError: nothing was added.
+    """
     path = CommandSettings().tokens
     if not path:
         raise CommandError(
@@ -61,7 +67,7 @@ def run(given: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
+    """Return the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
     try:
         run(parse(arguments))
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The command of the development server: its settings, what stands in its way, its exit code."""
+"""The command of the development server: settings, checks before the start, exit code."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ class LocalSettings(CommandSettings):
 
 
 def main() -> int:
-    """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for a bad setting."""
+    """Return the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for a bad setting."""
     signal.signal(signal.SIGTERM, interrupt)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # CloudWatch's records say nothing to a reader here
     try:
@@ -39,7 +39,11 @@ def main() -> int:
 
 
 def run(local: LocalSettings) -> None:
-    """Serves until a signal raises KeyboardInterrupt."""
+    """Serve until a signal raises KeyboardInterrupt.
+
+    Raises:
+        CommandError: the port, the settings or the database can't be used.
+    """
     with reserve(local.port, local.host) as bound:
         if not local.tokens and not is_loopback(bound):
             raise LocalError(
@@ -47,14 +51,19 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
-        from local.server import serve  # noqa: PLC0415 - takes a second; what stands in the way is told before
+        from local.server import serve  # noqa: PLC0415 - takes a second; errors above are told without it
 
         serve(bound, local.mongo_uri, local.tokens, say)
 
 
 @contextlib.contextmanager
 def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
-    """The port, ours from now on."""
+    """Bind the port and keep it while the context lasts.
+
+    Raises:
+        LocalError: it is taken, or the host is no address of this machine.
+    """
+    # Three reasons with three remedies: another HOST, another user's right, another port.
     try:
         bound = bind(port, host)
     except OSError as error:
@@ -67,9 +76,10 @@ def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
 
 
 def interrupt(*_: object) -> None:
-    """SIGTERM does what Ctrl-C does."""
+    """Handle SIGTERM as Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def say(text: str) -> None:
+    """Print a line at once, so that it can be read through a pipe."""
     print(text, flush=True)

@@ -1,4 +1,4 @@
-"""`python -m local.demo [FILE]`: log the events of a file, query, audit, prove one, tamper with one, see it found."""
+"""`python -m local.demo [FILE]`: log the events of a file, query, audit, prove one, edit one and see it found."""
 
 import contextlib
 import os
@@ -31,11 +31,11 @@ from local.server import Server, build_app
 
 SAMPLE = Path(__file__).parents[2] / "events" / "sample.ndjson"
 LoggedEvent = dict[str, Any]
-"""What the log holds of an event: its fields in the file and its receipt, in one dictionary."""
+"""An event's fields in the file and those of its receipt, in one dictionary."""
 
 
 class Demo:
-    """The main job, start to end, against a running API; raises LocalError where something is not as it should be."""
+    """The log's main job from start to end, against a running API; anything unexpected raises LocalError."""
 
     def __init__(self, api: ApiClient, mongo_uri: str, database: str, console: Console, public_key: bytes) -> None:
         self._api = api
@@ -46,6 +46,7 @@ class Demo:
         self._console = console
 
     def run(self, path: Path) -> None:
+        """Run all steps with the events of a file."""
         events = self.ingest(path)
         self.query(events)
         self.audit_intact(events)
@@ -53,8 +54,9 @@ class Demo:
         self.tamper(events[len(events) // 2])
 
     def ingest(self, path: Path) -> list[LoggedEvent]:
-        """Logs the file; the distinct events of the first one's chain, in order of seq."""
+        """Log the file; return the distinct events of its first event's chain, in order of seq."""
         self._step(f"Log the events of {path}")
+        # By chain and id, as a file may have one event twice, which is logged once.
         logged: dict[tuple[str, str], LoggedEvent] = {}
         for batch in batches(read_lines(path)):
             for line, receipt in zip(batch, self._api.append(path, batch), strict=True):
@@ -67,7 +69,7 @@ class Demo:
         return events
 
     def query(self, events: Sequence[LoggedEvent]) -> None:
-        """Queries by time, type and source, with values from the data."""
+        """Query by time, type and source, with values from the data."""
         self._step("Query")
         chain = events[0]["chain"]
         times = sorted(event["timestamp"] for event in events)
@@ -82,6 +84,7 @@ class Demo:
             self._expect([event for event in events if event[name] == value], chain=chain, **{name: value})
 
     def audit_intact(self, events: Sequence[LoggedEvent]) -> None:
+        """Audit the chain, and expect it to be intact."""
         self._step("Audit the whole chain")
         report = self._api.audit(events[0]["chain"])
         self._console.print(f"{report['events_checked']} events checked: [bold green]{report['status']}[/]")
@@ -89,7 +92,7 @@ class Demo:
             raise LocalError(f"The audit of the untouched chain says {report['status']}: {report['findings']}.")
 
     def prove(self, event: LoggedEvent) -> None:
-        """Exchanges a receipt for a proof, and verifies that with nothing but the log's public key."""
+        """Exchange a receipt for a proof, and verify it with nothing but the log's public key."""
         self._step(f"Exchange the receipt of event {event['seq']} for a proof, verify it without the log")
         receipt = parse_receipt({field.name: event[field.name] for field in fields(Receipt)})
         proof = self._api.proof_file(receipt.event_id, receipt.chain)
@@ -102,7 +105,7 @@ class Demo:
         self._console.print(f"Proven under the signed tree of {checkpoint.size} events, by the key {format_vkey(key)}")
 
     def tamper(self, victim: LoggedEvent) -> None:
-        """Edits one event in the database, and expects the audit to name that one and nothing else."""
+        """Edit one event in the database, and expect the audit to name this event and nothing else."""
         self._step(f"Edit event {victim['seq']} straight in MongoDB, then audit again")
         with MongoClient[dict[str, Any]](self._mongo_uri) as client:
             before, after = edit_payload(client[self._database]["events"], victim["chain"], victim["seq"])
@@ -127,12 +130,13 @@ class Demo:
 
 
 def most_common(events: Sequence[LoggedEvent], name: str) -> str:
+    """Return the most common value of a field."""
     return str(Counter(event[name] for event in events).most_common(1)[0][0])
 
 
 @contextlib.contextmanager
 def running_api(settings: Settings) -> Iterator[ApiClient]:
-    """The API on a free port, and a client of it."""
+    """Serve the API on a free port meanwhile; yield a client of it."""
     bound = bind(0)
     url = f"http://{HOST}:{bound.getsockname()[1]}"
     server = Server(build_app(settings), bound)
@@ -140,6 +144,7 @@ def running_api(settings: Settings) -> Iterator[ApiClient]:
     thread.start()
     client = ApiClient(url)
     try:
+        # A server that fails to start ends its thread; then the client's first call says that nobody answers.
         wait_until("the API to start", lambda: server.started or not thread.is_alive())
         yield client
     finally:
@@ -149,7 +154,12 @@ def running_api(settings: Settings) -> Iterator[ApiClient]:
 
 
 def run(path: Path, console: Console) -> None:
-    read_lines(path)  # a bad file is told before anything starts
+    """Run the demo on a log of its own, which is removed at the end.
+
+    Raises:
+        LocalError: the file can't be read, or something was not as expected.
+    """
+    read_lines(path)  # a bad file is reported before anything starts
     with tempfile.TemporaryDirectory(prefix="eventlog-demo-") as folder, EmbeddedMongo(Path(folder)) as mongo:
         key = Path(folder) / "key.pem"
         create_key_file(key)
@@ -159,9 +169,11 @@ def run(path: Path, console: Console) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 when everything was as it should be."""
+    """Return the exit code: 0 when everything was as it should be."""
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the audit's alarm is what we want to see here
+    os.environ.setdefault(
+        "POWERTOOLS_LOG_LEVEL", "CRITICAL"
+    )  # the audit is meant to find tampering here: no alarm in the log
     path = Path(arguments[0]) if arguments else SAMPLE
     try:
         run(path, Console(soft_wrap=True))

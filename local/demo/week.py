@@ -1,7 +1,7 @@
-"""`make demo-data`: a week of a small web shop's events, so that the first look at the dashboard is not empty.
+"""`make demo-data`: a week of a small web shop's events, so that the dashboard has something to show.
 
-Shoppers come mostly by day, order, pay and are sent invoices; a job runs each hour; somebody tries passwords one night,
-and an administrator puts that right in the morning.
+Shoppers come mostly by day; they order, pay and are sent invoices. A job runs each hour. One night somebody tries
+passwords, and in the morning an administrator blocks their address.
 """
 
 import os
@@ -27,7 +27,7 @@ GOODS = {"kettle": 39.9, "desk lamp": 54.0, "notebook": 4.5, "headphones": 129.0
 
 
 def week(end: datetime, seed: int = SEED) -> list[SampleEvent]:
-    """The events of the seven days before ``end``, in the order of their times; always the same for the same seed."""
+    """Return the events of the seven days before ``end``, in order of time; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311  a story, no secret
     start = end.replace(minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     hours = [start + timedelta(hours=n) for n in range(24 * DAYS + 1)]
@@ -45,7 +45,7 @@ def _hour(chance: random.Random, hour: datetime) -> Iterator[SampleEvent]:
 
 
 def _visit(chance: random.Random, moment: datetime) -> Iterator[SampleEvent]:
-    """A shopper signs in and, as often as not, buys something."""
+    """Yield the events of a shopper, who signs in and buys something about half of the time."""
     user, web = f"u-{chance.randrange(1000, 1400)}", f"shop/web-{chance.randrange(1, 4)}"
     address = f"198.51.100.{chance.randrange(1, 255)}"  # RFC 5737: for examples
     if chance.random() < 0.08:
@@ -72,7 +72,7 @@ def _order(chance: random.Random, moment: datetime, user: str, web: str) -> Iter
 
 
 def _attack(chance: random.Random, night: datetime) -> Iterator[SampleEvent]:
-    """Somebody tries passwords for ten minutes; in the morning an administrator looks into it."""
+    """Yield the events of ten minutes of password guessing, and of an administrator's answer in the morning."""
     for n in range(240):
         moment = night + timedelta(minutes=11, seconds=2.4 * n + chance.uniform(0, 2))
         victim = f"u-{chance.randrange(1000, 1400)}"
@@ -92,9 +92,10 @@ def _text(moment: datetime) -> str:
 
 
 def send(url: str, token: str | None, events: list[SampleEvent]) -> None:
-    """Log them in their order, and have them audited.
+    """Log events in their order, and have them audited.
 
-    Raises: LocalError
+    Raises:
+        LocalError
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -107,7 +108,7 @@ def send(url: str, token: str | None, events: list[SampleEvent]) -> None:
 
 
 def main() -> int:
-    """Returns the exit code: 0 the events are logged, 1 something is in the way."""
+    """Return the exit code: 0 the events are logged, 1 something prevented it."""
     url = os.environ.get("EVENTLOG_URL") or f"http://{HOST}:{os.environ.get('PORT') or 8000}"
     events = week(datetime.now(UTC))
     try:

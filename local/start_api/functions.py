@@ -1,4 +1,4 @@
-"""One execution environment of a function: AWS's Runtime Interface Emulator and, in it, the function's Python."""
+"""An execution environment of a function: AWS's Runtime Interface Emulator with the function's Python in it."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ from local.mongod.process import LAUNCHER
 
 PATH = "/2015-03-31/functions/function/invocations"
 MAX_PAYLOAD = 6 * 2**20
-GRACE_SECONDS = 30.0  # what a start may take beyond the function's own time limit
+GRACE_SECONDS = 30.0  # what a start may take in addition to the function's own time limit
 STOP_SECONDS = 5
 TIMED_OUT = b"Task timed out after "
 
@@ -25,7 +25,7 @@ class FunctionError(Exception):
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template, and what it takes to run it."""
+    """A function of the template, with what is needed to run it."""
 
     name: str
     code: Path
@@ -36,7 +36,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all functions run with: the emulator, the path beside their own code, and where their logs go."""
+    """What all functions share: the emulator, the import path beside their own code, and the folder of their logs."""
 
     emulator: Path
     path: tuple[Path, ...]
@@ -46,8 +46,8 @@ class Runtime:
 class Instance:
     """Runs one invocation at a time; the function's Python starts with the first one (cold) and stays (warm).
 
-    After a crash or a time-out the emulator starts the Python anew, as Lambda does. Start it from a thread that lives
-    as long as it should, for it ends with that.
+    After a crash or a time-out the emulator starts a new Python, as Lambda does. Start an instance from a thread that
+    lives as long as it should: the emulator ends with its thread.
     """
 
     def __init__(self, function: Function, runtime: Runtime, number: int) -> None:
@@ -58,7 +58,11 @@ class Instance:
         self._port = 0
 
     def start(self) -> None:
-        """Raises: LocalError when the emulator doesn't start."""
+        """Start the emulator; the function's Python starts with the first invocation.
+
+        Raises:
+            LocalError: the emulator doesn't start.
+        """
         for _ in range(5):
             self._port = free_port()
             self._process = self._spawn(free_port())
@@ -68,15 +72,17 @@ class Instance:
         raise LocalError(f"The Runtime Interface Emulator does not start (its log is {self._log}).")
 
     def is_alive(self) -> bool:
-        """Whether the emulator runs; its function may have died."""
+        """Return whether the emulator runs; its function may have died."""
         return self._process is not None and self._process.poll() is None
 
     def invoke(self, payload: bytes) -> bytes:
-        """The function's answer.
+        """Invoke the function; return its answer.
 
         Raises:
             FunctionError
         """
+        # Two kinds of failure. The connection breaks: the emulator itself is gone, and with it this instance. It
+        # answers with an error: the function failed, and the next invocation may go well.
         connection = http.client.HTTPConnection(HOST, self._port, timeout=self._function.timeout + GRACE_SECONDS)
         try:
             connection.request("POST", PATH, payload)
@@ -92,7 +98,7 @@ class Instance:
         return answer
 
     def stop(self) -> None:
-        """Ends the emulator, which ends the function."""
+        """Stop the emulator, and the function with it."""
         if self._process is None:
             return
         self._process.terminate()
@@ -141,7 +147,7 @@ class Instance:
 
 
 def is_error(answer: bytes) -> bool:
-    """Whether this is the emulator's word for a failure: it says 200 for most of them."""
+    """Return whether an answer is an error of the function; the emulator sends most of them with status 200."""
     if answer.startswith(TIMED_OUT):
         return True
     if b'"errorType"' not in answer[:4096]:

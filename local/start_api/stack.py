@@ -1,4 +1,4 @@
-"""Everything at once: database, AWS, functions, gateway, queue and schedules; stopped in the opposite order."""
+"""Starts everything: database, AWS, functions, gateway, queue and schedules; stops it in the opposite order."""
 
 import shutil
 import socket
@@ -23,7 +23,7 @@ ORIGIN = "localhost/start-api"
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen."""
+    """The options of a run."""
 
     folder: Path
     built: Path | None = None
@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Running:
-    """Where things are."""
+    """Where the parts of a run are."""
 
     aws_url: str
     kms_url: str
@@ -48,10 +48,13 @@ class Running:
 
 @contextmanager
 def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
-    """Serve the template on ``bound``; functions start with their first request.
+    """Serve the template on ``bound`` while the context lasts; functions start with their first request.
 
-    Raises: LocalError
+    Raises:
+        LocalError
     """
+    # What needs no process comes first, so that most errors are found before anything is started. The exit stack then
+    # stops the gateway before the loops, these before the functions, and the database last.
     binary = emulator()
     folder = options.folder
     template = options.built or build(folder)
@@ -88,7 +91,7 @@ def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws,
 
 
 def _adapted(function: Function, environment: dict[str, str], options: Options) -> Function:
-    """With what only this machine has."""
+    """Return a function with the environment and the time limit that it has on this machine."""
     timeout = options.timeouts.get(function.name, function.timeout)
     variables = function.variables | environment | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout)}
     return replace(function, timeout=timeout, variables=variables)
@@ -117,6 +120,6 @@ def _made(folder: Path) -> Path:
 
 
 def empty(folder: Path) -> None:
-    """Nothing outlives a run, as AWS's part of it can't."""
+    """Empty the folder: moto keeps nothing between runs, so nothing else may be kept."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
