@@ -13,7 +13,7 @@ from tools.benchmarks import append, audit, cold_start, growth, http, query, str
 from tools.benchmarks.measure import BenchmarkReport, Run
 from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
-# In the order they run: append first, for it starts its writers before any other has made a client.
+# In the order they run: append is first, as it forks its writers, which must be done before any client has threads.
 BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "append": append.run,
     "http": http.run,
@@ -29,11 +29,12 @@ CACHE_GB = 4
 
 
 def main() -> int:
-    """Run what is asked for; 1 if any of it failed."""
+    """Run the benchmarks that were asked for; return 1 if any failed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under 90 s, coarser, and nothing is written")
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(BENCHMARKS)}; then nothing is written")
     arguments = parser.parse_args()
+    # Only a whole, full run writes the page: one whose parts were measured at different times could not be compared.
     if unknown := sorted(set(arguments.names) - set(BENCHMARKS)):
         parser.error(f"no such benchmark: {', '.join(unknown)}")
     with (
@@ -49,7 +50,7 @@ def main() -> int:
 
 
 def run_all(run: Run, names: Sequence[str]) -> dict[str, BenchmarkOutcome]:
-    """Run one after the other; one that fails takes nothing from the others."""
+    """Run benchmarks one after the other; one that fails does not stop the others."""
     outcomes: dict[str, BenchmarkOutcome] = {}
     for name in names:
         start = time.monotonic()

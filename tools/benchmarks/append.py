@@ -33,7 +33,7 @@ _POOL = 64
 
 @cache
 def client_of(uri: str) -> MongoClient[dict[str, Any]]:
-    """A process's one client: its background threads would otherwise take part in every measurement."""
+    """Return a process's only client: the background threads of more would take part in every measurement."""
     return connect(uri)
 
 
@@ -46,6 +46,7 @@ class Shape:
     chosen: bool = False
 
     def entries(self, rng: Random) -> "Entries":
+        """Return an endless supply of such batches."""
         return Entries(self, rng)
 
 
@@ -58,6 +59,7 @@ class Entries:
         self._payloads = data.payloads(rng, _POOL, shape.size)
 
     def __call__(self) -> list[Entry]:
+        """Make the next batch."""
         rng = self._rng
         return [data.entry(rng, CHAIN, rng.choice(self._payloads)) for _ in range(self._shape.batch)]
 
@@ -70,6 +72,7 @@ class Ours:
     database: str = "ours"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
+        """Make a writer's operation."""
         store = open_log(client_of(uri), self.database, ORIGIN)
         make = self.shape.entries(rng)
 
@@ -87,6 +90,9 @@ class Plain:
     database: str = "plain"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
+        """Make a writer's operation."""
+        # Seqs from a random place and made-up hashes: documents of the same size, without anything shared between
+        # writers.
         events = Operations(client_of(uri), self.database).raw_events
         make = self.shape.entries(rng)
         state = ChainState(rng.randrange(2**40) << 20, rng.randbytes(32))
@@ -105,12 +111,13 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """The chain most people write: find the last event, hash, insert. Nothing keeps two from following the same one."""
+    """The chain most people write: find the last event, hash, insert. Two writers may follow the same event."""
 
     shape: Shape
     database: str = "naive"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
+        """Make a writer's operation."""
         events = Operations(client_of(uri), self.database).events
         make = self.shape.entries(rng)
 
@@ -127,12 +134,13 @@ class Naive:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """The safe way most people write next: read the head, insert, and move the head on if nobody else has."""
+    """The safe chain most people write next: a transaction that reads the head, inserts, and moves the head on."""
 
     shape: Shape
     database: str = "transaction"
 
     def __call__(self, uri: str, rng: Random) -> Operation:
+        """Make a writer's operation."""
         client = client_of(uri)
         operations = Operations(client, self.database)
         events, heads = operations.raw_events, operations.sequences
@@ -141,6 +149,7 @@ class Transaction:
         def insert() -> int:
             entries = make()
 
+            # The update matches only the head that was read; a writer that was faster makes MongoDB run the body again.
             def body(session: ClientSession) -> None:
                 head = heads.find_one({"_id": CHAIN}, session=session)
                 assert head is not None
@@ -160,7 +169,7 @@ class Transaction:
 
 
 def prepare(run: Run) -> None:
-    """Empty databases: all with the log's indexes, but that the naive one can't have a unique (chain, seq)."""
+    """Make empty databases with the log's indexes; the naive chain's can't have a unique (chain, seq)."""
     with run.client() as client:
         for name in ("ours", "plain", "naive", "transaction"):
             client.drop_database(name)
@@ -174,7 +183,7 @@ def prepare(run: Run) -> None:
 
 
 def forks(run: Run, database: str) -> int:
-    """How many events follow one that another event follows too."""
+    """Return how many events follow an event that another one follows too."""
     with run.client() as client:
         events = Operations(client, database).events
         distinct = events.aggregate([{"$group": {"_id": "$prev_hash"}}, {"$count": "n"}])
@@ -183,24 +192,27 @@ def forks(run: Run, database: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What several kinds of writers did in the same alternate runs."""
+    """What several kinds of writers did, in turn, in the same runs."""
 
     writers: int
     loads: dict[str, list[Load]]
 
     def ratio(self, name: str = "ours", to: str = "plain") -> float:
-        """Events a second to those of another kind, the median of the rounds."""
+        """Return the ratio of events a second to those of another kind, as the median of the rounds."""
         return ratio([load.rate for load in self.loads[name]], [load.rate for load in self.loads[to]])
 
     def rate(self, name: str) -> float:
+        """Return events a second of one kind, as the median of the rounds."""
         return median(load.rate for load in self.loads[name])
 
     def millis(self, name: str, percent: float) -> float:
+        """Return a percentile of one kind's milliseconds, over all rounds."""
         return percentile(merged(self.loads[name]), percent)
 
 
 def run(run: Run) -> BenchmarkReport:
-    """Every table of the append benchmark."""
+    """Run the append benchmark; return its tables and plots."""
+    # The writers are forked once for all counts: a new process for each run would measure its start.
     prepare(run)
     counts = (1, 8, 32) if run.quick else (1, 2, 4, 8, 16, 32, 64)
     rounds, seconds = (1, 0.8) if run.quick else (3, 1.3)
@@ -235,6 +247,7 @@ _FLOORS = {1: 0.5, 8: 0.6, 32: 0.6}
 
 
 def _singles_table(singles: Mapping[int, Group]) -> Table:
+    # Floors hold for the counts they were set for; the other rows are only shown.
     rows = []
     for count, group in singles.items():
         floor = _FLOORS.get(count)
@@ -255,6 +268,7 @@ def _singles_table(singles: Mapping[int, Group]) -> Table:
 
 
 def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
+    # Ratios to plain inserts, and how many events forked: the naive chain is fast because it does.
     rows = []
     for count, group in singles.items():
         to_transaction = group.rate("ours") / group.rate("transaction")
@@ -278,7 +292,7 @@ def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class ShapeCase:
-    """A row of the second table; ``asked``: the ratio it should have."""
+    """A row of the second table; ``asked`` is the ratio it should have, ``made`` compares with ids made by the log."""
 
     name: str
     writers: int
@@ -308,6 +322,7 @@ _SHAPES_COLUMNS = ["what", "writers", "events/s", "compared with", "ratio", "p50
 
 
 def _shape(writers: Writers, case: ShapeCase, rounds: int, seconds: float) -> list[str]:
+    # Chosen ids cost a look at whether they exist, so they are compared with our own appends, not with plain inserts.
     base = Ours(Shape()) if case.made else Plain(case.shape)
     runs = {
         "ours": partial(writers.run, Ours(case.shape), case.writers, seconds),

@@ -1,4 +1,4 @@
-"""Audits against merely reading and decoding the same documents, with one process and with two workers."""
+"""Audits compared with only reading and decoding the same documents, in one process and with two workers."""
 
 import os
 import re
@@ -34,15 +34,17 @@ class SeededLog:
 
     @property
     def database(self) -> str:
+        """The name of its database."""
         return f"audit_{self.size}"
 
     def seed(self, run: Run) -> None:
+        """Make the database again."""
         with run.client() as client:
             client.drop_database(self.database)
             seed.seed(client, self.database, CHAIN, self.size)
 
     def read(self) -> float:
-        """Every document in order, decoded to a dict; events a second."""
+        """Read every document in order, decoded to a dict; return events a second."""
         with connect(self.uri) as client:
             events = client[self.database]["events"]
             started = time.monotonic()
@@ -51,9 +53,11 @@ class SeededLog:
             return count / (time.monotonic() - started)
 
     def audit(self, workers: int) -> Callable[[], float]:
-        """A full audit from its start to its stored report; events a second."""
+        """Return a function that runs a full audit, up to its stored report, and returns events a second."""
 
         def audit() -> float:
+            # A new client each time, as each process of the function has one; the first read of the chain is not
+            # measured.
             with connect(self.uri) as client:
                 store = open_log(client, self.database, seed.ORIGIN)
                 plan = Workers(self.uri, self.database, count=workers, least=0)
@@ -67,7 +71,7 @@ class SeededLog:
         return audit
 
     def memory(self, workers: int) -> tuple[float, float]:
-        """Peak megabytes of a fresh process that audits, and of the largest of its workers."""
+        """Audit in a fresh process; return its peak megabytes, and those of its largest worker."""
         command = [sys.executable, "-m", "tools.benchmarks.audit", self.uri, str(self.size), str(workers)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         own, children = map(float, done.stdout.split())
@@ -75,7 +79,7 @@ class SeededLog:
 
 
 def run(run: Run) -> BenchmarkReport:
-    """Speed and memory."""
+    """Measure speed and memory of audits."""
     small, large = (SeededLog(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
     for log in (small, large):
         log.seed(run)
@@ -114,7 +118,7 @@ def _memory(small: SeededLog, large: SeededLog) -> Table:
 
 
 def _measure_memory(log: SeededLog, workers: int) -> None:
-    """Audit and print the peak megabytes of this process and of its largest worker."""
+    """Audit, and print the peak megabytes of this process and of its largest worker."""
     peaks: dict[int, float] = {}
     done = threading.Event()
     sampling = threading.Thread(target=_sample, args=(peaks, done))
@@ -127,7 +131,7 @@ def _measure_memory(log: SeededLog, workers: int) -> None:
 
 
 def _sample(peaks: dict[int, float], done: threading.Event) -> None:
-    """Note the peak resident megabytes of this process and its children. Linux; getrusage counts the parent's in."""
+    """Note the peak resident megabytes of this process and its children. For Linux; getrusage counts the parent in."""
     while not done.wait(0.02):
         children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
         for pid in [os.getpid(), *map(int, children.split())]:

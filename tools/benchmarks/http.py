@@ -1,4 +1,4 @@
-"""POST over HTTP: the local server against a bare FastAPI app that validates the same model and inserts once."""
+"""POST over HTTP: the local server compared with a bare FastAPI app that validates the same model and inserts once."""
 
 import json
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PostCase:
-    """Connections, and events in each request."""
+    """A case: how many connections, and how many events in each request."""
 
     connections: int
     batch: int = 1
 
     def requests(self, rng: Random) -> Sequence[bytes]:
-        """Ready-made requests."""
+        """Make the requests before the measurement."""
         if self.batch == 1:
             return [request("/api/v1/events", _event(rng)) for _ in range(_POOL)]
         return [request("/api/v1/events/batch", [_event(rng) for _ in range(self.batch)]) for _ in range(8)]
@@ -72,6 +72,7 @@ def _row(case: PostCase, clients: Clients, ports: dict[str, int], rounds: int, s
     def load(name: str, seconds: float = seconds) -> Load:
         return clients.run(ports[name], requests, case.connections, seconds)
 
+    # A short load first, so that neither server's first requests are measured.
     for name in ports:
         load(name, 0.2)
     loads = alternately(rounds, {name: partial(load, name) for name in ports})

@@ -1,4 +1,4 @@
-"""Pages of 100 against the bare finds that give the same documents, for every combination of filters."""
+"""Pages of 100 compared with bare finds of the same documents, for every combination of filters."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ _TIMES = ("p50 ms", "p99 ms", "bare p50", "bare p99")
 
 @dataclass(frozen=True, slots=True)
 class PageCase:
-    """A query, in words."""
+    """A query, with its description."""
 
     filters: str
     order: Order
@@ -38,8 +38,10 @@ class PageCase:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """What was measured of a case: milliseconds of our pages, of the bare finds, and of these after a bare read of the
-    settled size; and what explain counts."""
+    """The result of a case: milliseconds of our pages, of the bare finds, and of both bare reads; and explain's counts.
+
+    Both bare reads are a read of the settled size and then the finds.
+    """
 
     case: PageCase
     ours: list[float]
@@ -49,20 +51,23 @@ class PageResult:
 
     @property
     def ratio(self) -> float:
+        """The ratio of our p50 to that of the bare finds."""
         return percentile(self.ours, 50) / percentile(self.bare, 50)
 
     @property
     def ratio_to_both(self) -> float:
+        """The ratio of our p50 to that of both bare reads."""
         return percentile(self.ours, 50) / percentile(self.both, 50)
 
     @property
     def most_keys(self) -> int:
-        """One key for each event, one to see whether more follow, and one where each further merged scan starts."""
+        """The most keys to examine: one for each event, one for the next, one for the start of each further scan."""
         return LIMIT + max(10, self.examined.scans)
 
 
 def cases(count: int) -> Iterator[PageCase]:
-    """Every combination of filters in both orders, by its first page and by one in the middle."""
+    """Yield every combination of filters in both orders, each with its first page and one in the middle."""
+    # Time, types and sources in all combinations, and the order by seq by itself, as it takes no such filters.
     times: dict[str, dict[str, Any]] = {
         "any time": {},
         "time range": {
@@ -86,14 +91,14 @@ def cases(count: int) -> Iterator[PageCase]:
 
 
 def millis(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """Run work; return its milliseconds."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) * 1000
 
 
 def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict[str, Any]]:
-    """The same finds with nothing around them, decoded to dicts."""
+    """Run the same finds with nothing around them; return the documents as dicts."""
     found: list[dict[str, Any]] = []
     for find in finds:
         order, hint = list(find["sort"].items()), list(find["hint"].items())
@@ -113,6 +118,7 @@ def measure(run: Run, database: str, count: int) -> list[PageResult]:
 def _result(
     store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: PageCase, rounds: int
 ) -> PageResult:
+    # Three rounds warm up caches of plans and documents; they don't count.
     finds, events, sequences = explainer.finds(case.query), database["events"], database["sequences"]
 
     def both() -> None:
@@ -130,13 +136,14 @@ def _result(
 
 
 def run(run: Run) -> BenchmarkReport:
-    """Every table of the query benchmark."""
+    """Run the query benchmark; return its tables."""
     count = 20_000 if run.quick else 1_000_000
     results = measure(run, stored(run, count), count)
     return BenchmarkReport([_summary(count, results), _every_case(len(results[0].ours), results)])
 
 
 def _summary(count: int, results: Sequence[PageResult]) -> Table:
+    # First pages are what most callers read; a page in the middle shows that its depth costs nothing.
     groups = {
         "all": results,
         "first pages": [r for r in results if r.case.page == "first"],
@@ -156,6 +163,7 @@ def _summary(count: int, results: Sequence[PageResult]) -> Table:
 
 
 def _group(results: Sequence[PageResult]) -> list[str]:
+    # Percentiles are over all pages of all cases; ratios are one for each case, so each case counts once.
     ours = [value for result in results for value in result.ours]
     plain = [value for result in results for value in result.bare]
     ratios = [result.ratio for result in results]

@@ -1,4 +1,4 @@
-"""The report: what was measured, where, with which versions and by which command, as Markdown with its plots."""
+"""Writes the report as Markdown with plots: what was measured, where, with which versions and by which command."""
 
 import os
 import platform
@@ -30,14 +30,14 @@ BenchmarkOutcome = BenchmarkReport | FailedBenchmark
 
 
 def text(name: str, outcome: BenchmarkOutcome) -> str:
-    """What a benchmark found, for the terminal."""
+    """Return what a benchmark found, for the terminal."""
     if isinstance(outcome, FailedBenchmark):
         return f"{name} FAILED: {outcome.reason}\n"
     return "\n".join(f"{table.title}\n{table.note}\n{_aligned(table)}" for table in outcome.tables)
 
 
 def write(page: Path, command: str, run: Run, outcomes: Mapping[str, BenchmarkOutcome]) -> None:
-    """Write a page of all outcomes, then their plots into the folder beside it that has its name."""
+    """Write a page with all outcomes, and their plots into the folder of the same name beside it."""
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     parts = [_HEAD.format(command=command), _markdown(environment(run))]
@@ -50,7 +50,8 @@ def write(page: Path, command: str, run: Run, outcomes: Mapping[str, BenchmarkOu
 
 
 def environment(run: Run) -> Table:
-    """When, where and with what."""
+    """Return the table of when, where and with what was measured."""
+    # Absolute figures mean nothing without the machine. MongoDB says its version itself, as it is no Python package.
     with run.client() as client:
         mongodb = client.server_info()["version"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -71,7 +72,7 @@ def environment(run: Run) -> Table:
 
 
 def _cpu() -> str:
-    """The CPU's model."""
+    """Return the CPU's model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""``python -m tools.load``: load as of many clients, for ten minutes, then a walk through all that is stored."""
+"""``python -m tools.load``: ten minutes of load as from many clients, then a check of everything that is stored."""
 
 import os
 import shutil
@@ -21,11 +21,11 @@ from tools.load.verify import verify
 PAGE = ROOT / "docs" / "load.md"
 LOCAL, ELSEWHERE = "local server", "start-api"
 STOP_SECONDS = 60
-"""How long requests under way may still take at the end."""
+"""How long open requests may still take at the end."""
 
 
 class LoadSettings(BaseSettings):
-    """What a run is: seconds, users, and where it goes. A development server of its own is started without a URL."""
+    """Settings of a run: seconds, users and target. Without a URL a development server is started for it."""
 
     model_config = {"env_ignore_empty": True}
 
@@ -37,12 +37,13 @@ class LoadSettings(BaseSettings):
 
 
 def main() -> int:
-    """Returns the exit code: 0 only if nothing is lost, doubled or altered, and no answer was one that may not be."""
+    """Return the exit code: 0 only if nothing is lost, doubled or altered, and every answer was an allowed one."""
     try:
         settings = LoadSettings()
     except ValidationError as error:
         print(explain(error).replace(" or .env", ""), file=sys.stderr)
         return 2
+    # The folder is removed only after a good run: after any other, ledger and database are what shows what went wrong.
     folder = Path(tempfile.mkdtemp(prefix="eventlog-load-"))
     good = False
     try:
@@ -65,9 +66,10 @@ def main() -> int:
 
 
 def run(settings: LoadSettings, folder: Path) -> LoadResult:
-    """Load, then verify.
+    """Send the load, then verify the log.
 
-    Raises: LocalError
+    Raises:
+        LocalError
     """
     with target(settings.url, folder) as url:
         print(f"{settings.users} users for {settings.duration} s at {url} ...", flush=True)
@@ -80,8 +82,11 @@ def run(settings: LoadSettings, folder: Path) -> LoadResult:
 def send_load(settings: LoadSettings, url: str, folder: Path) -> None:
     """Run locust in a process of its own.
 
-    Raises: LocalError: it ended without figures.
+    Raises:
+        LocalError: it ended without figures.
     """
+    # In a process of its own: locust brings gevent, which changes sockets and threads for the whole process. It ends
+    # with 0 also after failed requests, which the report judges; any other code means that locust itself failed.
     command = [
         sys.executable,
         "-m",

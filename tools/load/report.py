@@ -1,4 +1,4 @@
-"""A run in words and tables, for the terminal and for its section of docs/load.md."""
+"""The report of a run, for the terminal and for its section of docs/load.md."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ COLUMNS = ("Route", "Requests", *(f"p{percent} ms" for percent in PERCENTILES), 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A whole run."""
+    """The result of a whole run."""
 
     users: int
     figures: Figures
@@ -20,11 +20,12 @@ class LoadResult:
 
     @property
     def good(self) -> bool:
+        """Whether nothing was wrong, neither with the answers nor with what is stored."""
         return not self.verdict.problems and not self.figures.failures()
 
 
 def text(result: LoadResult) -> str:
-    """For the terminal."""
+    """Return the report for the terminal."""
     rows = [COLUMNS, *map(_cells, result.figures.routes)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -33,7 +34,7 @@ def text(result: LoadResult) -> str:
 
 
 def markdown(result: LoadResult) -> str:
-    """For the page."""
+    """Return the report for the page, as Markdown."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, result.figures.routes)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     failures = "".join(f"\n- **{failure}**" for failure in result.figures.failures())
@@ -41,9 +42,10 @@ def markdown(result: LoadResult) -> str:
 
 
 def write(page: Path, section: str, content: str) -> None:
-    """Replace what stands between the marks of a section; all else stays as it is.
+    """Replace the text between the marks of a section; everything else stays as it is.
 
-    Raises: ValueError: the page has no such section.
+    Raises:
+        ValueError: the page has no such section.
     """
     begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
     pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
