@@ -64,11 +64,12 @@ class AuditReport:
 
 
 def parse_chain(fields: Any) -> ChainInfo:
-    """Read a chain.
+    """Read a chain's head.
 
     Raises:
         UnexpectedAnswerError
     """
+    # ``fields`` may be any JSON value; one that is no object has no ``get`` and ends as AttributeError below.
     try:
         return ChainInfo(
             chain=text(fields, "chain"),
@@ -88,7 +89,7 @@ def parse_report(fields: Any) -> AuditReport:
     Raises:
         UnexpectedAnswerError
     """
-    # ``fields`` may be any JSON value; one that is no object has no ``get`` and ends as AttributeError below.
+    # As above, and the findings must be objects, as the command shows their members in a table.
     try:
         findings = fields.get("findings", [])
         if not isinstance(findings, list) or not all(isinstance(finding, dict) for finding in findings):

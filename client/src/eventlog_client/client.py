@@ -196,6 +196,8 @@ class EventLog:
         Raises:
             KeyNeededError
         """
+        # If the log has no proof (404), it may be too early for a checkpoint, or the log may deny the event. The second
+        # would be misconduct, so the event itself is asked for.
         known = receipt_of(receipt) if isinstance(receipt, Event) else receipt
         evidence.need_keys(keys_of(self.keys, known.chain), known.chain)
         self._remember(known)

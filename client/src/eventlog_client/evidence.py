@@ -62,6 +62,8 @@ def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
     Raises:
         LogMisbehavedError
     """
+    # An answer about other sizes could be a right proof of something else, so sizes are compared before anything is
+    # verified.
     try:
         if (fields.get("first"), fields.get("second")) != (first, second):
             raise EvidenceError("it is about other sizes")

@@ -112,6 +112,7 @@ def written(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
         yield sys.stdout.buffer
         return
+    # Under its own name a half of a bundle could be taken for a whole one, so the name comes last.
     path = Path(name)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -121,6 +121,7 @@ class _Part:
         selection = self.header.selection
         if not isinstance(selection, SeqRange):
             return None
+        # The range ends where the selection does, or the tree, or the part, whichever comes first.
         start, stop = selection.from_seq, min(selection.to_seq, self.size)
         if end.next_seq is not None:
             stop = min(stop, end.next_seq)
