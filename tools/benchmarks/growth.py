@@ -15,7 +15,7 @@ from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log, operations_of
 from tools.benchmarks import data, proofs
-from tools.benchmarks.append import CHAIN, ORIGIN, Ours, Plain, Shape
+from tools.benchmarks.chain_writers import CHAIN, ORIGIN, Ours, Plain, Shape
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plans import Explainer
 from tools.benchmarks.plot import Plot, draw

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from eventlog.evidence.proofs import Evidence
 from eventlog.store.mongo.store import MongoStore, connect, open_log
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run, Table, percentile
 from tools.benchmarks.plans import Explainer
 from tools.benchmarks.query import millis

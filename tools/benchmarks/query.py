@@ -14,7 +14,7 @@ from pymongo.database import Database
 from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks import data
-from tools.benchmarks.append import CHAIN, ORIGIN
+from tools.benchmarks.chain_writers import CHAIN, ORIGIN
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile
 from tools.benchmarks.plans import Examined, Explainer, Find
 from tools.benchmarks.stored import stored

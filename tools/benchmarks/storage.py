@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
 from eventlog.store.mongo.operations import Operations
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run, Table
 from tools.benchmarks.stored import stored
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from bson import Int64
 
 from eventlog.store.mongo.operations import Operations
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run
 from tools.benchmarks.seed import seed
 

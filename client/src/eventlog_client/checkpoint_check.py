@@ -130,3 +130,15 @@ class CheckpointChecker:
         if not same:
             finding = f"the log signed another tree of size {signed.size} than the one whose events it shows"
             raise LogMisbehavedError(finding, [note])
+
+
+def checker_of(prove: Prove, keys: Sequence[VerifierKey], chain: str, *, every: bool) -> CheckpointChecker:
+    """Make the checker for a chain's stream, which must have ``every`` event.
+
+    Raises:
+        KeyNeededError: no key of this chain is pinned.
+    """
+    if not every:
+        raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
+    evidence.need_keys(keys, chain)
+    return CheckpointChecker(prove, keys)

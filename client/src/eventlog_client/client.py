@@ -9,27 +9,16 @@ from urllib.parse import quote
 
 import httpx2
 
-from eventlog.formats import hashing
-from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
 from eventlog.formats.members import parse_json
-from eventlog_client import evidence, reading
-from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_chain, parse_report
-from eventlog_client.appends import (
-    DEFAULT_CHAIN,
-    NewEvent,
-    checked_batch,
-    checked_receipt,
-    document_of,
-    given_id,
-    json_text,
-    receipt_fields,
-)
-from eventlog_client.checkpoint_check import CheckpointChecker
-from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
+from eventlog_client import appends, evidence, reading
+from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_report
+from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
+from eventlog_client.checkpoint_check import Prove, checker_of
+from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
-from eventlog_client.keys import keys_of, log_of, pinned
+from eventlog_client.keys import keys_of, pinned
 from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
@@ -89,18 +78,18 @@ class EventLog:
         chain: str | None = None,
     ) -> Receipt:
         """Append one event; return its receipt. Without an id it gets one here, so that a retry is no second event."""
-        sent = document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
-        shown = self._evidence(self.transport.post("/events", json_text(sent)).body)
-        return self._accept([checked_receipt(sent, shown)])[0]
+        sent = appends.document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
+        shown = evidence.parse(self.transport.post("/events", appends.json_text(sent)).body)
+        return self._accept([appends.checked_receipt(sent, shown)])[0]
 
     def append_batch(self, events: Sequence[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
         """Append up to 500 events to one chain, in order, all or none; a mapping is an event in the API's own form."""
-        sent = [document_of(event, chain) for event in events]
-        fresh = all(given_id(event) is None for event in events)
-        answer = self.transport.post("/events/batch", b"\n".join(map(json_text, sent)), NDJSON)
-        shown = self._evidence(answer.body)
+        sent = [appends.document_of(event, chain) for event in events]
+        fresh = all(appends.given_id(event) is None for event in events)
+        answer = self.transport.post("/events/batch", b"\n".join(map(appends.json_text, sent)), NDJSON)
+        shown = evidence.parse(answer.body)
         receipts = shown.get("receipts") if isinstance(shown, dict) else None
-        return self._accept(checked_batch(sent, receipts, fresh=fresh))
+        return self._accept(appends.checked_batch(sent, receipts, fresh=fresh))
 
     def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
         """Return one event; it can be found as soon as it is acknowledged."""
@@ -143,12 +132,14 @@ class EventLog:
         """
         # Links and trees need every event. A filter leaves some out, so filtered events are checked one by one only.
         every = not event_type and not source_id
-        checker = self._checkpoint_checker(chain, every=every) if verified else None
+        checker = None
+        if verified:
+            checker = checker_of(self._prover(chain), keys_of(self.keys, chain), chain, every=every)
         tail = Tail(
             transport=self.transport,
             filters={"chain": chain, "from_seq": from_seq, "event_type": [*event_type], "source_id": [*source_id]},
             read=self._event,
-            size=lambda: self._size(chain),
+            size=lambda: reading.size(self.transport, chain),
             sleep=self._sleep,
             checked=self._verify,
             linked=every,
@@ -163,7 +154,7 @@ class EventLog:
 
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
         """Return a chain's head."""
-        return parse_chain(self.transport.get(self._at(chain)).object())
+        return reading.chain(self.transport, chain)
 
     def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
         """Return the newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
@@ -205,7 +196,7 @@ class EventLog:
             return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
         except RefusedError as error:
             if error.status == 404:
-                self._not_denied(known)
+                evidence.check_not_denied(self.get, known)
             raise
 
     def export(
@@ -225,7 +216,9 @@ class EventLog:
 
     def audit(self, chain: str = DEFAULT_CHAIN, mode: str = "incremental", wait: float = 300.0) -> AuditReport:
         """Have the log audit a chain; return the report after at most ``wait`` seconds: look at its ``status``."""
-        report = parse_report(self.transport.post("/audits", json_text({"chain": chain, "mode": mode})).object())
+        report = parse_report(
+            self.transport.post("/audits", appends.json_text({"chain": chain, "mode": mode})).object()
+        )
         deadline = time.monotonic() + wait
         while report.status == "running" and time.monotonic() < deadline:
             self._sleep(POLL_SECONDS)
@@ -243,42 +236,8 @@ class EventLog:
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
 
-    def _checkpoint_checker(self, chain: str, *, every: bool) -> CheckpointChecker:
-        """Make the check of signed checkpoints for a chain's stream.
-
-        Raises:
-            KeyNeededError: no key of this chain is pinned.
-        """
-        if not every:
-            raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
-        keys = keys_of(self.keys, chain)
-        evidence.need_keys(keys, chain)
-        return CheckpointChecker(
-            lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep), keys
-        )
-
-    def _size(self, chain: str) -> int:
-        """Return a chain's size, 0 if there is no such chain."""
-        try:
-            return self.chain(chain).size
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-            return 0
-
-    def _not_denied(self, receipt: Receipt) -> None:
-        """Check that the log still has the event that it gave this receipt for.
-
-        Raises:
-            LogMisbehavedError: it says that there is no such event.
-        """
-        try:
-            self.get(receipt.event_id, receipt.chain)
-        except RefusedError as error:
-            if error.status == 404:
-                finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
-                raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
-            raise
+    def _prover(self, chain: str) -> Prove:
+        return lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep)
 
     def _accept(self, receipts: list[Receipt]) -> list[Receipt]:
         if self._verify:
@@ -287,18 +246,4 @@ class EventLog:
         return receipts
 
     def _remember(self, receipt: Receipt) -> None:
-        for key in keys_of(self.keys, receipt.chain) if receipt.seq == 0 else ():
-            if receipt.prev_hash != hashing.genesis(log_of(key.name), receipt.chain):
-                raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
-        if found := self._seen.add(receipt):
-            why, known = found
-            raise LogMisbehavedError(
-                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
-            )
-
-    @staticmethod
-    def _evidence(body: bytes) -> Any:
-        try:
-            return parse_json(body)
-        except EvidenceError as error:
-            raise UnexpectedAnswerError(f"the answer is {error}") from error
+        self._seen.check(receipt, keys_of(self.keys, receipt.chain))

@@ -14,11 +14,23 @@ from eventlog.formats.proof import verify_consistency
 from eventlog_client import proofs
 from eventlog_client.answers import Consistency, SignedCheckpoint
 from eventlog_client.appends import receipt_fields
-from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError
+from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.proofs import Proof
 
 _POLL_SECONDS = 1.0
 _LONGEST = 64
+
+
+def parse(body: bytes) -> Any:
+    """Parse an answer that is evidence, as strictly as evidence in files is parsed.
+
+    Raises:
+        UnexpectedAnswerError: it is not JSON as the log writes it.
+    """
+    try:
+        return parse_json(body)
+    except EvidenceError as error:
+        raise UnexpectedAnswerError(f"the answer is {error}") from error
 
 
 def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
@@ -123,6 +135,21 @@ def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], 
                 "the proof comes without a checkpoint, so nobody has signed its root", [found.fields]
             )
         return found
+
+
+def check_not_denied(get: Callable[[str, str], Event], receipt: Receipt) -> None:
+    """Check that the log still has the event that it gave this receipt for; ``get`` asks by id and chain.
+
+    Raises:
+        LogMisbehavedError: it says that there is no such event.
+    """
+    try:
+        get(receipt.event_id, receipt.chain)
+    except RefusedError as error:
+        if error.status == 404:
+            finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
+            raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
+        raise
 
 
 def need_keys(keys: Sequence[VerifierKey], chain: str) -> None:

@@ -2,8 +2,14 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
+from eventlog.formats import hashing
 from eventlog.formats.event_json import Receipt, contradiction
+from eventlog.formats.note import VerifierKey
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import LogMisbehavedError
+from eventlog_client.keys import log_of
 
 PER_CHAIN = 1000
 CHAINS = 100
@@ -48,3 +54,19 @@ class SeenReceipts:
                     return why, known
             chain.keep(receipt)
         return None
+
+    def check(self, receipt: Receipt, keys: Iterable[VerifierKey]) -> None:
+        """Keep a receipt that contradicts no known one and, as a chain's first, none of the chain's pinned ``keys``.
+
+        Raises:
+            LogMisbehavedError: it does; the receipts are the evidence.
+        """
+        # The genesis hash has the log's and the chain's name in it, as has the name of each key.
+        for key in keys if receipt.seq == 0 else ():
+            if receipt.prev_hash != hashing.genesis(log_of(key.name), receipt.chain):
+                raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
+        if found := self.add(receipt):
+            why, known = found
+            raise LogMisbehavedError(
+                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
+            )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
 from eventlog_client.answers import ChainInfo, parse_chain
 from eventlog_client.appends import receipt_fields
-from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.transport import Transport
 
 NDJSON = "application/x-ndjson"
@@ -63,6 +64,21 @@ def chains(transport: Transport) -> Iterator[ChainInfo]:
             return
         if not shown or not isinstance(after, str) or after == before:
             raise UnexpectedAnswerError("the list of chains does not go on where it says")
+
+
+def chain(transport: Transport, name: str) -> ChainInfo:
+    """Read a chain's head."""
+    return parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+
+
+def size(transport: Transport, name: str) -> int:
+    """Return a chain's size, 0 if there is no such chain."""
+    try:
+        return chain(transport, name).size
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+        return 0
 
 
 def _evidence(*shown: Event | None) -> list[dict[str, Any]]:
