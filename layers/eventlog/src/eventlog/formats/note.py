@@ -21,7 +21,6 @@ from eventlog.formats.errors import EvidenceError
 ED25519 = b"\x01"
 MAX_NOTE = 1 << 20
 MAX_SIGNATURES = 64
-_SIGNATURE = 64
 _DASH = "— "
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]+")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
