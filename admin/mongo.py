@@ -24,7 +24,7 @@ def check_mongo(uri: str, database: str, variable: str = "MONGO_URI") -> str:
     except (PyMongoError, ValueError) as error:  # the driver's text may repeat parts of the URI
         reason = "its host name is not found" if "DNS" in str(error) else "it must look like mongodb://host:port/"
         raise CommandError(f"{variable} can't be used: {reason}.") from error
-    # Only the part after the last @ is shown: what is before it may hold a password.
+    # Only the part after the last @ is shown, as there may be a password before it.
     place = uri.rpartition("@")[2].removeprefix("mongodb://").removeprefix("mongodb+srv://")
     place = place.split("/")[0].split("?")[0]
     with client:

@@ -131,7 +131,7 @@ class Setup:
         return self._corrected(wrong)
 
     def _user(self, role: Role, password: str | None) -> Verdict:
-        # Without a password for it, a missing user is no fault: this database may not need it. Of one that exists the
+        # Without a password for it, a missing user is fine: this database may not need it. Of one that exists the
         # roles are compared. Its password can't be read, so signing in with the given one shows whether it is the same.
         found = self._db.command("usersInfo", role.name)["users"]
         wanted: Document = {"roles": [{"role": role.name, "db": self._db.name}]}

@@ -13,7 +13,7 @@ DATA = Path(".eventlog") / "mongo"
 
 @contextlib.contextmanager
 def open_database(uri: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the URI to use, and where that is in words; without ``uri`` the embedded MongoDB runs meanwhile.
+    """Yield the URI to use, and a description of it; without ``uri``, run the embedded MongoDB for it.
 
     Raises:
         CommandError: the MongoDB of ``uri`` can't be used, or the embedded one does not start.

@@ -25,7 +25,7 @@ def is_own(host: str) -> bool:
 
 
 def is_foreign(method: str, origin: str | None, host: str) -> bool:
-    """Return whether a page of another origin asks for a change; clients that are no browsers send no Origin."""
+    """Return whether a page of another origin asks for a change; clients that are not browsers send no Origin."""
     if method in _SAFE or origin is None:
         return False
     return origin.lower() != f"http://{host.lower()}"

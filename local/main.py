@@ -51,7 +51,7 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
-        from local.server import serve  # noqa: PLC0415 - takes a second; errors above are told without it
+        from local.server import serve  # noqa: PLC0415 - slow to import; errors above come first
 
         serve(bound, local.mongo_uri, local.tokens, say)
 
@@ -61,7 +61,7 @@ def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
     """Bind the port and keep it while the context lasts.
 
     Raises:
-        LocalError: it is taken, or the host is no address of this machine.
+        LocalError: it is taken, or the host is not an address of this machine.
     """
     # Three reasons with three remedies: another HOST, another user's right, another port.
     try:

@@ -1,4 +1,4 @@
-"""`python -m local.restore CHAIN REASON`: ``admin.restore``, on the development log too if no MONGO_URI is set."""
+"""`python -m local.restore CHAIN REASON`: ``admin.restore``; without MONGO_URI, on the development log."""
 
 import sys
 

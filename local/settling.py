@@ -1,4 +1,4 @@
-"""Settles the last append of each chain, as there may be no later one that does it."""
+"""Settles the last append of each chain if no later append comes and does it."""
 
 import threading
 

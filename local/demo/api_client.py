@@ -69,7 +69,7 @@ def checked(answer: httpx2.Response) -> dict[str, Any]:
     """Return the JSON object of a successful answer.
 
     Raises:
-        LocalError: it is no success; the text is what the API says.
+        LocalError: it is not a success; the text is what the API says.
     """
     if not answer.is_success:
         raise LocalError(f"{answer.request.method} {answer.request.url} was answered {problem_text(answer)}.")

@@ -44,7 +44,7 @@ def parse_line(path: Path, number: int, text: str) -> Line:
     """Read one line.
 
     Raises:
-        LocalError: it is no JSON object; the text names the file and the line.
+        LocalError: it is not a JSON object; the text names the file and the line.
     """
     try:
         event = json.loads(text)

@@ -136,7 +136,7 @@ def most_common(events: Sequence[LoggedEvent], name: str) -> str:
 
 @contextlib.contextmanager
 def running_api(settings: Settings) -> Iterator[ApiClient]:
-    """Serve the API on a free port meanwhile; yield a client of it."""
+    """Serve the API on a free port while the context lasts; yield a client of it."""
     bound = bind(0)
     url = f"http://{HOST}:{bound.getsockname()[1]}"
     server = Server(build_app(settings), bound)

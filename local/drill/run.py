@@ -1,4 +1,4 @@
-"""`python -m local.drill`: attack an honest log in every way we know, and see what is found, by what, and what is not.
+"""`python -m local.drill`: attack an honest log in every way we know, and see which attacks are found, and by what.
 
 Each attack works on its own copy of the log. The exit code is 0 only if each ends exactly as the table says.
 """

@@ -81,7 +81,7 @@ class MongodProcess:
             raise LocalError(f"mongod is already running on {self.address}.")
         self._process = None
         self._make_directory()
-        # Another program may take a port between the look at it and mongod's own start. That is no failure: the next
+        # Another program may take a port between the look at it and mongod's own start. That is not a failure: the next
         # port is tried. Any other reason to exit would be the same on every port.
         for port in self._candidate_ports():
             self._port = port

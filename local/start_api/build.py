@@ -1,4 +1,4 @@
-"""Makes what is served: the artefacts of `sam build`, and beside them what Lambda's own image has."""
+"""Builds what is served: the artefacts of `sam build`, and the packages that Lambda's own image has."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
-"""The HTTP API: SAM's own local gateway, and in front of it what it leaves out.
+"""The HTTP API: SAM's local gateway, with the parts in front of it that SAM leaves out.
 
-SAM checks no JWT, so bearer tokens take their place. SAM's events are as API Gateway's except for the id, the time and
-bodies that are no text, which are added here. Failures get the answers of API Gateway's HTTP API.
+SAM checks no JWT, so bearer tokens take their place. SAM's events are like API Gateway's except for the id, the time
+and bodies that are not text; those are corrected here. Failures get the answers of API Gateway's HTTP API.
 """
 
 import base64

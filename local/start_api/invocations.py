@@ -1,4 +1,4 @@
-"""Lambda's Invoke API, for events that are no HTTP requests (`aws lambda invoke --endpoint-url`)."""
+"""Lambda's Invoke API, for events that are not HTTP requests (`aws lambda invoke --endpoint-url`)."""
 
 from flask import Flask, Response, request
 

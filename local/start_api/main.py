@@ -72,7 +72,7 @@ def run(given: argparse.Namespace) -> None:
     """
     with reserve(given.port) as bound:
         say("Starting ...")
-        from local.start_api import stack, tokens  # noqa: PLC0415  takes seconds; errors above are told without it
+        from local.start_api import stack, tokens  # noqa: PLC0415  slow to import; errors above come first
 
         with locked(given.folder.absolute()) as folder:
             issued = {} if given.tokens else tokens.issue(folder / "tokens.json")
@@ -103,7 +103,9 @@ def run(given: argparse.Namespace) -> None:
                     signal.pause()
                 finally:
                     for number in (signal.SIGINT, signal.SIGTERM):
-                        signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
+                        signal.signal(
+                            number, signal.SIG_IGN
+                        )  # shutting down takes a moment and must not be interrupted
 
 
 @contextmanager

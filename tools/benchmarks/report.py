@@ -51,7 +51,7 @@ def write(page: Path, command: str, run: Run, outcomes: Mapping[str, BenchmarkOu
 
 def environment(run: Run) -> Table:
     """Return the table of when, where and with what was measured."""
-    # Absolute figures mean nothing without the machine. MongoDB says its version itself, as it is no Python package.
+    # Absolute figures mean nothing without the machine. MongoDB says its version itself, as it is not a Python package.
     with run.client() as client:
         mongodb = client.server_info()["version"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -24,8 +24,8 @@ FUNCTION = 12_000
 DASHBOARD = 300_000
 """Bytes of the dashboard beside the query function's handler: 250 kB at the time of writing, 145 of them for charts.
 
-Only the query function has it, and reads it only when somebody opens the dashboard, so it is no part of the layer. The
-budget is also what a browser fetches at its first visit.
+Only the query function has it, and reads it only when somebody opens the dashboard, so it is not part of the layer. A
+browser fetches all of it at the first visit.
 """
 
 

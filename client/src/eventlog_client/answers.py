@@ -69,7 +69,7 @@ def parse_chain(fields: Any) -> ChainInfo:
     Raises:
         UnexpectedAnswerError
     """
-    # ``fields`` may be any JSON value; one that is no object has no ``get`` and ends as AttributeError below.
+    # ``fields`` may be any JSON value; without ``get`` it is not an object: an AttributeError, caught below.
     try:
         return ChainInfo(
             chain=text(fields, "chain"),

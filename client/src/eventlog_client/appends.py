@@ -67,7 +67,7 @@ def checked_receipt(sent: Mapping[str, Any], shown: Any) -> Receipt:
     """Read the receipt of one event and check it against what was sent.
 
     Raises:
-        LogMisbehavedError: it is no receipt, its hash is wrong, or it names another event.
+        LogMisbehavedError: it is not a receipt, its hash is wrong, or it names another event.
     """
     try:
         receipt = parse_receipt(shown)

@@ -76,13 +76,13 @@ class CheckpointChecker:
             self._covers_what_was_shown(found.checkpoint)
         except EvidenceError as error:
             raise LogMisbehavedError(str(error), [before.note if before else None, note]) from error
-        # The same note again is no news. An older one is no news either, but must be of this very tree; a newer one
+        # The same note again changes nothing. An older one is nothing new either, but must be of this tree; a newer one
         # waits until the events that it covers have come.
         if self.newest is not None and found.note == self.newest.note:
             return []
         self._waiting.append(found)
         if self.newest is not None and found.checkpoint.size < self.newest.checkpoint.size:
-            self._compare()  # an old one is no news, and must be of this tree all the same
+            self._compare()  # nothing new to return, but it must be of this tree too
             return []
         self.newest = found
         return self._compare()

@@ -77,7 +77,7 @@ class EventLog:
         event_id: str | None = None,
         chain: str | None = None,
     ) -> Receipt:
-        """Append one event; return its receipt. Without an id it gets one here, so that a retry is no second event."""
+        """Append one event; return its receipt. An event without an id gets one here, which makes retries safe."""
         sent = appends.document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
         shown = evidence.parse(self.transport.post("/events", appends.json_text(sent)).body)
         return self._accept([appends.checked_receipt(sent, shown)])[0]

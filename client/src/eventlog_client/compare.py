@@ -76,7 +76,7 @@ def _compare_sizes(
     origin: str, heads: list[CheckpointClaim], prove: ConsistencyProof | None, found: Comparison
 ) -> None:
     # Neighbours by size are enough: if each tree extends the one before it, each extends all before it. Without the
-    # log, or without its answer, the question stays open, which is no contradiction.
+    # log, or without its answer, the question stays open, which is not a contradiction.
     for one, other in pairwise(heads):
         first, second = one.checkpoint, other.checkpoint
         sizes = f"{origin}, sizes {first.size} ({one.where}) and {second.size} ({other.where})"

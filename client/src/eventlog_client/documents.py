@@ -65,7 +65,7 @@ def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
         EvidenceError: a document is malformed or does not verify; the text names the file, and the line.
         OSError
     """
-    # Three forms, told apart by how they begin: a C2SP proof file, JSON, and what is left must be a signed note.
+    # Three forms, recognised by how they begin: a C2SP proof file, JSON, or else a signed note.
     data = path.read_bytes()
     where = str(path)
     try:
@@ -115,7 +115,7 @@ def _values(where: str, data: bytes) -> Iterator[tuple[str, Any]]:
 
 def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
     # A note as a JSON string; a list of anything; an answer of the API, or a file of kept evidence, with a list in it;
-    # a proof. Whatever is left must be a receipt or an event, and its parser says what is wrong if it is neither.
+    # a proof. Anything else must be a receipt or an event, and its parser says what is wrong if it is neither.
     if isinstance(value, str):
         yield _of_note(where, value.encode(), keys)
     elif isinstance(value, list):

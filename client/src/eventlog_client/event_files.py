@@ -14,7 +14,7 @@ _DEPTH = 33
 
 
 class EventFileError(ClientError):
-    """A line of the file is no event, or the log refuses it."""
+    """A line of the file is not an event, or the log refuses it."""
 
 
 @dataclass(frozen=True, slots=True)

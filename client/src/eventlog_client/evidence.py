@@ -96,7 +96,7 @@ def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Seq
     Raises:
         LogMisbehavedError
     """
-    # What is evidence depends on the receipt: with one, receipt and proof together show that the log says two things.
+    # The evidence: with a receipt, receipt and proof together show that the log says two different things.
     shown: list[Any] = [fields] if receipt is None else [receipt_fields(receipt), fields]
     try:
         found = proofs.parse_proof(fields)

@@ -21,7 +21,7 @@ def export(
         UnreachableError: a part broke off; what was written of it does not verify.
     """
     # A part ends where the log's limits end it, and says where the next one begins. That must be further on each time,
-    # or a log could keep the client busy for ever.
+    # or a log could keep the client busy forever.
     parts, reached, parameters = 0, -1, dict(selection)
     while True:
         end = _part(transport, destination, parameters, advance)
@@ -67,7 +67,7 @@ def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]
 def _part(
     transport: Transport, destination: IO[bytes], parameters: dict[str, Any], advance: Callable[[int], None]
 ) -> bundle.End:
-    # HTTP can't tell a whole answer from one that was cut off in streaming. The bundle can: its end line must be there.
+    # A streamed HTTP answer may be cut off without an error. The bundle shows it: its end line is missing.
     last = b""
     with transport.lines("/export", parameters) as lines:
         for line in lines:

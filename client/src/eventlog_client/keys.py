@@ -17,7 +17,7 @@ def pinned(keys: str | Iterable[str] | None) -> tuple[VerifierKey, ...]:
     """Read verifier keys as they are written in configuration.
 
     Raises:
-        EvidenceError: a text that is no vkey of type 0x01.
+        EvidenceError: a text that is not a vkey of type 0x01.
     """
     texts = [keys] if isinstance(keys, str) else list(keys or ())
     return tuple(dict.fromkeys(parse_vkey(text.strip()) for text in texts))
@@ -41,7 +41,7 @@ def log_of(origin: str) -> str:
 
 
 def keys_of(keys: Iterable[VerifierKey], chain: str) -> list[VerifierKey]:
-    """Return the keys of a chain; a checkpoint of another chain is no evidence about this one."""
+    """Return the keys of a chain; a checkpoint of another chain is not evidence about this one."""
     return [key for key in keys if key.name.rpartition("/")[2].partition("~")[0] == chain]
 
 
@@ -87,8 +87,8 @@ def vkey_of_file(path: Path, name: str) -> str:
         pem = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"can't read {path}: {error.strerror}") from error
-    # An operator may show the vkey from either half, so both are read. In the end it is parsed as others will parse it,
-    # as the name may be one that no key can have.
+    # An operator may show the vkey from either half, so both are accepted. In the end it is parsed as others will parse
+    # it, as the name may be one that no key can have.
     key: object
     try:
         if b"PRIVATE KEY" in pem:

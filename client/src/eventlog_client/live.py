@@ -26,7 +26,7 @@ Verified = Callable[[SignedCheckpoint], None]
 
 @dataclass
 class Tail:
-    """The events of a stream, for ever. ``read`` parses an event's JSON, ``size`` asks for the chain's size.
+    """The events of a stream, forever. ``read`` parses an event's JSON, ``size`` asks for the chain's size.
 
     If ``linked``, every event of the chain must come, each linked to the one before. A ``checker`` then checks signed
     checkpoints against them, and ``verified`` is called with each that holds.
@@ -48,7 +48,7 @@ class Tail:
         Raises:
             LogMisbehavedError: the log shows an event or a checkpoint that can't be true.
             RefusedError: the log refuses the stream.
-            UnexpectedAnswerError: it is no stream of this API.
+            UnexpectedAnswerError: it is not a stream of this API.
         """
         # Four kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
         # below what was shown. ``checkpoint``: of interest with a checker. ``message``: an event, checked before it is
@@ -106,7 +106,7 @@ class Tail:
 def frames(
     transport: Transport, parameters: Parameters, rest: Sleep, connected: Callable[[], None] = lambda: None
 ) -> Iterator[Frame]:
-    """Yield frames for ever: when a connection ends, the next one goes on after the last id.
+    """Yield frames forever: when a connection ends, the next one goes on after the last id.
 
     ``rest`` waits for some seconds; ``connected`` is called at the start of each connection.
 

@@ -19,7 +19,7 @@ def events(
     transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
 ) -> Iterator[Event]:
     """Yield events that match the filters, page after page, at most ``limit``."""
-    # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again for ever.
+    # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again forever.
     left, cursor = limit, None
     while left is None or left > 0:
         page = PAGE if left is None else min(left, PAGE)

@@ -67,7 +67,7 @@ class Transport:
         inner: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        # No header can hold such a token. It is said here, not in each request with an error about encodings.
+        # A header can't hold such a token. Without this check each request would fail with an error about encodings.
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise UnreachableError("the token has characters that no token has")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -136,7 +136,7 @@ class Transport:
         accept: str | None = None,
         last_event_id: str | None = None,
     ) -> httpx2.Request:
-        # What is None is left out, so that the API's own defaults hold.
+        # Parameters and headers that are None are left out, so that the API's defaults apply.
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
         headers = {"Content-Type": content_type, "Accept": accept, "Last-Event-ID": last_event_id}
         return self._http.build_request(
@@ -168,8 +168,8 @@ class Transport:
         raise error
 
     def _repeat(self, attempt: Callable[[], T]) -> T:
-        # What may pass is tried again: a busy log, and a connection that failed. What won't is told at once: a URL that
-        # is none, an answer that can't be decoded. The wait doubles, with some chance in it, and is never shorter than
+        # Temporary failures are retried: a busy log, a connection that failed. Permanent ones are raised at once: a bad
+        # URL, an answer that can't be decoded. The wait doubles, with some chance in it, and is never shorter than
         # what the log asks for in Retry-After.
         for number in range(self._retries + 1):
             wait = random.uniform(0.5, 1) * min(_LONGEST_WAIT, 0.2 * 2**number)  # noqa: S311  spreads clients out

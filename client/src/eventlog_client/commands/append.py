@@ -54,7 +54,7 @@ def payload_object(given: str) -> dict[str, Any]:
     """Read the payload that an option gives: JSON text, ``@`` and a file, or ``-`` for standard input.
 
     Raises:
-        typer.BadParameter: it is no JSON object.
+        typer.BadParameter: it is not a JSON object.
         OSError: the file can't be read.
     """
     # Parsed as strictly as the log does, so that a bad payload is refused before anything is sent.

@@ -1,4 +1,4 @@
-"""``eventlog verify-log``: the light monitor, once or for ever."""
+"""``eventlog verify-log``: the light monitor, once or forever."""
 
 import sys
 import time
@@ -40,8 +40,8 @@ def verify_log(
     keys = need_keys(key)
     trusted = None if state is None else read_state(state)
     with session.log(key, url) as log:
-        # With --every, an outage of the log is told and outlived. What no later round will mend ends the command: no
-        # access (401, 403), and misconduct, which is no error of this kind. Without --every all errors do.
+        # With --every the command survives an outage. It ends on what the next round can't change: no
+        # access (401, 403), and misconduct, which is not an error of this kind. Without --every all errors do.
         while True:
             try:
                 patience = iter(_PATIENCE)

@@ -134,7 +134,7 @@ def parse_header(fields: Any) -> Header:
         raise EvidenceError("chain must be a chain's name")
     if not isinstance(keys, list) or len(keys) > MAX_SIGNATURES or not all(type(key) is str for key in keys):
         raise EvidenceError(f"keys must be at most {MAX_SIGNATURES} verifier keys")
-    # The keys are for information, but a text that is no vkey would not be written here by any log.
+    # The keys are for information, but a text that is not a vkey would not be written here by any log.
     for key in keys:
         parse_vkey(key)
     checkpoint = text(known, "checkpoint").encode()

@@ -34,7 +34,7 @@ def event_fields(event: Event) -> dict[str, Any]:
     """Return an event's members as the API shows them, for orjson; the payload is the stored text, byte for byte.
 
     Raises:
-        ValueError: the text is no JSON object, so an answer with it would mean something else or not be JSON at all.
+        ValueError: the text is not a JSON object, so an answer with it would mean something else or not be JSON at all.
     """
     entry = event.entry
     _check_splice(entry)

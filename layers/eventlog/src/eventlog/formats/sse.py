@@ -5,7 +5,7 @@
     data: {"chain":"main","size":42}
 
 A frame is fields, one on each line, and an empty line. A line that begins with a colon is a comment. A frame without
-data is no event, but its id counts: it tells a reader how far the stream has come when no event matched its filter.
+data is not an event, but its id counts: it tells a reader how far the stream has come when no event matched its filter.
 """
 
 import re
@@ -22,7 +22,7 @@ _LINE_BREAK = re.compile(b"\r\n|\r|\n")
 class Frame:
     """One frame as read: ``event`` is ``message`` if the frame names none, ``id`` the last one seen up to here.
 
-    ``data`` is None if the frame is no event; ``retry`` is milliseconds, if it has them.
+    ``data`` is None if the frame is not an event; ``retry`` is milliseconds, if it has them.
     """
 
     event: str
@@ -52,7 +52,7 @@ def parse_frames(lines: Iterable[bytes], last_id: str = "") -> Iterator[Frame]:
     ``last_id`` is the last id of the previous connection.
     """
     # WHATWG HTML, section 9.2.6, "interpreting an event stream". An empty line ends a frame; comments have an empty
-    # field name and fall through, as do unknown fields. An id with a NUL and a retry that is no number are ignored.
+    # field name and fall through, as do unknown fields. An id with a NUL and a retry that is not a number are ignored.
     event, retry = b"", None
     data: list[bytes] = []
     for line in lines:
