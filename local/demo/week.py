@@ -95,7 +95,7 @@ def send(url: str, token: str | None, events: list[SampleEvent]) -> None:
     """Log events in their order, and have them audited.
 
     Raises:
-        LocalError
+        LocalError: no log answers there, or it refuses them.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:

@@ -37,7 +37,7 @@ class EmbeddedMongo(MongodProcess):
         """Start mongod; return when it takes writes, or as a member of a larger set when it answers.
 
         Raises:
-            LocalError: when it can't start, for example when another mongod uses the data.
+            LocalError: it can't start, for example when another mongod uses the data.
         """
         self.launch()
         try:

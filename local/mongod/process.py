@@ -75,7 +75,7 @@ class MongodProcess:
         """Start the process; return when it answers. The replica set's configuration is not touched.
 
         Raises:
-            LocalError: when it can't start, for example when another mongod uses the data.
+            LocalError: it can't start, for example when another mongod uses the data.
         """
         if self.is_running():
             raise LocalError(f"mongod is already running on {self.address}.")

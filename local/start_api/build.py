@@ -39,7 +39,7 @@ def build(folder: Path) -> Path:
     It is built for the Python that runs here, unless that is Lambda's version: then it is built as for deployment.
 
     Raises:
-        LocalError
+        LocalError: `sam build` failed; the text is its output.
     """
     # A copy, as bytecode may appear and disappear in the original folders while SAM reads them.
     source, built = folder / "source", folder / "build"

@@ -57,8 +57,8 @@ class Runner:
         """Start an invocation; return its answer as a future, which may raise FunctionError.
 
         Raises:
-            ThrottledError
-            TooLargeError
+            ThrottledError: too many requests are running and waiting.
+            TooLargeError: the event is larger than Lambda accepts.
         """
         if len(payload) > MAX_PAYLOAD:
             raise TooLargeError
@@ -68,9 +68,9 @@ class Runner:
         """Run a function and write its answer to ``stdout``, as SAM's gateway expects it.
 
         Raises:
-            ThrottledError
-            TooLargeError
-            FunctionError
+            ThrottledError: too many requests are running and waiting.
+            TooLargeError: the event is larger than Lambda accepts.
+            FunctionError: the function failed.
             TimeoutError: API Gateway would not wait any longer; the function goes on.
         """
         stdout.write_str(self.submit(name, event.encode()).result(SECONDS).decode())

@@ -79,7 +79,7 @@ class Instance:
         """Invoke the function; return its answer.
 
         Raises:
-            FunctionError
+            FunctionError: the function or its emulator failed.
         """
         # Two kinds of failure. The connection breaks: the emulator itself is gone, and with it this instance. It
         # answers with an error: the function failed, and the next invocation may go well.

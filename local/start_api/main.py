@@ -68,7 +68,7 @@ def run(given: argparse.Namespace) -> None:
     """Serve until a signal raises KeyboardInterrupt.
 
     Raises:
-        LocalError
+        LocalError: something on this machine prevents it.
     """
     with reserve(given.port) as bound:
         say("Starting ...")
@@ -134,7 +134,7 @@ def timeouts(given: Sequence[str]) -> dict[str, int]:
     """Read options of the form FUNCTION=SECONDS.
 
     Raises:
-        LocalError
+        LocalError: an option has another form.
     """
     usage = "--timeout wants FUNCTION=SECONDS, such as IngestFunction=2."
     try:
@@ -147,7 +147,7 @@ def pairs(given: Sequence[str], usage: str) -> dict[str, str]:
     """Read options of the form NAME=VALUE.
 
     Raises:
-        LocalError: with the usage.
+        LocalError: an option has another form; the text is ``usage``.
     """
     if not all("=" in text for text in given):
         raise LocalError(usage)

@@ -53,7 +53,7 @@ class Pool:
         """Start an invocation; return its answer as a future, which may raise FunctionError or LocalError.
 
         Raises:
-            ThrottledError
+            ThrottledError: too many requests are running and waiting, or the pool is closed.
         """
         with self._lock:
             if self._accepted >= self._limit or self._closed:

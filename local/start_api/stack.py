@@ -51,7 +51,7 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
     """Serve the template on ``bound`` while the context lasts; functions start with their first request.
 
     Raises:
-        LocalError
+        LocalError: a part of it can't be built or started.
     """
     # What needs no process comes first, so that most errors are found before anything is started. The exit stack then
     # stops the gateway before the loops, these before the functions, and the database last.

@@ -33,7 +33,7 @@ class JwtAuthorizer:
         """Return the event's ``authorizer``, or None without a token: then the function decides.
 
         Raises:
-            UnknownTokenError
+            UnknownTokenError: it is not a bearer token of the file.
         """
         if authorization is None:
             return None
@@ -59,7 +59,7 @@ def open_authorizer(path: Path) -> JwtAuthorizer:
     """Open the authorizer for a file of tokens, which has the same form as EVENTLOG_TOKENS.
 
     Raises:
-        LocalError
+        LocalError: the file can't be read or is malformed.
     """
     try:
         return JwtAuthorizer(read_tokens(path).entries)

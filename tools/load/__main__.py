@@ -69,7 +69,7 @@ def run(settings: LoadSettings, folder: Path) -> LoadResult:
     """Send the load, then verify the log.
 
     Raises:
-        LocalError
+        LocalError: the target does not answer, or locust failed.
     """
     with target(settings.url, folder) as url:
         print(f"{settings.users} users for {settings.duration} s at {url} ...", flush=True)

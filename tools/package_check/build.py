@@ -54,7 +54,7 @@ def build(target: Target, directory: Path, *arguments: str) -> Artefacts:
     """Build into an existing empty directory: for Lambda, or for this Python so that the result can be imported.
 
     Raises:
-        BuildError
+        BuildError: `sam build` failed.
     """
     # From a copy: a build for this machine must leave nothing behind in the sources, and bytecode there nothing in the
     # build.

@@ -67,7 +67,7 @@ def parse_chain(fields: Any) -> ChainInfo:
     """Read a chain's head.
 
     Raises:
-        UnexpectedAnswerError
+        UnexpectedAnswerError: a member is missing or malformed.
     """
     # ``fields`` may be any JSON value; without ``get`` it is not an object: an AttributeError, caught below.
     try:
@@ -87,7 +87,7 @@ def parse_report(fields: Any) -> AuditReport:
     """Read an audit's report.
 
     Raises:
-        UnexpectedAnswerError
+        UnexpectedAnswerError: a member is missing or malformed.
     """
     # As above, and the findings must be objects, as the command shows their members in a table.
     try:

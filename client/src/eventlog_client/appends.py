@@ -58,7 +58,7 @@ def json_text(value: Any) -> bytes:
     """Return JSON that the log reads as it was meant: floats stay floats.
 
     Raises:
-        ValueError: (NaN, Infinity).
+        ValueError: a number is NaN or Infinity.
     """
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
@@ -84,7 +84,7 @@ def checked_batch(sent: Sequence[Mapping[str, Any]], shown: Any, *, fresh: bool)
     If all events are ``fresh``, that is none can be a replay, they must stand side by side in the chain.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: a receipt is missing, wrong, or contradicts another one.
     """
     if not isinstance(shown, list) or len(shown) != len(sent):
         raise LogMisbehavedError(

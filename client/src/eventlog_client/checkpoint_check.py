@@ -45,7 +45,7 @@ class CheckpointChecker:
         """Extend the tree by an event; return the checkpoints that could now be checked against it.
 
         Raises:
-            LogMisbehavedError
+            LogMisbehavedError: the event does not follow the last one, or a checkpoint is of another tree.
         """
         try:
             if self.head is None:
@@ -60,7 +60,7 @@ class CheckpointChecker:
         """Take a checkpoint from the stream; return those that could now be checked against the tree.
 
         Raises:
-            LogMisbehavedError
+            LogMisbehavedError: the checkpoint does not verify, or contradicts an earlier one or the tree.
         """
         try:
             note = text(members(parse_json(frame.data or b""), "a checkpoint"), "note")

@@ -128,7 +128,7 @@ class EventLog:
         checkpoint is checked too, with the pinned key and against the tree of the events; ``verified`` gets each one.
 
         Raises:
-            KeyNeededError
+            KeyNeededError: ``verified`` needs a pinned key of the chain.
         """
         # Links and trees need every event. A filter leaves some out, so filtered events are checked one by one only.
         every = not event_type and not source_id
@@ -185,7 +185,7 @@ class EventLog:
         ``wait`` is how many seconds to wait for a checkpoint that covers it.
 
         Raises:
-            KeyNeededError
+            KeyNeededError: no key of the chain is pinned.
         """
         # If the log has no proof (404), it may be too early for a checkpoint, or the log may deny the event. The second
         # would be misconduct, so the event itself is asked for.

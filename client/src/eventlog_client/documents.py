@@ -63,7 +63,7 @@ def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
 
     Raises:
         EvidenceError: a document is malformed or does not verify; the text names the file, and the line.
-        OSError
+        OSError: the file can't be read.
     """
     # Three forms, recognised by how they begin: a C2SP proof file, JSON, or else a signed note.
     data = path.read_bytes()
@@ -85,8 +85,8 @@ def read_known(path: Path) -> Receipt | Event:
     """Read the one receipt or event in a file, and check its hashes.
 
     Raises:
-        EvidenceError
-        OSError
+        EvidenceError: it is neither, or a hash is wrong.
+        OSError: the file can't be read.
     """
     value = parse_json(path.read_bytes())
     return _known(value)

@@ -30,7 +30,7 @@ def read_events(name: str, lines: Iterable[bytes]) -> Iterator[Line]:
     """Yield the events of a file; blank lines are skipped.
 
     Raises:
-        EventFileError: naming the file and the line.
+        EventFileError: a line is not a JSON object; the text names the file and the line.
     """
     for number, text in enumerate(lines, 1):
         if not text.strip():

@@ -56,7 +56,7 @@ def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> Si
     """Read a checkpoint from its note; with keys, verify its signature too.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it does not verify, or is of another size than ``size``.
     """
     note = data.decode(errors="replace")
     try:
@@ -72,7 +72,7 @@ def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
     """Read and verify a consistency proof between the sizes that were asked for.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it does not verify.
     """
     # An answer about other sizes could be a right proof of something else, so sizes are compared before anything is
     # verified.
@@ -94,7 +94,7 @@ def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Seq
     """Read and verify an inclusion proof; with a receipt it must be of its leaf, with keys its checkpoint is verified.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it does not verify, or is of another event.
     """
     # The evidence: with a receipt, receipt and proof together show that the log says two different things.
     shown: list[Any] = [fields] if receipt is None else [receipt_fields(receipt), fields]

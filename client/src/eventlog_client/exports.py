@@ -37,7 +37,7 @@ def file_lines(path: Path) -> Iterator[bytes]:
     """Yield a file's lines; a line longer than a bundle may have comes as two, neither of which verifies.
 
     Raises:
-        OSError
+        OSError: the file can't be read.
     """
     with path.open("rb") as file:
         while line := file.readline(bundle.MAX_LINE + 1):

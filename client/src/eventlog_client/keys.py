@@ -49,7 +49,7 @@ def new_key_file(path: Path) -> None:
     """Make an Ed25519 key file that nobody but its owner can read; an existing file is left alone.
 
     Raises:
-        KeyFileError
+        KeyFileError: the file exists or can't be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  slow to import
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
@@ -75,7 +75,7 @@ def vkey_of_file(path: Path, name: str) -> str:
     """Return the verifier key of a key file (private or public, PEM) under a name.
 
     Raises:
-        KeyFileError
+        KeyFileError: the file can't be read or is not an Ed25519 key, or no key can have this name.
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415

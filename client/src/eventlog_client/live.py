@@ -78,7 +78,7 @@ class Tail:
         """Check that an event is of the chain that was asked for, and that the first one is where the stream begins.
 
         Raises:
-            LogMisbehavedError
+            LogMisbehavedError: it is of another chain or at another place.
         """
         chain, start = self.filters["chain"], self.filters["from_seq"]
         if event.entry.chain != chain:
@@ -111,8 +111,8 @@ def frames(
     ``rest`` waits for some seconds; ``connected`` is called at the start of each connection.
 
     Raises:
-        RefusedError
-        UnexpectedAnswerError
+        RefusedError: the log refuses the stream.
+        UnexpectedAnswerError: it is not a stream of this API.
     """
     # Last-Event-ID makes the next connection go on without a gap. The log may ask for a pause with ``retry``, but not
     # for a long one; after a failure there always is one.
@@ -145,7 +145,7 @@ def _size(frame: Frame) -> int:
     """Read the chain's size in a ``head`` frame.
 
     Raises:
-        UnexpectedAnswerError
+        UnexpectedAnswerError: there is no size in it.
     """
     try:
         return whole(members(parse_json(frame.data or b""), "a head"), "size")
@@ -157,7 +157,7 @@ def _follows(last: Event | None, event: Event, *, every: bool) -> None:
     """Check that an event may come after the last one; if ``every`` event is shown, that it is the next one.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it may not; both receipts are the evidence.
     """
     if last is None:
         return

@@ -32,7 +32,7 @@ class TiledLog(Protocol):
         """Return the events [start, end), each with all its hashes recomputed.
 
         Raises:
-            EvidenceError
+            EvidenceError: a hash is wrong, or an event is missing.
         """
         ...
 
@@ -56,7 +56,7 @@ class Monitor:
         """Fetch the newest checkpoint, and check every leaf from the trusted one (or from the first leaf) to it.
 
         Raises:
-            LogMisbehavedError: with the checkpoints as evidence.
+            LogMisbehavedError: the new tree does not extend the trusted one; the checkpoints are the evidence.
             KeyNeededError: the trusted checkpoint was signed by a key that is not pinned here.
         """
         # A state made with another key may be of another log, or of this one before a restore: the user must decide.
@@ -97,7 +97,7 @@ class Monitor:
         """Return the chain's head at the checkpoint after checking every leaf on the way.
 
         Raises:
-            EvidenceError
+            EvidenceError: a leaf does not follow the one before it, or the leaves don't lead to the signed root.
         """
         # From the trusted head's frontier, or from the genesis hash. Leaves come in bundles of 256; of the first bundle
         # those that are in the trusted tree already are skipped.
@@ -156,7 +156,7 @@ def append_leaf(head: ChainState, leaf: bytes) -> None:
     """Extend the chain's head by a leaf, which must be the next one.
 
     Raises:
-        EvidenceError
+        EvidenceError: the leaf has another length, seq or previous hash.
     """
     if len(leaf) != LEAF:
         raise EvidenceError(f"the entry at {head.size} is {len(leaf)} bytes long, and a leaf {LEAF}")
@@ -171,7 +171,7 @@ def check_heads(trusted: Checkpoint, new: Checkpoint) -> None:
     """Check two checkpoints of one origin without the leaves between them: sizes don't fall, one size has one root.
 
     Raises:
-        EvidenceError
+        EvidenceError: the log went back, or signed two roots for one size.
     """
     if new.size < trusted.size:
         raise EvidenceError(f"the log went back: it signed size {trusted.size} before, and shows size {new.size} now")

@@ -47,7 +47,7 @@ def parse_proof(value: Any) -> Proof:
     """Read a proof from parsed JSON; nothing is verified yet.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
     # Members that are not known here are kept and ignored: what counts is verified, and a log may say more later.
     fields = members(value, "a proof")
@@ -71,7 +71,7 @@ def check_path(proof: Proof) -> None:
     """Check that the path leads from the leaf to the root, and that the leaf has the proof's index in it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it does not lead there, or the leaf has another index.
     """
     if int.from_bytes(proof.leaf[:8], "big") != proof.leaf_index:
         raise EvidenceError("the proof's leaf is that of another place")
@@ -85,7 +85,7 @@ def check_proof(proof: Proof, keys: Sequence[VerifierKey]) -> Checkpoint:
     """Check the path, and that a pinned key of the chain signed the root it leads to; return the checkpoint.
 
     Raises:
-        EvidenceError
+        EvidenceError: the path is wrong, or no pinned key signed its root.
     """
     check_path(proof)
     if proof.checkpoint is None:

@@ -38,7 +38,7 @@ def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
     """Yield the same events after checking that none from ``start`` on is missing and each is linked to the last.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: an event is missing or not linked; the receipts around it are the evidence.
     """
     last: Event | None = None
     for place, event in enumerate(found, start):

@@ -70,7 +70,7 @@ def existing(path: Path) -> Path:
     """Return the path if there is a file.
 
     Raises:
-        OSError
+        OSError: there is none, or it may not be looked at.
     """
     path.stat()
     return path

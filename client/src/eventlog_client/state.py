@@ -45,7 +45,7 @@ def parse_state(data: bytes) -> Trusted:
     """Read a state file; its own checkpoint is verified again, so that no run starts from a damaged file.
 
     Raises:
-        StateError
+        StateError: it is damaged, or of another version.
     """
     # The file is the user's own, but may be damaged or edited. Its frontier must lead to the root that its key signed,
     # or a forged tree could be extended from here.
@@ -69,7 +69,7 @@ def read_state(path: Path) -> Trusted | None:
     """Read a state file; None if there is no file yet.
 
     Raises:
-        StateError
+        StateError: it can't be read, is damaged, or of another version.
     """
     try:
         data = path.read_bytes()
@@ -84,7 +84,7 @@ def write_state(path: Path, trusted: Trusted) -> None:
     """Replace the file as a whole, readable by its owner alone.
 
     Raises:
-        StateError
+        StateError: it can't be written.
     """
     try:
         replace_file(path, format_state(trusted))
@@ -96,7 +96,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a new file beside the old one, bring it to disk, and put it in its place.
 
     Raises:
-        OSError
+        OSError: the new file can't be written; the old one stays.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
@@ -114,7 +114,7 @@ def keep_evidence(beside: Path, value: Any) -> Path:
     """Write evidence into a new file ``<name>.evidence-<n>.json``; earlier evidence stays.
 
     Raises:
-        StateError
+        StateError: it can't be written.
     """
     # The next free number: evidence is never overwritten, also not by another process that runs at the same time.
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -35,7 +35,7 @@ class Answer:
         """Return the body's JSON value.
 
         Raises:
-            UnexpectedAnswerError
+            UnexpectedAnswerError: it is not JSON.
         """
         try:
             return orjson.loads(self.body)
@@ -46,7 +46,7 @@ class Answer:
         """Return the body's JSON object.
 
         Raises:
-            UnexpectedAnswerError
+            UnexpectedAnswerError: it is not a JSON object.
         """
         value = self.json()
         if not isinstance(value, dict):
@@ -88,9 +88,9 @@ class Transport:
         """Send a GET request below /api/v1.
 
         Raises:
-            RefusedError
-            UnreachableError
-            UnexpectedAnswerError
+            RefusedError: the log refuses the request.
+            UnreachableError: the log can't be reached, or stays busy after all retries.
+            UnexpectedAnswerError: the answer is not one of this API.
         """
         return self._repeat(lambda: self._exchange(self._request("GET", path, parameters, accept=accept)))
 

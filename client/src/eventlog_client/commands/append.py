@@ -108,7 +108,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
     """Open a file, or standard input.
 
     Raises:
-        OSError
+        OSError: the file can't be read.
     """
     if name == "-":
         yield sys.stdin.buffer

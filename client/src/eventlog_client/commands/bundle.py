@@ -107,7 +107,7 @@ def written(name: str) -> Iterator[IO[bytes]]:
     """Open a file that gets its name only once it is whole, or standard output.
 
     Raises:
-        OSError
+        OSError: the file can't be written.
     """
     if name == "-":
         yield sys.stdout.buffer

@@ -79,7 +79,7 @@ def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Even
     """Verify a proof file of either form, of a known event if there is one; return the leaf's index and the checkpoint.
 
     Raises:
-        EvidenceError
+        EvidenceError: it does not verify, or is of another event.
     """
     expected = None if known is None else leaf_of(known)
     # A C2SP file says which leaf it is about only in its extra data, which may be missing: then the caller must know

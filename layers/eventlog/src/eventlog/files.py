@@ -16,7 +16,7 @@ def create_file(path: Path, data: bytes, mode: int) -> bool:
     A reader sees the whole file or none, except on a file system without hard links, where a crash may leave a part.
 
     Raises:
-        OSError
+        OSError: the file or a directory can't be written.
     """
     make_directory(path.parent)
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
@@ -34,7 +34,7 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     """Put a file with these permissions in place of whatever is there; a reader sees the old one or the new one.
 
     Raises:
-        OSError
+        OSError: the new file can't be written; the old one stays.
     """
     make_directory(path.parent)
     # The contents reach the disk before the name does, and the name before the call returns. So a crash leaves the old
@@ -53,7 +53,7 @@ def make_directory(path: Path) -> None:
     """Make a directory and those above it, and have each entry on disk.
 
     Raises:
-        OSError
+        OSError: a directory can't be made.
     """
     if path.is_dir():
         return

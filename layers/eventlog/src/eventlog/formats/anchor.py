@@ -81,7 +81,7 @@ def parse_claim(data: bytes) -> tuple[Checkpoint, Seal]:
     """Read a seal's message; it is accepted only as ``Seal.message`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way.
     """
     # Five parts: the fixed first line, three fields, and the checkpoint's text, which has newlines of its own.
     try:
@@ -108,7 +108,7 @@ def verify_anchor(data: bytes, public_keys: Sequence[bytes]) -> Anchor:
     """Read an anchor, signed and sealed by one of these Ed25519 public keys under its own origin line.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys sealed it.
     """
     # The keys' names are not known yet: it is the origin line that names them, and that is read first.
     unnamed = [VerifierKey("", public) for public in public_keys]

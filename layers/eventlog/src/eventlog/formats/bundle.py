@@ -124,7 +124,7 @@ def parse_header(fields: Any) -> Header:
     """Read a header from parsed JSON; its checkpoint is not verified here.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
     known = members(fields, "a bundle's header")
     if known.get("format") != FORMAT:
@@ -147,7 +147,7 @@ def parse_gap(fields: Any) -> Gap:
     """Read a gap from parsed JSON.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed or empty.
     """
     known = members(fields, "a gap")
     ends, hashes = known.get("gap"), known.get("hashes")
@@ -163,7 +163,7 @@ def parse_end(fields: Any) -> End:
     """Read the last line from parsed JSON.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
     known = members(members(fields, "an end").get("end"), "end")
     return End(whole(known, "events"), None if known.get("next_seq") is None else whole(known, "next_seq"))

@@ -205,7 +205,7 @@ def verify_bundle(
     of events so far. A line over 4 MiB is refused; code that splits a file into lines should bound them too.
 
     Raises:
-        EvidenceError: naming the line, counted from 1.
+        EvidenceError: a line does not verify; the text names it, counted from 1.
     """
     # Each line is verified and forgotten: what is kept is a frontier of at most 63 hashes, however long the file is.
     file, number, events = _File(keys), 0, 0

@@ -52,7 +52,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """Read a note text; extension lines are allowed and ignored, as C2SP has it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it has fewer than three lines, an empty one, or a malformed size or root.
     """
     if not text.endswith("\n"):
         raise EvidenceError("a checkpoint ends with a newline")
@@ -71,7 +71,7 @@ def verify_checkpoint(data: bytes, keys: Iterable[VerifierKey]) -> tuple[Checkpo
     """Read a signed checkpoint and check that it is signed by one of the keys, under its own origin line.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
@@ -83,7 +83,7 @@ def parse_decimal(text: str, what: str) -> int:
     """Read a decimal number without leading zeroes, below 2^63.
 
     Raises:
-        EvidenceError: naming ``what``.
+        EvidenceError: it is written in another way; the text names ``what``.
     """
     if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
         raise EvidenceError(f"{what} is not a decimal number below 2^63 without leading zeroes")

@@ -18,7 +18,7 @@ def check_public_key(public_key: bytes) -> None:
     """Check that a public key has 32 bytes, is in canonical form and is not of small order (1, 2, 4 or 8).
 
     Raises:
-        EvidenceError
+        EvidenceError: it is not such a key.
     """
     if len(public_key) != 32:
         raise EvidenceError("an Ed25519 public key has 32 bytes")

@@ -69,7 +69,7 @@ def parse_event(fields: Any) -> Event:
     """Read an event from parsed JSON (``members.parse_json``); ``check_event`` checks its hashes.
 
     Raises:
-        EvidenceError: naming the member that is missing, unknown or of another form.
+        EvidenceError: a member is missing, unknown or malformed; the text names it.
     """
     # Exactly these members: one that is not covered by a hash could be added or dropped by anyone on the way.
     known = members(fields, "an event")
@@ -99,7 +99,7 @@ def check_event(event: Event) -> None:
     """Derive an event's hashes from its fields and compare them with those it states.
 
     Raises:
-        EvidenceError: naming the first hash that is another.
+        EvidenceError: a hash is wrong; the text names the innermost one.
     """
     # From the inside out, so that the error names the innermost hash that is wrong: payload, content, leaf.
     entry = event.entry
@@ -125,7 +125,7 @@ def parse_receipt(fields: Any) -> Receipt:
     """Read a receipt from parsed JSON (``members.parse_json``); an event is read as its receipt.
 
     Raises:
-        EvidenceError: naming the member that is missing or of another form.
+        EvidenceError: a member is missing, unknown or malformed; the text names it.
     """
     # An event has all of a receipt's members, so a saved event serves as its own receipt.
     known = members(fields, "a receipt")
@@ -147,7 +147,7 @@ def check_receipt(receipt: Receipt) -> None:
     """Check that a receipt's hash is the leaf hash of its seq, prev_hash and content_hash.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is another hash.
     """
     leaf = hashing.leaf(receipt.seq, receipt.prev_hash, receipt.content_hash)
     if hashing.leaf_hash(leaf) != receipt.hash:

@@ -19,7 +19,7 @@ def parse_json(data: bytes) -> Any:
     """Parse a JSON text strictly (no duplicate keys, no lone surrogates, bounded depth), every number as a double.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is not such a text; the error has the first reason.
     """
     try:
         return strict_json.parse(data, max_depth=MAX_DEPTH, doubles=True)

@@ -111,7 +111,7 @@ def parse_vkey(text: str) -> VerifierKey:
     """Read a verifier key of type 0x01.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, its key id is wrong, or its key must not be trusted (``ed25519``).
     """
     # A name has no plus sign and base64 may have some, so the first two plus signs are the separators.
     name, _, rest = text.partition("+")
@@ -148,7 +148,7 @@ def verify_note(note: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
     Signatures of other keys are ignored. If a known key's signature is wrong, the whole note is refused.
 
     Raises:
-        EvidenceError
+        EvidenceError: a known key's signature is wrong, or none of the keys signed it.
     """
     # C2SP signed-note, "Verifying": lines of unknown keys are skipped, as witnesses' keys may be unknown here.
     found: list[VerifierKey] = []
@@ -172,7 +172,7 @@ def parse_note(data: bytes) -> Note:
     """Read a note; it is accepted only as ``format_note`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way, is too long, or has too many signatures.
     """
     if len(data) > MAX_NOTE:
         raise EvidenceError(f"the note is longer than {MAX_NOTE} bytes")
@@ -206,7 +206,7 @@ def decode_base64(text: str, what: str) -> bytes:
     """Decode standard Base 64 (RFC 4648, section 4) in its one canonical form.
 
     Raises:
-        EvidenceError: naming ``what``.
+        EvidenceError: it is not canonical Base 64; the text names ``what``.
     """
     try:
         decoded = base64.b64decode(text, validate=True)

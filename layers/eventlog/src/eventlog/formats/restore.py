@@ -70,7 +70,7 @@ def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
     """Read a restore signed by one of these Ed25519 public keys under the origin line it names.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
     """
     # First read, then check the form by writing it again, at last the signature: its key is named after the origin
     # line.

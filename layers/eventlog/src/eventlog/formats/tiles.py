@@ -48,7 +48,7 @@ def parse_tile(level: str, place: str) -> Tile:
     """Read the two parts of a path after ``tile/``: ``<L>`` or ``entries``, and ``<N>[.p/<W>]``.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way than ``format_tile`` does.
     """
     if level != ENTRIES and not _LEVEL.fullmatch(level):
         raise EvidenceError("a tile's level is 0..63 without leading zeroes, or the word entries")

@@ -46,7 +46,7 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
     """Read a proof file; it is accepted only as ``format_tlog_proof`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way, or has too many hashes.
     """
     if len(data) > MAX_PROOF:
         raise EvidenceError(f"the proof is longer than {MAX_PROOF} bytes")
@@ -81,7 +81,7 @@ def verify_tlog_proof(data: bytes, leaf_hash: bytes, keys: Iterable[VerifierKey]
     ``extra`` authenticates nothing. If the file has it, it must be this very leaf, and the leaf must name the index.
 
     Raises:
-        EvidenceError
+        EvidenceError: the file is malformed, its checkpoint or its path does not verify, or it is of another leaf.
     """
     # The signature first: until it holds, neither the root nor the size that the path leads to means anything.
     proof = parse_tlog_proof(data)
