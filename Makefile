@@ -42,7 +42,7 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
-	@$(BIN)/python -m admin.restore "$(CHAIN)" "$(REASON)"
+	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
 
 demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
 	@$(BIN)/python -m local.demo.week

@@ -8,7 +8,7 @@ from eventlog.store.mongo.roles import ROLES, Role
 
 
 def commands(database: str) -> Iterator[str]:
-    """For Atlas's command line; it asks for the passwords."""
+    """Yield the commands for Atlas's command line, which asks for the passwords itself."""
     for role in ROLES:
         rights = ",".join(
             f"{_name(action)}@{database}.{collection}"
@@ -21,7 +21,7 @@ def commands(database: str) -> Iterator[str]:
 
 
 def definition(role: Role, database: str) -> str:
-    """The body of a request to Atlas's API (customDBRoles/roles), or the file of ``atlas api``."""
+    """Return a role as the body of a request to Atlas's API (customDBRoles/roles), or as the file for ``atlas api``."""
     by_action: dict[str, list[dict[str, str]]] = {}
     for collection, actions in role.actions.items():
         for action in actions:
@@ -31,5 +31,5 @@ def definition(role: Role, database: str) -> str:
 
 
 def _name(action: str) -> str:
-    """What Atlas calls an action: ``CHANGE_STREAM`` for ``changeStream``."""
+    """Return what Atlas calls an action: ``CHANGE_STREAM`` for ``changeStream``."""
     return re.sub(r"([A-Z])", r"_\1", action).upper()

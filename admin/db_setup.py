@@ -11,17 +11,16 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from admin import atlas
-from admin.setup import IN_ORDER, Document, Outcome, Setup
+from admin.command import CommandError, explain
+from admin.mongo import check_mongo
+from admin.setup import IN_ORDER, Document, Setup, SetupResult
 from eventlog.store.mongo.roles import ROLES
-from local.database import check_mongo
-from local.machine import LocalError
-from local.main import explain
 
 SHORTEST = 16
 
 
 class AdminSettings(BaseSettings):
-    """Secrets come from the environment, `.env` or files: a command line shows in the list of processes."""
+    """Settings of the command. Secrets come from the environment, `.env` or files, as others can see a command line."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
@@ -36,33 +35,43 @@ class AdminSettings(BaseSettings):
     eventlog_audit_password_file: Path | None = None
 
     def uri(self) -> str:
-        """Raises: LocalError when there is none."""
+        """Return the administrator's URI.
+
+        Raises:
+            CommandError: none was given.
+        """
         found = self._secret("mongo_admin_uri")
         if found is None:
-            raise LocalError("Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE to a file that holds it.")
+            raise CommandError("Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE to a file that holds it.")
         return found
 
     def passwords(self) -> dict[str, str]:
-        """By user, of those that are given. Raises: LocalError"""
+        """Return the passwords that were given, by user.
+
+        Raises:
+            CommandError: a password is too short, or its file can't be read.
+        """
         found = {role.name: self._secret(f"{role.name}_password".replace("-", "_")) for role in ROLES}
         for name, password in found.items():
             if password is not None and len(password) < SHORTEST:
-                raise LocalError(f"The password for {name} is shorter than {SHORTEST} characters.")
+                raise CommandError(f"The password for {name} is shorter than {SHORTEST} characters.")
         return {name: password for name, password in found.items() if password is not None}
 
     def _secret(self, name: str) -> str | None:
         given: SecretStr | None = getattr(self, name)
         path: Path | None = getattr(self, f"{name}_file")
         if given is not None or path is None:
-            return None if given is None else given.get_secret_value()
+            return None if given is None else given.get_secret_value()  # the variable goes before the file
         try:
             return path.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise LocalError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
+            raise CommandError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
 
 
 def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
-    """Prints what becomes of each thing; 0 if all is as declared now, 3 if not."""
+    """Set the database up and print the result of each step; return 0 if all is as declared now, 3 if not."""
+    # Atlas refuses createRole, also to its administrators: there the roles are printed, for its own command line and
+    # API.
     uri, passwords = settings.uri(), settings.passwords()
     place = check_mongo(uri, settings.mongo_database, "MONGO_ADMIN_URI")
     on_atlas = on_atlas or ".mongodb.net" in place
@@ -80,13 +89,15 @@ def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
     return 0 if in_order else 3
 
 
-def outcomes(setup: Setup, passwords: dict[str, str], *, roles: bool) -> Iterator[Outcome]:
+def outcomes(setup: Setup, passwords: dict[str, str], *, roles: bool) -> Iterator[SetupResult]:
+    """Yield the results of all steps; those of roles and users only with ``roles``."""
     yield from setup.collections()
     if roles:
         yield from setup.roles(passwords)
 
 
 def show_atlas(database: str) -> None:
+    """Print how the roles are made in Atlas."""
     print("\nAtlas makes roles and users itself. With its command line:\n")
     for command in atlas.commands(database):
         print(f"  {command}")
@@ -96,7 +107,7 @@ def show_atlas(database: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 all is as declared, 1 it can't be done, 2 wrong usage, 3 something differs still."""
+    """Return the exit code: 0 all is as declared, 1 it can't be done, 2 wrong usage, 3 something still differs."""
     parser = argparse.ArgumentParser(prog="make db-setup", description="Set a database up, or see what differs.")
     parser.add_argument("--check", action="store_true", help="change nothing (CHECK=1)")
     parser.add_argument("--atlas", action="store_true", help="print the roles for Atlas instead (ATLAS=1)")
@@ -106,7 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValidationError as error:
         print(explain(error), file=sys.stderr)
         return 2
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
     except PyMongoError as error:
         print(f"MongoDB: {type(error).__name__}.", file=sys.stderr)  # its text may repeat parts of the URI

@@ -20,8 +20,8 @@ Verdict = tuple[State, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one thing, in words for the operator."""
+class SetupResult:
+    """The result of one step, in words for the operator."""
 
     kind: str
     name: str
@@ -30,7 +30,7 @@ class Outcome:
 
 
 class Setup:
-    """``uri`` is an administrator's. ``passwords`` are by user; ``check`` only looks."""
+    """Brings one database to its declared state, with an administrator's ``uri``; with ``check`` it only looks."""
 
     def __init__(self, client: MongoClient[Document], uri: str, database: str, *, check: bool) -> None:
         self._client = client
@@ -38,26 +38,28 @@ class Setup:
         self._db: Database[Document] = client[database]
         self._check = check
 
-    def collections(self) -> Iterator[Outcome]:
-        """Collections with validators, indexes and shard keys."""
+    def collections(self) -> Iterator[SetupResult]:
+        """Yield the results for the collections with their validators, indexes and shard keys."""
         for declared in COLLECTIONS:
             yield self._outcome("collection", declared.name, partial(self._collection, declared))
             yield from self._indexes(declared)
             if declared.shard_key:
                 yield self._outcome("shard key", declared.name, partial(self._shard_key, declared, declared.shard_key))
 
-    def roles(self, passwords: Mapping[str, str]) -> Iterator[Outcome]:
-        """Roles, and users where there is one or a password for one."""
+    def roles(self, passwords: Mapping[str, str]) -> Iterator[SetupResult]:
+        """Yield the results for the roles, and for users that exist or have a password in ``passwords``."""
         for role in ROLES:
             yield self._outcome("role", role.name, partial(self._role, role))
             yield self._outcome("user", role.name, partial(self._user, role, passwords.get(role.name)))
 
-    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> Outcome:
+    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> SetupResult:
+        # What the server refuses is a result of this one step; the others may still be possible.
         try:
             state, detail = step()
         except OperationFailure as error:
-            return Outcome(kind, name, "refused", f"by MongoDB: {(error.details or {}).get('codeName', error.code)}")
-        return Outcome(kind, name, state, detail)
+            why = (error.details or {}).get("codeName", error.code)
+            return SetupResult(kind, name, "refused", f"by MongoDB: {why}")
+        return SetupResult(kind, name, state, detail)
 
     def _collection(self, declared: Declared) -> Verdict:
         found = next(self._db.list_collections(filter={"name": declared.name}), None)
@@ -65,13 +67,16 @@ class Setup:
             if not self._check:
                 self._db.create_collection(declared.name, **declared.options)
             return self._made()
+        # MongoDB leaves out options that have their default, so those are added before comparing.
         options = {"validationLevel": "strict", "validationAction": "error"} | found.get("options", {})
         wrong = [name for name, value in declared.options.items() if options.get(name) != value]
         if wrong and not self._check:
             self._db.command("collMod", declared.name, **declared.options)
         return self._corrected([f"{name} {'is another' if name in options else 'is missing'}" for name in wrong])
 
-    def _indexes(self, declared: Declared) -> Iterator[Outcome]:
+    def _indexes(self, declared: Declared) -> Iterator[SetupResult]:
+        # Indexes are compared by their keys, as their names are only MongoDB's defaults. What is not declared is left
+        # alone; it differs only if it can refuse or remove events: unique, or with an expiry.
         found = {tuple(index["key"].items()): dict(index) for index in self._db[declared.name].list_indexes()}
         found.pop((("_id", 1),), None)
         for index in declared.indexes:
@@ -81,7 +86,7 @@ class Setup:
         for existing in found.values():
             harmful = [option for option in ("unique", "expireAfterSeconds") if existing.get(option) is not None]
             detail = f"not declared{': ' if harmful else ''}{', '.join(harmful)}; left alone"
-            yield Outcome("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
+            yield SetupResult("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
 
     def _index(self, collection: str, index: Index, existing: Document | None) -> Verdict:
         if existing is None:
@@ -92,12 +97,13 @@ class Setup:
         wanted = {"unique": True} if index.unique else {}
         if options == wanted:
             return "as declared", ""
-        # to make it anew takes a while in which there is none
+        # While an index is made again there is none, so that is for the operator to do.
         return "differs", f"{options or 'no options'} instead of {wanted or 'none'}; drop it in a quiet hour, run again"
 
     def _shard_key(self, declared: Declared, key: Index) -> Verdict:
         if not self._is_sharded:
             return "skipped", "does not apply: this is no sharded cluster"
+        # A shard key can't be changed with a command that is quick and safe: the operator is told of reshardCollection.
         name = f"{self._db.name}.{declared.name}"
         found = self._client["config"]["collections"].find_one({"_id": name})
         if found is None:
@@ -115,6 +121,7 @@ class Setup:
             if not self._check:
                 self._db.command("createRole", role.name, **wanted)
             return self._made()
+        # Single rights are compared, since MongoDB may group them in another way than they were written.
         given, needed = _actions(found[0]["privileges"]), _actions(wanted["privileges"])
         wrong = [f"may also {what}" for what in sorted(given - needed)]
         wrong += [f"may not {what}" for what in sorted(needed - given)]
@@ -124,6 +131,8 @@ class Setup:
         return self._corrected(wrong)
 
     def _user(self, role: Role, password: str | None) -> Verdict:
+        # Without a password for it, a missing user is fine: this database may not need it. Of one that exists the
+        # roles are compared. Its password can't be read, so signing in with the given one shows whether it is the same.
         found = self._db.command("usersInfo", role.name)["users"]
         wanted: Document = {"roles": [{"role": role.name, "db": self._db.name}]}
         if not found:
@@ -162,7 +171,7 @@ class Setup:
 
 
 def _actions(privileges: list[Document]) -> set[str]:
-    """One text for each single right."""
+    """Return each single right as a text: the action, and the collection or resource."""
     return {
         f"{action} {privilege['resource'].get('collection') or privilege['resource']}"
         for privilege in privileges

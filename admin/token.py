@@ -1,6 +1,6 @@
 """`python -m admin.token NAME --scope SCOPE... [--chain CHAIN...]`: add a bearer token to the file EVENTLOG_TOKENS.
 
-The token goes to stdout and nowhere else; the file has its hash.
+The token is printed once and kept nowhere; the file has its hash.
 """
 
 import argparse
@@ -12,16 +12,15 @@ from secrets import token_urlsafe
 
 from pydantic import ValidationError
 
+from admin.command import CommandError, CommandSettings
 from eventlog.files import replace_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
 from eventlog.wiring.resources import ConfigurationError
-from local.machine import LocalError
-from local.main import LocalSettings
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments; ends the process with code 2 when they are wrong."""
+    """Read the arguments; end the process with code 2 if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m admin.token", description="Add a bearer token and print it once.")
     parser.add_argument("name", help="whose it is: the principal of the events")
     parser.add_argument("--scope", action="append", required=True, choices=SCOPES, help="what it allows; repeatable")
@@ -30,11 +29,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None) -> str:
-    """Add an entry to the file, which need not exist; the token.
+    """Add an entry to the file, which need not exist yet; return the token.
 
     Raises:
-        LocalError: nothing was added; the text says why.
+        CommandError: nothing was added; the text says why.
     """
+    # 256 random bits can't be guessed, so a plain hash is enough. The whole file is validated before it is replaced: a
+    # bad entry must not keep every later server from starting.
     token = f"eventlog_{token_urlsafe(32)}"
     added = {"sha256": sha256(token.encode()).hexdigest(), "principal": name, "scopes": scopes, "chains": chains}
     try:
@@ -42,19 +43,23 @@ def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None
         text = TokenFile.model_validate({"tokens": [*held, added]}).model_dump_json(indent=2, exclude_none=True)
         replace_file(path, f"{text}\n".encode(), 0o600)
     except ConfigurationError as error:
-        raise LocalError(f"Nothing was added: {error}.") from error
+        raise CommandError(f"Nothing was added: {error}.") from error
     except ValidationError as error:
-        raise LocalError(f"Nothing was added: {explain(error)}.") from error
+        raise CommandError(f"Nothing was added: {explain(error)}.") from error
     except OSError as error:
-        raise LocalError(f"Nothing was added: {path} can't be written: {error.strerror}.") from error
+        raise CommandError(f"Nothing was added: {path} can't be written: {error.strerror}.") from error
     return token
 
 
 def run(given: argparse.Namespace) -> None:
-    """Raises: LocalError"""
-    path = LocalSettings().tokens
+    """Add the token that was asked for, and print it.
+
+    Raises:
+        CommandError: nothing was added.
+    """
+    path = CommandSettings().tokens
     if not path:
-        raise LocalError(
+        raise CommandError(
             "EVENTLOG_TOKENS (environment or .env) must name the file of tokens, which need not exist yet."
         )
     print(add_token(Path(path), given.name, given.scope, given.chain))
@@ -62,10 +67,10 @@ def run(given: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
+    """Return the exit code: 0 added, 1 nothing was added, 2 wrong usage."""
     try:
         run(parse(arguments))
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

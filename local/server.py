@@ -20,11 +20,11 @@ from eventlog.wiring.resources import ConfigurationError
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
+from local.anchors import open_anchors
 from local.database import open_database
 from local.hosts import OwnHosts
 from local.machine import LocalError, url_of
 from local.settling import SettleSchedule
-from local.signing import open_evidence
 
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0
@@ -164,9 +164,9 @@ def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell:
     """
     check_tokens(tokens)
     with open_database(mongo_uri) as (uri, place):
-        evidence = open_evidence(uri, embedded=mongo_uri is None)
-        app = build_app(evidence.settings.model_copy(update={"tokens": tokens}))
-        banner = describe_server(url_of(bound), place, evidence.description, tokens)
+        anchors = open_anchors(uri, embedded=mongo_uri is None)
+        app = build_app(anchors.settings.model_copy(update={"tokens": tokens}))
+        banner = describe_server(url_of(bound), place, anchors.description, tokens)
         audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
         settling = SettleSchedule(app.state.resources.store)
         audits.start()

@@ -1,4 +1,4 @@
-"""Settles what was appended last, as no later writer may come to do it."""
+"""Settles the last append of each chain if no later append comes and does it."""
 
 import threading
 
@@ -9,10 +9,10 @@ EVERY_SECONDS = 0.1
 
 
 class SettleSchedule(threading.Thread):
-    """Settles every chain that was not appended to since the last look, so that nobody's append is held up.
+    """Settles every chain that had no append since the last round, so that no append has to wait for it.
 
-    In the cloud the audit does that each minute. Queries never wait for it, but who looks into ``events`` with tools of
-    MongoDB finds a quiet chain there in full.
+    In the cloud the audit does this each minute. Queries need none of it. But in a quiet chain all events should be in
+    the ``events`` collection, for a developer who looks at it with MongoDB's own tools.
     """
 
     def __init__(self, store: MongoStore, every: float = EVERY_SECONDS) -> None:
@@ -23,21 +23,22 @@ class SettleSchedule(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        """Run a round every few milliseconds until ``stop`` is called."""
         while not self._stopping.wait(self._every):
             try:
                 self.tick()
             except StoreError:
-                continue  # no database just now; the next look tries again
+                continue  # no database at this moment; the next round tries again
 
     def tick(self) -> None:
-        """One look."""
+        """Settle the chains whose size is the same as in the last round."""
         sizes = self._store.unsettled()
         for chain in [name for name, size in sizes.items() if self._sizes.get(name) == size]:
             self._store.settle(chain)
         self._sizes = sizes
 
     def stop(self) -> None:
-        """Ends it after the look under way."""
+        """End the schedule after the round under way."""
         self._stopping.set()
         if self.is_alive():
             self.join()

@@ -1,1 +1,1 @@
-"""Benchmarks, load, package checks and pictures. Never deployed."""
+"""Benchmarks, load, package checks and screenshots. Never deployed."""

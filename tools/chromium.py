@@ -1,4 +1,4 @@
-"""The Chromium of this machine: a package of the system, never one that a library downloads."""
+"""The Chromium of this machine: a package of the system, never a download of some library."""
 
 import shutil
 
@@ -8,9 +8,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find_chromium() -> str:
-    """Path of the executable.
+    """Return the path of the executable.
 
-    Raises: LocalError
+    Raises:
+        LocalError: there is none.
     """
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:

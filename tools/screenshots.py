@@ -1,4 +1,4 @@
-"""`make screenshots`: the dashboard's views in light and dark, of a log of their own with a believable week in it."""
+"""`make screenshots`: the dashboard's views in light and dark, of a fresh log with a believable week in it."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from eventlog.settings import Settings
 from local.demo.api_client import checked
 from local.demo.run import running_api
 from local.demo.tamper import edit_payload
-from local.demo.week import Event, week
+from local.demo.week import SampleEvent, week
 from local.machine import LocalError
 from local.mongod.embedded import EmbeddedMongo
 from tools.chromium import find_chromium
@@ -40,7 +40,7 @@ VISITS = 8
 
 @dataclass(frozen=True)
 class Subject:
-    """The log that is looked at."""
+    """The log in the pictures."""
 
     url: str
     mongo: str
@@ -48,34 +48,46 @@ class Subject:
     vkey: str
 
     def post(self, path: str, body: Any) -> dict[str, Any]:
-        """Raises: LocalError"""
+        """Send a request to the log; return its answer.
+
+        Raises:
+            LocalError: it is an error.
+        """
         found: dict[str, Any] = checked(httpx2.post(f"{self.url}/api/v1{path}", json=body, timeout=60))
         return found
 
     def newest_order(self) -> dict[str, Any]:
-        """Raises: LocalError"""
+        """Return the newest order.
+
+        Raises:
+            LocalError: the log answers with an error.
+        """
         parameters = {"event_type": "order.placed", "limit": "1"}
         (found,) = checked(httpx2.get(f"{self.url}/api/v1/events", params=parameters))["events"]
         event: dict[str, Any] = found
         return event
 
     def fill(self) -> None:
-        """A week of events, audited every now and then. Raises: LocalError"""
+        """Log a week of events, with audits in between.
+
+        Raises:
+            LocalError: the log answers with an error.
+        """
         events = week(datetime.now(UTC))
         for start in range(0, len(events), BATCH):
             self.post("/events/batch", events[start : start + BATCH])
             self.post("/audits", {"mode": "incremental"})
 
     def log_visits(self) -> None:
-        """What happens while somebody looks: the newest events of the week, as if they came in the last seconds."""
+        """Log the newest events of the week again, as if they came in the last seconds, for the live view."""
         now = datetime.now(UTC)
         for n, event in enumerate(week(now)[-VISITS:]):
             moment = now - timedelta(seconds=1.37 * (VISITS - n))
-            told: Event = event | {"timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            told: SampleEvent = event | {"timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
             self.post("/events", told)
 
     def tamper(self, seq: int) -> str:
-        """Edit one payload in the database; the id of the audit that finds it."""
+        """Edit one payload in the database; return the id of the audit that finds it."""
         with MongoClient[dict[str, Any]](self.mongo) as client:
             edit_payload(client[self.database]["events"], "main", seq)
         return str(self.post("/audits", {"mode": "full"})["audit_id"])
@@ -90,7 +102,7 @@ class Photographer:
         self._pages = {theme: open_page(browser, subject.vkey, theme) for theme in THEMES}
 
     def take_all(self) -> None:
-        """A log that is as it should be; at last one event of it is edited, and it stays tampered."""
+        """Take all pictures; for the last one an event is edited, and the log stays tampered with."""
         order = self._subject.newest_order()
         self._subject.log_visits()
         chosen = f"?view=events&event={order['event_id']}"
@@ -122,7 +134,7 @@ class Photographer:
 
 
 def open_page(browser: Browser, vkey: str, theme: Theme) -> Page:
-    """A page in a profile of its own, in which the log's key is pinned."""
+    """Open a page in a profile of its own, in which the log's key is pinned."""
     size: Any = {"width": WIDTH, "height": HEIGHT}
     context = browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce")
     context.add_init_script(PIN % vkey)
@@ -130,18 +142,19 @@ def open_page(browser: Browser, vkey: str, theme: Theme) -> Page:
 
 
 def verify(page: Page) -> None:
+    """Verify the chosen event in the page."""
     page.get_by_role("button", name="Verify here").click()
 
 
 def save(picture: bytes, path: Path) -> None:
-    """Write a picture of few colours as one."""
+    """Write a picture with a palette of few colours, which makes the file small."""
     with Image.open(io.BytesIO(picture)) as image:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 @contextlib.contextmanager
 def fresh_log() -> Iterator[Subject]:
-    """A filled log on a free port, with nothing of the log in `.eventlog/`."""
+    """Serve a filled log on a free port while the context lasts; the log in `.eventlog/` is not touched."""
     with tempfile.TemporaryDirectory(prefix="eventlog-pictures-") as folder, EmbeddedMongo(Path(folder)) as mongo:
         key = Path(folder) / "key.pem"
         create_key_file(key)
@@ -154,7 +167,11 @@ def fresh_log() -> Iterator[Subject]:
 
 
 def take(folder: Path) -> None:
-    """Raises: LocalError"""
+    """Take all pictures into a folder.
+
+    Raises:
+        LocalError: there is no Chromium, or the log does not start.
+    """
     chromium = find_chromium()
     folder.mkdir(parents=True, exist_ok=True)
     with fresh_log() as subject, sync_playwright() as playwright:
@@ -164,7 +181,7 @@ def take(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 the pictures are there, 1 something is in the way."""
+    """Return the exit code: 0 the pictures are there, 1 something prevented it."""
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     folder = Path(arguments[0])

@@ -1,4 +1,4 @@
-"""The HTTP API as the demo uses it."""
+"""A client of the HTTP API with what the demo needs."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,18 @@ AUDIT_SECONDS = 300
 
 
 class ApiClient:
-    """A few calls of the HTTP API; an answer that is not expected becomes a LocalError."""
+    """A few calls of the HTTP API; an unexpected answer becomes a LocalError."""
 
     def __init__(self, base_url: str) -> None:
         self.url = base_url
         self._http = httpx2.Client(base_url=f"{base_url}/api/v1", timeout=60)
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def append(self, path: Path, batch: Sequence[Line]) -> list[dict[str, Any]]:
-        """Sends the lines as one NDJSON batch; their receipts, in order."""
+        """Send the lines as one NDJSON batch; return their receipts, in order."""
         body = "\n".join(line.text for line in batch).encode()
         answer = self._http.post("/events/batch", content=body, headers={"Content-Type": "application/x-ndjson"})
         if answer.is_success:
@@ -33,11 +34,11 @@ class ApiClient:
         raise LocalError(f"{path}{refusal(answer, batch)}.")
 
     def find(self, **parameters: str) -> list[dict[str, Any]]:
-        """All events that match, over as many pages as it takes."""
+        """Return all events that match, over as many pages as it takes."""
         return [event for page in self._pages(parameters) for event in page]
 
     def audit(self, chain: str) -> dict[str, Any]:
-        """The report of a full audit."""
+        """Have a chain audited in full; return the report."""
         report = checked(self._http.post("/audits", json={"chain": chain, "mode": "full"}))
         deadline = time.monotonic() + AUDIT_SECONDS
         while report.get("status", "running") == "running":
@@ -48,7 +49,7 @@ class ApiClient:
         return report
 
     def proof_file(self, event_id: str, chain: str) -> str:
-        """The event's proof under the newest checkpoint, as a C2SP proof file."""
+        """Return the event's proof under the newest checkpoint, as a C2SP proof file."""
         answer = self._http.get(f"/events/{event_id}/proof", params={"chain": chain}, headers={"Accept": "text/plain"})
         if not answer.is_success:
             raise LocalError(f"The proof of event {event_id} was answered {problem_text(answer)}.")
@@ -65,7 +66,11 @@ class ApiClient:
 
 
 def checked(answer: httpx2.Response) -> dict[str, Any]:
-    """The answer's JSON. Raises: LocalError with what the API says is wrong."""
+    """Return the JSON object of a successful answer.
+
+    Raises:
+        LocalError: it is not a success; the text is what the API says.
+    """
     if not answer.is_success:
         raise LocalError(f"{answer.request.method} {answer.request.url} was answered {problem_text(answer)}.")
     body: dict[str, Any] = answer.json()
@@ -73,7 +78,7 @@ def checked(answer: httpx2.Response) -> dict[str, Any]:
 
 
 def refusal(answer: httpx2.Response, batch: Sequence[Line]) -> str:
-    """Why a batch was refused, with the first bad line's number if the API names one."""
+    """Return why a batch was refused, with the first bad line's number if the API names one."""
     try:
         first = answer.json()["errors"][0]
         index, _, rest = first["pointer"].removeprefix("/").partition("/")
@@ -83,7 +88,7 @@ def refusal(answer: httpx2.Response, batch: Sequence[Line]) -> str:
 
 
 def problem_text(answer: httpx2.Response) -> str:
-    """A problem document's status and words."""
+    """Return a problem document's status and words."""
     try:
         problem = answer.json()
         return f"{answer.status_code} {problem.get('detail') or problem.get('title')}".rstrip(".")

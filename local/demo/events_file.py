@@ -1,4 +1,4 @@
-"""An NDJSON file of events, and its lines as batches the API takes."""
+"""Reads an NDJSON file of events, and groups its lines into batches that the API accepts."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from local.machine import LocalError
 
 MAX_EVENTS = 500
-MAX_BYTES = 2 << 20  # half of what the API takes: canonical text may be longer than what is sent
+MAX_BYTES = 2 << 20  # half of what the API accepts: canonical text may be longer than what is sent
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,10 @@ class Line:
 
 
 def read_lines(path: Path) -> list[Line]:
-    """All events of the file; blank lines are passed over.
+    """Read all events of a file; blank lines are skipped.
 
-    Raises: LocalError naming the file and the line.
+    Raises:
+        LocalError: the file can't be read, or a line is not a JSON object; the text names the line.
     """
     try:
         content = path.read_text(encoding="utf-8")
@@ -32,6 +33,7 @@ def read_lines(path: Path) -> list[Line]:
         raise LocalError(f"Can't read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise LocalError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+    # Split at newlines only: splitlines would also split at characters that JSON strings may hold.
     lines = [parse_line(path, number, text) for number, text in enumerate(content.split("\n"), 1) if text.strip()]
     if not lines:
         raise LocalError(f"{path} has no events.")
@@ -39,6 +41,11 @@ def read_lines(path: Path) -> list[Line]:
 
 
 def parse_line(path: Path, number: int, text: str) -> Line:
+    """Read one line.
+
+    Raises:
+        LocalError: it is not a JSON object; the text names the file and the line.
+    """
     try:
         event = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -49,7 +56,7 @@ def parse_line(path: Path, number: int, text: str) -> Line:
 
 
 def batches(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """The lines in order, in groups within the API's limits."""
+    """Yield the lines in order, in groups within the API's limits."""
     group: list[Line] = []
     size = 0
     for line in lines:

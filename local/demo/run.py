@@ -1,4 +1,4 @@
-"""`python -m local.demo [FILE]`: log the events of a file, query, audit, prove one, tamper with one, see it found."""
+"""`python -m local.demo [FILE]`: log the events of a file, query, audit, prove one, edit one and see it found."""
 
 import contextlib
 import os
@@ -30,12 +30,12 @@ from local.mongod.embedded import EmbeddedMongo
 from local.server import Server, build_app
 
 SAMPLE = Path(__file__).parents[2] / "events" / "sample.ndjson"
-Event = dict[str, Any]
-"""What the log holds of an event: its fields in the file and its receipt, in one dictionary."""
+LoggedEvent = dict[str, Any]
+"""An event's fields in the file and those of its receipt, in one dictionary."""
 
 
 class Demo:
-    """The main job, start to end, against a running API; raises LocalError where something is not as it should be."""
+    """The log's main job from start to end, against a running API; anything unexpected raises LocalError."""
 
     def __init__(self, api: ApiClient, mongo_uri: str, database: str, console: Console, public_key: bytes) -> None:
         self._api = api
@@ -46,16 +46,18 @@ class Demo:
         self._console = console
 
     def run(self, path: Path) -> None:
+        """Run all steps with the events of a file."""
         events = self.ingest(path)
         self.query(events)
         self.audit_intact(events)
         self.prove(events[-1])
         self.tamper(events[len(events) // 2])
 
-    def ingest(self, path: Path) -> list[Event]:
-        """Logs the file; the distinct events of the first one's chain, in order of seq."""
+    def ingest(self, path: Path) -> list[LoggedEvent]:
+        """Log the file; return the distinct events of its first event's chain, in order of seq."""
         self._step(f"Log the events of {path}")
-        logged: dict[tuple[str, str], Event] = {}
+        # By chain and id, as a file may have one event twice, which is logged once.
+        logged: dict[tuple[str, str], LoggedEvent] = {}
         for batch in batches(read_lines(path)):
             for line, receipt in zip(batch, self._api.append(path, batch), strict=True):
                 logged[receipt["chain"], receipt["event_id"]] = line.event | receipt
@@ -66,8 +68,8 @@ class Demo:
         self._console.print_json(data={name: last[name] for name in ("event_id", "chain", "seq", "prev_hash", "hash")})
         return events
 
-    def query(self, events: Sequence[Event]) -> None:
-        """Queries by time, type and source, with values from the data."""
+    def query(self, events: Sequence[LoggedEvent]) -> None:
+        """Query by time, type and source, with values from the data."""
         self._step("Query")
         chain = events[0]["chain"]
         times = sorted(event["timestamp"] for event in events)
@@ -81,15 +83,16 @@ class Demo:
         for name, value in (("event_type", event_type), ("source_id", source_id)):
             self._expect([event for event in events if event[name] == value], chain=chain, **{name: value})
 
-    def audit_intact(self, events: Sequence[Event]) -> None:
+    def audit_intact(self, events: Sequence[LoggedEvent]) -> None:
+        """Audit the chain, and expect it to be intact."""
         self._step("Audit the whole chain")
         report = self._api.audit(events[0]["chain"])
         self._console.print(f"{report['events_checked']} events checked: [bold green]{report['status']}[/]")
         if report["status"] != "intact" or report["events_checked"] != len(events):
             raise LocalError(f"The audit of the untouched chain says {report['status']}: {report['findings']}.")
 
-    def prove(self, event: Event) -> None:
-        """Exchanges a receipt for a proof, and verifies that with nothing but the log's public key."""
+    def prove(self, event: LoggedEvent) -> None:
+        """Exchange a receipt for a proof, and verify it with nothing but the log's public key."""
         self._step(f"Exchange the receipt of event {event['seq']} for a proof, verify it without the log")
         receipt = parse_receipt({field.name: event[field.name] for field in fields(Receipt)})
         proof = self._api.proof_file(receipt.event_id, receipt.chain)
@@ -101,8 +104,8 @@ class Demo:
             raise LocalError(f"The proof of event {receipt.seq} does not verify: {error}.") from error
         self._console.print(f"Proven under the signed tree of {checkpoint.size} events, by the key {format_vkey(key)}")
 
-    def tamper(self, victim: Event) -> None:
-        """Edits one event in the database, and expects the audit to name that one and nothing else."""
+    def tamper(self, victim: LoggedEvent) -> None:
+        """Edit one event in the database, and expect the audit to name this event and nothing else."""
         self._step(f"Edit event {victim['seq']} straight in MongoDB, then audit again")
         with MongoClient[dict[str, Any]](self._mongo_uri) as client:
             before, after = edit_payload(client[self._database]["events"], victim["chain"], victim["seq"])
@@ -115,7 +118,7 @@ class Demo:
         if report["status"] != "tampered" or findings != [("payload_mismatch", victim["seq"])]:
             raise LocalError(f"The audit should name seq {victim['seq']} alone, and says {findings}.")
 
-    def _expect(self, expected: Sequence[Event], **parameters: str) -> None:
+    def _expect(self, expected: Sequence[LoggedEvent], **parameters: str) -> None:
         found = self._api.find(**parameters)
         shown = " ".join(f"{name}={value}" for name, value in parameters.items() if name != "chain")
         self._console.print(f"{len(found):>6} events  {shown}", markup=False, highlight=False)
@@ -126,13 +129,14 @@ class Demo:
         self._console.rule(title, align="left")
 
 
-def most_common(events: Sequence[Event], name: str) -> str:
+def most_common(events: Sequence[LoggedEvent], name: str) -> str:
+    """Return the most common value of a field."""
     return str(Counter(event[name] for event in events).most_common(1)[0][0])
 
 
 @contextlib.contextmanager
 def running_api(settings: Settings) -> Iterator[ApiClient]:
-    """The API on a free port, and a client of it."""
+    """Serve the API on a free port while the context lasts; yield a client of it."""
     bound = bind(0)
     url = f"http://{HOST}:{bound.getsockname()[1]}"
     server = Server(build_app(settings), bound)
@@ -140,6 +144,7 @@ def running_api(settings: Settings) -> Iterator[ApiClient]:
     thread.start()
     client = ApiClient(url)
     try:
+        # A server that fails to start ends its thread; then the client's first call says that nobody answers.
         wait_until("the API to start", lambda: server.started or not thread.is_alive())
         yield client
     finally:
@@ -149,7 +154,12 @@ def running_api(settings: Settings) -> Iterator[ApiClient]:
 
 
 def run(path: Path, console: Console) -> None:
-    read_lines(path)  # a bad file is told before anything starts
+    """Run the demo on a log of its own, which is removed at the end.
+
+    Raises:
+        LocalError: the file can't be read, or something was not as expected.
+    """
+    read_lines(path)  # a bad file is reported before anything starts
     with tempfile.TemporaryDirectory(prefix="eventlog-demo-") as folder, EmbeddedMongo(Path(folder)) as mongo:
         key = Path(folder) / "key.pem"
         create_key_file(key)
@@ -159,9 +169,11 @@ def run(path: Path, console: Console) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 when everything was as it should be."""
+    """Return the exit code: 0 when everything was as it should be."""
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # the audit's alarm is what we want to see here
+    os.environ.setdefault(
+        "POWERTOOLS_LOG_LEVEL", "CRITICAL"
+    )  # the audit is meant to find tampering here: no alarm in the log
     path = Path(arguments[0]) if arguments else SAMPLE
     try:
         run(path, Console(soft_wrap=True))

@@ -1,4 +1,4 @@
-"""What someone with access to the database could do: change a stored payload and nothing else."""
+"""Tampers as someone with access to the database could: changes a stored payload and nothing else."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from local.machine import LocalError
 
 
 def edit_payload(events: Collection[dict[str, Any]], chain: str, seq: int) -> tuple[str, str]:
-    """Changes one member of one stored payload; returns the canonical text before and after."""
+    """Change one member of one stored payload; return its canonical text before and after."""
     where = {"chain": chain, "seq": seq}
     stored = events.find_one(where)
     if stored is None:
@@ -23,7 +23,7 @@ def edit_payload(events: Collection[dict[str, Any]], chain: str, seq: int) -> tu
 
 
 def forge(payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload with its first number, else its first text, else something new, changed."""
+    """Return the payload with a change in its first number, or else its first text, or else with a new member."""
     for kind in (float, str):
         for name, value in payload.items():
             if isinstance(value, kind):

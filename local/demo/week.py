@@ -1,7 +1,7 @@
-"""`make demo-data`: a week of a small web shop's events, so that the first look at the dashboard is not empty.
+"""`make demo-data`: a week of a small web shop's events, so that the dashboard has something to show.
 
-Shoppers come mostly by day, order, pay and are sent invoices; a job runs each hour; somebody tries passwords one night,
-and an administrator puts that right in the morning.
+Shoppers come mostly by day; they order, pay and are sent invoices. A job runs each hour. One night somebody tries
+passwords, and in the morning an administrator blocks their address.
 """
 
 import os
@@ -16,7 +16,7 @@ import httpx2
 from local.demo.api_client import checked
 from local.machine import HOST, LocalError
 
-Event = dict[str, Any]
+SampleEvent = dict[str, Any]
 
 DAYS = 7
 SEED = 20261123
@@ -26,8 +26,8 @@ BATCH = 500
 GOODS = {"kettle": 39.9, "desk lamp": 54.0, "notebook": 4.5, "headphones": 129.0, "chair": 210.0, "mug": 9.9}
 
 
-def week(end: datetime, seed: int = SEED) -> list[Event]:
-    """The events of the seven days before ``end``, in the order of their times; always the same for the same seed."""
+def week(end: datetime, seed: int = SEED) -> list[SampleEvent]:
+    """Return the events of the seven days before ``end``, in order of time; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311  a story, no secret
     start = end.replace(minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     hours = [start + timedelta(hours=n) for n in range(24 * DAYS + 1)]
@@ -37,15 +37,15 @@ def week(end: datetime, seed: int = SEED) -> list[Event]:
     return sorted(told, key=lambda event: str(event["timestamp"]))
 
 
-def _hour(chance: random.Random, hour: datetime) -> Iterator[Event]:
+def _hour(chance: random.Random, hour: datetime) -> Iterator[SampleEvent]:
     yield _event(hour + timedelta(seconds=5), "stock.counted", "jobs/stock", items=chance.randrange(4000, 4200))
     usual = VISITS[hour.hour] * (0.7 if hour.weekday() >= 5 else 1)
     for _ in range(round(usual * chance.uniform(0.7, 1.3))):
         yield from _visit(chance, hour + timedelta(seconds=chance.uniform(0, 3300)))
 
 
-def _visit(chance: random.Random, moment: datetime) -> Iterator[Event]:
-    """A shopper signs in and, as often as not, buys something."""
+def _visit(chance: random.Random, moment: datetime) -> Iterator[SampleEvent]:
+    """Yield the events of a shopper, who signs in and buys something about half of the time."""
     user, web = f"u-{chance.randrange(1000, 1400)}", f"shop/web-{chance.randrange(1, 4)}"
     address = f"198.51.100.{chance.randrange(1, 255)}"  # RFC 5737: for examples
     if chance.random() < 0.08:
@@ -57,7 +57,7 @@ def _visit(chance: random.Random, moment: datetime) -> Iterator[Event]:
         yield _event(moment + timedelta(seconds=chance.uniform(250, 290)), "user.logout", web, user=user)
 
 
-def _order(chance: random.Random, moment: datetime, user: str, web: str) -> Iterator[Event]:
+def _order(chance: random.Random, moment: datetime, user: str, web: str) -> Iterator[SampleEvent]:
     order = f"o-{chance.randrange(10**6):06}"
     basket = {name: chance.randrange(1, 4) for name in chance.sample(sorted(GOODS), 2)}
     total = round(sum(GOODS[name] * count for name, count in basket.items()), 2)
@@ -71,8 +71,8 @@ def _order(chance: random.Random, moment: datetime, user: str, web: str) -> Iter
     yield _event(moment + timedelta(seconds=8), "invoice.sent", "billing", order=order, to=f"{user}@example.com")
 
 
-def _attack(chance: random.Random, night: datetime) -> Iterator[Event]:
-    """Somebody tries passwords for ten minutes; in the morning an administrator looks into it."""
+def _attack(chance: random.Random, night: datetime) -> Iterator[SampleEvent]:
+    """Yield the events of ten minutes of password guessing, and of an administrator's answer in the morning."""
     for n in range(240):
         moment = night + timedelta(minutes=11, seconds=2.4 * n + chance.uniform(0, 2))
         victim = f"u-{chance.randrange(1000, 1400)}"
@@ -83,7 +83,7 @@ def _attack(chance: random.Random, night: datetime) -> Iterator[Event]:
     yield _event(morning + timedelta(minutes=9), "admin.rule_changed", "admin", user="a-7", rule="block 203.0.113.0/24")
 
 
-def _event(moment: datetime, kind: str, source: str, **payload: Any) -> Event:
+def _event(moment: datetime, kind: str, source: str, **payload: Any) -> SampleEvent:
     return {"event_type": kind, "source_id": source, "timestamp": _text(moment), "payload": payload}
 
 
@@ -91,10 +91,11 @@ def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
-def send(url: str, token: str | None, events: list[Event]) -> None:
-    """Log them in their order, and have them audited.
+def send(url: str, token: str | None, events: list[SampleEvent]) -> None:
+    """Log events in their order, and have them audited.
 
-    Raises: LocalError
+    Raises:
+        LocalError: no log answers there, or it refuses them.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -107,7 +108,7 @@ def send(url: str, token: str | None, events: list[Event]) -> None:
 
 
 def main() -> int:
-    """Returns the exit code: 0 the events are logged, 1 something is in the way."""
+    """Return the exit code: 0 the events are logged, 1 something prevented it."""
     url = os.environ.get("EVENTLOG_URL") or f"http://{HOST}:{os.environ.get('PORT') or 8000}"
     events = week(datetime.now(UTC))
     try:

@@ -1,8 +1,8 @@
-"""The attacks of the tamper drill: who can do it, how it is done, and what finds it, as what.
+"""The attacks of the tamper drill: who can carry each one out, how, and what finds it.
 
-Who, after the README: 1 a client with write scope, 2 a bug, a bad migration or a restored backup, 3 a database
-administrator who edits rows, 4 one who also recomputes every hash, 5 one who also holds the signing key. ``+ anchors``:
-who can also change the place where anchors are kept, which nobody should who can change the database.
+The attackers: 1 a client with write scope, 2 a bug, a bad migration or a restored backup, 3 a database administrator
+who edits rows, 4 one who also recomputes every hash, 5 one who also holds the signing key. ``+ anchors``: the attacker
+can also change the anchors, which should be kept where no database administrator can reach them.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ NOBODY = "nobody"
 
 
 def ask_monitor(log: DrillLog) -> list[str]:
-    """What a monitor finds that has seen the honest log."""
+    """Return the findings of a monitor that has seen the honest log."""
     return log.monitor.look()
 
 
 def read_record(log: DrillLog) -> list[str]:
-    """What is left for good of a restore that was declared."""
+    """Return the traces of a declared restore: the event in the chain and the signed note, which stay for good."""
     found = []
     for chain in CHAINS:
         newest = log.checkpoints.find_one({"chain": chain}, sort=[("number", -1)]) or {}
@@ -39,7 +39,7 @@ def read_record(log: DrillLog) -> list[str]:
 
 
 def read_skew(log: DrillLog) -> list[str]:
-    """What the newest audit report says of claimed times."""
+    """Return what the newest audit report says about claimed times."""
     report = log.audits.find_one({"chain": "main"}, sort=[("_id", -1)]) or {}
     skew = report["skew"]
     days = round(skew["seconds"] / 86_400)
@@ -48,9 +48,9 @@ def read_skew(log: DrillLog) -> list[str]:
 
 @dataclass(frozen=True)
 class Attack:
-    """``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
+    """An attack, ``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
 
-    ``look`` is asked when both audits say that every chain is intact.
+    ``look`` is called when both audits say that every chain is intact.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Attack:
 
     @property
     def by(self) -> str:
-        """Whom ``look`` asks."""
+        """Who finds what ``look`` returns."""
         return MONITOR if self.where == NOBODY else self.where
 
 

@@ -1,4 +1,4 @@
-"""A small anchored log for the tamper drill: made honestly once, saved, and set up anew for each attack."""
+"""A small anchored log for the tamper drill: made honestly once, saved, and copied for each attack."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -31,34 +31,35 @@ from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
-from local.drill.monitor import Watcher
+from local.drill.monitor import LogMonitor
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
 CHAINS = ("main", "payments")
 ROUNDS = (12, 9, 10, 8)
-"""Events of each chain before each anchor: anchors are of 12, 21, 31 and 39 events."""
+"""How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
-"""After so many rounds a backup is made."""
+"""After how many rounds the backup is made."""
 COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
 
 
 @dataclass(frozen=True)
 class Backup:
-    """All that a log consists of at one moment: raw documents by collection, and anchor files by path."""
+    """Everything in a log at one moment: raw documents by collection, and anchor files by path."""
 
     documents: dict[str, list[RawBSONDocument]]
     files: dict[str, bytes]
 
 
 class DrillLog:
-    """A log in a database and an anchor directory of its own, with hands for whoever works on it or attacks it.
+    """A log in its own database and anchor directory, with what is needed to use it and to attack it.
 
-    ``monitor`` has seen it when it was honest, ``earlier`` is a backup of it from before, ``shown`` a checkpoint that
-    only some were shown.
+    ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
+    client was shown.
     """
 
     def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
+        # A database name of its own lets a forger anchor elsewhere while it works on the same database (on_anchors).
         self.client = client
         self.folder = folder
         self.key = key
@@ -71,40 +72,41 @@ class DrillLog:
         self.checkpoints = operations.checkpoints
         self.audits = operations.audits
         self.anchors = DirectoryAnchors(folder)
-        self.monitor = Watcher(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
+        self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
 
     @property
     def auditor(self) -> Auditor:
-        """The audit function, in a process of its own."""
+        """A new auditor, as each process of the audit function has one."""
         return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=self._anchoring)
 
     def audit(self, mode: Mode) -> list[AuditReport]:
-        """What the schedule does."""
+        """Audit all chains, as the schedule does."""
         return self.auditor.audit_all(mode, 60)
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
-        """What a client does: events one after the other, settled."""
+        """Append events as a client does, and settle them."""
         self.store.append(chain, [new_draft(chain, {"amount": number}, **fields) for number in range(count)])
         self.store.settle(chain)
 
     def restore(self, chain: str, reason: str) -> None:
-        """What an operator does after a restore."""
+        """Declare a restore, as an operator does."""
         audits = AuditStore(self.store)
         Restorer(self.store, audits, self._anchoring, self.auditor).restore(chain, reason)
 
     def files(self, chain: str = "main") -> list[Path]:
-        """A chain's anchors, oldest first."""
+        """Return the files of a chain's anchors, oldest first."""
         return sorted((self.folder / chain).glob("*.note"))
 
     def back_up(self) -> Backup:
+        """Return a backup of the database and of the anchor directory."""
         documents = {name: list(self._raw(name).find()) for name in COLLECTIONS}
         files = {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
         return Backup(documents, files)
 
     def put_back(self, backup: Backup, collections: Iterable[str] = COLLECTIONS, *, files: bool = False) -> None:
-        """Make collections, and the anchor directory if told so, what they were."""
+        """Restore collections from a backup, and the anchor directory too with ``files``."""
         for name in collections:
             collection = self._raw(name)
             collection.delete_many({})
@@ -139,7 +141,7 @@ class DrillLog:
 
 @dataclass(frozen=True)
 class Honest:
-    """The honest log, to make as many copies of as there are attacks."""
+    """The honest log, of which each attack gets a copy."""
 
     client: MongoClient[Document]
     folder: Path
@@ -149,7 +151,7 @@ class Honest:
 
     @contextmanager
     def copy(self) -> Iterator[DrillLog]:
-        """A log with the same content, in a database and a directory of its own."""
+        """Yield a log with the same content, in a database and a directory of its own."""
         with fresh_log(self.client, self.folder, self.key) as log:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
@@ -158,7 +160,7 @@ class Honest:
 
 
 def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
-    """Log events in turns with audits."""
+    """Make the honest log: events and audits in turns."""
     with fresh_log(client, folder, key) as log:
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
@@ -171,7 +173,7 @@ def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Ho
 
 @contextmanager
 def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iterator[DrillLog]:
-    """An empty log."""
+    """Yield an empty log, whose database is dropped afterwards."""
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
     log = DrillLog(client, place, key)
@@ -183,7 +185,7 @@ def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iter
 
 
 def new_draft(chain: str, payload: Document, **fields: Any) -> Draft:
-    """An event as a client sends it; fields of it may be given."""
+    """Make an event as a client sends it; ``fields`` replace those made up here."""
     now = now_millis()
     values: dict[str, Any] = {
         "chain": chain,

@@ -1,4 +1,4 @@
-"""What `eventlog verify-log` does from outside, over a log at hand: follow signed checkpoints with a pinned key."""
+"""Follows signed checkpoints with a pinned key, as `eventlog verify-log` does, but without the way over HTTP."""
 
 from collections.abc import Iterator
 
@@ -16,12 +16,13 @@ from eventlog_client.state import Trusted
 
 
 class ServedLog:
-    """``TiledLog``: what the query function serves, without the way over HTTP."""
+    """A ``TiledLog`` straight from what the query function would serve."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
 
     def tlog(self, chain: str, path: str) -> bytes:
+        """Return a resource of the chain's tlog-tiles interface, with errors as a client gets them."""
         try:
             if path == "checkpoint":
                 return self._evidence.checkpoint(chain).note
@@ -33,10 +34,11 @@ class ServedLog:
             raise RefusedError(500, "Damaged", str(error)) from error
 
     def events_by_seq(self, chain: str, start: int, end: int) -> Iterator[Event]:
-        raise NotImplementedError  # the light monitor reads leaves
+        """Refuse: this monitor reads leaves only."""
+        raise NotImplementedError
 
 
-class Watcher:
+class LogMonitor:
     """Follows all chains of a log and remembers each one's newest checkpoint."""
 
     def __init__(self, evidence: Evidence, public_key: bytes, origin: str) -> None:
@@ -46,11 +48,11 @@ class Watcher:
         self._kept: dict[str, Trusted] = {}
 
     def look(self, *chains: str) -> list[str]:
-        """Follow these chains and those kept; which of them contradict what was kept."""
+        """Follow these chains and all followed before; return those that contradict what was seen then."""
         return [f"{chain} contradicted" for chain in sorted({*self._kept, *chains}) if not self._follow(chain)]
 
     def accepts(self, chain: str, note: bytes) -> bool:
-        """Whether a checkpoint that was shown elsewhere is the one kept, if it is of the same size."""
+        """Return whether a checkpoint that was shown elsewhere agrees with the one kept here."""
         shown, _ = verify_checkpoint(note, [self._key(chain)])
         try:
             check_heads(self._kept[chain].checkpoint, shown)

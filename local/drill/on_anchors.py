@@ -1,4 +1,4 @@
-"""Attacks on the anchors and their copies, and with the signing key stolen; and what others can see of them."""
+"""Attacks on the anchors and their copies, and with a stolen signing key; and what others can see of them."""
 
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile, create_key_file
@@ -18,14 +18,17 @@ def delete(log: DrillLog, *numbers: int) -> None:
 
 
 def delete_one(log: DrillLog) -> None:
+    """Delete the second anchor."""
     delete(log, 2)
 
 
 def delete_two(log: DrillLog) -> None:
+    """Delete the second and the third anchor."""
     delete(log, 2, 3)
 
 
 def delete_newest(log: DrillLog) -> None:
+    """Delete the newest anchor."""
     delete(log, 4)
 
 
@@ -38,7 +41,7 @@ def alter(log: DrillLog) -> None:
 
 
 def add(log: DrillLog) -> None:
-    """A next anchor, in itself perfect, by another key."""
+    """Add a next anchor that is right in every way, but signed by another key."""
     create_key_file(log.folder / ".own")
     newest = newest_anchor(log)
     data = sign_anchor(newest.checkpoint, next_seal(newest), [KeyFile(log.folder / ".own")])
@@ -55,7 +58,7 @@ def add_claim(log: DrillLog) -> None:
 
 
 def alter_copy(log: DrillLog) -> None:
-    """In the database alone, the second anchor's copy says another root."""
+    """Change the root in the database's copy of the second anchor."""
     found = log.checkpoints.find_one({"chain": "main", "number": 2}) or {}
     origin, size, root, rest = found["note"].split("\n", 3)
     note = "\n".join((origin, size, root[::-1].replace("=", "A", 1)[:43] + "=", rest))
@@ -63,23 +66,23 @@ def alter_copy(log: DrillLog) -> None:
 
 
 def rewrite_and_sign(log: DrillLog) -> None:
-    """All chains from the first event on, and every copy of an anchor signed anew; the anchors can't be reached."""
+    """Rewrite all chains from the first event on, and sign every copy of an anchor again; the anchors stay."""
     forge_history(log, DrillLog(log.client, log.folder / ".forged", log.key, log.database))
 
 
 def rewrite_all(log: DrillLog) -> None:
-    """The same, and the anchors made anew as well."""
+    """Rewrite all chains from the first event on, and make the anchors again too."""
     log.remove_anchors()
     forge_history(log, log)
 
 
 def roll_all_back(log: DrillLog) -> None:
-    """Database, copies, reports and anchors as they were in a backup."""
+    """Set everything back to a backup: database, copies, reports and anchors."""
     log.put_back(log.earlier, files=True)
 
 
 def fork(log: DrillLog) -> None:
-    """One client is shown another end of the log than everybody else, signed with the stolen key."""
+    """Show one client another end of the log than everybody else, signed with the stolen key."""
     now = log.back_up()
     with fresh_log(log.client, log.folder.parent, log.key) as other:
         other.put_back(now, files=True)
@@ -89,14 +92,14 @@ def fork(log: DrillLog) -> None:
 
 
 def hold_shown(log: DrillLog) -> list[str]:
-    """A monitor that follows the log holds the checkpoint that the client was shown against it."""
+    """Return what a monitor of the log finds when it gets the checkpoint that the client was shown."""
     found = log.monitor.look()
     accepted = log.monitor.accepts("main", log.shown)
     return found if accepted else [*found, "main has two signed roots for 45 events"]
 
 
 def sign_head(log: DrillLog, key: Signer) -> bytes:
-    """A checkpoint of the chain main as it is."""
+    """Sign a checkpoint of the chain main as it is."""
     found = log.store.chain("main")
     assert found is not None
     head = Checkpoint(f"{found.origin}/main", found.state.size, found.state.root)
@@ -104,7 +107,7 @@ def sign_head(log: DrillLog, key: Signer) -> bytes:
 
 
 def forge_history(log: DrillLog, forger: DrillLog) -> None:
-    """Rewrite all chains and have them anchored as often as they were, where the forger anchors."""
+    """Rewrite all chains, and anchor them as often as they were, where the forger keeps anchors."""
     drafts = {chain: take(log, chain, 0) for chain in CHAINS}
     remove_chain(log, REGISTRY)
     remove_records(log)
@@ -117,10 +120,10 @@ def forge_history(log: DrillLog, forger: DrillLog) -> None:
 
 
 def newest_anchor(log: DrillLog) -> Anchor:
-    """The chain main's."""
+    """Return the newest anchor of the chain main."""
     return verify_anchor(log.files()[-1].read_bytes(), [log.key.public_key])
 
 
 def next_seal(newest: Anchor) -> Seal:
-    """The place after an anchor's."""
+    """Return the seal for the next anchor."""
     return Seal(newest.seal.number + 1, now_millis(), newest.digest)

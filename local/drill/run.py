@@ -1,6 +1,6 @@
-"""`python -m local.drill`: attack an honest log in every way there is, and see what is found, by what, and what isn't.
+"""`python -m local.drill`: attack an honest log in every way we know, and see which attacks are found, and by what.
 
-Each attack works on a copy of the log of its own. The exit code is 0 only if each ends exactly as the table says.
+Each attack works on its own copy of the log. The exit code is 0 only if each ends exactly as the table says.
 """
 
 import os
@@ -30,28 +30,29 @@ MODES: tuple[Mode, ...] = ("incremental", "full")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Discovery:
     """What found the attack first, and what it found."""
 
     where: str
     found: str
 
     def is_as_expected(self, attack: Attack) -> bool:
+        """Return whether the attack was found where and as its table says."""
         return (self.where, self.found) == (attack.where, attack.found)
 
 
-def attack(log: DrillLog, attack: Attack) -> Outcome:
-    """Carry an attack out, then look for it: incremental audit, full audit, and what only others can see."""
+def attack(log: DrillLog, attack: Attack) -> Discovery:
+    """Carry out an attack, then look for it: by incremental audit, by full audit, and by what only others can see."""
     attack.act(log)
     for mode in MODES:
         if found := findings(log, mode):
-            return Outcome(f"{mode} audit", found)
+            return Discovery(f"{mode} audit", found)
     found = "; ".join(attack.look(log))
-    return Outcome(attack.by if found else NOBODY, found)
+    return Discovery(attack.by if found else NOBODY, found)
 
 
 def findings(log: DrillLog, mode: Mode) -> str:
-    """What the audits of all chains find: chain, kind and seqs; an audit that could not be finished counts too."""
+    """Return what the audits of all chains find: chain, kind and seqs; an unfinished audit counts too."""
     found = []
     for report in log.audit(mode):
         seqs: dict[str, list[int]] = {}
@@ -64,7 +65,7 @@ def findings(log: DrillLog, mode: Mode) -> str:
 
 
 def ranges(seqs: Sequence[int]) -> str:
-    """Seqs in short: 3, 5..8."""
+    """Return seqs in short: 3, 5..8."""
     runs: list[tuple[int, int]] = []
     for seq in sorted(set(seqs)):
         if runs and runs[-1][1] == seq - 1:
@@ -75,7 +76,7 @@ def ranges(seqs: Sequence[int]) -> str:
 
 
 def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console) -> bool:
-    """Carry all attacks out, some side by side, and print the table; whether all is as expected."""
+    """Carry out all attacks, some at the same time, and print the table; return whether all went as expected."""
     create_key_file(folder / "key")
     honest = make_honest(client, folder, KeyFile(folder / "key"))
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -90,8 +91,8 @@ def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console) -> 
     return all(outcome.is_as_expected(each) for each, outcome in zip(ATTACKS, outcomes, strict=True))
 
 
-def try_on_copy(honest: Honest, each: Attack) -> Outcome:
-    """What comes of an attack on a copy of the honest log."""
+def try_on_copy(honest: Honest, each: Attack) -> Discovery:
+    """Carry out an attack on a copy of the honest log; return what found it."""
     with honest.copy() as log:
         return attack(log, each)
 
@@ -101,8 +102,9 @@ def _lines(found: str) -> str:
 
 
 def main() -> int:
-    """Returns the exit code: 0 when every attack ended as expected."""
+    """Return the exit code: 0 when every attack ended as expected."""
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    # The embedded MongoDB must outlive every attack, and its data and the logs' anchors go with the folder at the end.
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         with tempfile.TemporaryDirectory(prefix="eventlog-drill-") as name, EmbeddedMongo(Path(name, "db")) as mongo:

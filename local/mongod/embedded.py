@@ -34,9 +34,10 @@ class EmbeddedMongo(MongodProcess):
         self.stop()
 
     def start(self) -> None:
-        """Starts mongod and returns when it takes writes (a member of a larger set: when it answers).
+        """Start mongod; return when it takes writes, or as a member of a larger set when it answers.
 
-        Raises: LocalError when it can't start, for example when another mongod uses the data.
+        Raises:
+            LocalError: it can't start, for example when another mongod uses the data.
         """
         self.launch()
         try:
@@ -50,7 +51,9 @@ class EmbeddedMongo(MongodProcess):
             wait_until(f"the replica set's configuration on {self.address}", lambda: self._is_configured(client))
 
     def _is_configured(self, client: MongoClient[dict[str, Any]]) -> bool:
-        """Makes the configuration, or moves it to this port; True when nothing is left to do."""
+        """Make the replica set's configuration, or move it to this port; return True when nothing is left to do."""
+        # New data: make the set. Known port: wait until this node is primary. Another port than last time: a set of one
+        # node moves with it; a larger set can't, as the other members know the old address.
         try:
             if not client.local["system.replset"].find_one():
                 new = {"_id": self.replica_set, "members": [{"_id": 0, "host": self.address}]}
@@ -72,7 +75,7 @@ class EmbeddedMongo(MongodProcess):
 
 
 def is_primary(client: MongoClient[dict[str, Any]]) -> bool:
-    """Whether the client's node takes writes; False too when it doesn't answer."""
+    """Return whether the client's node takes writes; False also if it doesn't answer."""
     try:
         return bool(client.admin.command("hello").get("isWritablePrimary"))
     except PyMongoError:
@@ -85,10 +88,11 @@ def start_replica_set(
     election_timeout_ms: int = 1000,
     replica_set: str = "rs0",
 ) -> list[EmbeddedMongo]:
-    """Starts one node per directory as one new replica set; returns when one is primary and the others follow.
+    """Start one node per directory as a new replica set; return when one is primary and the others follow.
 
     Nodes that were killed or stopped come back with their own `start()`.
     """
+    # All nodes first, then the configuration: it names each node's address. If one fails, none is left running.
     nodes = [EmbeddedMongo(path, replica_set=replica_set) for path in dirs]
     try:
         for node in nodes:
@@ -102,11 +106,13 @@ def start_replica_set(
 
 
 def replica_set_uri(nodes: Sequence[EmbeddedMongo]) -> str:
-    """The URI of the set as a whole: drivers find the primary and follow it."""
+    """Return the URI of the set as a whole: drivers find the primary and follow it."""
     return f"mongodb://{','.join(node.address for node in nodes)}/?replicaSet={nodes[0].replica_set}"
 
 
 def _initiate(nodes: Sequence[EmbeddedMongo], priorities: Sequence[float], election_timeout_ms: int) -> None:
+    # One set from the first moment, not node after node; ready when one is primary (state 1) and the rest secondary
+    # (2).
     members = [
         {"_id": index, "host": node.address, "priority": priority}
         for index, (node, priority) in enumerate(zip(nodes, priorities, strict=True))

@@ -17,7 +17,7 @@ from local.machine import HOST, LocalError, find_binary, free_port, port_is_free
 
 STOP_SECONDS = 20
 
-# Asks Linux for SIGTERM when the thread that started it dies, so that a killed parent leaves no orphan; then becomes
+# Asks Linux for SIGTERM when the thread that started it dies, so that a killed parent leaves no orphan. Then it becomes
 # mongod.
 LAUNCHER = """
 import ctypes, os, signal, sys
@@ -55,6 +55,7 @@ class MongodProcess:
 
     @property
     def address(self) -> str:
+        """Host and port."""
         return f"{HOST}:{self._port}"
 
     @property
@@ -63,21 +64,25 @@ class MongodProcess:
         return f"mongodb://{self.address}/?directConnection=true"
 
     def is_running(self) -> bool:
+        """Return whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def client(self) -> MongoClient[dict[str, Any]]:
-        """A client of this very node; the caller closes it."""
+        """Return a client of this very node; the caller closes it."""
         return MongoClient(self.uri, serverSelectionTimeoutMS=5000, connectTimeoutMS=5000)
 
     def launch(self) -> None:
-        """Starts the process and returns when it answers, without touching the replica set's configuration.
+        """Start the process; return when it answers. The replica set's configuration is not touched.
 
-        Raises: LocalError when it can't start, for example when another mongod uses the data.
+        Raises:
+            LocalError: it can't start, for example when another mongod uses the data.
         """
         if self.is_running():
             raise LocalError(f"mongod is already running on {self.address}.")
         self._process = None
         self._make_directory()
+        # Another program may take a port between the look at it and mongod's own start. That is not a failure: the next
+        # port is tried. Any other reason to exit would be the same on every port.
         for port in self._candidate_ports():
             self._port = port
             if not port_is_free(port):
@@ -96,7 +101,7 @@ class MongodProcess:
         raise self._explain_exit()
 
     def stop(self) -> None:
-        """Stops it cleanly, or hard if that takes too long."""
+        """Stop it cleanly, or by force if that takes too long."""
         if self._process is None:
             return
         self._process.terminate()
@@ -105,7 +110,7 @@ class MongodProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Ends it at once, as a power cut would."""
+        """End it at once, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -179,12 +184,12 @@ class MongodProcess:
 
 
 def port_was_taken(lines: Sequence[str]) -> bool:
-    """Whether mongod's log says that its port belongs to someone else."""
+    """Return whether mongod's log says that its port is taken."""
     return any("Address already in use" in line or "Error setting up listener" in line for line in lines)
 
 
 def last_error(lines: Sequence[str]) -> str:
-    """The last line of mongod's log that tells of an error, in plain words."""
+    """Return the last error in mongod's log, as plain text."""
     reason = "no reason given"
     for line in lines:
         try:

@@ -11,10 +11,10 @@ ADMINISTRATOR = "administrator"
 
 
 class SecuredMongo(EmbeddedMongo):
-    """A mongod that lets nobody do anything unasked; ``uri`` is its administrator's.
+    """A mongod with access control; ``uri`` is its administrator's.
 
-    The first start makes the administrator while mongod is still open, on 127.0.0.1 and for an instant, and the key
-    file that a replica set with access control needs.
+    The first start runs without access control for a moment, on 127.0.0.1, to make the administrator. Then it makes the
+    key file that a replica set with access control needs, and starts again.
     """
 
     def __init__(self, data_dir: Path, password: str, **options: Any) -> None:
@@ -24,13 +24,15 @@ class SecuredMongo(EmbeddedMongo):
 
     @property
     def uri(self) -> str:
+        """The administrator's URI; before there is one, that of the open mongod."""
         return self.uri_of(ADMINISTRATOR, self._password, "admin") if self._is_secured() else super().uri
 
     def uri_of(self, user: str, password: str, database: str) -> str:
-        """The URI of this very node for a user of ``database``."""
+        """Return the URI of this very node for a user of ``database``."""
         return f"mongodb://{quote_plus(user)}:{quote_plus(password)}@{self.address}/{database}?directConnection=true"
 
     def start(self) -> None:
+        """Start mongod with access control; make its administrator at the first start."""
         if not self._is_secured():
             super().start()
             with self.client() as client:

@@ -1,7 +1,7 @@
-"""The AWS that functions talk to here: moto on a port of its own, and our KMS for the Ed25519 keys that moto lacks.
+"""The AWS that functions talk to here: moto on its own port, and our KMS for Ed25519 keys, which moto has not.
 
-What the template declares is made as it says: buckets with Object Lock, FIFO queues with their dead letters, topics.
-Nothing is kept: the next start begins with none of it, so it begins with an empty database too.
+Resources are made as the template declares them: buckets with Object Lock, FIFO queues with dead letters, topics.
+Nothing is kept: each start begins with empty resources, and so with an empty database too.
 """
 
 import json
@@ -28,13 +28,13 @@ QUEUE, BUCKET, TOPIC, KEY = "AWS::SQS::Queue", "AWS::S3::Bucket", "AWS::SNS::Top
 
 @dataclass(frozen=True)
 class LocalAws:
-    """Where moto is, and the keys."""
+    """The URL of moto, and the KMS."""
 
     url: str
     kms: KmsServer
 
     def client(self, service: str) -> Any:
-        """A client of ours, which reads no configuration of this machine."""
+        """Make a client of moto that reads no AWS configuration of this machine."""
         session: Any = boto3.Session(
             region_name=REGION,
             aws_access_key_id="local",
@@ -43,7 +43,7 @@ class LocalAws:
         return session.client(service, endpoint_url=self.url)
 
     def environment(self) -> dict[str, str]:
-        """What makes a function's clients come here."""
+        """Return the environment variables that make a function's AWS clients come here."""
         return CREDENTIALS | {
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -55,7 +55,7 @@ class LocalAws:
         }
 
     def symbols(self, declared: dict[str, str]) -> Symbols:
-        """What Ref and Arn of the resources that are made here give, before they are made; and pseudo parameters."""
+        """Return the values of Ref and Arn for resources that are made here later, and of pseudo parameters."""
         found: Symbols = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::NoValue": NO_VALUE}
         named: dict[str, Callable[[str], tuple[str, str]]] = {
             QUEUE: lambda name: (f"{self.url}/{ACCOUNT}/{name}.fifo", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}.fifo"),
@@ -70,13 +70,14 @@ class LocalAws:
         return found
 
     def add_secret(self, name: str, text: str) -> str:
-        """Keep a secret; its ARN."""
+        """Store a secret; return its ARN."""
         return str(self.client("secretsmanager").create_secret(Name=name, SecretString=text)["ARN"])
 
     def make(self, served: Served) -> None:
-        """Make what the template declares."""
+        """Make the resources that the template declares."""
         for name, bucket in served.of_type(BUCKET).items():
             self._make_bucket(name, bucket)
+        # A queue's dead letter queue must exist first: it is the one without a redrive policy.
         for url, queue in sorted(served.of_type(QUEUE).items(), key=lambda found: "RedrivePolicy" in found[1]):
             self.client("sqs").create_queue(QueueName=url.rpartition("/")[2], Attributes=_attributes(queue))
         for arn in served.of_type(TOPIC):
@@ -100,7 +101,7 @@ class LocalAws:
 
 @contextmanager
 def serve() -> Iterator[LocalAws]:
-    """An empty AWS, on 127.0.0.1."""
+    """Run an empty AWS on 127.0.0.1 while the context lasts."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # or it writes a line for each request
     moto = ThreadedMotoServer(HOST, 0, verbose=False)
     moto.start()
@@ -112,11 +113,12 @@ def serve() -> Iterator[LocalAws]:
 
 
 def topic_arn(name: str) -> str:
+    """Return the ARN of a topic."""
     return f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"
 
 
 def _attributes(queue: Json) -> dict[str, str]:
-    """A queue's properties as SQS's own API takes them."""
+    """Return a queue's properties as SQS's own API takes them."""
     flags = ("FifoQueue", "ContentBasedDeduplication", "VisibilityTimeout", "MessageRetentionPeriod")
     words = ("DeduplicationScope", "FifoThroughputLimit")
     found = {name: str(queue[name]).lower() for name in flags if name in queue}

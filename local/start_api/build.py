@@ -1,4 +1,4 @@
-"""What is served: the artefacts of `sam build`, and beside them what Lambda's own image brings."""
+"""Builds what is served: the artefacts of `sam build`, and the packages that Lambda's own image has."""
 
 import os
 import platform
@@ -19,9 +19,10 @@ EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64
 
 
 def emulator() -> Path:
-    """AWS's Runtime Interface Emulator, which comes with the SAM command line.
+    """Return the path of AWS's Runtime Interface Emulator, which comes with the SAM command line.
 
-    Raises: LocalError where there is none.
+    Raises:
+        LocalError: there is none for this machine.
     """
     name = EMULATORS.get(platform.machine()) if sys.platform == "linux" else None
     if name is None:
@@ -33,12 +34,14 @@ def emulator() -> Path:
 
 
 def build(folder: Path) -> Path:
-    """Build a copy of the sources (bytecode may come and go in the originals); the template of the result.
+    """Build a copy of the sources; return the template of the result.
 
-    It is for the Python that runs here, unless that is Lambda's own: then what is deployed is what is served.
+    It is built for the Python that runs here, unless that is Lambda's version: then it is built as for deployment.
 
-    Raises: LocalError
+    Raises:
+        LocalError: `sam build` failed; the text is its output.
     """
+    # A copy, as bytecode may appear and disappear in the original folders while SAM reads them.
     source, built = folder / "source", folder / "build"
     source.mkdir()
     for name in ("template.yaml", "samconfig.toml"):
@@ -58,7 +61,7 @@ def build(folder: Path) -> Path:
 
 
 def link_image(folder: Path) -> Path:
-    """Links to what Lambda's image has and no layer ships: the runtime client and boto3, and nothing else of .venv."""
+    """Make a folder of links to what Lambda's image has and the layer has not: the runtime client and boto3."""
     image = folder / "image"
     image.mkdir()
     for found in _with_requirements(IMAGE):

@@ -1,4 +1,4 @@
-"""The database that functions talk to: with access control, set up as `make db-setup` does, a user for each role."""
+"""The database that functions talk to: with access control, set up as by `make db-setup`, one user for each role."""
 
 import secrets
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ USERS = {  # the template's parameter for the secret of each user
 
 @dataclass(frozen=True)
 class LocalDatabase:
-    """A mongod; ``uris`` are by user, and secret."""
+    """A running mongod; ``uris`` are by user, and secret."""
 
     address: str
     uris: dict[str, str]
@@ -29,11 +29,13 @@ class LocalDatabase:
 
 @contextmanager
 def serve(folder: Path, administrator: str | None) -> Iterator[LocalDatabase]:
-    """A new database; ``administrator`` is the password of its administrator, who is needed by nobody but testers.
+    """Run a new database while the context lasts; ``administrator`` is its administrator's password, for tests.
 
-    Raises: LocalError
+    Raises:
+        LocalError: it can't be started or set up.
     """
     with SecuredMongo(folder, administrator or secrets.token_urlsafe(24)) as mongo:
+        # The passwords live as long as the run: they go to the functions through Secrets Manager, as in production.
         passwords = {role.name: secrets.token_urlsafe(24) for role in ROLES}
         with mongo.client() as client:
             setup = Setup(client, mongo.uri, DATABASE, check=False)

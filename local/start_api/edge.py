@@ -1,7 +1,7 @@
-"""The HTTP API: SAM's own local gateway, with what it leaves out put in front.
+"""The HTTP API: SAM's local gateway, with the parts in front of it that SAM leaves out.
 
-SAM checks no JWT, so tokens stand in for them. It makes events as API Gateway does but for the id, the time and the
-encoding of bodies that are no text. Failures get the answers that API Gateway's HTTP API gives.
+SAM checks no JWT, so bearer tokens take their place. SAM's events are like API Gateway's except for the id, the time
+and bodies that are not text; those are corrected here. Failures get the answers of API Gateway's HTTP API.
 """
 
 import base64
@@ -36,30 +36,43 @@ Answer = tuple[dict[str, str], int, dict[str, str]]
 
 
 class TooLargeError(Exception):
-    """An event larger than Lambda takes (413)."""
+    """An event is larger than Lambda accepts (413)."""
 
 
 class Runner:
-    """What SAM's gateway calls to run a function: for SAM a container, here a pool."""
+    """What SAM's gateway calls to run a function: SAM has a container there, here it is a pool."""
 
     def __init__(self, pools: Mapping[str, Submit]) -> None:
         self._pools = pools
 
     def is_debugging(self) -> bool:
+        """Return False, so that SAM answers several requests at the same time."""
         return False
 
     def knows(self, name: str) -> bool:
-        """Whether there is such a function."""
+        """Return whether there is such a function."""
         return name in self._pools
 
     def submit(self, name: str, payload: bytes) -> Future[bytes]:
-        """The answer to come; it may raise FunctionError. Raises: ThrottledError, TooLargeError"""
+        """Start an invocation; return its answer as a future, which may raise FunctionError.
+
+        Raises:
+            ThrottledError: too many requests are running and waiting.
+            TooLargeError: the event is larger than Lambda accepts.
+        """
         if len(payload) > MAX_PAYLOAD:
             raise TooLargeError
         return self._pools[name](payload)
 
     def invoke(self, name: str, event: str, stdout: Any, **_: Any) -> None:
-        """Raises: ThrottledError, TooLargeError, FunctionError, TimeoutError (the function goes on)"""
+        """Run a function and write its answer to ``stdout``, as SAM's gateway expects it.
+
+        Raises:
+            ThrottledError: too many requests are running and waiting.
+            TooLargeError: the event is larger than Lambda accepts.
+            FunctionError: the function failed.
+            TimeoutError: API Gateway would not wait any longer; the function goes on.
+        """
         stdout.write_str(self.submit(name, event.encode()).result(SECONDS).decode())
 
 
@@ -68,11 +81,11 @@ class Edge(LocalApigwService):  # type: ignore[misc]
 
     def __init__(self, api: Api, runner: Runner, authorizer: JwtAuthorizer, port: int) -> None:
         super().__init__(api, runner, port=port, host=HOST)
-        self.api.binary_media_types_set = {"*/*"}  # SAM's events have base64 then, which body_of makes text again
+        self.api.binary_media_types_set = {"*/*"}  # makes SAM encode all bodies in base64; body_of decodes text again
         self._authorizer = authorizer
 
     def app(self) -> Flask:
-        """The WSGI application."""
+        """Return the WSGI application."""
         self.create()
         app: Flask = self._app
         for error, status in STATUS.items():
@@ -81,10 +94,11 @@ class Edge(LocalApigwService):  # type: ignore[misc]
         return app
 
     def _generate_lambda_event(self, flask_request: Request, *args: Any) -> dict[str, Any]:
-        """The event, which SAM's handler asks for first: an unknown token ends here."""
+        """Make the event of a request; SAM's handler calls this first, so an unknown token ends the request here."""
         authorizer = self._authorizer.authorize(flask_request.headers.get("Authorization"))
         event: dict[str, Any] = super()._generate_lambda_event(flask_request, *args)
         event |= body_of(event.pop("body"), flask_request.mimetype)
+        # As API Gateway's HTTP API has it: header names in lower case, values of one name joined, an id and the time.
         now = time.time()
         event["headers"] = {name.lower(): ",".join(flask_request.headers.getlist(name)) for name in event["headers"]}
         event["requestContext"] |= {
@@ -98,14 +112,14 @@ class Edge(LocalApigwService):  # type: ignore[misc]
 
 
 def refuse_pages() -> Answer | None:
-    """Nothing for web pages: an invocation needs no token, and its event says who the caller is."""
+    """Refuse requests of web pages: an invocation needs no token, and its event says who the caller is."""
     if is_own(request.host) and not is_foreign(request.method, request.headers.get("Origin"), request.host):
         return None
     return answer_with(HTTPStatus.FORBIDDEN)(PermissionError())
 
 
 def body_of(encoded: str | None, media_type: str) -> dict[str, Any]:
-    """How API Gateway passes a body on: text as it is, everything else in base64, none not at all."""
+    """Return the event's members for a body as API Gateway has them: text as it is, anything else in base64."""
     if not encoded:
         return {"isBase64Encoded": False}
     if media_type.startswith(TEXT) or not media_type:
@@ -115,7 +129,7 @@ def body_of(encoded: str | None, media_type: str) -> dict[str, Any]:
 
 
 def answer_with(status: HTTPStatus) -> Callable[[Exception], Answer]:
-    """An error handler that says what API Gateway says."""
+    """Return an error handler that answers as API Gateway does."""
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if status is HTTPStatus.UNAUTHORIZED else {}
     return lambda _: ({"message": status.phrase}, int(status), headers)
 
@@ -139,7 +153,7 @@ class _Handler(WSGIRequestHandler):
 
 @contextmanager
 def serve(app: Flask, bound: socket.socket) -> Iterator[None]:
-    """Serve on a port that is ours already, with a thread for each connection."""
+    """Serve on a port that is bound already, with a thread for each connection."""
     bound.listen(BACKLOG)
     server = make_server(HOST, bound.getsockname()[1], app, threaded=True, request_handler=_Handler, fd=bound.fileno())
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="edge")

@@ -1,4 +1,4 @@
-"""One execution environment of a function: AWS's Runtime Interface Emulator and, in it, the function's Python."""
+"""An execution environment of a function: AWS's Runtime Interface Emulator with the function's Python in it."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ from local.mongod.process import LAUNCHER
 
 PATH = "/2015-03-31/functions/function/invocations"
 MAX_PAYLOAD = 6 * 2**20
-GRACE_SECONDS = 30.0  # what a start may take beyond the function's own time limit
+GRACE_SECONDS = 30.0  # what a start may take in addition to the function's own time limit
 STOP_SECONDS = 5
 TIMED_OUT = b"Task timed out after "
 
@@ -25,7 +25,7 @@ class FunctionError(Exception):
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template, and what it takes to run it."""
+    """A function of the template, with what is needed to run it."""
 
     name: str
     code: Path
@@ -35,8 +35,8 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What all functions run with: the emulator, the path beside their own code, and where their logs go."""
+class Runtime:
+    """What all functions share: the emulator, the import path beside their own code, and the folder of their logs."""
 
     emulator: Path
     path: tuple[Path, ...]
@@ -46,19 +46,23 @@ class Workshop:
 class Instance:
     """Runs one invocation at a time; the function's Python starts with the first one (cold) and stays (warm).
 
-    After a crash or a time-out the emulator starts the Python anew, as Lambda does. Start it from a thread that lives
-    as long as it should, for it ends with that.
+    After a crash or a time-out the emulator starts a new Python, as Lambda does. Start an instance from a thread that
+    lives as long as it should: the emulator ends with its thread.
     """
 
-    def __init__(self, function: Function, workshop: Workshop, number: int) -> None:
+    def __init__(self, function: Function, runtime: Runtime, number: int) -> None:
         self._function = function
-        self._workshop = workshop
-        self._log = workshop.logs / f"{function.name}-{number}.log"
+        self._runtime = runtime
+        self._log = runtime.logs / f"{function.name}-{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
 
     def start(self) -> None:
-        """Raises: LocalError when the emulator doesn't start."""
+        """Start the emulator; the function's Python starts with the first invocation.
+
+        Raises:
+            LocalError: the emulator doesn't start.
+        """
         for _ in range(5):
             self._port = free_port()
             self._process = self._spawn(free_port())
@@ -68,15 +72,17 @@ class Instance:
         raise LocalError(f"The Runtime Interface Emulator does not start (its log is {self._log}).")
 
     def is_alive(self) -> bool:
-        """Whether the emulator runs; its function may have died."""
+        """Return whether the emulator runs; its function may have died."""
         return self._process is not None and self._process.poll() is None
 
     def invoke(self, payload: bytes) -> bytes:
-        """The function's answer.
+        """Invoke the function; return its answer.
 
         Raises:
-            FunctionError
+            FunctionError: the function or its emulator failed.
         """
+        # Two kinds of failure. The connection breaks: the emulator itself is gone, and with it this instance. It
+        # answers with an error: the function failed, and the next invocation may go well.
         connection = http.client.HTTPConnection(HOST, self._port, timeout=self._function.timeout + GRACE_SECONDS)
         try:
             connection.request("POST", PATH, payload)
@@ -92,7 +98,7 @@ class Instance:
         return answer
 
     def stop(self) -> None:
-        """Ends the emulator, which ends the function."""
+        """Stop the emulator, and the function with it."""
         if self._process is None:
             return
         self._process.terminate()
@@ -104,7 +110,7 @@ class Instance:
     def _spawn(self, runtime_port: int) -> subprocess.Popen[bytes]:
         function = self._function
         addresses = {"--runtime-api-address": runtime_port, "--runtime-interface-emulator-address": self._port}
-        command = [str(self._workshop.emulator), "--log-level", "info"]
+        command = [str(self._runtime.emulator), "--log-level", "info"]
         command += [part for option, port in addresses.items() for part in (option, f"{HOST}:{port}")]
         command += [sys.executable, "-S", "-P", "-m", "awslambdaric", function.handler]
         with self._log.open("ab") as log:
@@ -119,7 +125,7 @@ class Instance:
             )
 
     def _environment(self) -> dict[str, str]:
-        path = (self._function.code, *self._workshop.path)
+        path = (self._function.code, *self._runtime.path)
         return self._function.variables | {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -141,7 +147,7 @@ class Instance:
 
 
 def is_error(answer: bytes) -> bool:
-    """Whether this is the emulator's word for a failure: it says 200 for most of them."""
+    """Return whether an answer is an error of the function; the emulator sends most of them with status 200."""
     if answer.startswith(TIMED_OUT):
         return True
     if b'"errorType"' not in answer[:4096]:

@@ -1,4 +1,4 @@
-"""Lambda's own Invoke API, for events that are no HTTP requests (`aws lambda invoke --endpoint-url`)."""
+"""Lambda's Invoke API, for events that are not HTTP requests (`aws lambda invoke --endpoint-url`)."""
 
 from flask import Flask, Response, request
 
@@ -10,9 +10,11 @@ PATH = "/2015-03-31/functions/<name>/invocations"
 
 
 def add_invoke(app: Flask, runner: Runner) -> None:
-    """Let the application answer invocations, too."""
+    """Add the route of Lambda's Invoke API to an application."""
 
     def invoke(name: str) -> Response:
+        # As Lambda answers: 404 for an unknown function; 202 at once for an asynchronous call; else the function's
+        # answer, where an error of the function is a 200 with a header.
         payload = request.get_data() or b"{}"
         if not runner.knows(name):
             return Response('{"Type":"User","Message":"Function not found"}', 404, content_type="application/json")

@@ -1,4 +1,4 @@
-"""The command: its options, what stands in its way, its exit code."""
+"""The command: options, checks before the start, exit code."""
 
 import argparse
 import fcntl
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from admin.command import CommandError
 from local.machine import HOST, LocalError
 from local.main import interrupt, reserve, say
 
@@ -28,7 +29,8 @@ Event Logging System, the built template under AWS's Lambda runtime (Ctrl-C stop
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options; ends the process with code 2 when they are wrong."""
+    """Read the options; end the process with code 2 if they are wrong."""
+    # ``make start-api`` passes the port itself and everything else in OPTIONS.
     parser = argparse.ArgumentParser(prog="make start-api", description="Serve the built template on localhost.")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="what the run makes; emptied at the start")
@@ -47,7 +49,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for wrong usage."""
+    """Return the exit code: 0 after Ctrl-C or SIGTERM, 1 when something is in the way, 2 for wrong usage."""
     given = parse(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
         signal.signal(number, interrupt)
@@ -56,17 +58,21 @@ def main(arguments: Sequence[str]) -> int:
         run(given)
     except KeyboardInterrupt:
         say("Stopped.")
-    except LocalError as error:
+    except CommandError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
 def run(given: argparse.Namespace) -> None:
-    """Serves until a signal raises KeyboardInterrupt. Raises: LocalError"""
+    """Serve until a signal raises KeyboardInterrupt.
+
+    Raises:
+        LocalError: something on this machine prevents it.
+    """
     with reserve(given.port) as bound:
         say("Starting ...")
-        from local.start_api import stack, tokens  # noqa: PLC0415  takes seconds; what stands in the way is told before
+        from local.start_api import stack, tokens  # noqa: PLC0415  slow to import; errors above come first
 
         with locked(given.folder.absolute()) as folder:
             issued = {} if given.tokens else tokens.issue(folder / "tokens.json")
@@ -97,14 +103,17 @@ def run(given: argparse.Namespace) -> None:
                     signal.pause()
                 finally:
                     for number in (signal.SIGINT, signal.SIGTERM):
-                        signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
+                        signal.signal(
+                            number, signal.SIG_IGN
+                        )  # shutting down takes a moment and must not be interrupted
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """The folder, emptied, for us alone.
+    """Lock and empty the folder of a run.
 
-    Raises: LocalError, also when there is something in it that no earlier run has left: the lock beside it is from one.
+    Raises:
+        LocalError: another run uses it, or it holds what no run has left (a run leaves its lock beside it).
     """
     from local.start_api.stack import empty  # noqa: PLC0415  as above
 
@@ -122,7 +131,11 @@ def locked(folder: Path) -> Iterator[Path]:
 
 
 def timeouts(given: Sequence[str]) -> dict[str, int]:
-    """FUNCTION=SECONDS. Raises: LocalError"""
+    """Read options of the form FUNCTION=SECONDS.
+
+    Raises:
+        LocalError: an option has another form.
+    """
     usage = "--timeout wants FUNCTION=SECONDS, such as IngestFunction=2."
     try:
         return {name: int(seconds) for name, seconds in pairs(given, usage).items()}
@@ -131,7 +144,11 @@ def timeouts(given: Sequence[str]) -> dict[str, int]:
 
 
 def pairs(given: Sequence[str], usage: str) -> dict[str, str]:
-    """NAME=VALUE. Raises: LocalError with the usage"""
+    """Read options of the form NAME=VALUE.
+
+    Raises:
+        LocalError: an option has another form; the text is ``usage``.
+    """
     if not all("=" in text for text in given):
         raise LocalError(usage)
     return {name: value for name, _, value in (text.partition("=") for text in given)}

@@ -1,4 +1,4 @@
-"""The execution environments of one function: as many at once as there are requests, up to a limit."""
+"""The execution environments of one function: one for each request at the same time, up to a limit."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,22 +8,33 @@ from typing import Protocol
 
 
 class ThrottledError(Exception):
-    """More requests than the function may have: Lambda's TooManyRequestsException (429)."""
+    """Too many requests for the function at once: Lambda's TooManyRequestsException (429)."""
 
 
 class Environment(Protocol):
-    """What runs one invocation at a time (functions.Instance)."""
+    """Runs one invocation at a time (functions.Instance)."""
 
-    def start(self) -> None: ...
-    def is_alive(self) -> bool: ...
-    def invoke(self, payload: bytes) -> bytes: ...
-    def stop(self) -> None: ...
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Return whether it can take another invocation."""
+        ...
+
+    def invoke(self, payload: bytes) -> bytes:
+        """Run one invocation; return the answer."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it, also in the middle of an invocation."""
+        ...
 
 
 class Pool:
-    """Starts an environment when none is idle (a cold start), reuses the one used last, replaces one that is gone.
+    """Starts an environment if none is idle (a cold start), reuses the one used last, and replaces one that is gone.
 
-    ``queue`` requests wait when ``size`` are at work; one more is refused.
+    While ``size`` requests are running, ``queue`` more may wait; the next one is refused.
     """
 
     def __init__(self, make: Callable[[int], Environment], size: int, queue: int) -> None:
@@ -35,14 +46,14 @@ class Pool:
         self._all: set[Environment] = set()
         self._closed = False
         self._lock = Lock()
-        # as many threads as environments: the executor's own queue is the queue, and a thread outlives what it started
+        # As many threads as environments: the executor's own queue is the queue, and a thread outlives what it started.
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="invoke")
 
     def submit(self, payload: bytes) -> Future[bytes]:
-        """The answer to come; it may raise FunctionError or LocalError.
+        """Start an invocation; return its answer as a future, which may raise FunctionError or LocalError.
 
         Raises:
-            ThrottledError
+            ThrottledError: too many requests are running and waiting, or the pool is closed.
         """
         with self._lock:
             if self._accepted >= self._limit or self._closed:
@@ -53,7 +64,7 @@ class Pool:
         return future
 
     def close(self) -> None:
-        """Ends all environments; what they were at work on fails."""
+        """Stop all environments; invocations that are running fail."""
         with self._lock:
             self._closed = True
             running = list(self._all)
@@ -70,6 +81,8 @@ class Pool:
             self._give_back(environment)
 
     def _take(self) -> Environment:
+        # Under the lock, an idle one that still lives, or a new one. It is started without the lock, as that takes
+        # seconds, and counted before, so that ``close`` can stop it.
         with self._lock:
             if self._closed:
                 raise ThrottledError

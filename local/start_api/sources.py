@@ -1,4 +1,4 @@
-"""What calls functions beside HTTP requests: the queue and the schedules."""
+"""Calls functions for the queue and the schedules, as AWS does."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from local.start_api.template import Json, Schedule, Source
 
 Submit = Callable[[bytes], Future[bytes]]
 STOP_SECONDS = 5
-MOST = 10  # messages that SQS gives at once
+MOST = 10  # messages in one answer of SQS
 
 
 class Loop(threading.Thread):
@@ -28,16 +28,17 @@ class Loop(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        """Take turns until ``stop`` is called."""
         while not self._stopping.wait(self._every):
             self.turn()
 
     def stop(self) -> None:
-        """What is under way gets a moment."""
+        """Stop; a turn under way gets a moment to end."""
         self._stopping.set()
         self.join(STOP_SECONDS)
 
     def turn(self) -> None:
-        """One round."""
+        """Do it once."""
         raise NotImplementedError
 
 
@@ -50,16 +51,17 @@ class Scheduler(Loop):
         self._submit = submit
 
     def turn(self) -> None:
+        """Call the function."""
         try:
             self._submit(self._payload)
         except ThrottledError:
-            return  # the next one is not far
+            return  # the next turn will do
 
 
 class Poller(Loop):
-    """Lambda's event source mapping: takes messages from a queue, calls the function, removes what it has done.
+    """Lambda's event source mapping: takes messages from a queue, calls the function, removes those it has handled.
 
-    What fails stays, and comes again when its visibility timeout is over, as with Lambda.
+    Messages that failed stay in the queue and come again after their visibility timeout, as with Lambda.
     """
 
     def __init__(self, source: Source, sqs: Any, submit: Submit) -> None:
@@ -70,6 +72,7 @@ class Poller(Loop):
         self._url = sqs.get_queue_url(QueueName=source.queue_arn.rpartition(":")[2])["QueueUrl"]
 
     def turn(self) -> None:
+        """Take messages once, and call the function if there are any."""
         try:
             messages = self._receive()
             if not messages:
@@ -92,7 +95,7 @@ class Poller(Loop):
         return found
 
     def _consume(self, messages: list[Json]) -> set[str]:
-        """Ids of the messages that the function could not handle."""
+        """Call the function with messages; return the ids of those that it could not handle."""
         everything = {message["MessageId"] for message in messages}
         records = [record(message, self._source.queue_arn) for message in messages]
         try:
@@ -102,12 +105,12 @@ class Poller(Loop):
         if not self._source.partial or answer is None:
             return set()
         failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", ())}
-        # Lambda takes an id that is none of these for a failure of all
+        # an unknown id in the answer makes Lambda count the whole batch as failed
         return failed if failed <= everything else everything
 
 
 def record(message: Json, queue_arn: str) -> Json:
-    """A message as Lambda hands it to a function."""
+    """Return a message as Lambda hands it to a function."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -1,4 +1,4 @@
-"""Everything at once: database, AWS, functions, gateway, queue and schedules; stopped in the opposite order."""
+"""Starts everything: database, AWS, functions, gateway, queue and schedules; stops it in the opposite order."""
 
 import shutil
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 from local.start_api import aws, database, edge
 from local.start_api.aws import LocalAws
 from local.start_api.build import build, emulator, link_image
-from local.start_api.functions import Function, Instance, Workshop
+from local.start_api.functions import Function, Instance, Runtime
 from local.start_api.invocations import add_invoke
 from local.start_api.pool import Pool
 from local.start_api.sources import Loop, Poller, Scheduler
@@ -23,7 +23,7 @@ ORIGIN = "localhost/start-api"
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen."""
+    """The options of a run."""
 
     folder: Path
     built: Path | None = None
@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Running:
-    """Where things are."""
+    """Where the parts of a run are."""
 
     aws_url: str
     kms_url: str
@@ -48,10 +48,13 @@ class Running:
 
 @contextmanager
 def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
-    """Serve the template on ``bound``; functions start with their first request.
+    """Serve the template on ``bound`` while the context lasts; functions start with their first request.
 
-    Raises: LocalError
+    Raises:
+        LocalError: a part of it can't be built or started.
     """
+    # What needs no process comes first, so that most errors are found before anything is started. The exit stack then
+    # stops the gateway before the loops, these before the functions, and the database last.
     binary = emulator()
     folder = options.folder
     template = options.built or build(folder)
@@ -61,10 +64,10 @@ def serve(bound: socket.socket, options: Options) -> Iterator[Running]:
         local_aws = stack.enter_context(aws.serve())
         served = _resolve(template, mongo, local_aws, options.parameters)
         local_aws.make(served)
-        workshop = Workshop(binary, (*served.layers(), link_image(folder)), _made(folder / "logs"))
+        runtime = Runtime(binary, (*served.layers(), link_image(folder)), _made(folder / "logs"))
         environment = local_aws.environment() | {"POWERTOOLS_TRACE_DISABLED": "1", "TZ": ":UTC", "LANG": "en_US.UTF-8"}
         pools = {
-            function.name: stack.enter_context(_pool(_adapted(function, environment, options), workshop, options))
+            function.name: stack.enter_context(_pool(_adapted(function, environment, options), runtime, options))
             for function in served.functions()
         }
         for loop in _loops(served, local_aws, pools, options):
@@ -88,15 +91,15 @@ def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws,
 
 
 def _adapted(function: Function, environment: dict[str, str], options: Options) -> Function:
-    """With what only this machine has."""
+    """Return a function with the environment and the time limit that it has on this machine."""
     timeout = options.timeouts.get(function.name, function.timeout)
     variables = function.variables | environment | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout)}
     return replace(function, timeout=timeout, variables=variables)
 
 
 @contextmanager
-def _pool(function: Function, workshop: Workshop, options: Options) -> Iterator[Pool]:
-    pool = Pool(partial(Instance, function, workshop), options.pool, options.queue)
+def _pool(function: Function, runtime: Runtime, options: Options) -> Iterator[Pool]:
+    pool = Pool(partial(Instance, function, runtime), options.pool, options.queue)
     try:
         yield pool
     finally:
@@ -117,6 +120,6 @@ def _made(folder: Path) -> Path:
 
 
 def empty(folder: Path) -> None:
-    """Nothing outlives a run, as AWS's part of it can't."""
+    """Empty the folder: moto keeps nothing between runs, so nothing else may be kept."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Bearer tokens in place of JSON Web Tokens: they give the claims that API Gateway's JWT authorizer passes on."""
+"""Bearer tokens in place of JSON Web Tokens: each stands for the claims that API Gateway's JWT authorizer passes on."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -10,7 +10,7 @@ from eventlog.http.tokens import TokenEntry, read_tokens
 from eventlog.wiring.resources import ConfigurationError
 from local.machine import LocalError
 
-CLAIM = "eventlog_chains"  # as Settings.chains_claim has it
+CLAIM = "eventlog_chains"  # the default of Settings.chains_claim
 EVERYONE: tuple[tuple[str, list[str], list[str] | None], ...] = (
     ("writer", ["events:write"], None),
     ("reader", ["events:read"], None),
@@ -20,20 +20,20 @@ EVERYONE: tuple[tuple[str, list[str], list[str] | None], ...] = (
 
 
 class UnknownTokenError(Exception):
-    """A token that was never issued (401)."""
+    """The token was never issued (401)."""
 
 
 class JwtAuthorizer:
-    """Claims by the hash of the token."""
+    """Knows the claims of each token, by the token's hash."""
 
     def __init__(self, entries: Sequence[TokenEntry]) -> None:
         self._claims = {entry.sha256: claims(entry) for entry in entries}
 
     def authorize(self, authorization: str | None) -> dict[str, Any] | None:
-        """What the event says under ``authorizer``; None without a token, which is then up to the function.
+        """Return the event's ``authorizer``, or None without a token: then the function decides.
 
         Raises:
-            UnknownTokenError
+            UnknownTokenError: it is not a bearer token of the file.
         """
         if authorization is None:
             return None
@@ -45,20 +45,21 @@ class JwtAuthorizer:
 
 
 def claims(entry: TokenEntry) -> dict[str, str]:
-    """All of them are text: API Gateway writes an array as ``[a b]``."""
+    """Return the claims of a token, all as text: API Gateway writes an array as ``[a b]``."""
     found = {"sub": entry.principal, "scope": " ".join(entry.scopes)}
     return found if entry.chains is None else found | {CLAIM: f"[{' '.join(entry.chains)}]"}
 
 
 def issue(path: Path) -> dict[str, str]:
-    """New tokens by name; the file gets their hashes."""
+    """Issue new tokens, whose hashes go into the file; return them by name."""
     return {name: add_token(path, name, scopes, chains) for name, scopes, chains in EVERYONE}
 
 
 def open_authorizer(path: Path) -> JwtAuthorizer:
-    """The authorizer for the tokens of a file (EVENTLOG_TOKENS has the same form).
+    """Open the authorizer for a file of tokens, which has the same form as EVENTLOG_TOKENS.
 
-    Raises: LocalError
+    Raises:
+        LocalError: the file can't be read or is malformed.
     """
     try:
         return JwtAuthorizer(read_tokens(path).entries)

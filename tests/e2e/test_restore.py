@@ -34,9 +34,9 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
         report = append_and_audit(running)
         assert (report["status"], [f["kind"] for f in report["findings"]]) == ("tampered", ["rewritten"])  # type: ignore[attr-defined]
         running.end_with(signal.SIGTERM)
-    done = run(tmp_path, "admin.restore", "main", "the disk broke")
+    done = run(tmp_path, "local.restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (0, "")
-    again = run(tmp_path, "admin.restore", "main", "the disk broke")
+    again = run(tmp_path, "local.restore", "main", "the disk broke")
     assert (again.returncode, "nothing was lost" in again.stderr) == (1, True)
     with server(tmp_path) as running:
         assert append_and_audit(running)["status"] == "intact"
@@ -45,13 +45,18 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
 
 
 def test_a_restore_without_a_reason_says_how_to_ask(tmp_path: Path) -> None:
-    done = run(tmp_path, "admin.restore", "main", "")
+    done = run(tmp_path, "local.restore", "main", "")
     assert (done.returncode, done.stderr.startswith("usage: make restore CHAIN=")) == (2, True)
 
 
 def test_a_restore_of_a_chain_that_is_not_there_declares_nothing(tmp_path: Path) -> None:
-    done = run(tmp_path, "admin.restore", "main", "the disk broke")
+    done = run(tmp_path, "local.restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (
         1,
         "Nothing was declared: There is no chain main; nothing of it was restored.\n",
     )
+
+
+def test_an_operator_must_say_which_database(tmp_path: Path) -> None:
+    done = run(tmp_path, "admin.restore", "main", "the disk broke")
+    assert (done.returncode, done.stderr) == (1, "Nothing was declared: Set MONGO_URI to the database of the chain.\n")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from admin.setup import IN_ORDER, Outcome
+from admin.setup import IN_ORDER, SetupResult
 from eventlog.store.mongo.store import connect
 from local.mongod.embedded import EmbeddedMongo
 from local.mongod.secured import SecuredMongo
@@ -21,11 +21,11 @@ def log(secured: SecuredMongo) -> SecuredLog:
     return SecuredLog(secured)
 
 
-def lines(outcomes: list[Outcome]) -> Lines:
+def lines(outcomes: list[SetupResult]) -> Lines:
     return [(found.kind, found.name, found.state) for found in outcomes]
 
 
-def others(outcomes: list[Outcome]) -> list[tuple[str, str, str, str]]:
+def others(outcomes: list[SetupResult]) -> list[tuple[str, str, str, str]]:
     """What is not as declared, but for shard keys, which do not apply here."""
     return [
         (found.kind, found.name, found.state, found.detail)

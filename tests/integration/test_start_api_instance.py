@@ -10,7 +10,7 @@ import pytest
 
 from local.machine import LocalError, wait_until
 from local.start_api.build import emulator, link_image
-from local.start_api.functions import Function, FunctionError, Instance, Workshop
+from local.start_api.functions import Function, FunctionError, Instance, Runtime
 
 APP = """
 import json, os, time
@@ -26,16 +26,16 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    folder = tmp_path_factory.mktemp("workshop")
+def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
+    folder = tmp_path_factory.mktemp("shared_runtime")
     (folder / "app.py").write_text(APP)
-    return Workshop(emulator(), (link_image(folder),), folder)
+    return Runtime(emulator(), (link_image(folder),), folder)
 
 
 @pytest.fixture(scope="module")
-def instance(workshop: Workshop) -> Iterator[Instance]:
+def instance(shared_runtime: Runtime) -> Iterator[Instance]:
     variables = {"GIVEN": "1", "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
-    running = Instance(Function("f", workshop.logs, "app.handler", 2, variables), workshop, 1)
+    running = Instance(Function("f", shared_runtime.logs, "app.handler", 2, variables), shared_runtime, 1)
     running.start()
     yield running
     running.stop()
@@ -68,10 +68,10 @@ def test_a_failure_is_told_and_the_next_request_works(instance: Instance, payloa
     assert runtime(instance)
 
 
-def test_a_function_that_dies_between_requests_is_started_anew(instance: Instance, workshop: Workshop) -> None:
+def test_a_function_that_dies_between_requests_is_started_anew(instance: Instance, shared_runtime: Runtime) -> None:
     before = runtime(instance)
     os.kill(before, signal.SIGKILL)
-    log = workshop.logs / "f-1.log"
+    log = shared_runtime.logs / "f-1.log"
     wait_until("its end", lambda: "signal: killed" in log.read_text())
     try:
         after = runtime(instance)
@@ -80,8 +80,8 @@ def test_a_function_that_dies_between_requests_is_started_anew(instance: Instanc
     assert after != before
 
 
-def test_nothing_but_the_image_and_the_code_can_be_imported(workshop: Workshop) -> None:
-    (image,) = workshop.path
+def test_nothing_but_the_image_and_the_code_can_be_imported(shared_runtime: Runtime) -> None:
+    (image,) = shared_runtime.path
     names = {path.name for path in image.iterdir()}
     assert {"awslambdaric", "boto3", "botocore"} <= names
     assert names & {"eventlog", "fastapi", "pymongo", "moto", "pytest"} == set()

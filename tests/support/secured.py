@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from admin.setup import Outcome, Setup
+from admin.setup import Setup, SetupResult
 from eventlog.store.mongo.roles import ROLES
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.secured import SecuredMongo
@@ -40,7 +40,7 @@ class SecuredLog:
         with self.client(function) as client:
             yield open_log(client, self.database, ORIGIN)
 
-    def set_up(self, *, check: bool = False, passwords: dict[str, str] | None = None) -> list[Outcome]:
+    def set_up(self, *, check: bool = False, passwords: dict[str, str] | None = None) -> list[SetupResult]:
         with self.mongo.client() as client:
             setup = Setup(client, self.mongo.uri, self.database, check=check)
             return [*setup.collections(), *setup.roles(PASSWORDS if passwords is None else passwords)]

@@ -1,1 +1,1 @@
-"""Benchmarks: every figure is a ratio to the plain operation, measured alternately in the same run."""
+"""Benchmarks: every figure is a ratio to the plain operation, measured in turn with it in the same run."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from local.mongod.embedded import EmbeddedMongo
 from tools.benchmarks import append, audit, cold_start, growth, http, query, stream
-from tools.benchmarks.measure import Report, Run
-from tools.benchmarks.report import Failure, Outcome, text, write
+from tools.benchmarks.measure import BenchmarkReport, Run
+from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
-# In the order they run: append first, for it starts its writers before any other has made a client.
-BENCHMARKS: dict[str, Callable[[Run], Report]] = {
+# In the order they run: append is first, as it forks its writers, which must be done before any client has threads.
+BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "append": append.run,
     "http": http.run,
     "stream": stream.run,
@@ -29,11 +29,12 @@ CACHE_GB = 4
 
 
 def main() -> int:
-    """Run what is asked for; 1 if any of it failed."""
+    """Run the benchmarks that were asked for; return 1 if any failed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under 90 s, coarser, and nothing is written")
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(BENCHMARKS)}; then nothing is written")
     arguments = parser.parse_args()
+    # Only a whole, full run writes the page: one whose parts were measured at different times could not be compared.
     if unknown := sorted(set(arguments.names) - set(BENCHMARKS)):
         parser.error(f"no such benchmark: {', '.join(unknown)}")
     with (
@@ -45,19 +46,19 @@ def main() -> int:
         if not arguments.quick and not arguments.names:
             write(PAGE, "make bench", run, outcomes)
             print(f"Written: {PAGE.name} and its plots.")
-    return int(any(isinstance(outcome, Failure) for outcome in outcomes.values()))
+    return int(any(isinstance(outcome, FailedBenchmark) for outcome in outcomes.values()))
 
 
-def run_all(run: Run, names: Sequence[str]) -> dict[str, Outcome]:
-    """Run one after the other; one that fails takes nothing from the others."""
-    outcomes: dict[str, Outcome] = {}
+def run_all(run: Run, names: Sequence[str]) -> dict[str, BenchmarkOutcome]:
+    """Run benchmarks one after the other; one that fails does not stop the others."""
+    outcomes: dict[str, BenchmarkOutcome] = {}
     for name in names:
         start = time.monotonic()
         try:
             outcomes[name] = BENCHMARKS[name](run)
         except Exception as error:
             logging.exception("%s failed", name)
-            outcomes[name] = Failure(f"{type(error).__name__}: {error}")
+            outcomes[name] = FailedBenchmark(f"{type(error).__name__}: {error}")
         print(text(name, outcomes[name]))
         print(f"({name}: {time.monotonic() - start:.0f} s)\n", flush=True)
     return outcomes

@@ -2,205 +2,38 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
-from random import Random
+from functools import partial
 from statistics import median
-from typing import Any
 
-from bson.raw_bson import RawBSONDocument
-from pymongo import DESCENDING, MongoClient
-from pymongo.client_session import ClientSession
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
-
-from eventlog.formats import hashing
-from eventlog.formats.event import ChainState, Entry
-from eventlog.store.interface import Draft
-from eventlog.store.mongo import indexes
-from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.store import connect, open_log
-from eventlog.stored import codec
-from eventlog.stored.sequences import settled_fields
-from tools.benchmarks import data
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.chain_writers import Naive, Ours, Plain, Shape, Transaction, forks, prepare
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plot import Plot, draw
-from tools.benchmarks.writers import Load, Make, Operation, Writers, merged
-
-ORIGIN = "bench"
-CHAIN = "main"
-_POOL = 64
-
-
-@cache
-def client_of(uri: str) -> MongoClient[dict[str, Any]]:
-    """A process's one client: its background threads would otherwise take part in every measurement."""
-    return connect(uri)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a writer writes: ``batch`` events at a time with payloads of ``size`` bytes (None: as sshd's)."""
-
-    batch: int = 1
-    size: int | None = None
-    chosen: bool = False
-
-    def entries(self, rng: Random) -> "Entries":
-        return Entries(self, rng)
-
-
-class Entries:
-    """An endless supply of batches."""
-
-    def __init__(self, shape: Shape, rng: Random) -> None:
-        self._shape = shape
-        self._rng = rng
-        self._payloads = data.payloads(rng, _POOL, shape.size)
-
-    def __call__(self) -> list[Entry]:
-        rng = self._rng
-        return [data.entry(rng, CHAIN, rng.choice(self._payloads)) for _ in range(self._shape.batch)]
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """``MongoStore.append``."""
-
-    shape: Shape
-    database: str = "ours"
-
-    def __call__(self, uri: str, rng: Random) -> Operation:
-        store = open_log(client_of(uri), self.database, ORIGIN)
-        make = self.shape.entries(rng)
-
-        def append() -> int:
-            return len(store.append(CHAIN, [Draft(entry, self.shape.chosen) for entry in make()]))
-
-        return append
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """Inserts of the same documents with the same indexes and ``w: majority``, in no order and with no chain."""
-
-    shape: Shape
-    database: str = "plain"
-
-    def __call__(self, uri: str, rng: Random) -> Operation:
-        events = Operations(client_of(uri), self.database).raw_events
-        make = self.shape.entries(rng)
-        state = ChainState(rng.randrange(2**40) << 20, rng.randbytes(32))
-        state.frontier = [state.hash] * state.size.bit_count()
-
-        def insert() -> int:
-            documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(make())]
-            if len(documents) == 1:
-                events.insert_one(documents[0])
-            else:
-                events.insert_many(documents, ordered=False)
-            return len(documents)
-
-        return insert
-
-
-@dataclass(frozen=True, slots=True)
-class Naive:
-    """The chain most people write: find the last event, hash, insert. Nothing keeps two from following the same one."""
-
-    shape: Shape
-    database: str = "naive"
-
-    def __call__(self, uri: str, rng: Random) -> Operation:
-        events = Operations(client_of(uri), self.database).events
-        make = self.shape.entries(rng)
-
-        def insert() -> int:
-            last = events.find_one({"chain": CHAIN}, {"seq": 1, "hash": 1}, sort=[("seq", DESCENDING)])
-            state = ChainState(last["seq"] + 1, last["hash"]) if last else ChainState(0, hashing.genesis(ORIGIN, CHAIN))
-            state.frontier = [state.hash] * state.size.bit_count()
-            documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(make())]
-            events.insert_many(documents)
-            return len(documents)
-
-        return insert
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """The safe way most people write next: read the head, insert, and move the head on if nobody else has."""
-
-    shape: Shape
-    database: str = "transaction"
-
-    def __call__(self, uri: str, rng: Random) -> Operation:
-        client = client_of(uri)
-        operations = Operations(client, self.database)
-        events, heads = operations.raw_events, operations.sequences
-        make = self.shape.entries(rng)
-
-        def insert() -> int:
-            entries = make()
-
-            def body(session: ClientSession) -> None:
-                head = heads.find_one({"_id": CHAIN}, session=session)
-                assert head is not None
-                state = ChainState(head["size"], head["hash"], list(head["frontier"]))
-                documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(entries)]
-                moved = heads.update_one(
-                    {"_id": CHAIN, "size": head["size"]}, {"$set": settled_fields(state)}, session=session
-                )
-                assert moved.matched_count == 1
-                events.insert_many(documents, session=session)
-
-            with client.start_session() as session:
-                session.with_transaction(body, ReadConcern("snapshot"), WriteConcern("majority"))
-            return len(entries)
-
-        return insert
-
-
-def prepare(run: Run) -> None:
-    """Empty databases: all with the log's indexes, but that the naive one can't have a unique (chain, seq)."""
-    with run.client() as client:
-        for name in ("ours", "plain", "naive", "transaction"):
-            client.drop_database(name)
-        for name in ("ours", "plain", "transaction"):
-            Operations(client, name).ensure_indexes()
-        naive = Operations(client, "naive").events
-        for index in indexes.EVENTS:
-            naive.create_index(index.keys)
-        head = settled_fields(ChainState(0, hashing.genesis(ORIGIN, CHAIN)))
-        Operations(client, "transaction").sequences.insert_one({"_id": CHAIN, **head})
-
-
-def forks(run: Run, database: str) -> int:
-    """How many events follow one that another event follows too."""
-    with run.client() as client:
-        events = Operations(client, database).events
-        distinct = events.aggregate([{"$group": {"_id": "$prev_hash"}}, {"$count": "n"}])
-        return events.estimated_document_count() - next((found["n"] for found in distinct), 0)
+from tools.benchmarks.writers import Load, Make, Writers, merged
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What several kinds of writers did in the same alternate runs."""
+    """What several kinds of writers did, in turn, in the same runs."""
 
     writers: int
     loads: dict[str, list[Load]]
 
     def ratio(self, name: str = "ours", to: str = "plain") -> float:
-        """Events a second to those of another kind, the median of the rounds."""
+        """Return the ratio of events a second to those of another kind, as the median of the rounds."""
         return ratio([load.rate for load in self.loads[name]], [load.rate for load in self.loads[to]])
 
     def rate(self, name: str) -> float:
+        """Return events a second of one kind, as the median of the rounds."""
         return median(load.rate for load in self.loads[name])
 
     def millis(self, name: str, percent: float) -> float:
+        """Return a percentile of one kind's milliseconds, over all rounds."""
         return percentile(merged(self.loads[name]), percent)
 
 
-def run(run: Run) -> Report:
-    """Every table of the append benchmark."""
+def run(run: Run) -> BenchmarkReport:
+    """Run the append benchmark; return its tables and plots."""
+    # The writers are forked once for all counts: a new process for each run would measure its start.
     prepare(run)
     counts = (1, 8, 32) if run.quick else (1, 2, 4, 8, 16, 32, 64)
     rounds, seconds = (1, 0.8) if run.quick else (3, 1.3)
@@ -216,7 +49,7 @@ def run(run: Run) -> Report:
         "append-throughput.svg": lambda path: draw(path, _throughput(singles)),
         "append-p99.svg": lambda path: draw(path, _p99(singles)),
     }
-    return Report(tables, plots)
+    return BenchmarkReport(tables, plots)
 
 
 def _singles(writers: Writers, count: int, rounds: int, seconds: float) -> Group:
@@ -235,6 +68,7 @@ _FLOORS = {1: 0.5, 8: 0.6, 32: 0.6}
 
 
 def _singles_table(singles: Mapping[int, Group]) -> Table:
+    # Floors hold for the counts they were set for; the other rows are only shown.
     rows = []
     for count, group in singles.items():
         floor = _FLOORS.get(count)
@@ -255,6 +89,7 @@ def _singles_table(singles: Mapping[int, Group]) -> Table:
 
 
 def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
+    # Ratios to plain inserts, and how many events forked: the naive chain is fast because it does.
     rows = []
     for count, group in singles.items():
         to_transaction = group.rate("ours") / group.rate("transaction")
@@ -277,8 +112,8 @@ def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """A row of the second table; ``asked``: the ratio it should have."""
+class ShapeCase:
+    """A row of the second table; ``asked`` is the ratio it should have, ``made`` compares with ids made by the log."""
 
     name: str
     writers: int
@@ -288,16 +123,16 @@ class _Case:
 
 
 _SHAPES = (
-    _Case("batches of 500", 1, Shape(batch=500), 0.85),
-    _Case("batches of 100", 1, Shape(batch=100)),
-    _Case("batches of 100", 4, Shape(batch=100), 0.5),
-    _Case("payloads of 16 KiB", 1, Shape(size=16 << 10)),
-    _Case("payloads of 16 KiB", 8, Shape(size=16 << 10)),
-    _Case("payloads of 200 KiB", 1, Shape(size=200 << 10)),
-    _Case("payloads of 200 KiB", 8, Shape(size=200 << 10)),
-    _Case("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
-    _Case("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
-    _Case("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("batches of 500", 1, Shape(batch=500), 0.85),
+    ShapeCase("batches of 100", 1, Shape(batch=100)),
+    ShapeCase("batches of 100", 4, Shape(batch=100), 0.5),
+    ShapeCase("payloads of 16 KiB", 1, Shape(size=16 << 10)),
+    ShapeCase("payloads of 16 KiB", 8, Shape(size=16 << 10)),
+    ShapeCase("payloads of 200 KiB", 1, Shape(size=200 << 10)),
+    ShapeCase("payloads of 200 KiB", 8, Shape(size=200 << 10)),
+    ShapeCase("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
 )
 _SINGLES_NOTE = (
     "Separate processes, one chain, events as sshd's in size, `w: majority`. Plain: inserts of the same documents with "
@@ -307,7 +142,8 @@ _SHAPES_NOTE = "As above. The last rows are not to plain inserts but to our own 
 _SHAPES_COLUMNS = ["what", "writers", "events/s", "compared with", "ratio", "p50 ms", "p99 ms"]
 
 
-def _shape(writers: Writers, case: _Case, rounds: int, seconds: float) -> list[str]:
+def _shape(writers: Writers, case: ShapeCase, rounds: int, seconds: float) -> list[str]:
+    # Chosen ids cost a look at whether they exist, so they are compared with our own appends, not with plain inserts.
     base = Ours(Shape()) if case.made else Plain(case.shape)
     runs = {
         "ours": partial(writers.run, Ours(case.shape), case.writers, seconds),

@@ -1,4 +1,4 @@
-"""Audits against merely reading and decoding the same documents, with one process and with two workers."""
+"""Audits compared with only reading and decoding the same documents, in one process and with two workers."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from eventlog.audit.workers import Workers, cores
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log
 from tools.benchmarks import seed
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, ratio
 
 CHAIN = "main"
 FLOOR = 0.7
@@ -26,7 +26,7 @@ GROWTH_CEILING_MB = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class SeededLog:
     """A seeded chain of ``size`` events in a database of its own."""
 
     uri: str
@@ -34,15 +34,17 @@ class Log:
 
     @property
     def database(self) -> str:
+        """The name of its database."""
         return f"audit_{self.size}"
 
     def seed(self, run: Run) -> None:
+        """Make the database again."""
         with run.client() as client:
             client.drop_database(self.database)
             seed.seed(client, self.database, CHAIN, self.size)
 
     def read(self) -> float:
-        """Every document in order, decoded to a dict; events a second."""
+        """Read every document in order, decoded to a dict; return events a second."""
         with connect(self.uri) as client:
             events = client[self.database]["events"]
             started = time.monotonic()
@@ -51,9 +53,11 @@ class Log:
             return count / (time.monotonic() - started)
 
     def audit(self, workers: int) -> Callable[[], float]:
-        """A full audit from its start to its stored report; events a second."""
+        """Return a function that runs a full audit, up to its stored report, and returns events a second."""
 
         def audit() -> float:
+            # A new client each time, as each process of the function has one; the first read of the chain is not
+            # measured.
             with connect(self.uri) as client:
                 store = open_log(client, self.database, seed.ORIGIN)
                 plan = Workers(self.uri, self.database, count=workers, least=0)
@@ -67,22 +71,22 @@ class Log:
         return audit
 
     def memory(self, workers: int) -> tuple[float, float]:
-        """Peak megabytes of a fresh process that audits, and of the largest of its workers."""
+        """Audit in a fresh process; return its peak megabytes, and those of its largest worker."""
         command = [sys.executable, "-m", "tools.benchmarks.audit", self.uri, str(self.size), str(workers)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         own, children = map(float, done.stdout.split())
         return own, children
 
 
-def run(run: Run) -> Report:
-    """Speed and memory."""
-    small, large = (Log(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
+def run(run: Run) -> BenchmarkReport:
+    """Measure speed and memory of audits."""
+    small, large = (SeededLog(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
     for log in (small, large):
         log.seed(run)
-    return Report([_speed(large, run.quick), _memory(small, large)])
+    return BenchmarkReport([_speed(large, run.quick), _memory(small, large)])
 
 
-def _speed(log: Log, quick: bool) -> Table:
+def _speed(log: SeededLog, quick: bool) -> Table:
     rounds, floor, two_floor = (3, None, None) if quick else (2, FLOOR, TWO_FLOOR)
     names = {"read": "reading and decoding with PyMongo", "one": "audit, one process", "two": "audit, two workers"}
     found = alternately(rounds, {"read": log.read, "one": log.audit(1), "two": log.audit(2)})
@@ -98,7 +102,7 @@ def _speed(log: Log, quick: bool) -> Table:
     )
 
 
-def _memory(small: Log, large: Log) -> Table:
+def _memory(small: SeededLog, large: SeededLog) -> Table:
     alone = [log.memory(1)[0] for log in (small, large)]
     parents, workers = zip(*[log.memory(2) for log in (small, large)], strict=True)
     measured = {"one process": alone, "two workers: the audit": parents, "two workers: the larger one": workers}
@@ -113,8 +117,8 @@ def _memory(small: Log, large: Log) -> Table:
     )
 
 
-def _measure_memory(log: Log, workers: int) -> None:
-    """Audit and print the peak megabytes of this process and of its largest worker."""
+def _measure_memory(log: SeededLog, workers: int) -> None:
+    """Audit, and print the peak megabytes of this process and of its largest worker."""
     peaks: dict[int, float] = {}
     done = threading.Event()
     sampling = threading.Thread(target=_sample, args=(peaks, done))
@@ -127,7 +131,7 @@ def _measure_memory(log: Log, workers: int) -> None:
 
 
 def _sample(peaks: dict[int, float], done: threading.Event) -> None:
-    """Note the peak resident megabytes of this process and its children. Linux; getrusage counts the parent's in."""
+    """Note the peak resident megabytes of this process and its children. For Linux; getrusage counts the parent in."""
     while not done.wait(0.02):
         children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
         for pid in [os.getpid(), *map(int, children.split())]:
@@ -137,4 +141,4 @@ def _sample(peaks: dict[int, float], done: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    _measure_memory(Log(sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))
+    _measure_memory(SeededLog(sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""What a start of each function costs: imports from the built artefacts beside the least it could import; weight."""
+"""The cost of a cold start: each function's imports compared with the least it could import, and the layer's weight."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, ratio
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
@@ -70,7 +70,7 @@ class Artefacts:
         return Start(wall * 1000, cpu * 1000, process * 1000)
 
     def packages(self, imports: str, function: str = "ingest") -> Counter[str]:
-        """Microseconds that each top-level package takes by itself; the standard library is one."""
+        """Return the microseconds that each top-level package takes by itself; the standard library counts as one."""
         done = self.python(_PROBE.format(imports=imports), function, "-X", "importtime")
         found: Counter[str] = Counter()
         for micros, name in _IMPORTED.findall(done.stderr.partition(_MARK)[2]):
@@ -78,14 +78,14 @@ class Artefacts:
         return found
 
     def without_bytecode(self) -> "Artefacts":
-        """A copy beside this one that has the sources only."""
+        """Make a copy of the layer that has sources only, beside the layer."""
         copy = self.layer.with_name("sources")
         shutil.copytree(self.layer, copy, ignore=shutil.ignore_patterns("__pycache__"))
         return Artefacts(copy, self.functions)
 
 
 def build(folder: Path) -> Artefacts:
-    """Make the artefacts in a folder, for this Python, by the steps that ``sam build`` runs."""
+    """Build the artefacts in a folder for this Python, by the steps that ``sam build`` runs."""
     built = Artefacts(folder / "layer", folder / "functions")
     _make(ROOT / "layers/eventlog/src", "EventLogLayer", built.layer)
     for name, logical_id in FUNCTIONS.items():
@@ -101,14 +101,15 @@ def _make(source: Path, logical_id: str, target: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | settings)
 
 
-def run(run: Run) -> Report:
-    """Starts, packages and weight; the database isn't needed."""
+def run(run: Run) -> BenchmarkReport:
+    """Measure starts, packages and weight; no database is needed."""
     with tempfile.TemporaryDirectory(prefix="eventlog-cold-") as folder:
         built = build(Path(folder))
-        return Report([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
+        return BenchmarkReport([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
 
 
 def _starts(built: Artefacts, quick: bool) -> Table:
+    # CPU time is compared, as it varies less than wall time. Only ingest is judged: it has what every function has.
     rounds, ceiling = (3, None) if quick else (11, CEILING)
     handlers = {name: partial(built.start, HANDLER, name) for name in FUNCTIONS}
     floors = {"floor": partial(built.start, FLOOR), "floor, no collection": partial(built.start, UNCOLLECTED)}
@@ -135,6 +136,7 @@ def _medians(starts: Sequence[Start]) -> list[str]:
 
 
 def _packages(built: Artefacts, quick: bool) -> Table:
+    # Medians for each package, in the order of what ingest pays for; what is not shown is summed up in one row.
     rounds, shown = (1, 10) if quick else (5, 14)
     handlers = {name: partial(built.packages, HANDLER, name) for name in FUNCTIONS}
     found = alternately(rounds, {"floor": partial(built.packages, FLOOR), **handlers})
@@ -159,6 +161,7 @@ def _middle(counts: Sequence[Counter[str]]) -> Counter[str]:
 
 
 def _weight(built: Artefacts, quick: bool) -> Table:
+    # Bytecode makes the layer larger and the start faster: both sides of that choice are measured.
     rounds = 1 if quick else 3
     both = {"as shipped": built, "without bytecode": built.without_bytecode()}
     starts = alternately(rounds, {name: partial(artefacts.start, HANDLER) for name, artefacts in both.items()})
@@ -181,7 +184,7 @@ def _weight(built: Artefacts, quick: bool) -> Table:
 
 
 def weigh(folder: Path) -> int:
-    """Bytes of the files under a folder."""
+    """Return the bytes of all files under a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

@@ -21,12 +21,12 @@ START = 1_700_000_000_000
 
 
 def payloads(rng: Random, count: int, size: int | None = None) -> list[str]:
-    """Canonical texts of about ``size`` bytes, or with sizes drawn from the sshd events."""
+    """Make canonical texts of about ``size`` bytes, or of sizes drawn from the sshd events."""
     return [_payload(rng, size or rng.choice(_SIZES)) for _ in range(count)]
 
 
 def entry(rng: Random, chain: str, payload: str, timestamp: int | None = None) -> Entry:
-    """A new event for a chain, received now; its timestamp is now unless given."""
+    """Make a new event for a chain, received now; its timestamp is now unless it is given."""
     now = time.time_ns() // 1_000_000
     return make_entry(
         chain=chain,

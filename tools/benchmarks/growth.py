@@ -1,4 +1,4 @@
-"""What an append, a page and an audit cost as the log grows, each against the plain operation on as many events."""
+"""The cost of an append, a page and an audit as the log grows, compared with plain operations on as many events."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -15,8 +15,8 @@ from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log, operations_of
 from tools.benchmarks import data, proofs
-from tools.benchmarks.append import CHAIN, ORIGIN, Ours, Plain, Shape
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.chain_writers import CHAIN, ORIGIN, Ours, Plain, Shape
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plans import Explainer
 from tools.benchmarks.plot import Plot, draw
 from tools.benchmarks.query import LIMIT, bare, millis
@@ -41,14 +41,16 @@ class Cost:
 
     @property
     def p50(self) -> float:
+        """The median of ours."""
         return percentile(self.ours, 50)
 
     @property
     def plain_p50(self) -> float:
+        """The median of the plain ones."""
         return percentile(self.plain, 50)
 
     def cells(self, scale: float = 1, digits: int = 2) -> list[str]:
-        """p50 of ours and of the plain one, and how many times that is."""
+        """Return three cells: the p50 of ours, that of the plain ones, and their ratio."""
         ours, plain = self.p50 * scale, self.plain_p50 * scale
         return [f"{ours:.{digits}f}", f"{plain:.{digits}f}", f"{self.p50 / self.plain_p50:.2f}"]
 
@@ -64,7 +66,7 @@ class Size:
 
 
 def appends(run: Run, count: int) -> Cost:
-    """One writer's single appends, alternately with plain inserts into the same collection."""
+    """Measure one writer's single appends, in turn with plain inserts into the same collection."""
     with restored(run, count) as database:
         ours, plain = Ours(Shape(), database)(run.uri, Random(1)), Plain(Shape(), database)(run.uri, Random(2))
         runs = {"ours": partial(millis, ours), "plain": partial(millis, plain)}
@@ -74,7 +76,7 @@ def appends(run: Run, count: int) -> Cost:
 
 
 def pages(run: Run, count: int) -> Cost:
-    """Pages anywhere in the log, alternately with the finds that each sends, sent bare."""
+    """Measure pages from anywhere in the log, each in turn with the finds that it sends, sent bare."""
     database, ours, plain = stored(run, count), [], []
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
     with connect(run.uri) as connected, client, closing(Explainer(run.uri, database)) as explainer:
@@ -87,7 +89,7 @@ def pages(run: Run, count: int) -> Cost:
 
 
 def audits(run: Run, count: int) -> Cost:
-    """Full audits, alternately with reading and decoding the same events in order; milliseconds an event."""
+    """Measure full audits, in turn with reading and decoding the same events in order, in milliseconds an event."""
     with restored(run, count) as database, connect(run.uri) as client:
         store = open_log(client, database, ORIGIN)
         auditor = Auditor(store, AuditStore(store), ORIGIN)
@@ -99,23 +101,24 @@ def audits(run: Run, count: int) -> Cost:
         def read() -> None:
             assert sum(1 for _ in operations_of(store).events.find({"chain": CHAIN}, sort=[("seq", 1)])) == count
 
+        # Small logs are audited several times, as one short audit says little. The largest is audited once.
         rounds = max(1, min(5, 30_000 // count))
         found = alternately(rounds, {"ours": partial(millis, audit), "plain": partial(millis, read)})
     return Cost(*([value / count for value in found[name]] for name in ("ours", "plain")))
 
 
-def run(run: Run) -> Report:
-    """Every table of the growth benchmark."""
+def run(run: Run) -> BenchmarkReport:
+    """Run the growth benchmark; return its tables and its plot."""
     exponents = range(3, 5 if run.quick else 7)
     counts = [10**exponent for exponent in exponents]
     stores = storage(run, counts[-1])  # before anything else is written there
     sizes = [Size(count, appends(run, count), pages(run, count), audits(run, count)) for count in counts]
     tables = [_table(sizes), _compared(run, counts), proofs.table(run, counts), stores]
-    return Report(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
+    return BenchmarkReport(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
 
 
 def _queries(count: int, number: int) -> Iterator[Query]:
-    """Pages that are full at every size: no type, one or three, from anywhere towards the further end."""
+    """Yield queries whose pages are full at every size: no type, one or three, from anywhere towards the far end."""
     rng = Random(count)
     for _ in range(number):
         order: Order = rng.choice(get_args(Order))
@@ -126,6 +129,7 @@ def _queries(count: int, number: int) -> Iterator[Query]:
 
 
 def _table(sizes: Sequence[Size]) -> Table:
+    # Each operation has three columns: ours, the plain one, their ratio.
     columns = ["events stored"]
     for operation in ("append ms", "page ms", "audit us/event"):
         columns += [operation, "plain", "times plain"]
@@ -144,7 +148,9 @@ def _table(sizes: Sequence[Size]) -> Table:
 
 
 def _compared(run: Run, counts: Sequence[int]) -> Table:
-    """Appends to a small log and to the largest, in alternate rounds."""
+    """Compare appends to a small log with appends to the largest one, in alternate rounds."""
+    # The other table has each size at another time. Here both logs take turns, so the ratio is of growth alone. The
+    # first round warms both up and does not count.
     small, large = (counts[0], counts[-1]) if run.quick else (10_000, counts[-1])
     rounds, number = (5, 20) if run.quick else (20, 50)
 

@@ -1,4 +1,4 @@
-"""POST over HTTP: the local server against a bare FastAPI app that validates the same model and inserts once."""
+"""POST over HTTP: the local server compared with a bare FastAPI app that validates the same model and inserts once."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from eventlog.store.mongo.operations import Operations
 from tools.benchmarks import data
 from tools.benchmarks.http_clients import Clients
 from tools.benchmarks.http_servers import bare, ours, request, served
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.writers import Load, merged
 
 FLOOR = 0.7
@@ -36,23 +36,23 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """Connections, and events in each request."""
+class PostCase:
+    """A case: how many connections, and how many events in each request."""
 
     connections: int
     batch: int = 1
 
     def requests(self, rng: Random) -> Sequence[bytes]:
-        """Ready-made requests."""
+        """Make the requests before the measurement."""
         if self.batch == 1:
             return [request("/api/v1/events", _event(rng)) for _ in range(_POOL)]
         return [request("/api/v1/events/batch", [_event(rng) for _ in range(self.batch)]) for _ in range(8)]
 
 
-CASES = (Case(1), Case(32), Case(1, 100))
+CASES = (PostCase(1), PostCase(32), PostCase(1, 100))
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Measure each case in alternate rounds."""
     rounds, seconds = (2, 0.4) if run.quick else (5, 1.0)
     _prepare(run)
@@ -63,15 +63,16 @@ def run(run: Run) -> Report:
             "bare": opened.enter_context(served(bare, run.uri, _BARE)),
         }
         rows = [_row(case, clients, ports, rounds, seconds) for case in CASES]
-    return Report([Table("POST over HTTP", _NOTE.format(rounds=rounds, seconds=seconds), _COLUMNS, rows)])
+    return BenchmarkReport([Table("POST over HTTP", _NOTE.format(rounds=rounds, seconds=seconds), _COLUMNS, rows)])
 
 
-def _row(case: Case, clients: Clients, ports: dict[str, int], rounds: int, seconds: float) -> list[str]:
+def _row(case: PostCase, clients: Clients, ports: dict[str, int], rounds: int, seconds: float) -> list[str]:
     requests = case.requests(Random(case.connections))
 
     def load(name: str, seconds: float = seconds) -> Load:
         return clients.run(ports[name], requests, case.connections, seconds)
 
+    # A short load first, so that neither server's first requests are measured.
     for name in ports:
         load(name, 0.2)
     loads = alternately(rounds, {name: partial(load, name) for name in ports})

@@ -1,4 +1,4 @@
-"""Clients as separate processes, with plain sockets: little of the machine goes to whoever measures."""
+"""Clients as separate processes with plain sockets, so that measuring takes little of the machine."""
 
 import multiprocessing
 import re
@@ -20,7 +20,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a client does: one of these requests after the other on each of its keep-alive connections."""
+    """What a client is to do: send these requests, in random order, on each of its keep-alive connections."""
 
     port: int
     requests: Sequence[bytes]
@@ -44,7 +44,7 @@ class Clients:
             self._processes.append(process)
 
     def run(self, port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
-        """Requests a second over so many connections, shared by the processes, and each request's milliseconds."""
+        """Send requests over so many connections, shared by the processes; return the rate and the latencies."""
         count = min(connections, len(self._pipes))
         pipes = self._pipes[:count]
         for pipe in pipes:
@@ -74,6 +74,8 @@ def _expect(pipe: Connection) -> tuple[list[float], float]:
 
 
 def _serve(pipe: Connection, number: int) -> None:
+    # Orders until the pipe is closed. A client connects, says that it is ready, and starts at the moment that all are
+    # told, so that all work at the same time. An error is sent as its text; the next order may go well.
     rng = Random(number)
     while True:
         try:
@@ -93,6 +95,8 @@ def _serve(pipe: Connection, number: int) -> None:
 
 
 def _work(sockets: Sequence[socket.socket], order: Order, rng: Random, at: float) -> tuple[list[float], float]:
+    # Every connection has one open request. After the end none is sent, but those that are open are still waited for:
+    # the slowest answers count too.
     time.sleep(max(0.0, at - time.monotonic()))
     millis: list[float] = []
     sent: dict[socket.socket, float] = {}
@@ -114,7 +118,7 @@ def _work(sockets: Sequence[socket.socket], order: Order, rng: Random, at: float
 
 
 def _receive(connection: socket.socket) -> None:
-    """Read one answer to its end; its body needn't be understood."""
+    """Read one answer to its end; its body is not looked at."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += _more(connection)

@@ -1,4 +1,4 @@
-"""What every benchmark shares: alternate runs, medians, percentiles, and the tables that come out."""
+"""What all benchmarks share: alternate runs, medians, percentiles, and tables of results."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the report; ``rows`` are Markdown cells, ``note`` says in words how it was measured."""
+    """A table of the report; ``rows`` are Markdown cells, ``note`` says how it was measured."""
 
     title: str
     note: str
@@ -21,8 +21,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one benchmark found: its tables, and how to draw its plots (file name -> a function that writes it)."""
+class BenchmarkReport:
+    """The result of one benchmark: its tables, and a function for each plot that writes the file of that name."""
 
     tables: Sequence[Table]
     plots: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
@@ -36,12 +36,12 @@ class Run:
     quick: bool = False
 
     def client(self) -> "MongoClient[dict[str, object]]":
-        """A client of its own; the caller closes it."""
+        """Open a new client, which the caller closes."""
         return MongoClient(self.uri, retryWrites=False)
 
 
 def alternately(rounds: int, runs: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
-    """Run A B A B ...: what slows the machine for a while slows all of them."""
+    """Run A B A B and so on, so that what slows the machine for a while slows all of them; return all results."""
     found: dict[str, list[T]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -50,18 +50,18 @@ def alternately(rounds: int, runs: Mapping[str, Callable[[], T]]) -> dict[str, l
 
 
 def ratio(ours: Sequence[float], plain: Sequence[float]) -> float:
-    """The median over the rounds of ours / plain of the same round."""
+    """Return the median of the rounds' ratios of ours to plain."""
     return median(a / b for a, b in zip(ours, plain, strict=True))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile."""
+    """Return the nearest-rank percentile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def judged(value: float, *, floor: float | None = None, ceiling: float | None = None) -> str:
-    """A ratio as a cell, with what is asked of it: ``0.71 (>= 0.6)``; one that misses it is said to."""
+    """Return a ratio as a cell, with its limit: ``0.71 (>= 0.6)``, or in bold if it misses the limit."""
     if floor is None and ceiling is None:
         return f"{value:.2f}"
     met = (floor is None or value >= floor) and (ceiling is None or value <= ceiling)

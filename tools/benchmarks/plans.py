@@ -1,4 +1,4 @@
-"""The finds that a page or a proof really sends, to run them bare and to explain them."""
+"""Records the finds that a page or a proof really sends, to run them bare and to explain them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ASKED = ("find", "filter", "sort", "hint", "limit", "min", "max", "projection")
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What explain counts over all finds of a read, and how many ordered scans MongoDB merges in them."""
+    """The counts of explain over all finds of a read, and how many ordered scans MongoDB merges in them."""
 
     keys: int
     documents: int
@@ -28,25 +28,26 @@ class Examined:
 
 
 class Recorder(CommandListener):
-    """Keeps the reads of ``events``."""
+    """Records the reads of the ``events`` collection."""
 
     def __init__(self) -> None:
         self.finds: list[Find] = []
 
     def started(self, event: CommandStartedEvent) -> None:
+        """Record a find or an aggregation on ``events``."""
         command = event.command
         if command.get("find", command.get("aggregate")) == "events":
             self.finds.append({name: command[name] for name in _ASKED if name in command})
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        pass
+        """Ignore the end of a command."""
 
     def failed(self, event: CommandFailedEvent) -> None:
-        pass
+        """Ignore the failure of a command."""
 
 
 class Explainer:
-    """Pages on a database, seen from the outside: it knows nothing of how the store plans them."""
+    """Reads a log through the store and sees its commands from outside, without knowing how the store plans them."""
 
     def __init__(self, uri: str, database: str) -> None:
         self._recorder = Recorder()
@@ -56,17 +57,17 @@ class Explainer:
         self._database = operations.events.database
 
     def finds(self, query: Query) -> list[Find]:
-        """The finds of one page."""
+        """Return the finds of one page."""
         return self.finds_of(lambda store: store.page(query))
 
     def finds_of(self, read: Callable[[MongoStore], object]) -> list[Find]:
-        """The finds of any read."""
+        """Return the finds of any read."""
         self._recorder.finds.clear()
         read(self._store)
         return list(self._recorder.finds)
 
     def examined(self, finds: Sequence[Find]) -> Examined:
-        """Run and explain them."""
+        """Run finds with explain; return the sums."""
         explained = [self._database.command("explain", find, verbosity="executionStats") for find in finds]
         stats = [found["executionStats"] for found in explained]
         stages = [stage for found in explained for stage in _stages(found["queryPlanner"]["winningPlan"])]
@@ -78,6 +79,7 @@ class Explainer:
         )
 
     def close(self) -> None:
+        """Close the client."""
         self._client.close()
 
 

@@ -1,4 +1,4 @@
-"""Plots as small SVG files that are the same bytes for the same data and readable on light and dark pages."""
+"""Draws plots as small SVG files: the same bytes for the same data, readable on light and dark pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Plot:
 
 def draw(path: str, plot: Plot) -> None:
     """Write a plot as SVG, without a date."""
-    import matplotlib as mpl  # noqa: PLC0415  only who writes plots needs it, and it takes its time
+    import matplotlib as mpl  # noqa: PLC0415  slow to import, and only plots need it
 
     mpl.use("svg")
     from matplotlib import pyplot as plt  # noqa: PLC0415

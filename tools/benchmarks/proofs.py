@@ -1,4 +1,4 @@
-"""What the proof of one event costs in logs of several sizes, against the bare find of that event."""
+"""The cost of one event's proof in logs of several sizes, compared with the bare find of that event."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from eventlog.evidence.proofs import Evidence
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import MongoStore, connect, open_log
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run, Table, percentile
 from tools.benchmarks.plans import Explainer
 from tools.benchmarks.query import millis
@@ -21,7 +21,7 @@ from tools.benchmarks.seed import ORIGIN
 from tools.benchmarks.stored import stored
 
 _MOST_HASHES, _MOST_DOCUMENTS = 21, 45
-"""Asked of a proof in a million events."""
+"""Limits for a proof in a million events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Proofs:
     documents: int
 
     def row(self) -> list[str]:
+        """Return the row of the table."""
         times = [percentile(self.ours, 50), percentile(self.ours, 99), percentile(self.bare, 50)]
         ratio = f"{times[0] / times[2]:.2f}"
         limits = [(self.hashes, _MOST_HASHES), (self.documents, _MOST_DOCUMENTS)]
@@ -43,7 +44,9 @@ class Proofs:
 
 
 def measure(run: Run, count: int) -> Proofs:
-    """Prove events anywhere in the log, alternately with finding each by its ``_id``."""
+    """Prove events from anywhere in the log, each in turn with finding it by its ``_id``."""
+    # The proof is timed first; then it is made twice more, once for its hashes and once for its finds, which are
+    # explained.
     database, number = stored(run, count), 50 if run.quick else 500
     seqs = [Int64(seq) for seq in Random(count).sample(range(count), number)]
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
@@ -64,7 +67,7 @@ def measure(run: Run, count: int) -> Proofs:
 
 
 def table(run: Run, counts: Sequence[int]) -> Table:
-    """A row a size."""
+    """Make the table, with a row for each size."""
     return Table(
         "Growth: the proof of one event",
         "Of events anywhere in the log, each proven in the whole tree and verified before it is given; alternately "

@@ -1,4 +1,4 @@
-"""Pages of 100 against the bare finds that give the same documents, for every combination of filters."""
+"""Pages of 100 compared with bare finds of the same documents, for every combination of filters."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,8 @@ from pymongo.database import Database
 from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks import data
-from tools.benchmarks.append import CHAIN, ORIGIN
-from tools.benchmarks.measure import Report, Run, Table, alternately, judged, percentile
+from tools.benchmarks.chain_writers import CHAIN, ORIGIN
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile
 from tools.benchmarks.plans import Examined, Explainer, Find
 from tools.benchmarks.stored import stored
 
@@ -27,8 +27,8 @@ _TIMES = ("p50 ms", "p99 ms", "bare p50", "bare p99")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A query, in words."""
+class PageCase:
+    """A query, with its description."""
 
     filters: str
     order: Order
@@ -37,11 +37,13 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What was measured of a case: milliseconds of our pages, of the bare finds, and of these after a bare read of the
-    settled size; and what explain counts."""
+class PageResult:
+    """The result of a case: milliseconds of our pages, of the bare finds, and of both bare reads; and explain's counts.
 
-    case: Case
+    Both bare reads are a read of the settled size and then the finds.
+    """
+
+    case: PageCase
     ours: list[float]
     bare: list[float]
     both: list[float]
@@ -49,20 +51,23 @@ class Result:
 
     @property
     def ratio(self) -> float:
+        """The ratio of our p50 to that of the bare finds."""
         return percentile(self.ours, 50) / percentile(self.bare, 50)
 
     @property
     def ratio_to_both(self) -> float:
+        """The ratio of our p50 to that of both bare reads."""
         return percentile(self.ours, 50) / percentile(self.both, 50)
 
     @property
     def most_keys(self) -> int:
-        """One key for each event, one to see whether more follow, and one where each further merged scan starts."""
+        """The most keys to examine: one for each event, one for the next, one for the start of each further scan."""
         return LIMIT + max(10, self.examined.scans)
 
 
-def cases(count: int) -> Iterator[Case]:
-    """Every combination of filters in both orders, by its first page and by one in the middle."""
+def cases(count: int) -> Iterator[PageCase]:
+    """Yield every combination of filters in both orders, each with its first page and one in the middle."""
+    # Time, types and sources in all combinations, and the order by seq by itself, as it takes no such filters.
     times: dict[str, dict[str, Any]] = {
         "any time": {},
         "time range": {
@@ -81,19 +86,19 @@ def cases(count: int) -> Iterator[Case]:
     filters["by seq"] = Query(chain=CHAIN, sort="seq", limit=LIMIT)
     middle = Position(data.START + count // 2 * 1000, count // 2)
     for (name, query), order in product(filters.items(), get_args(Order)):
-        yield Case(name, order, "first", replace(query, order=order))
-        yield Case(name, order, "middle", replace(query, order=order, after=middle, size=count))
+        yield PageCase(name, order, "first", replace(query, order=order))
+        yield PageCase(name, order, "middle", replace(query, order=order, after=middle, size=count))
 
 
 def millis(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """Run work; return its milliseconds."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) * 1000
 
 
 def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict[str, Any]]:
-    """The same finds with nothing around them, decoded to dicts."""
+    """Run the same finds with nothing around them; return the documents as dicts."""
     found: list[dict[str, Any]] = []
     for find in finds:
         order, hint = list(find["sort"].items()), list(find["hint"].items())
@@ -101,7 +106,7 @@ def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict
     return found
 
 
-def measure(run: Run, database: str, count: int) -> list[Result]:
+def measure(run: Run, database: str, count: int) -> list[PageResult]:
     """Run every case."""
     rounds = 10 if run.quick else 100
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
@@ -111,8 +116,9 @@ def measure(run: Run, database: str, count: int) -> list[Result]:
 
 
 def _result(
-    store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: Case, rounds: int
-) -> Result:
+    store: MongoStore, database: Database[dict[str, Any]], explainer: Explainer, case: PageCase, rounds: int
+) -> PageResult:
+    # Three rounds warm up caches of plans and documents; they don't count.
     finds, events, sequences = explainer.finds(case.query), database["events"], database["sequences"]
 
     def both() -> None:
@@ -126,17 +132,18 @@ def _result(
     }
     alternately(3, runs)
     found = alternately(rounds, runs)
-    return Result(case, found["ours"], found["bare"], found["both"], explainer.examined(finds))
+    return PageResult(case, found["ours"], found["bare"], found["both"], explainer.examined(finds))
 
 
-def run(run: Run) -> Report:
-    """Every table of the query benchmark."""
+def run(run: Run) -> BenchmarkReport:
+    """Run the query benchmark; return its tables."""
     count = 20_000 if run.quick else 1_000_000
     results = measure(run, stored(run, count), count)
-    return Report([_summary(count, results), _every_case(len(results[0].ours), results)])
+    return BenchmarkReport([_summary(count, results), _every_case(len(results[0].ours), results)])
 
 
-def _summary(count: int, results: Sequence[Result]) -> Table:
+def _summary(count: int, results: Sequence[PageResult]) -> Table:
+    # First pages are what most callers read; a page in the middle shows that its depth costs nothing.
     groups = {
         "all": results,
         "first pages": [r for r in results if r.case.page == "first"],
@@ -155,7 +162,8 @@ def _summary(count: int, results: Sequence[Result]) -> Table:
     )
 
 
-def _group(results: Sequence[Result]) -> list[str]:
+def _group(results: Sequence[PageResult]) -> list[str]:
+    # Percentiles are over all pages of all cases; ratios are one for each case, so each case counts once.
     ours = [value for result in results for value in result.ours]
     plain = [value for result in results for value in result.bare]
     ratios = [result.ratio for result in results]
@@ -170,7 +178,7 @@ def _group(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _every_case(rounds: int, results: Sequence[Result]) -> Table:
+def _every_case(rounds: int, results: Sequence[PageResult]) -> Table:
     columns = ["filters", "order", "page", *_TIMES, "ratio", "keys examined", "documents", "merged scans"]
     return Table(
         "Queries: every combination",
@@ -183,7 +191,7 @@ def _every_case(rounds: int, results: Sequence[Result]) -> Table:
     )
 
 
-def _row(result: Result) -> list[str]:
+def _row(result: PageResult) -> list[str]:
     times = [f"{percentile(values, percent):.2f}" for values in (result.ours, result.bare) for percent in (50, 99)]
     examined, case = result.examined, result.case
     keys = f"{examined.keys}" if examined.keys <= result.most_keys else f"**{examined.keys}, missed**"

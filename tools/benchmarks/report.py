@@ -1,4 +1,4 @@
-"""The report: what was measured, where, with which versions and by which command, as Markdown with its plots."""
+"""Writes the report as Markdown with plots: what was measured, where, with which versions and by which command."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tools.benchmarks.measure import Report, Run, Table
+from tools.benchmarks.measure import BenchmarkReport, Run, Table
 
 _PACKAGES = ("pymongo", "fastapi", "pydantic")
 _HEAD = """# Benchmarks
@@ -20,24 +20,24 @@ run; it says more than the absolute figures, which are this machine's. **Bold** 
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedBenchmark:
     """A benchmark that ended with an error."""
 
     reason: str
 
 
-Outcome = Report | Failure
+BenchmarkOutcome = BenchmarkReport | FailedBenchmark
 
 
-def text(name: str, outcome: Outcome) -> str:
-    """What a benchmark found, for the terminal."""
-    if isinstance(outcome, Failure):
+def text(name: str, outcome: BenchmarkOutcome) -> str:
+    """Return what a benchmark found, for the terminal."""
+    if isinstance(outcome, FailedBenchmark):
         return f"{name} FAILED: {outcome.reason}\n"
     return "\n".join(f"{table.title}\n{table.note}\n{_aligned(table)}" for table in outcome.tables)
 
 
-def write(page: Path, command: str, run: Run, outcomes: Mapping[str, Outcome]) -> None:
-    """Write a page of all outcomes, then their plots into the folder beside it that has its name."""
+def write(page: Path, command: str, run: Run, outcomes: Mapping[str, BenchmarkOutcome]) -> None:
+    """Write a page with all outcomes, and their plots into the folder of the same name beside it."""
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     parts = [_HEAD.format(command=command), _markdown(environment(run))]
@@ -45,12 +45,13 @@ def write(page: Path, command: str, run: Run, outcomes: Mapping[str, Outcome]) -
         parts += _section(name, outcome, folder.name)
     page.write_text("\n".join(part.rstrip() + "\n" for part in parts))
     for outcome in outcomes.values():
-        for file, draw in ({} if isinstance(outcome, Failure) else outcome.plots).items():
+        for file, draw in ({} if isinstance(outcome, FailedBenchmark) else outcome.plots).items():
             draw(str(folder / file))
 
 
 def environment(run: Run) -> Table:
-    """When, where and with what."""
+    """Return the table of when, where and with what was measured."""
+    # Absolute figures mean nothing without the machine. MongoDB says its version itself, as it is not a Python package.
     with run.client() as client:
         mongodb = client.server_info()["version"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -71,7 +72,7 @@ def environment(run: Run) -> Table:
 
 
 def _cpu() -> str:
-    """The CPU's model."""
+    """Return the CPU's model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -80,8 +81,8 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _section(name: str, outcome: Outcome, folder: str) -> Iterator[str]:
-    if isinstance(outcome, Failure):
+def _section(name: str, outcome: BenchmarkOutcome, folder: str) -> Iterator[str]:
+    if isinstance(outcome, FailedBenchmark):
         yield f"## {name}: failed\n\n{outcome.reason}"
         return
     yield from map(_markdown, outcome.tables)

@@ -1,4 +1,4 @@
-"""A chain of any length put straight into the database: the documents that appends would have left there."""
+"""Puts a chain of any length straight into the database: the same documents that appends would have stored."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,8 +26,10 @@ _POOL = 1_024
 def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> None:
     """Store a new chain of ``count`` settled events, one a second from ``data.START`` on, with all the log's indexes.
 
-    Documents are made while the batch before them is stored; the indexes that no insert needs come last.
+    Documents are made while the previous batch is stored; indexes that no insert needs are built last.
     """
+    # Only the unique index on (chain, seq) is there from the start. ``w: 1``, as nobody else needs the data to be
+    # durable.
     operations = Operations(client, database)
     indexes.ensure(operations.events, indexes.EVENTS[:1])
     events = operations.raw_events.with_options(write_concern=WriteConcern(w=1))
@@ -47,7 +49,7 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
 
 
 def _entries(chain: str, start: int, stop: int) -> Iterator[Entry]:
-    """The entries start..stop-1: the same types, sources and payloads every time, ids and salts of their own."""
+    """Yield the entries start..stop-1: the same types, sources and payloads every time, ids and salts of their own."""
     rng = Random(start)
     payloads = data.payloads(rng, _POOL)
     for number in range(start, stop):

@@ -1,4 +1,4 @@
-"""What stored events take up, by collStats: seeded in bulk, and grown insert by insert as the log grows."""
+"""The storage of events by collStats: seeded in bulk, and grown insert by insert as a log grows."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
 from eventlog.store.mongo.operations import Operations
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run, Table
 from tools.benchmarks.stored import stored
 
@@ -17,7 +17,8 @@ _BATCH = 100
 
 
 def storage(run: Run, count: int) -> Table:
-    """Bytes an event of the documents, compressed and not, and of each index."""
+    """Return the bytes for each event: of its document, compressed and not, and of each index."""
+    # Twice: indexes built after the events have full pages, those that grew with them don't, as in a log in use.
     seeded = stored(run, count)
     grown = min(count, 5_000 if run.quick else 100_000)
     with run.client() as client:

@@ -1,4 +1,4 @@
-"""Databases of a given size, shared by the benchmarks of one run."""
+"""Databases of given sizes, shared by the benchmarks of one run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from bson import Int64
 
 from eventlog.store.mongo.operations import Operations
-from tools.benchmarks.append import CHAIN
+from tools.benchmarks.chain_writers import CHAIN
 from tools.benchmarks.measure import Run
 from tools.benchmarks.seed import seed
 
 
 def stored(run: Run, count: int) -> str:
-    """The name of a database whose chain has ``count`` settled events; it is seeded if it isn't there."""
+    """Return the name of a database whose chain has ``count`` settled events; it is seeded if it isn't there."""
     name = f"seeded_{count}"
     with run.client() as client:
         found = Operations(client, name).sequences.find_one({"_id": CHAIN}, {"size": 1})
@@ -24,7 +24,7 @@ def stored(run: Run, count: int) -> str:
 
 @contextmanager
 def restored(run: Run, count: int) -> Iterator[str]:
-    """Such a database to append to and to audit; afterwards it is as it was."""
+    """Yield the name of such a database, to append to and to audit; it is set back afterwards."""
     name = stored(run, count)
     with run.client() as client:
         operations = Operations(client, name)

@@ -1,4 +1,4 @@
-"""The live stream: how long after its acknowledgement an event's frame is there, against a bare change stream."""
+"""The live stream: the time from an event's acknowledgement to its frame, compared with a bare change stream."""
 
 import re
 import selectors
@@ -17,11 +17,11 @@ from eventlog.store.mongo.operations import Operations
 from local.machine import HOST
 from tools.benchmarks import data
 from tools.benchmarks.http_servers import ours, served
-from tools.benchmarks.measure import Report, Run, Table, percentile
+from tools.benchmarks.measure import BenchmarkReport, Run, Table, percentile
 
 RATE = 100
 P50_MS, P99_MS = 50, 250
-"""Asked of the time from acknowledgement to frame."""
+"""Limits for the time from acknowledgement to frame."""
 
 _DATABASE = "stream"
 _ID = re.compile(rb"id: (\d+)\ndata: ")
@@ -36,7 +36,7 @@ _COLUMNS = ("subscribers", "ack to frame, p50 / p99 ms", "sent to frame, p50 / p
 
 @dataclass
 class Subscribers:
-    """Plain sockets in one thread; ``seen`` has each frame's seq and when it came."""
+    """Subscribers as plain sockets in one thread; ``seen`` has each frame's seq and when it came."""
 
     port: int
     count: int
@@ -55,6 +55,7 @@ class Subscribers:
         self._thread.join()
 
     def wait_for(self, frames: int) -> None:
+        """Wait until so many frames have come."""
         deadline = time.monotonic() + 20
         while len(self.seen) < frames:
             if time.monotonic() > deadline:
@@ -62,6 +63,7 @@ class Subscribers:
             time.sleep(0.01)
 
     def _read(self) -> None:
+        # A stream is subscribed once its first frame, the head, has come: only then may the writer start.
         with ExitStack() as opened:
             selector = opened.enter_context(selectors.DefaultSelector())
             for _ in range(self.count):
@@ -79,16 +81,17 @@ class Subscribers:
                     self.seen += [(int(seq), now) for seq in found]
 
 
-def run(run: Run) -> Report:
+def run(run: Run) -> BenchmarkReport:
     """Measure with one subscriber and with many."""
     seconds = 3 if run.quick else 15
     bare = _bare(run, seconds)
     rows = [_row(run, count, seconds, bare) for count in ((1, 20) if run.quick else (1, 20, 100))]
     note = _NOTE.format(rate=RATE, seconds=seconds, p50=P50_MS, p99=P99_MS)
-    return Report([Table("The live stream", note, _COLUMNS, rows)])
+    return BenchmarkReport([Table("The live stream", note, _COLUMNS, rows)])
 
 
 def _row(run: Run, count: int, seconds: int, bare: Sequence[float]) -> list[str]:
+    # A frame may come before the writer reads its own answer: that counts as 0 ms after the acknowledgement.
     database = f"{_DATABASE}_{count}"
     with run.client() as client:
         client.drop_database(database)
@@ -123,7 +126,9 @@ def _row(run: Run, count: int, seconds: int, bare: Sequence[float]) -> list[str]
 
 
 def _bare(run: Run, seconds: int) -> list[float]:
-    """Milliseconds from an insert to its change."""
+    """Measure the milliseconds from an insert to its change."""
+    # One collection, one watcher, one writer: changes come in the order of the inserts, so times can be paired by
+    # place.
     sent: list[float] = []
     seen: list[float] = []
     count = RATE * seconds
@@ -153,7 +158,7 @@ def _bare(run: Run, seconds: int) -> list[float]:
 
 
 def _paced(count: int, step: Callable[[], None]) -> None:
-    """Steps at the rate, whatever each takes."""
+    """Run steps at the fixed rate, however long each takes."""
     started = time.monotonic()
     for number in range(count):
         time.sleep(max(0.0, started + number / RATE - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Writers as separate processes, as Lambda's are: each has its own client and shares nothing with the others."""
+"""Writers as separate processes, like Lambda's: each has its own client and shares nothing with the others."""
 
 import multiprocessing
 import time
@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from random import Random
 
 Operation = Callable[[], int]
-"""One operation; returns how many events it stored."""
+"""Runs one operation; returns how many events it stored."""
 Make = Callable[[str, Random], Operation]
 """Makes a writer's operation from a MongoDB URI."""
 
@@ -38,7 +38,9 @@ class Writers:
             self._processes.append(process)
 
     def run(self, make: Make, count: int, seconds: float) -> Load:
-        """Let ``count`` writers work for so long at the same time."""
+        """Let ``count`` writers work at the same time for so many seconds; return the rate and the latencies."""
+        # Two steps: all writers get ready, which may take different times, then all start at one moment. The rate
+        # counts from that moment to the end of the slowest writer.
         for pipe in self._pipes[:count]:
             pipe.send((make, seconds))
         ready = [pipe.recv() for pipe in self._pipes[:count]]
@@ -90,5 +92,5 @@ def _work(operation: Operation, at: float, seconds: float) -> tuple[int, list[fl
 
 
 def merged(loads: Sequence[Load]) -> list[float]:
-    """All operations' milliseconds of several runs."""
+    """Return the milliseconds of all operations of several runs."""
     return [value for load in loads for value in load.millis]

@@ -1,1 +1,1 @@
-"""Load on a whole log over HTTP, and the proof that nothing acknowledged was lost: ``python -m tools.load``."""
+"""Load on a whole log over HTTP, and a check that nothing acknowledged was lost: ``python -m tools.load``."""

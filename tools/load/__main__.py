@@ -1,4 +1,4 @@
-"""``python -m tools.load``: load as of many clients, for ten minutes, then a walk through all that is stored."""
+"""``python -m tools.load``: ten minutes of load as from many clients, then a check of everything that is stored."""
 
 import os
 import shutil
@@ -11,21 +11,21 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
+from admin.command import explain
 from local.machine import LocalError
-from local.main import explain
 from tools.load import figures, report
-from tools.load.report import Result
+from tools.load.report import LoadResult
 from tools.load.target import ROOT, python_path, target
 from tools.load.verify import verify
 
-PAGE = ROOT / "docs" / "tools.load.md"
+PAGE = ROOT / "docs" / "load.md"
 LOCAL, ELSEWHERE = "local server", "start-api"
 STOP_SECONDS = 60
-"""How long requests under way may still take at the end."""
+"""How long open requests may still take at the end."""
 
 
 class LoadSettings(BaseSettings):
-    """What a run is: seconds, users, and where it goes. A development server of its own is started without a URL."""
+    """Settings of a run: seconds, users and target. Without a URL a development server is started for it."""
 
     model_config = {"env_ignore_empty": True}
 
@@ -37,12 +37,13 @@ class LoadSettings(BaseSettings):
 
 
 def main() -> int:
-    """Returns the exit code: 0 only if nothing is lost, doubled or altered, and no answer was one that may not be."""
+    """Return the exit code: 0 only if nothing is lost, doubled or altered, and every answer was an allowed one."""
     try:
         settings = LoadSettings()
     except ValidationError as error:
         print(explain(error).replace(" or .env", ""), file=sys.stderr)
         return 2
+    # The folder is removed only after a good run: after any other, ledger and database are what shows what went wrong.
     folder = Path(tempfile.mkdtemp(prefix="eventlog-load-"))
     good = False
     try:
@@ -64,24 +65,28 @@ def main() -> int:
     return 0 if good else 1
 
 
-def run(settings: LoadSettings, folder: Path) -> Result:
-    """Load, then verify.
+def run(settings: LoadSettings, folder: Path) -> LoadResult:
+    """Send the load, then verify the log.
 
-    Raises: LocalError
+    Raises:
+        LocalError: the target does not answer, or locust failed.
     """
     with target(settings.url, folder) as url:
         print(f"{settings.users} users for {settings.duration} s at {url} ...", flush=True)
         send_load(settings, url, folder)
         print("Verifying everything that was acknowledged ...", flush=True)
         verdict = verify(url, settings.token, folder / "ledger")
-    return Result(settings.users, figures.read(folder / "figures"), verdict)
+    return LoadResult(settings.users, figures.read(folder / "figures"), verdict)
 
 
 def send_load(settings: LoadSettings, url: str, folder: Path) -> None:
     """Run locust in a process of its own.
 
-    Raises: LocalError: it ended without figures.
+    Raises:
+        LocalError: it ended without figures.
     """
+    # In a process of its own: locust brings gevent, which changes sockets and threads for the whole process. It ends
+    # with 0 also after failed requests, which the report judges; any other code means that locust itself failed.
     command = [
         sys.executable,
         "-m",

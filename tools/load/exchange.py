@@ -1,4 +1,4 @@
-"""One client's requests to the log: each answer is judged, and reported with what was wrong with it."""
+"""One client's requests to the log; each answer is judged and reported, with what was wrong with it."""
 
 import time
 from collections import deque
@@ -17,22 +17,22 @@ TIMEOUT = 30.0
 """Seconds; API Gateway waits no longer for a function."""
 NO_ANSWER = "no answer"
 TOLERATED = {NO_ANSWER, "503 with Retry-After", "429 with Retry-After"}
-"""What a client must live with. Everything else fails the run."""
+"""What a client must be able to handle. Everything else fails the run."""
 
-Report = Callable[[str, str, float, int, str | None], None]
-"""Told of each request: method, name, milliseconds, the answer's bytes, and what was wrong with it if anything was."""
+OnAnswer = Callable[[str, str, float, int, str | None], None]
+"""Called after each request: method, name, milliseconds, bytes of the answer, and what was wrong with it or None."""
 
 Check = Callable[[Any, httpx2.Response], None]
-"""Looks at an answer's JSON value. Raises: WrongError."""
+"""Checks an answer's JSON value; raises WrongError."""
 
 
 class WrongError(Exception):
-    """What is wrong with an answer; the text names the kind."""
+    """An answer is wrong; the text names the kind of mistake."""
 
 
 @dataclass
 class Shared:
-    """What all clients of a run share; ``events`` were acknowledged, with their receipts."""
+    """What all clients of a run share; ``events`` are acknowledged ones with their receipts."""
 
     ledger: Ledger
     mix: Mix
@@ -41,7 +41,7 @@ class Shared:
     has_queue: bool = False
 
     def pick(self, wanted: Callable[[Made], bool] = lambda _: True) -> tuple[Made, Receipt] | None:
-        """One of the events, if one that is wanted is found soon."""
+        """Return a random event that is wanted, or None if 20 tries find none."""
         for _ in range(20):
             if self.events and wanted((found := self.rng.choice(self.events))[0]):
                 return found
@@ -49,8 +49,8 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """An answer's status, 0 without one, and what was wrong with it if anything was."""
+class Reply:
+    """An answer's status, 0 without an answer, and what was wrong with it, None if nothing was."""
 
     status: int
     wrong: str | None
@@ -69,18 +69,21 @@ class Outcome:
 class Exchange:
     """Sends requests below /api/v1."""
 
-    def __init__(self, url: str, token: str | None, report: Report) -> None:
+    def __init__(self, url: str, token: str | None, report: OnAnswer) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=TIMEOUT)
         self._report = report
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def send(
         self, method: str, name: str, path: str, check: Check, expected: Collection[int] = (200,), **request: Any
-    ) -> Outcome:
-        """Send a request, once. An answer is wrong if it is none of those expected or does not stand the check."""
+    ) -> Reply:
+        """Send a request once. An answer is wrong if its status is not expected or the check fails."""
+        # In four ways it can go wrong: no answer, an unexpected status, a check that fails, and an answer that can't be
+        # read. All are reported; only the first has no status.
         started, status, size, wrong = time.perf_counter(), 0, 0, None
         try:
             answer = self._http.request(method, path, **request)
@@ -95,10 +98,10 @@ class Exchange:
         except (ValueError, LookupError, TypeError) as error:
             wrong = f"wrong: an answer that can't be read ({type(error).__name__})"
         self._report(method, name, millis, size, wrong)
-        return Outcome(status, wrong)
+        return Reply(status, wrong)
 
 
 def refusal(status: int, headers: Mapping[str, str]) -> str:
-    """The kind of an answer that is none of those expected."""
+    """Return the name for an answer with an unexpected status."""
     again = status in {429, 503}
     return f"{status} {'with' if 'Retry-After' in headers else 'without'} Retry-After" if again else f"status {status}"

@@ -1,4 +1,4 @@
-"""What was measured: the file between the process that sends the load and the one that reports it."""
+"""The measurements: a file from the process that sends the load to the one that reports it."""
 
 import json
 from collections import Counter
@@ -29,6 +29,7 @@ class Figures:
 
     @property
     def requests(self) -> int:
+        """How many requests were sent."""
         return sum(route.requests for route in self.routes)
 
     @property
@@ -37,7 +38,7 @@ class Figures:
         return sum((Counter(route.errors) for route in self.routes), Counter())
 
     def failures(self) -> list[str]:
-        """The errors that no client should have to live with."""
+        """Return the errors that no client should have to handle."""
         return [
             f"{count} times {error} to {route.name}"
             for route in self.routes
@@ -47,9 +48,11 @@ class Figures:
 
 
 def write(path: Path, figures: Figures) -> None:
+    """Write the figures of a run."""
     path.write_text(json.dumps(asdict(figures)))
 
 
 def read(path: Path) -> Figures:
+    """Read the figures of a run."""
     found = json.loads(path.read_text())
     return Figures(found["seconds"], [Route(**route) for route in found["routes"]])

@@ -1,7 +1,7 @@
-"""What was sent and what the log said to it: an append-only file, a JSON line before each append and one after it.
+"""The ledger: an append-only file with a JSON line before each append, and one with the log's answer after it.
 
-An event is known by its mark, which it carries in its payload: those without an id of the client's have no other name
-until they are acknowledged. Of what was sent and never answered nothing is known; it may be stored, but only once.
+Events are named by a mark in their payload, as an event without a client's id has no other name until it is
+acknowledged. An event that was sent and never answered may be stored or not, but at most once.
 """
 
 import json
@@ -16,9 +16,9 @@ Receipt = dict[str, Any]
 
 @dataclass(slots=True)
 class Sent:
-    """One event: its chain and, once there are such, its receipt and the id it has in the queue.
+    """One event: its chain, its receipt once it has one, and its id in the queue if it was accepted there.
 
-    ``in_doubt``: how often it was sent and not refused.
+    ``in_doubt`` counts how often it was sent and not refused.
     """
 
     chain: str
@@ -28,11 +28,11 @@ class Sent:
 
 
 class LedgerError(ValueError):
-    """The log said two things of one event that don't go together."""
+    """The log said two things about one event that can't both be true."""
 
 
 class Ledger:
-    """Writes the file. Each line is with the operating system before the call returns, so that it survives us."""
+    """Writes the file. Each line is handed to the operating system before the call returns, so it survives a crash."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
@@ -44,19 +44,19 @@ class Ledger:
         self._file.close()
 
     def send(self, chain: str, marks: Sequence[str]) -> None:
-        """These events are about to be sent, perhaps again."""
+        """Note that these events are about to be sent, perhaps again."""
         self._write({"chain": chain, "sent": marks})
 
     def acknowledge(self, receipts: Mapping[str, Receipt]) -> None:
-        """The log has these; by mark."""
+        """Note the receipts of events, by mark."""
         self._write({"receipts": receipts})
 
     def accept(self, mark: str, event_id: str) -> None:
-        """The log's queue has it."""
+        """Note that the log's queue has an event."""
         self._write({"accepted": event_id, "mark": mark})
 
     def refuse(self, marks: Sequence[str]) -> None:
-        """The log says that it did not take these, this time."""
+        """Note that the log refused these events this time."""
         self._write({"refused": marks})
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -64,9 +64,10 @@ class Ledger:
 
 
 def read(path: Path) -> dict[str, Sent]:
-    """Everything sent, by mark; a last line that was cut short was not written.
+    """Read all events that were sent, by mark; a last line that was cut off is ignored.
 
-    Raises: LedgerError: one event got two receipts.
+    Raises:
+        LedgerError: one event got two receipts.
     """
     sent: dict[str, Sent] = {}
     with path.open("rb") as file:

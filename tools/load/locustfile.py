@@ -1,4 +1,4 @@
-"""What locust runs, in a process of its own, as gevent changes that: ``python -m tools.load`` starts it."""
+"""What locust runs, in a process of its own because of gevent; ``python -m tools.load`` starts it."""
 
 import os
 from pathlib import Path
@@ -27,11 +27,13 @@ class Client(User):
     abstract = True
 
     def on_start(self) -> None:
+        """Open the connections of this client."""
         self._exchange = Exchange(str(self.host), os.environ.get("TOKEN"), self._report)
         self.appends = Appends(self._exchange, _shared)
         self.reads = Reads(self._exchange, _shared)
 
     def on_stop(self) -> None:
+        """Close the connections."""
         self._exchange.close()
 
     def _report(self, method: str, name: str, millis: float, size: int, wrong: str | None) -> None:
@@ -41,56 +43,68 @@ class Client(User):
 
 
 class Application(Client):
-    """Logs what it does, and looks at what it logged."""
+    """Logs events, and reads what it logged."""
 
     wait_time = between(0.05, 0.25)
 
     @task(30)
     def append(self) -> None:
+        """Append an event without an id."""
         self.appends.single()
 
     @task(20)
     def append_own_id(self) -> None:
+        """Append an event with an id."""
         self.appends.own_id()
 
     @task(8)
     def append_cloudevent(self) -> None:
+        """Append a CloudEvent."""
         self.appends.cloudevent()
 
     @task(8)
     def append_queued(self) -> None:
+        """Append an event through the queue."""
         self.appends.queued()
 
     @task(6)
     def replay(self) -> None:
+        """Append an acknowledged event again."""
         self.appends.replay()
 
     @task(4)
     def append_batch(self) -> None:
+        """Append a batch."""
         self.appends.batch()
 
     @task(10)
     def look_up(self) -> None:
+        """Get an event by its id."""
         self.reads.look_up()
 
     @task(6)
     def query(self) -> None:
+        """Query by type."""
         self.reads.query()
 
     @task(3)
     def query_by_seq(self) -> None:
+        """Query by seq."""
         self.reads.query_by_seq()
 
     @task(3)
     def prove(self) -> None:
+        """Have an event proven."""
         self.reads.prove()
 
     @task(1)
     def prove_consistency(self) -> None:
+        """Have consistency proven."""
         self.reads.prove_consistency()
 
     @task(1)
     def show_chain(self) -> None:
+        """Show a chain."""
         self.reads.show_chain()
 
 
@@ -102,12 +116,13 @@ class AuditingUser(Client):
 
     @task
     def audit(self) -> None:
+        """Audit a chain."""
         self.reads.audit()
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def find_queue(environment: Environment, **_: Any) -> None:
-    """A refusal is an answer here, not an error of the run."""
+    """Find out before the load whether the log has a queue; a refusal is an answer here, not an error of the run."""
     exchange = Exchange(str(environment.host), os.environ.get("TOKEN"), lambda *_: None)
     Appends(exchange, _shared).find_queue()
     exchange.close()
@@ -115,7 +130,7 @@ def find_queue(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def keep_figures(environment: Environment, **_: Any) -> None:
-    """Write what was measured, for the process that started this one."""
+    """Write the measurements for the process that started this one."""
     stats = environment.stats
     routes = [
         Route(

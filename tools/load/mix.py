@@ -1,4 +1,4 @@
-"""The events that are sent: sizes and types as of applications' audit logs, each with a mark of its own."""
+"""The events that are sent: sizes and types as in applications' audit logs, each with its own mark."""
 
 import json
 import time
@@ -25,11 +25,12 @@ class Made:
 
     @property
     def body(self) -> bytes:
+        """The request's body."""
         return json.dumps(self.fields).encode()
 
     @property
     def params(self) -> dict[str, str]:
-        """A CloudEvent names no chain."""
+        """The query parameters; a CloudEvent has no member for the chain."""
         return {} if "chain" in self.fields else {"chain": self.chain}
 
 
@@ -41,11 +42,11 @@ class Mix:
         self._chains = chains
 
     def chain(self) -> str:
-        """Where the next event goes."""
+        """Choose the next event's chain."""
         return self._chains[0] if self._rng.random() < 0.5 else self._rng.choice(self._chains)
 
     def native(self, chain: str | None = None, *, own_id: bool = False) -> Made:
-        """An event in the log's own form."""
+        """Make an event in the log's own form."""
         mark, chain = str(uuid4()), chain or self.chain()
         fields = {
             "chain": chain,
@@ -59,7 +60,8 @@ class Mix:
         return Made(mark, chain, fields, {"Content-Type": "application/json"})
 
     def cloudevent(self, *, binary: bool = False) -> Made:
-        """A CloudEvent 1.0 in structured or binary mode."""
+        """Make a CloudEvent 1.0 in structured or binary mode."""
+        # Binary mode: attributes are ``ce-`` headers and the body is the data. Structured mode: the body has both.
         mark = str(uuid4())
         about = {
             "specversion": "1.0",
@@ -87,7 +89,7 @@ def _now() -> str:
 
 
 def mark_of(event: dict[str, Any]) -> str | None:
-    """The mark of an event as the log shows it; None: it is not one of ours."""
+    """Return the mark of an event as the log shows it, None if it is not one of a run."""
     payload = event["payload"]
     data = payload if "mark" in payload else payload.get("data")
     return data.get("mark") if isinstance(data, dict) else None

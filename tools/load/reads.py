@@ -1,4 +1,4 @@
-"""Queries, look-ups, proofs and audits: each answer is held against what the log acknowledged before."""
+"""Queries, look-ups, proofs and audits; each answer is compared with what the log acknowledged before."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ _AROUND = 100
 
 
 class Reads:
-    """One client that reads. Until something is acknowledged it has nothing to ask for."""
+    """A client that reads. Until something is acknowledged it has nothing to ask for."""
 
     def __init__(self, exchange: Exchange, shared: Shared) -> None:
         self._exchange = exchange
         self._shared = shared
 
     def look_up(self) -> None:
-        """An event by its id: it is there as soon as it is acknowledged."""
+        """Get an event by its id; it must be there as soon as it is acknowledged."""
         if (receipt := self._receipt()) is None:
             return
         path = f"/events/{receipt['event_id']}"
@@ -33,7 +33,7 @@ class Reads:
         self._exchange.send("GET", "GET /events/{event_id}", path, check, params=params)
 
     def query(self) -> None:
-        """The newest events of a type."""
+        """Query the newest events of a type."""
         if (receipt := self._receipt()) is None:
             return
         event_type = self._shared.rng.choice(TYPES)
@@ -46,7 +46,7 @@ class Reads:
         self._exchange.send("GET", "GET /events, by type", "/events", check, params=params)
 
     def query_by_seq(self) -> None:
-        """The events up to an acknowledged one, none missing."""
+        """Query the events up to an acknowledged one; none may be missing."""
         if (receipt := self._receipt()) is None:
             return
         start, end = max(0, receipt["seq"] + 1 - _AROUND), receipt["seq"] + 1
@@ -60,7 +60,7 @@ class Reads:
         self._exchange.send("GET", "GET /events, by seq", "/events", check, params=params)
 
     def show_chain(self) -> None:
-        """A chain's head: beyond whatever was acknowledged."""
+        """Show a chain's head, which must include everything acknowledged."""
         if (receipt := self._receipt()) is None:
             return
 
@@ -71,9 +71,10 @@ class Reads:
         self._exchange.send("GET", "GET /chains/{chain}", f"/chains/{receipt['chain']}", check)
 
     def prove(self) -> None:
-        """That an event is in the tree as it was then."""
+        """Have an event proven to be in the tree that it was the last leaf of."""
         if (receipt := self._receipt()) is None:
             return
+        # The path must lead from the hash in the receipt, which the log gave before, to the root that it shows now.
         size = receipt["seq"] + 1
         params = {"chain": receipt["chain"], "size": size}
 
@@ -88,9 +89,10 @@ class Reads:
         self._exchange.send("GET", "GET /events/{event_id}/proof", path, check, params=params)
 
     def prove_consistency(self) -> None:
-        """That the log after an event begins as it was after an earlier one."""
+        """Have it proven that the tree up to an event extends the tree of a random smaller size."""
         if (receipt := self._receipt()) is None:
             return
+        # The roots are the log's own, so this finds a proof that is wrong, not a log that lies.
         second = receipt["seq"] + 1
         first = self._shared.rng.randint(1, second)
         params = {"first": first, "second": second}
@@ -106,7 +108,7 @@ class Reads:
         self._exchange.send("GET", "GET /chains/{chain}/consistency", path, check, params=params)
 
     def audit(self) -> None:
-        """An incremental audit finds nothing."""
+        """Audit a chain incrementally; it must find nothing."""
         if (receipt := self._receipt()) is None:
             return
         body = {"chain": receipt["chain"], "mode": "incremental"}
@@ -127,6 +129,6 @@ def _hashes(shown: list[str]) -> list[bytes]:
 
 
 def _expect(event: Any, receipt: Receipt) -> None:
-    """The event as shown is the one of the receipt."""
+    """Check that an event is shown as its receipt says."""
     if {name: event[name] for name in receipt} != receipt:
         raise WrongError("wrong: an event that is not as its receipt says")

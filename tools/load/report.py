@@ -1,4 +1,4 @@
-"""A run in words and tables, for the terminal and for its section of docs/load.md."""
+"""The report of a run, for the terminal and for its section of docs/load.md."""
 
 import re
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ COLUMNS = ("Route", "Requests", *(f"p{percent} ms" for percent in PERCENTILES), 
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A whole run."""
+class LoadResult:
+    """The result of a whole run."""
 
     users: int
     figures: Figures
@@ -20,11 +20,12 @@ class Result:
 
     @property
     def good(self) -> bool:
+        """Whether nothing was wrong, neither with the answers nor with what is stored."""
         return not self.verdict.problems and not self.figures.failures()
 
 
-def text(result: Result) -> str:
-    """For the terminal."""
+def text(result: LoadResult) -> str:
+    """Return the report for the terminal."""
     rows = [COLUMNS, *map(_cells, result.figures.routes)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -32,8 +33,8 @@ def text(result: Result) -> str:
     return "\n".join([*table, "", _summary(result), *failures, describe(result.verdict)])
 
 
-def markdown(result: Result) -> str:
-    """For the page."""
+def markdown(result: LoadResult) -> str:
+    """Return the report for the page, as Markdown."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, result.figures.routes)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     failures = "".join(f"\n- **{failure}**" for failure in result.figures.failures())
@@ -41,9 +42,10 @@ def markdown(result: Result) -> str:
 
 
 def write(page: Path, section: str, content: str) -> None:
-    """Replace what stands between the marks of a section; all else stays as it is.
+    """Replace the text between the marks of a section; everything else stays as it is.
 
-    Raises: ValueError: the page has no such section.
+    Raises:
+        ValueError: the page has no such section.
     """
     begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
     pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
@@ -53,7 +55,7 @@ def write(page: Path, section: str, content: str) -> None:
     page.write_text(pattern.sub(lambda _: f"{begin}\n{content.strip()}\n{end}", before))
 
 
-def _summary(result: Result) -> str:
+def _summary(result: LoadResult) -> str:
     figures = result.figures
     rate = figures.requests / max(figures.seconds, 1)
     errors = figures.errors

@@ -1,4 +1,4 @@
-"""What the load is sent to: a server elsewhere, or the development server with a fresh log of its own."""
+"""The target of the load: a server elsewhere, or a development server with a fresh log."""
 
 import contextlib
 import os
@@ -18,15 +18,17 @@ _SETTINGS = ("MONGO", "EVENTLOG", "PORT")
 
 @contextlib.contextmanager
 def target(url: str | None, folder: Path) -> Iterator[str]:
-    """The URL; without one a development server runs meanwhile, with its data in the folder, where its output is too.
+    """Yield the URL; without one, run a development server meanwhile, with its data and output in the folder.
 
-    Raises: LocalError: nobody answers there, it does not start, or it ends too soon.
+    Raises:
+        LocalError: nobody answers there, it does not start, or it ends too soon.
     """
     if url:
         if not _answers(url):
             raise LocalError(f"No event log answers at {url}.")
         yield url
         return
+    # Settings of the user's own log must not reach this server, or the load would be sent there.
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     environment = inherited | {"PORT": str(port), "PYTHONPATH": python_path(), "POWERTOOLS_LOG_LEVEL": "WARNING"}
@@ -48,12 +50,12 @@ def target(url: str | None, folder: Path) -> Iterator[str]:
 
 
 def python_path() -> str:
-    """Where a process in another folder finds this project."""
+    """Return the PYTHONPATH with which a process in another folder finds this project."""
     return os.pathsep.join(str(ROOT / folder) for folder in (".", "layers/eventlog/src", "client/src"))
 
 
 def _answers(url: str) -> bool:
-    """Whether an HTTP server is there, and if it is a log without access control, its database too."""
+    """Return whether a log answers; one without access control answers 200 only if its database does."""
     try:
         return httpx2.get(f"{url}/api/v1/health").status_code in {200, 401, 403}
     except (httpx2.TransportError, httpx2.InvalidURL):

@@ -1,7 +1,7 @@
-"""``python -m tools.load.verify URL LEDGER``: walks every event of a run's chains, and holds each against the ledger.
+"""``python -m tools.load.verify URL LEDGER``: reads every event of a run's chains and compares it with the ledger.
 
-Every acknowledged event must be there once, with exactly its receipt; what the queue accepted must arrive; what was
-never answered may be there, but only once; seqs must be contiguous; a full audit must find nothing.
+Every acknowledged event must be stored once, with exactly its receipt. What the queue accepted must arrive. What was
+never answered may be stored, but only once. Seqs must be contiguous. A full audit must find nothing.
 """
 
 import os
@@ -22,14 +22,14 @@ from tools.load.ledger import LedgerError, Receipt, Sent
 from tools.load.mix import mark_of
 
 SHOWN = 20
-"""Problems that are told; the rest is counted."""
+"""How many problems are shown; the rest is counted."""
 ARRIVAL_SECONDS = 120.0
 _PAGE = 1000
 
 
 @dataclass
 class Verdict:
-    """What was found."""
+    """What was counted, and the problems that were found."""
 
     acknowledged: int = 0
     accepted: int = 0
@@ -42,7 +42,7 @@ class Verdict:
 
 
 class Verifier:
-    """Walks the chains of a ledger."""
+    """Reads the chains of a ledger and checks every event."""
 
     def __init__(self, log: EventLog, sent: dict[str, Sent], arrival_seconds: float = ARRIVAL_SECONDS) -> None:
         self._log = log
@@ -54,10 +54,12 @@ class Verifier:
         self._verdict = Verdict()
 
     def run(self) -> Verdict:
-        """Everything, however long it takes.
+        """Check everything; return the verdict.
 
-        Raises: ClientError: the log can't be asked.
+        Raises:
+            ClientError: the log can't be read.
         """
+        # Accepted events arrive some time after the load has ended. Each walk goes on where the last one stopped.
         deadline = time.monotonic() + self._arrival_seconds
         self._walk()
         while self._missing_accepted() and time.monotonic() < deadline:
@@ -70,7 +72,7 @@ class Verifier:
         return self._verdict
 
     def _walk(self) -> None:
-        """All chains, from where the last walk ended."""
+        """Read all chains from where the last walk ended."""
         for chain in self._next:
             for event in self._events(chain):
                 self._meet(chain, event)
@@ -85,7 +87,9 @@ class Verifier:
             query["cursor"] = page["next_cursor"]
 
     def _meet(self, chain: str, event: dict[str, Any]) -> None:
-        """One event of the walk."""
+        """Check one event: its place, its hashes, and that it was sent, once."""
+        # Problems are noted and the walk goes on, so that one mistake does not hide the next. An event is doubled if
+        # its id or its mark was seen before: the same event under two ids is a doubled event too.
         seq, event_id, mark = event["seq"], event["event_id"], mark_of(event)
         if seq != self._next[chain]:
             self._tell(f"{chain}: seq {seq} stands where {self._next[chain]} belongs")
@@ -120,7 +124,9 @@ class Verifier:
         return any(sent.accepted and mark not in self._found for mark, sent in self._sent.items())
 
     def _compare(self) -> None:
-        """What was promised, and what is there."""
+        """Compare what the log promised with what is stored."""
+        # The strongest promise counts: a receipt before an acceptance, and that before no answer. What is in doubt may
+        # be stored or not. Only what was refused each time must not be.
         verdict = self._verdict
         for mark, sent in self._sent.items():
             there = mark in self._found
@@ -157,7 +163,7 @@ class Verifier:
 
 
 def verify(url: str, token: str | None, path: Path) -> Verdict:
-    """Verify a run by its ledger. A problem with the ledger itself, or with asking the log, is one of the problems."""
+    """Verify a run by its ledger; errors of the ledger or of reading the log are problems of the verdict too."""
     try:
         sent = ledger.read(path)
         with EventLog(url, token=token, verify=False) as log:
@@ -169,7 +175,7 @@ def verify(url: str, token: str | None, path: Path) -> Verdict:
 
 
 def describe(verdict: Verdict) -> str:
-    """The verdict in a few lines."""
+    """Return the verdict as a few lines of text."""
     lines = [f"  {problem}" for problem in verdict.problems[:SHOWN]]
     if len(verdict.problems) > SHOWN:
         lines.append(f"  ... and {len(verdict.problems) - SHOWN} more")
@@ -183,7 +189,7 @@ def describe(verdict: Verdict) -> str:
 
 
 def main() -> int:
-    """Returns the exit code: 1 if anything is not as it should be."""
+    """Return the exit code: 1 if anything is not as it should be."""
     url, path = sys.argv[1:]
     verdict = verify(url, os.environ.get("TOKEN"), Path(path))
     print(describe(verdict))

@@ -1,4 +1,4 @@
-"""`make package-check`: holds what would be deployed, artefacts and template, against rules that a review would miss.
+"""`make package-check`: checks artefacts and template for mistakes that a review would miss.
 
-Each module is one check: ``check(...)`` gives a ``Result``. ``__main__`` builds, runs them all and says what to do.
+Each module is one check: ``check(...)`` returns a ``Result``. ``__main__`` builds, runs all checks and says what to do.
 """

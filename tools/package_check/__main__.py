@@ -1,4 +1,4 @@
-"""Build, run every check, and say in one line each what was found: `python -m tools.package_check CHECKOV`."""
+"""Builds, runs every check and prints one line for each: `python -m tools.package_check CHECKOV`."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from tools.package_check.result import Result
 
 
 def main(checkov: Path) -> int:
-    """Exit code 1 if anything has to be put right."""
+    """Return the exit code: 1 if anything must be put right."""
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature toggles
     try:
         return report(run(checkov))
@@ -22,7 +22,7 @@ def main(checkov: Path) -> int:
 
 
 def report(results: Iterable[Result]) -> int:
-    """Print each result as it comes; 1 if any has a problem."""
+    """Print each result as it comes; return 1 if any has a problem."""
     failed = 0
     for result in results:
         print(f"{'FAILED' if result.problems else 'ok':6}  {result.name:10} {result.figures}", flush=True)
@@ -33,7 +33,7 @@ def report(results: Iterable[Result]) -> int:
 
 
 def run(checkov: Path) -> Iterator[Result]:
-    """Every check; those of the template come first, since they need no build."""
+    """Yield the results of all checks; those of the template come first, as they need no build."""
     read = template.read(ROOT / "template.yaml")
     yield wildcards.check(read)
     yield suppressions.check(read, checkov)

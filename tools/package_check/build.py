@@ -1,4 +1,4 @@
-"""Builds the artefacts with SAM, away from `.aws-sam`, which may hold what is to be deployed."""
+"""Builds the artefacts with SAM, but not in `.aws-sam`, which may hold a build that is to be deployed."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ Target = Literal["host", "lambda"]
 
 
 class BuildError(Exception):
-    """`sam build` failed; the text is what it said."""
+    """`sam build` failed; the text is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Artefacts:
 
     @property
     def layer(self) -> Path:
+        """The layer's folder."""
         return self.folder / LAYER
 
     def python(self, code: str, function: str) -> subprocess.CompletedProcess[str]:
@@ -52,8 +53,11 @@ def sam(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
 def build(target: Target, directory: Path, *arguments: str) -> Artefacts:
     """Build into an existing empty directory: for Lambda, or for this Python so that the result can be imported.
 
-    Raises: BuildError.
+    Raises:
+        BuildError: `sam build` failed.
     """
+    # From a copy: a build for this machine must leave nothing behind in the sources, and bytecode there nothing in the
+    # build.
     source, built = directory / "source", directory / "built"
     source.mkdir()
     for name in ("template.yaml", "samconfig.toml"):

@@ -1,4 +1,4 @@
-"""What each function loads when it starts, held against the table beside this file."""
+"""Checks what each function loads when it starts against the table beside this file."""
 
 import json
 import tomllib
@@ -20,12 +20,14 @@ Needs = dict[str, dict[str, list[str]]]
 
 
 def read_table(path: Path = TABLE) -> Needs:
-    """By a function's folder: `packages`, modules of `eventlog`, and `like`, other parts that hold for it too."""
+    """Read the table: by a function's folder `packages`, modules of `eventlog`, and `like`, other parts that apply."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def check(built: Artefacts, functions: Mapping[str, str], needs: Needs) -> Result:
-    """``built`` is for this Python; ``functions`` are folder names by logical id."""
+    """Check the functions of a build for this Python; ``functions`` has folder names by logical id."""
+    # A function that does not start has no list of modules to compare. The table must fit exactly: what is loaded and
+    # not listed costs every start, and what is listed and not loaded would hide the next such import.
     problems, figures = [], []
     for logical_id, name in functions.items():
         done = built.python(_LOADED, logical_id)
@@ -49,7 +51,7 @@ def check(built: Artefacts, functions: Mapping[str, str], needs: Needs) -> Resul
 
 
 def _named(modules: list[str]) -> set[str]:
-    """Top-level packages of others, and our own modules in full."""
+    """Return the names of others' top-level packages, and our own modules in full."""
     ours = {name for name in modules if name.startswith("eventlog.")}
     return ours | {name.partition(".")[0] for name in modules} - {"app", "eventlog"}
 

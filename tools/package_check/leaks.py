@@ -1,4 +1,4 @@
-"""Secrets in what would be deployed."""
+"""Looks for secrets in what would be deployed."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ PATTERNS = {
 
 
 def check(places: Iterable[Path]) -> Result:
-    """Look through files, and folders with all that is in them, native code and bytecode too."""
+    """Search files, and everything in folders, native code and bytecode too."""
     problems, count = [], 0
     for path in _files(places):
         count += 1

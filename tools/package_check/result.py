@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ _ENOUGH = 4
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``figures`` is one line about what was looked at; each problem is a sentence that says what to do."""
+    """A check's name, one line about what it looked at, and its problems, each a sentence that says what to do."""
 
     name: str
     figures: str
@@ -15,5 +15,5 @@ class Result:
 
 
 def explains(reason: object) -> bool:
-    """Whether a reason says something: at least a few words."""
+    """Return whether a reason says something: at least a few words."""
     return isinstance(reason, str) and len(reason.split()) >= _ENOUGH

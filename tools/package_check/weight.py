@@ -1,4 +1,4 @@
-"""Budgets for the layer and for the functions' own artefacts."""
+"""Checks the size of the layer and of the functions' own artefacts against budgets."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +11,8 @@ from tools.package_check.result import Result
 UNZIPPED = 60_000_000
 """Bytes of the layer's files with their bytecode: 52 MB at the time of writing, 17 of them cryptography with cffi.
 
-Lambda allows 250 MiB for the function and all its layers. The budget is not about that: every start fetches and
-unpacks the layer, and 8 MB is room for new versions of what is in it, but not for another library unnoticed.
+Lambda allows 250 MiB for the function and all its layers. The budget is for something else: every start fetches and
+unpacks the layer. 8 MB is room for new versions of what is in it, but not for another library unnoticed.
 """
 
 ZIPPED = 20_000_000
@@ -24,13 +24,14 @@ FUNCTION = 12_000
 DASHBOARD = 300_000
 """Bytes of the dashboard beside the query function's handler: 250 kB at the time of writing, 145 of them for charts.
 
-Nothing of it is read before somebody opens the dashboard, and only the query function carries it, so it is no part of
-the layer. The budget is also what a browser without a cache fetches at its first look.
+Only the query function has it, and reads it only when somebody opens the dashboard, so it is not part of the layer. A
+browser fetches all of it at the first visit.
 """
 
 
 def check(builds: Mapping[str, Artefacts], functions: Iterable[str]) -> Result:
-    """``builds`` by what they are for; ``functions`` are the folders of their handlers."""
+    """Check builds, which are named by their purpose; ``functions`` are the folders of their handlers."""
+    # A handler too heavy is so in every build; its problem is reported once.
     figures, problems = [], []
     for name, built in builds.items():
         unzipped, zipped = weigh(built.layer), _zipped(built.layer)
@@ -46,12 +47,12 @@ def check(builds: Mapping[str, Artefacts], functions: Iterable[str]) -> Result:
 
 
 def weigh(folder: Path) -> int:
-    """Bytes of the files under a folder."""
+    """Return the bytes of all files under a folder."""
     return sum(path.stat().st_size for path in files(folder))
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """All files under a folder."""
+    """Return all files under a folder."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
@@ -63,7 +64,7 @@ def _over(what: str, size: int, budget: int, how: str) -> list[str]:
 
 
 def _own(folder: Path) -> tuple[int, int]:
-    """Bytes of a function's own files without the dashboard, and of the dashboard."""
+    """Return the bytes of a function's own files without the dashboard, and of the dashboard."""
     dashboard = weigh(folder / "dashboard")
     return weigh(folder) - dashboard, dashboard
 

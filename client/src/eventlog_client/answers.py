@@ -1,4 +1,4 @@
-"""What the log says about its chains, audits and proofs, with types; checked for form, not for truth."""
+"""Typed answers about chains, audits and proofs; their form is checked here, not whether they are true."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from eventlog_client.errors import UnexpectedAnswerError
 
 @dataclass(frozen=True, slots=True)
 class ChainInfo:
-    """A chain and its head as the log shows them now; none of it is signed. ``fields`` has all that was answered."""
+    """A chain and its head as the log shows them now; none of it is signed. ``fields`` is the whole answer."""
 
     chain: str
     origin: str
@@ -23,7 +23,7 @@ class ChainInfo:
 
     @property
     def keys(self) -> list[str]:
-        """The vkeys that the log says it signs with; a key that counts is pinned from elsewhere."""
+        """The vkeys that the log says it signs with. Don't pin them from here: get them from the operator."""
         found = self.fields.get("keys")
         return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
@@ -39,8 +39,10 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """A proof, verified, that the tree of ``second`` extends that of ``first``; whether the roots are signed is not
-    its business."""
+    """A verified proof that the tree of size ``second`` extends that of size ``first``.
+
+    It does not say whether the roots are signed.
+    """
 
     first: int
     second: int
@@ -62,7 +64,12 @@ class AuditReport:
 
 
 def parse_chain(fields: Any) -> ChainInfo:
-    """Read a chain. Raises: UnexpectedAnswerError."""
+    """Read a chain's head.
+
+    Raises:
+        UnexpectedAnswerError: a member is missing or malformed.
+    """
+    # ``fields`` may be any JSON value; without ``get`` it is not an object: an AttributeError, caught below.
     try:
         return ChainInfo(
             chain=text(fields, "chain"),
@@ -77,7 +84,12 @@ def parse_chain(fields: Any) -> ChainInfo:
 
 
 def parse_report(fields: Any) -> AuditReport:
-    """Read an audit's report. Raises: UnexpectedAnswerError."""
+    """Read an audit's report.
+
+    Raises:
+        UnexpectedAnswerError: a member is missing or malformed.
+    """
+    # As above, and the findings must be objects, as the command shows their members in a table.
     try:
         findings = fields.get("findings", [])
         if not isinstance(findings, list) or not all(isinstance(finding, dict) for finding in findings):

@@ -28,7 +28,8 @@ class NewEvent:
 
 
 def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[str, Any]:
-    """What is sent: the event in the API's native form, with an id, so that it can be sent again."""
+    """Return the event in the API's native form, with an id, so that it can be sent again without a second event."""
+    # A mapping is sent as the caller wrote it, with members that this client does not know too.
     if isinstance(event, NewEvent):
         document: dict[str, Any] = {
             "event_type": event.event_type,
@@ -40,6 +41,7 @@ def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[
             document["event_id"] = event.event_id
     else:
         document = dict(event)
+    # The id makes a retry idempotent. A ``chain`` in the event itself goes before the one for the whole call.
     if document.get("event_id") is None:
         document["event_id"] = str(uuid4())
     if chain is not None and document.get("chain") is None:
@@ -48,20 +50,24 @@ def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[
 
 
 def given_id(event: NewEvent | Mapping[str, Any]) -> Any:
-    """The id that the caller chose."""
+    """Return the id that the caller chose, or None."""
     return event.event_id if isinstance(event, NewEvent) else event.get("event_id")
 
 
 def json_text(value: Any) -> bytes:
-    """JSON that the log reads as it was meant: floats stay floats. Raises: ValueError (NaN, Infinity)."""
+    """Return JSON that the log reads as it was meant: floats stay floats.
+
+    Raises:
+        ValueError: a number is NaN or Infinity.
+    """
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def checked_receipt(sent: Mapping[str, Any], shown: Any) -> Receipt:
-    """The receipt of what was sent.
+    """Read the receipt of one event and check it against what was sent.
 
     Raises:
-        LogMisbehavedError: it is none, is wrong in itself, or names another event.
+        LogMisbehavedError: it is not a receipt, its hash is wrong, or it names another event.
     """
     try:
         receipt = parse_receipt(shown)
@@ -73,15 +79,19 @@ def checked_receipt(sent: Mapping[str, Any], shown: Any) -> Receipt:
 
 
 def checked_batch(sent: Sequence[Mapping[str, Any]], shown: Any, *, fresh: bool) -> list[Receipt]:
-    """The receipts of a batch; if all events are ``fresh`` (none can be a replay), they stand side by side.
+    """Read the receipts of a batch and check them against what was sent, and against each other.
+
+    If all events are ``fresh``, that is none can be a replay, they must stand side by side in the chain.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: a receipt is missing, wrong, or contradicts another one.
     """
     if not isinstance(shown, list) or len(shown) != len(sent):
         raise LogMisbehavedError(
             f"{len(sent)} events were sent, and other than {len(sent)} receipts came back", [shown]
         )
+    # First each receipt by itself, then each with its neighbour. Fresh events are compared in the order they were sent,
+    # and must have consecutive seqs; replays may stand anywhere, so only what is side by side by seq is compared.
     receipts = [checked_receipt(*pair) for pair in zip(sent, shown, strict=True)]
     order = range(len(receipts)) if fresh else sorted(range(len(receipts)), key=lambda at: receipts[at].seq)
     for one, other in pairwise(order):
@@ -97,7 +107,7 @@ def checked_batch(sent: Sequence[Mapping[str, Any]], shown: Any, *, fresh: bool)
 
 
 def receipt_fields(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as the API shows it."""
+    """Return a receipt as the API shows it."""
     return {
         "event_id": receipt.event_id,
         "chain": receipt.chain,

@@ -53,7 +53,7 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code."""
+    """Run the command; return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(app(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> int:
-    """One line on standard error, and the exit code; what shows misconduct goes to standard output."""
+    """Print an error as one line on standard error, evidence of misconduct on standard output; return the exit code."""
+    # From the particular to the general: LogMisbehavedError and KeyNeededError are ClientErrors too.
     match error:
         case typer.TyperException():
             return _fail(error.format_message(), error.exit_code)

@@ -1,4 +1,4 @@
-"""``EventLog``: the log for a Python program. It checks what the log answers as far as that can be checked."""
+"""``EventLog``: the log for a Python program. It checks whatever in the log's answers can be checked."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,27 +9,16 @@ from urllib.parse import quote
 
 import httpx2
 
-from eventlog.formats import hashing
-from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
 from eventlog.formats.members import parse_json
-from eventlog_client import evidence, reading
-from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_chain, parse_report
-from eventlog_client.appends import (
-    DEFAULT_CHAIN,
-    NewEvent,
-    checked_batch,
-    checked_receipt,
-    document_of,
-    given_id,
-    json_text,
-    receipt_fields,
-)
-from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
+from eventlog_client import appends, evidence, reading
+from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_report
+from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
+from eventlog_client.checkpoint_check import Prove, checker_of
+from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
-from eventlog_client.follower import Follower
-from eventlog_client.keys import keys_of, log_of, pinned
+from eventlog_client.keys import keys_of, pinned
 from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
@@ -43,10 +32,10 @@ class EventLog:
     """One log over HTTP; a context manager, and safe to share between threads.
 
     ``key`` pins verifier keys (vkeys) of chains, from the user's own configuration and never from the log.
-    With ``verify`` (the default) every receipt and event is checked in itself and against what this client saw before.
+    With ``verify`` (the default) every receipt and event is checked by itself and against what this client saw before.
 
-    Every method raises RefusedError (the log says no), UnreachableError (it doesn't answer), UnexpectedAnswerError
-    (something else answers) and LogMisbehavedError (it says what can't be true, with the evidence).
+    Every method may raise RefusedError (the log says no), UnreachableError (it doesn't answer), UnexpectedAnswerError
+    (something else answers) and LogMisbehavedError (it says what can't be true; the error holds the evidence).
     """
 
     def __init__(
@@ -61,6 +50,7 @@ class EventLog:
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        # ``transport`` and ``sleep`` are for tests; the keys are parsed first, so that a bad one opens no connection.
         self.keys = pinned(key)
         self.transport = Transport(url, token=token, timeout=timeout, retries=retries, inner=transport, sleep=sleep)
         self._sleep = sleep
@@ -87,22 +77,22 @@ class EventLog:
         event_id: str | None = None,
         chain: str | None = None,
     ) -> Receipt:
-        """Append one event; its receipt. Without an id it gets one here, so that a retry is no second event."""
-        sent = document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
-        shown = self._evidence(self.transport.post("/events", json_text(sent)).body)
-        return self._accept([checked_receipt(sent, shown)])[0]
+        """Append one event; return its receipt. An event without an id gets one here, which makes retries safe."""
+        sent = appends.document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
+        shown = evidence.parse(self.transport.post("/events", appends.json_text(sent)).body)
+        return self._accept([appends.checked_receipt(sent, shown)])[0]
 
     def append_batch(self, events: Sequence[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
-        """Append up to 500 events to one chain, all or none, in order; a mapping is an event in the API's own form."""
-        sent = [document_of(event, chain) for event in events]
-        fresh = all(given_id(event) is None for event in events)
-        answer = self.transport.post("/events/batch", b"\n".join(map(json_text, sent)), NDJSON)
-        shown = self._evidence(answer.body)
+        """Append up to 500 events to one chain, in order, all or none; a mapping is an event in the API's own form."""
+        sent = [appends.document_of(event, chain) for event in events]
+        fresh = all(appends.given_id(event) is None for event in events)
+        answer = self.transport.post("/events/batch", b"\n".join(map(appends.json_text, sent)), NDJSON)
+        shown = evidence.parse(answer.body)
         receipts = shown.get("receipts") if isinstance(shown, dict) else None
-        return self._accept(checked_batch(sent, receipts, fresh=fresh))
+        return self._accept(appends.checked_batch(sent, receipts, fresh=fresh))
 
     def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
-        """One event, found as soon as it is acknowledged."""
+        """Return one event; it can be found as soon as it is acknowledged."""
         body = self.transport.get(f"/events/{quote(event_id, safe='')}", {"chain": chain}).body
         event = self._event(body)
         if (event.entry.event_id, event.entry.chain) != (event_id, chain):
@@ -112,7 +102,7 @@ class EventLog:
         return event
 
     def events(self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Any) -> Iterator[Event]:
-        """Events that match, over as many pages as it takes, or the first ``limit``.
+        """Return all events that match, or the first ``limit``, page after page as they are read.
 
         Filters are those of GET /api/v1/events: start_time, end_time, event_type, source_id, order; sort, from_seq,
         to_seq.
@@ -120,7 +110,7 @@ class EventLog:
         return reading.events(self.transport, self._event, {"chain": chain, **filters}, limit)
 
     def events_by_seq(self, chain: str, start: int, end: int | None = None) -> Iterator[Event]:
-        """The events [start, end) in order; each follows the one before it."""
+        """Return the events [start, end) in order; each follows the one before it."""
         return reading.linked(self.events(chain=chain, sort="seq", from_seq=start, to_seq=end), start)
 
     def tail(
@@ -132,51 +122,56 @@ class EventLog:
         source_id: Sequence[str] = (),
         verified: Verified | None = None,
     ) -> Iterator[Event]:
-        """Events as they come, for ever, from ``from_seq`` or from now on, also when the log was away for a while.
+        """Return an endless iterator of events as they come, from ``from_seq`` or from now on; it survives outages.
 
-        Unless they are filtered, each is linked to the one before. With ``verified``, which is called with each of
-        them, every signed checkpoint is verified with the pinned key, and the tree of the events is held against it.
-        Raises: KeyNeededError.
+        Unless they are filtered, each event is checked to be linked to the one before. With ``verified``, every signed
+        checkpoint is checked too, with the pinned key and against the tree of the events; ``verified`` gets each one.
+
+        Raises:
+            KeyNeededError: ``verified`` needs a pinned key of the chain.
         """
+        # Links and trees need every event. A filter leaves some out, so filtered events are checked one by one only.
         every = not event_type and not source_id
-        follower = self._follower(chain, every=every) if verified else None
+        checker = None
+        if verified:
+            checker = checker_of(self._prover(chain), keys_of(self.keys, chain), chain, every=every)
         tail = Tail(
             transport=self.transport,
             filters={"chain": chain, "from_seq": from_seq, "event_type": [*event_type], "source_id": [*source_id]},
             read=self._event,
-            size=lambda: self._size(chain),
+            size=lambda: reading.size(self.transport, chain),
             sleep=self._sleep,
             checked=self._verify,
             linked=every,
-            follower=follower,
+            checker=checker,
             verified=verified or (lambda _: None),
         )
         return tail.events()
 
     def chains(self) -> Iterator[ChainInfo]:
-        """All chains by name."""
+        """Return all chains by name."""
         return reading.chains(self.transport)
 
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
-        """A chain's head."""
-        return parse_chain(self.transport.get(self._at(chain)).object())
+        """Return a chain's head."""
+        return reading.chain(self.transport, chain)
 
     def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
-        """The newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
+        """Return the newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
         data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": size}).body
         return evidence.checkpoint(data, keys_of(self.keys, chain), size)
 
     def consistency(self, first: int, second: int, chain: str = DEFAULT_CHAIN) -> Consistency:
-        """A proof that the tree of size ``second`` extends that of size ``first``."""
+        """Return a proof that the tree of size ``second`` extends that of size ``first``."""
         path = f"{self._at(chain)}/consistency"
         return evidence.consistency(
             self.transport.get(path, {"first": first, "second": second}).object(), first, second
         )
 
     def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
-        """An inclusion proof of an event, given by its id (then with its chain) or its receipt.
+        """Return an inclusion proof of an event, which is given by its id and chain, or by its receipt.
 
-        It is checked as far as that goes: the path, the leaf of a receipt, and the checkpoint if a key is pinned.
+        What can be checked is checked: the path, the leaf if there is a receipt, the checkpoint if a key is pinned.
         """
         known = receipt_of(event) if isinstance(event, Event) else event
         event_id, chain = (known.event_id, known.chain) if isinstance(known, Receipt) else (known, chain)
@@ -185,10 +180,15 @@ class EventLog:
         return evidence.proof(answer.object(), chain, receipt, keys_of(self.keys, chain))
 
     def prove(self, receipt: Receipt | Event, wait: float = 0.0) -> Proof:
-        """Exchange a receipt, which is the log's word alone, for a proof against a checkpoint signed by a pinned key.
+        """Exchange a receipt, which is only the log's word, for a proof against a checkpoint signed by a pinned key.
 
-        ``wait`` is how many seconds to wait for a checkpoint that covers it. Raises: KeyNeededError.
+        ``wait`` is how many seconds to wait for a checkpoint that covers it.
+
+        Raises:
+            KeyNeededError: no key of the chain is pinned.
         """
+        # If the log has no proof (404), it may be too early for a checkpoint, or the log may deny the event. The second
+        # would be misconduct, so the event itself is asked for.
         known = receipt_of(receipt) if isinstance(receipt, Event) else receipt
         evidence.need_keys(keys_of(self.keys, known.chain), known.chain)
         self._remember(known)
@@ -196,7 +196,7 @@ class EventLog:
             return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
         except RefusedError as error:
             if error.status == 404:
-                self._not_denied(known)
+                evidence.check_not_denied(self.get, known)
             raise
 
     def export(
@@ -207,15 +207,18 @@ class EventLog:
         advance: Callable[[int], None] = lambda _: None,
         **selection: Any,
     ) -> int:
-        """Write the evidence bundle of a selection (from_seq and to_seq, or start_time and end_time), part after part.
+        """Write the evidence bundle of a selection, part after part; return the number of parts.
 
-        The number of parts. They are written as they come: ``formats.bundle_check.verify_bundle`` checks them.
+        A selection is from_seq and to_seq, or start_time and end_time. Parts are written as they come, without a check:
+        ``formats.bundle_check.verify_bundle`` checks the file.
         """
         return export(self.transport, destination, {"chain": chain, **selection}, advance)
 
     def audit(self, chain: str = DEFAULT_CHAIN, mode: str = "incremental", wait: float = 300.0) -> AuditReport:
-        """Have the log audit a chain; the report, after at most ``wait`` seconds: look at its ``status``."""
-        report = parse_report(self.transport.post("/audits", json_text({"chain": chain, "mode": mode})).object())
+        """Have the log audit a chain; return the report after at most ``wait`` seconds: look at its ``status``."""
+        report = parse_report(
+            self.transport.post("/audits", appends.json_text({"chain": chain, "mode": mode})).object()
+        )
         deadline = time.monotonic() + wait
         while report.status == "running" and time.monotonic() < deadline:
             self._sleep(POLL_SECONDS)
@@ -223,7 +226,7 @@ class EventLog:
         return report
 
     def tlog(self, chain: str, path: str) -> bytes:
-        """A resource of the chain's C2SP tlog-tiles interface, byte for byte."""
+        """Return a resource of the chain's C2SP tlog-tiles interface, byte for byte."""
         return self.transport.get(f"{self._at(chain)}/tlog/{path}").body
 
     @staticmethod
@@ -233,34 +236,8 @@ class EventLog:
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
 
-    def _follower(self, chain: str, *, every: bool) -> Follower:
-        """Raises: KeyNeededError."""
-        if not every:
-            raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
-        keys = keys_of(self.keys, chain)
-        evidence.need_keys(keys, chain)
-        return Follower(
-            lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep), keys
-        )
-
-    def _size(self, chain: str) -> int:
-        """A chain's size; 0 if there is none."""
-        try:
-            return self.chain(chain).size
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-            return 0
-
-    def _not_denied(self, receipt: Receipt) -> None:
-        """Raises: LogMisbehavedError: the log does not know an event that it gave this receipt for."""
-        try:
-            self.get(receipt.event_id, receipt.chain)
-        except RefusedError as error:
-            if error.status == 404:
-                finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
-                raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
-            raise
+    def _prover(self, chain: str) -> Prove:
+        return lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep)
 
     def _accept(self, receipts: list[Receipt]) -> list[Receipt]:
         if self._verify:
@@ -269,18 +246,4 @@ class EventLog:
         return receipts
 
     def _remember(self, receipt: Receipt) -> None:
-        for key in keys_of(self.keys, receipt.chain) if receipt.seq == 0 else ():
-            if receipt.prev_hash != hashing.genesis(log_of(key.name), receipt.chain):
-                raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
-        if found := self._seen.add(receipt):
-            why, known = found
-            raise LogMisbehavedError(
-                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
-            )
-
-    @staticmethod
-    def _evidence(body: bytes) -> Any:
-        try:
-            return parse_json(body)
-        except EvidenceError as error:
-            raise UnexpectedAnswerError(f"the answer is {error}") from error
+        self._seen.check(receipt, keys_of(self.keys, receipt.chain))

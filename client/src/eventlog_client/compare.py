@@ -1,4 +1,4 @@
-"""Whether pieces of evidence contradict each other: what one piece alone can't show."""
+"""Compares pieces of evidence with each other, which shows what no piece can show alone."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from eventlog.formats.event_json import contradiction
 from eventlog_client.answers import Consistency
-from eventlog_client.documents import Claim, Head, Place
+from eventlog_client.documents import CheckpointClaim, Claim, LeafClaim
 from eventlog_client.errors import RefusedError
 from eventlog_client.keys import chain_of
 
@@ -20,19 +20,21 @@ _RECEIPTS = "Receipts are not signed: this shows misconduct to those who know th
 
 @dataclass(slots=True)
 class Comparison:
-    """What came out: contradictions found, and what could not be decided."""
+    """The result: contradictions found, and questions that are still open."""
 
     contradictions: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
 
 def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparison:
-    """Compare claims with each other; with ``prove``, checkpoints of different sizes too."""
+    """Compare claims with each other; with ``prove``, also checkpoints of different sizes."""
+    # Checkpoints of one origin and size are compared as they come; the first one of each is kept. What is left is one
+    # checkpoint for each size, which only the log itself can connect.
     found = Comparison()
-    places: list[Place] = []
-    heads: dict[str, dict[int, Head]] = {}
+    places: list[LeafClaim] = []
+    heads: dict[str, dict[int, CheckpointClaim]] = {}
     for claim in claims:
-        if isinstance(claim, Place):
+        if isinstance(claim, LeafClaim):
             places.append(claim)
             continue
         known = heads.setdefault(claim.checkpoint.origin, {}).setdefault(claim.checkpoint.size, claim)
@@ -46,9 +48,11 @@ def compare(claims: Iterable[Claim], prove: ConsistencyProof | None) -> Comparis
     return found
 
 
-def _compare_places(places: list[Place], found: Comparison) -> None:
-    by_seq: dict[tuple[str, int], Place] = {}
-    by_id: dict[tuple[str, str], Place] = {}
+def _compare_places(places: list[LeafClaim], found: Comparison) -> None:
+    # In order of seq, a leaf can clash with three known ones only: at its own seq, just before it, or with its event
+    # id.
+    by_seq: dict[tuple[str, int], LeafClaim] = {}
+    by_id: dict[tuple[str, str], LeafClaim] = {}
     for place in sorted(places, key=lambda place: place.seq):
         known = [by_seq.get((place.chain, place.seq)), by_seq.get((place.chain, place.seq - 1))]
         if place.receipt is not None:
@@ -59,8 +63,8 @@ def _compare_places(places: list[Place], found: Comparison) -> None:
         by_seq.setdefault((place.chain, place.seq), place)
 
 
-def _clash(a: Place, b: Place) -> str | None:
-    """Why both can't be; ``a`` stands at the same seq as ``b`` or before it."""
+def _clash(a: LeafClaim, b: LeafClaim) -> str | None:
+    """Return why both can't be true, or None; ``a`` stands at the same seq as ``b`` or before it."""
     if a.seq == b.seq and a.hash != b.hash:
         return f"seq {a.seq} of chain {a.chain} was given twice, each time with another hash"
     if a.seq + 1 == b.seq and a.hash != b.prev_hash:
@@ -68,7 +72,11 @@ def _clash(a: Place, b: Place) -> str | None:
     return contradiction(a.receipt, b.receipt) if a.receipt and b.receipt else None
 
 
-def _compare_sizes(origin: str, heads: list[Head], prove: ConsistencyProof | None, found: Comparison) -> None:
+def _compare_sizes(
+    origin: str, heads: list[CheckpointClaim], prove: ConsistencyProof | None, found: Comparison
+) -> None:
+    # Neighbours by size are enough: if each tree extends the one before it, each extends all before it. Without the
+    # log, or without its answer, the question stays open, which is not a contradiction.
     for one, other in pairwise(heads):
         first, second = one.checkpoint, other.checkpoint
         sizes = f"{origin}, sizes {first.size} ({one.where}) and {second.size} ({other.where})"

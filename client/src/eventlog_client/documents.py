@@ -1,4 +1,4 @@
-"""Evidence in files: receipts, events, proofs and checkpoints, one or many, recognised by their form."""
+"""Evidence in files: receipts, events, proofs and checkpoints, one or many in a file, recognised by their form."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _LISTS = ("receipts", "events", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """That a leaf stands at its seq in a chain; ``receipt`` if it is known of which event. ``where`` names the file."""
+class LeafClaim:
+    """Claims that a leaf stands at its seq in a chain; ``receipt`` if its event is known. ``where`` names the file."""
 
     where: str
     chain: str
@@ -32,36 +32,40 @@ class Place:
 
     @property
     def seq(self) -> int:
+        """The place of the leaf in its chain."""
         return int.from_bytes(self.leaf[:8], "big")
 
     @property
     def prev_hash(self) -> bytes:
+        """The hash of the leaf before it."""
         return self.leaf[8:40]
 
     @property
     def hash(self) -> bytes:
+        """The leaf's hash: the next leaf's ``prev_hash``."""
         return leaf_hash(self.leaf)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """That a checkpoint was made; ``signed`` if a pinned key's signature was verified."""
+class CheckpointClaim:
+    """Claims that a checkpoint was made; ``signed`` if a pinned key's signature was verified."""
 
     where: str
     checkpoint: Checkpoint
     signed: bool
 
 
-Claim = Place | Head
+Claim = LeafClaim | CheckpointClaim
 
 
 def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
-    """What a file's documents claim, each right in itself; checkpoints are verified if there are keys.
+    """Yield the claims of a file's documents, each of which must verify by itself; with keys, checkpoints too.
 
     Raises:
-        EvidenceError: naming the file (and line), a document is malformed or wrong in itself.
-        OSError
+        EvidenceError: a document is malformed or does not verify; the text names the file, and the line.
+        OSError: the file can't be read.
     """
+    # Three forms, recognised by how they begin: a C2SP proof file, JSON, or else a signed note.
     data = path.read_bytes()
     where = str(path)
     try:
@@ -78,10 +82,11 @@ def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
 
 
 def read_known(path: Path) -> Receipt | Event:
-    """The one receipt or event that a file holds, right in itself.
+    """Read the one receipt or event in a file, and check its hashes.
 
     Raises:
-        EvidenceError, OSError
+        EvidenceError: it is neither, or a hash is wrong.
+        OSError: the file can't be read.
     """
     value = parse_json(path.read_bytes())
     return _known(value)
@@ -98,7 +103,7 @@ def _known(value: Any) -> Receipt | Event:
 
 
 def _values(where: str, data: bytes) -> Iterator[tuple[str, Any]]:
-    """One JSON text, or one a line."""
+    """Yield the values of a file that is one JSON text, or has one on each line, each with its place."""
     lines = data.splitlines()
     if len(lines) > 1 and all(line[:1] in {b"{", b"["} for line in lines if line.strip()) and lines[0][-1:] in b"}]":
         for number, line in enumerate(lines, 1):
@@ -109,6 +114,8 @@ def _values(where: str, data: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    # A note as a JSON string; a list of anything; an answer of the API, or a file of kept evidence, with a list in it;
+    # a proof. Anything else must be a receipt or an event, and its parser says what is wrong if it is neither.
     if isinstance(value, str):
         yield _of_note(where, value.encode(), keys)
     elif isinstance(value, list):
@@ -123,12 +130,12 @@ def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[C
     else:
         known = _known(value)
         receipt = receipt_of(known) if isinstance(known, Event) else known
-        yield Place(where, receipt.chain, leaf_of(known), receipt)
+        yield LeafClaim(where, receipt.chain, leaf_of(known), receipt)
 
 
 def _of_proof(where: str, proof: Proof, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
     check_path(proof)
-    yield Place(where, proof.chain, proof.leaf)
+    yield LeafClaim(where, proof.chain, proof.leaf)
     if proof.checkpoint is not None:
         head = _of_note(where, proof.checkpoint.encode(), keys)
         if (head.checkpoint.size, head.checkpoint.root) != (proof.tree_size, proof.root):
@@ -143,10 +150,10 @@ def _of_tlog_proof(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iter
         raise EvidenceError("the proof does not say which leaf it is about")
     checkpoint = head.checkpoint
     verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
-    yield Place(where, chain_of(checkpoint.origin), proof.extra)
+    yield LeafClaim(where, chain_of(checkpoint.origin), proof.extra)
     yield head
 
 
-def _of_note(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Head:
+def _of_note(where: str, data: bytes, keys: Sequence[VerifierKey]) -> CheckpointClaim:
     checkpoint = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
-    return Head(where, checkpoint, bool(keys))
+    return CheckpointClaim(where, checkpoint, bool(keys))

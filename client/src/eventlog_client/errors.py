@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a log; what a caller does about each differs."""
+"""Errors between a client and a log, one class for each thing that a caller can do about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ class ClientError(Exception):
 
 
 class UnreachableError(ClientError):
-    """The log did not answer, or only that it can't now, however often it was asked. Try again later."""
+    """The log did not answer, or kept saying that it can't now, after all retries. Try again later."""
 
 
 class UnexpectedAnswerError(ClientError):
-    """The answer is not one of this API's: another service, a proxy or another version stands there."""
+    """The answer is not one of this API: another service, a proxy or another version is at this URL."""
 
 
 class StateError(ClientError):
@@ -22,7 +22,7 @@ class StateError(ClientError):
 
 
 class KeyNeededError(ClientError):
-    """Something can't be verified without another pinned key than those given."""
+    """A pinned key is needed that was not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class RefusedError(ClientError):
 class LogMisbehavedError(ClientError):
     """The log said something that can't be true; ``evidence`` holds the documents that show it.
 
-    Documents are what was sent, receipts, events, proofs (as the API shows them) and checkpoints (note text).
-    Keep them: they may be all there is to show to others.
+    The documents are requests, receipts, events and proofs (as the API shows them), and checkpoints (note text).
+    Keep them: they may be the only proof that can be shown to others.
     """
 
     def __init__(self, finding: str, evidence: Sequence[Any] = ()) -> None:

@@ -1,4 +1,4 @@
-"""NDJSON files of events, and their lines as batches the log takes."""
+"""Reads NDJSON files of events, and groups their lines into batches that the log accepts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from eventlog_client.errors import ClientError, RefusedError
 
 MAX_EVENTS = 500
 MAX_BYTES = 2 << 20
-"""Half of what the log takes: canonical text may be longer than what is sent."""
+"""Half of what the log accepts: canonical text may be longer than what is sent."""
 _DEPTH = 33
 
 
 class EventFileError(ClientError):
-    """A line of the file is no event, or one that the log refuses."""
+    """A line of the file is not an event, or the log refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,15 @@ class Line:
 
 
 def read_events(name: str, lines: Iterable[bytes]) -> Iterator[Line]:
-    """The events of a file; blank lines are passed over.
+    """Yield the events of a file; blank lines are skipped.
 
     Raises:
-        EventFileError: naming the file and the line.
+        EventFileError: a line is not a JSON object; the text names the file and the line.
     """
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
+        # The log parses as strictly. Here the error has the line's number in the file, which the log can't know.
         try:
             event = parse(text, max_depth=_DEPTH)
         except MalformedJSONError as error:
@@ -45,7 +46,7 @@ def read_events(name: str, lines: Iterable[bytes]) -> Iterator[Line]:
 
 
 def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """The lines in order, in groups within the log's limits and of one chain each."""
+    """Yield the lines in order, in groups within the log's limits and of one chain each."""
     group: list[Line] = []
     size = 0
     for line in lines:
@@ -60,7 +61,7 @@ def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def refusal(name: str, batch: Sequence[Line], error: RefusedError) -> EventFileError:
-    """A refused batch, with the first bad line's number if the log names one."""
+    """Make the error for a refused batch, with the number of the first bad line if the log names one."""
     for problem in error.errors:
         index, _, rest = problem.pointer.removeprefix("/").partition("/")
         if index.isascii() and index.isdecimal() and int(index) < len(batch):

@@ -1,4 +1,4 @@
-"""Answers that are evidence, checked: events, checkpoints, consistency and inclusion proofs."""
+"""Checks the answers that are evidence: events, checkpoints, consistency and inclusion proofs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,19 +14,32 @@ from eventlog.formats.proof import verify_consistency
 from eventlog_client import proofs
 from eventlog_client.answers import Consistency, SignedCheckpoint
 from eventlog_client.appends import receipt_fields
-from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError
+from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.proofs import Proof
 
 _POLL_SECONDS = 1.0
 _LONGEST = 64
 
 
-def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
-    """An event of its JSON text; with ``remember`` its hashes are recomputed and it is compared with what is known.
+def parse(body: bytes) -> Any:
+    """Parse an answer that is evidence, as strictly as evidence in files is parsed.
 
     Raises:
-        LogMisbehavedError
+        UnexpectedAnswerError: it is not JSON as the log writes it.
     """
+    try:
+        return parse_json(body)
+    except EvidenceError as error:
+        raise UnexpectedAnswerError(f"the answer is {error}") from error
+
+
+def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
+    """Read an event from its JSON text; with ``remember``, also recompute its hashes and compare it with known ones.
+
+    Raises:
+        LogMisbehavedError: it does not verify, or contradicts a known one.
+    """
+    # The evidence is the parsed event, or the text as it came if even that can't be parsed.
     shown: Any = body.decode(errors="replace")
     try:
         shown = parse_json(body)
@@ -40,7 +53,11 @@ def event(body: bytes, remember: Callable[[Receipt], None] | None) -> Event:
 
 
 def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> SignedCheckpoint:
-    """A checkpoint of its note, verified if there are keys. Raises: LogMisbehavedError."""
+    """Read a checkpoint from its note; with keys, verify its signature too.
+
+    Raises:
+        LogMisbehavedError: it does not verify, or is of another size than ``size``.
+    """
     note = data.decode(errors="replace")
     try:
         found = verify_checkpoint(data, keys)[0] if keys else parse_checkpoint(parse_note(data).text)
@@ -52,7 +69,13 @@ def checkpoint(data: bytes, keys: Sequence[VerifierKey], size: int | None) -> Si
 
 
 def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
-    """A consistency proof between the sizes that were asked for. Raises: LogMisbehavedError."""
+    """Read and verify a consistency proof between the sizes that were asked for.
+
+    Raises:
+        LogMisbehavedError: it does not verify.
+    """
+    # An answer about other sizes could be a right proof of something else, so sizes are compared before anything is
+    # verified.
     try:
         if (fields.get("first"), fields.get("second")) != (first, second):
             raise EvidenceError("it is about other sizes")
@@ -68,11 +91,12 @@ def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
 
 
 def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Sequence[VerifierKey]) -> Proof:
-    """An inclusion proof of a receipt's leaf, if there is one; its checkpoint is verified if there are keys.
+    """Read and verify an inclusion proof; with a receipt it must be of its leaf, with keys its checkpoint is verified.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it does not verify, or is of another event.
     """
+    # The evidence: with a receipt, receipt and proof together show that the log says two different things.
     shown: list[Any] = [fields] if receipt is None else [receipt_fields(receipt), fields]
     try:
         found = proofs.parse_proof(fields)
@@ -93,9 +117,10 @@ def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], 
     """Ask until a signed checkpoint covers the event, for at most ``wait`` seconds.
 
     Raises:
-        RefusedError: 404, it still does not.
-        LogMisbehavedError: the proof has no checkpoint, though none but the newest was asked for.
+        RefusedError: 404, there is still no such checkpoint.
+        LogMisbehavedError: the proof has no checkpoint, though no particular size was asked for.
     """
+    # Only 404 is worth waiting for: the event is too new for any checkpoint. Every other refusal would stay the same.
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -112,7 +137,26 @@ def await_proof(ask: Callable[[], Proof], wait: float, sleep: Callable[[float], 
         return found
 
 
+def check_not_denied(get: Callable[[str, str], Event], receipt: Receipt) -> None:
+    """Check that the log still has the event that it gave this receipt for; ``get`` asks by id and chain.
+
+    Raises:
+        LogMisbehavedError: it says that there is no such event.
+    """
+    try:
+        get(receipt.event_id, receipt.chain)
+    except RefusedError as error:
+        if error.status == 404:
+            finding = f"the log gave a receipt for event {receipt.event_id} and does not have it"
+            raise LogMisbehavedError(finding, [receipt_fields(receipt)]) from error
+        raise
+
+
 def need_keys(keys: Sequence[VerifierKey], chain: str) -> None:
-    """Raises: KeyNeededError if there are none."""
+    """Check that there is a pinned key of the chain.
+
+    Raises:
+        KeyNeededError: there is none.
+    """
     if not keys:
         raise KeyNeededError(f"a verifier key of chain {chain} must be given: its name ends in /{chain}")

@@ -1,4 +1,4 @@
-"""Evidence bundles: fetched part after part, and verified as files."""
+"""Fetches evidence bundles part after part, and reads them as files."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +15,13 @@ from eventlog_client.transport import Transport
 def export(
     transport: Transport, destination: IO[bytes], selection: dict[str, Any], advance: Callable[[int], None]
 ) -> int:
-    """Write a selection's bundle, going on where a part stopped; how many parts there are. ``advance`` counts events.
+    """Write a selection's bundle, one part after another; return the number of parts. ``advance`` counts events.
 
     Raises:
-        UnreachableError: a part broke off; what was written of it is no bundle.
+        UnreachableError: a part broke off; what was written of it does not verify.
     """
+    # A part ends where the log's limits end it, and says where the next one begins. That must be further on each time,
+    # or a log could keep the client busy forever.
     parts, reached, parameters = 0, -1, dict(selection)
     while True:
         end = _part(transport, destination, parameters, advance)
@@ -32,17 +34,23 @@ def export(
 
 
 def file_lines(path: Path) -> Iterator[bytes]:
-    """A file's lines; one that is longer than a bundle's may be comes as two. Raises: OSError."""
+    """Yield a file's lines; a line longer than a bundle may have comes as two, neither of which verifies.
+
+    Raises:
+        OSError: the file can't be read.
+    """
     with path.open("rb") as file:
         while line := file.readline(bundle.MAX_LINE + 1):
             yield line
 
 
 def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]:
-    """Chains and ranges [start, end) of which no event is missing.
+    """Return each chain and range [start, end) of which no event is missing.
 
-    Those of parts that follow each other in the file under one origin line are one: only they are known to be linked.
+    Ranges of consecutive parts under one origin line are joined: only those are known to be linked.
     """
+    # A part is joined to the one right before it if it starts where that one ended; any other starts a range of its
+    # own.
     ranges: list[tuple[str, int, int]] = []
     before: PartReport | None = None
     for part in parts:
@@ -59,6 +67,7 @@ def complete_ranges(parts: tuple[PartReport, ...]) -> list[tuple[str, int, int]]
 def _part(
     transport: Transport, destination: IO[bytes], parameters: dict[str, Any], advance: Callable[[int], None]
 ) -> bundle.End:
+    # A streamed HTTP answer may be cut off without an error. The bundle shows it: its end line is missing.
     last = b""
     with transport.lines("/export", parameters) as lines:
         for line in lines:

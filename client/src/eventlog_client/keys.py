@@ -14,17 +14,17 @@ class KeyFileError(ClientError):
 
 
 def pinned(keys: str | Iterable[str] | None) -> tuple[VerifierKey, ...]:
-    """Verifier keys as they are written in configuration.
+    """Read verifier keys as they are written in configuration.
 
     Raises:
-        EvidenceError: a text that is no vkey of type 0x01.
+        EvidenceError: a text that is not a vkey of type 0x01.
     """
     texts = [keys] if isinstance(keys, str) else list(keys or ())
     return tuple(dict.fromkeys(parse_vkey(text.strip()) for text in texts))
 
 
 def chain_of(origin: str) -> str:
-    """The chain whose checkpoints an origin line stands in: the last part, without the epoch of a restore.
+    """Return the chain of an origin line: its last part, without the epoch of a restore.
 
     Raises:
         EvidenceError: not ``origin/chain`` or ``origin/chain~epoch``.
@@ -36,12 +36,12 @@ def chain_of(origin: str) -> str:
 
 
 def log_of(origin: str) -> str:
-    """The log's origin: the origin line without the chain."""
+    """Return the log's origin of an origin line: all of it before the chain."""
     return origin.rpartition("/")[0]
 
 
 def keys_of(keys: Iterable[VerifierKey], chain: str) -> list[VerifierKey]:
-    """Those that speak for a chain; a checkpoint of another chain is no evidence about this one."""
+    """Return the keys of a chain; a checkpoint of another chain is not evidence about this one."""
     return [key for key in keys if key.name.rpartition("/")[2].partition("~")[0] == chain]
 
 
@@ -49,7 +49,7 @@ def new_key_file(path: Path) -> None:
     """Make an Ed25519 key file that nobody but its owner can read; an existing file is left alone.
 
     Raises:
-        KeyFileError
+        KeyFileError: the file exists or can't be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  slow to import
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
@@ -58,6 +58,8 @@ def new_key_file(path: Path) -> None:
         PrivateFormat,
     )
 
+    # O_EXCL: a key that is overwritten is lost, and nothing signed with it can be signed again. On disk before it is
+    # used.
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -70,10 +72,10 @@ def new_key_file(path: Path) -> None:
 
 
 def vkey_of_file(path: Path, name: str) -> str:
-    """The verifier key of a key file (private or public, PEM) under a name.
+    """Return the verifier key of a key file (private or public, PEM) under a name.
 
     Raises:
-        KeyFileError
+        KeyFileError: the file can't be read or is not an Ed25519 key, or no key can have this name.
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
@@ -85,6 +87,8 @@ def vkey_of_file(path: Path, name: str) -> str:
         pem = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"can't read {path}: {error.strerror}") from error
+    # An operator may show the vkey from either half, so both are accepted. In the end it is parsed as others will parse
+    # it, as the name may be one that no key can have.
     key: object
     try:
         if b"PRIVATE KEY" in pem:

@@ -1,4 +1,4 @@
-"""The live stream: its frames over as many connections as it takes, and the events in them."""
+"""The live stream: its frames, over as many connections as it takes, and the events in them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from eventlog.formats.members import members, parse_json, whole
 from eventlog.formats.sse import MEDIA_TYPE, MESSAGE, Frame, parse_frames
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.appends import receipt_fields
+from eventlog_client.checkpoint_check import CheckpointChecker
 from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
-from eventlog_client.follower import Follower
 from eventlog_client.transport import Parameters, Transport
 
 _RETRY_SECONDS, _LONGEST_RETRY = 1.0, 30.0
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a chain that a server, which may lag behind, shows shorter than before."""
+"""Seconds between looks at a chain that is shorter than before, as the server may only lag behind."""
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -26,10 +26,10 @@ Verified = Callable[[SignedCheckpoint], None]
 
 @dataclass
 class Tail:
-    """Events as they come, for ever. ``read`` makes an event of its JSON, ``size`` asks for the chain's.
+    """The events of a stream, forever. ``read`` parses an event's JSON, ``size`` asks for the chain's size.
 
-    If ``linked``, every event of the chain must come, each linked to the one before; a ``follower`` then holds signed
-    checkpoints against them, and ``verified`` is told which.
+    If ``linked``, every event of the chain must come, each linked to the one before. A ``checker`` then checks signed
+    checkpoints against them, and ``verified`` is called with each that holds.
     """
 
     transport: Transport
@@ -39,34 +39,47 @@ class Tail:
     sleep: Sleep
     checked: bool
     linked: bool
-    follower: Follower | None = None
+    checker: CheckpointChecker | None = None
     verified: Verified = lambda _: None
 
     def events(self) -> Iterator[Event]:
-        """Raises: LogMisbehavedError, RefusedError, UnexpectedAnswerError."""
+        """Yield the events.
+
+        Raises:
+            LogMisbehavedError: the log shows an event or a checkpoint that can't be true.
+            RefusedError: the log refuses the stream.
+            UnexpectedAnswerError: it is not a stream of this API.
+        """
+        # Four kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
+        # below what was shown. ``checkpoint``: of interest with a checker. ``message``: an event, checked before it is
+        # yielded.
         last: Event | None = None
-        connected = self.follower.connected if self.follower else lambda: None
+        connected = self.checker.connected if self.checker else lambda: None
         for frame in frames(self.transport, self.filters, self.sleep, connected):
             found: list[SignedCheckpoint] = []
             if frame.data is None:
                 continue
             if frame.event == "head" and last is not None and _size(frame) <= last.seq:
                 self._not_shorter(last)
-            elif frame.event == "checkpoint" and self.follower:
-                found = self.follower.announce(frame)
+            elif frame.event == "checkpoint" and self.checker:
+                found = self.checker.announce(frame)
             elif frame.event == MESSAGE:
                 event = self.read(frame.data)
                 if self.checked:
                     self._is_wanted(last, event)
                     _follows(last, event, every=self.linked)
-                found = self.follower.add(event) if self.follower else []
+                found = self.checker.add(event) if self.checker else []
                 yield event
                 last = event
             for checkpoint in found:
                 self.verified(checkpoint)
 
     def _is_wanted(self, last: Event | None, event: Event) -> None:
-        """Raises: LogMisbehavedError: it is of another chain, or not the one to begin with."""
+        """Check that an event is of the chain that was asked for, and that the first one is where the stream begins.
+
+        Raises:
+            LogMisbehavedError: it is of another chain or at another place.
+        """
         chain, start = self.filters["chain"], self.filters["from_seq"]
         if event.entry.chain != chain:
             why = f"asked for events of chain {chain}, and got one of chain {event.entry.chain}"
@@ -77,7 +90,11 @@ class Tail:
         raise LogMisbehavedError(why, [receipt_fields(receipt_of(event))])
 
     def _not_shorter(self, last: Event) -> None:
-        """Raises: LogMisbehavedError: an event that was shown is gone, also when it is looked for for a while."""
+        """Check that a chain which looks shorter than what was shown grows back within a few seconds.
+
+        Raises:
+            LogMisbehavedError: it does not, so an event that was shown is gone.
+        """
         for seconds in _PATIENCE:
             if patiently(self.size, self.sleep) > last.seq:
                 return
@@ -89,12 +106,16 @@ class Tail:
 def frames(
     transport: Transport, parameters: Parameters, rest: Sleep, connected: Callable[[], None] = lambda: None
 ) -> Iterator[Frame]:
-    """Frames for ever: whenever a connection ends, another goes on after the last id. ``rest`` passes the time, and
-    ``connected`` is called for each connection.
+    """Yield frames forever: when a connection ends, the next one goes on after the last id.
+
+    ``rest`` waits for some seconds; ``connected`` is called at the start of each connection.
 
     Raises:
-        RefusedError, UnexpectedAnswerError
+        RefusedError: the log refuses the stream.
+        UnexpectedAnswerError: it is not a stream of this API.
     """
+    # Last-Event-ID makes the next connection go on without a gap. The log may ask for a pause with ``retry``, but not
+    # for a long one; after a failure there always is one.
     last_id, wait = "", _RETRY_SECONDS
     while True:
         try:
@@ -112,7 +133,7 @@ def frames(
 
 
 def patiently(step: Callable[[], T], rest: Sleep) -> T:
-    """Do it, however long the log is away."""
+    """Run a step, again and again while the log can't be reached; return its result."""
     while True:
         try:
             return step()
@@ -121,7 +142,11 @@ def patiently(step: Callable[[], T], rest: Sleep) -> T:
 
 
 def _size(frame: Frame) -> int:
-    """The size that a ``head`` tells. Raises: UnexpectedAnswerError."""
+    """Read the chain's size in a ``head`` frame.
+
+    Raises:
+        UnexpectedAnswerError: there is no size in it.
+    """
     try:
         return whole(members(parse_json(frame.data or b""), "a head"), "size")
     except EvidenceError as error:
@@ -132,7 +157,7 @@ def _follows(last: Event | None, event: Event, *, every: bool) -> None:
     """Check that an event may come after the last one; if ``every`` event is shown, that it is the next one.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: it may not; both receipts are the evidence.
     """
     if last is None:
         return

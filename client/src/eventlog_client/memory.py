@@ -1,9 +1,15 @@
-"""What this client has been told so far, so that the log can't tell it something else later."""
+"""Remembers what the log has told this client, so that it can't tell something else later."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
+from eventlog.formats import hashing
 from eventlog.formats.event_json import Receipt, contradiction
+from eventlog.formats.note import VerifierKey
+from eventlog_client.appends import receipt_fields
+from eventlog_client.errors import LogMisbehavedError
+from eventlog_client.keys import log_of
 
 PER_CHAIN = 1000
 CHAINS = 100
@@ -17,7 +23,7 @@ class _Chain:
         self.by_id: dict[str, Receipt] = {}
 
     def neighbours(self, receipt: Receipt) -> list[Receipt]:
-        """The only known ones that could contradict it."""
+        """Return the known receipts that could contradict this one: at its seq, beside it, or with its id."""
         places = [self.by_seq.get(receipt.seq + step) for step in (-1, 0, 1)]
         return [known for known in (*places, self.by_id.get(receipt.event_id)) if known is not None]
 
@@ -37,7 +43,7 @@ class SeenReceipts:
         self._lock = threading.Lock()
 
     def add(self, receipt: Receipt) -> tuple[str, Receipt] | None:
-        """Keep a receipt; if it contradicts a known one, why, and that one. The new one is not kept then."""
+        """Keep a receipt; if it contradicts a known one, return why, and that one, and don't keep the new one."""
         with self._lock:
             chain = self._chains.setdefault(receipt.chain, _Chain())
             self._chains.move_to_end(receipt.chain)
@@ -48,3 +54,19 @@ class SeenReceipts:
                     return why, known
             chain.keep(receipt)
         return None
+
+    def check(self, receipt: Receipt, keys: Iterable[VerifierKey]) -> None:
+        """Keep a receipt that contradicts no known one and, as a chain's first, none of the chain's pinned ``keys``.
+
+        Raises:
+            LogMisbehavedError: it does; the receipts are the evidence.
+        """
+        # The genesis hash has the log's and the chain's name in it, as has the name of each key.
+        for key in keys if receipt.seq == 0 else ():
+            if receipt.prev_hash != hashing.genesis(log_of(key.name), receipt.chain):
+                raise LogMisbehavedError(f"the first event is not linked to {key.name}", [receipt_fields(receipt)])
+        if found := self.add(receipt):
+            why, known = found
+            raise LogMisbehavedError(
+                f"the log contradicts itself: {why}", [receipt_fields(known), receipt_fields(receipt)]
+            )

@@ -22,23 +22,27 @@ LEAF = 72
 
 
 class TiledLog(Protocol):
-    """What a monitor reads of a log. Raises: RefusedError (404: not there), UnreachableError."""
+    """What a monitor reads of a log. Both methods may raise RefusedError (404: not there) and UnreachableError."""
 
     def tlog(self, chain: str, path: str) -> bytes:
-        """A resource below the chain's tlog-tiles prefix."""
+        """Return a resource below the chain's tlog-tiles prefix."""
         ...
 
     def events_by_seq(self, chain: str, start: int, end: int) -> Iterator[Event]:
-        """The events [start, end), each with all its hashes recomputed. Raises: EvidenceError."""
+        """Return the events [start, end), each with all its hashes recomputed.
+
+        Raises:
+            EvidenceError: a hash is wrong, or an event is missing.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """Checks one chain with pinned keys; ``events`` fetches and recomputes each event too, not its leaf alone.
+    """Checks one chain with pinned keys; with ``events`` it fetches and recomputes whole events, not only their leaves.
 
-    An older checkpoint than the trusted one may come from a server that lags behind for a moment: it is asked for
-    again as long as ``again``, which may wait, says so.
+    A checkpoint older than the trusted one may come from a server that lags behind for a moment. It is asked for again
+    as long as ``again``, which may wait, returns True.
     """
 
     log: TiledLog
@@ -49,17 +53,19 @@ class Monitor:
     again: Callable[[], bool] = lambda: False
 
     def check(self, trusted: Trusted | None) -> Trusted:
-        """Fetch the newest checkpoint and check the whole way from the trusted one (or from nothing) to it.
+        """Fetch the newest checkpoint, and check every leaf from the trusted one (or from the first leaf) to it.
 
         Raises:
-            LogMisbehavedError: with the checkpoints as evidence.
-            KeyNeededError: what is trusted was signed by a key that is not pinned here.
+            LogMisbehavedError: the new tree does not extend the trusted one; the checkpoints are the evidence.
+            KeyNeededError: the trusted checkpoint was signed by a key that is not pinned here.
         """
+        # A state made with another key may be of another log, or of this one before a restore: the user must decide.
         if trusted is not None and trusted.key not in self.keys:
             raise KeyNeededError(f"the state was made with the key {format_vkey(trusted.key)}, which is not given now")
         data = self._newest(trusted)
         while trusted is not None and _is_older(data, trusted) and self.again():
             data = self._newest(trusted)
+        # Whatever fails from here on, the two checkpoints are the evidence: what was trusted, and what is shown now.
         seen = data.decode(errors="replace")
         try:
             checkpoint, key = self._verified(data, trusted)
@@ -88,7 +94,13 @@ class Monitor:
         return checkpoint, verify_note(note, [key for key in keys if key.name == claimed])[0]
 
     def _extend(self, trusted: Trusted | None, checkpoint: Checkpoint) -> ChainState:
-        """The chain's head at the checkpoint, every leaf on the way checked. Raises: EvidenceError."""
+        """Return the chain's head at the checkpoint after checking every leaf on the way.
+
+        Raises:
+            EvidenceError: a leaf does not follow the one before it, or the leaves don't lead to the signed root.
+        """
+        # From the trusted head's frontier, or from the genesis hash. Leaves come in bundles of 256; of the first bundle
+        # those that are in the trusted tree already are skipped.
         if trusted is None:
             head = ChainState(0, hashing.genesis(log_of(checkpoint.origin), self.chain))
         else:
@@ -109,7 +121,8 @@ class Monitor:
         return head
 
     def _leaves(self, bundle: Tile) -> list[bytes]:
-        """The entries of a bundle; the full one serves where a partial one is gone (C2SP tlog-tiles, Partial Tiles)."""
+        """Return a bundle's entries, from the full one if a partial one is gone (C2SP tlog-tiles, "Partial Tiles")."""
+        # A log may drop a partial tile once it has the full one, of which only the covered entries are used then.
         for tile in (bundle, Tile(None, bundle.index)):
             try:
                 data = self.log.tlog(self.chain, f"tile/{tiles.format_tile(tile)}")
@@ -133,14 +146,18 @@ def _is_older(data: bytes, trusted: Trusted) -> bool:
 
 
 def entry_bundles(start: int, size: int) -> Iterable[Tile]:
-    """The bundles that hold the entries [start, size) of a tree of ``size``."""
+    """Yield the bundles that hold the entries [start, size) of a tree of ``size``."""
     if start < size:
         for index in range(start // FULL, (size - 1) // FULL + 1):
             yield Tile(None, index, min(FULL, size - index * FULL))
 
 
 def append_leaf(head: ChainState, leaf: bytes) -> None:
-    """Extend the chain's head by a leaf that must be its next one. Raises: EvidenceError."""
+    """Extend the chain's head by a leaf, which must be the next one.
+
+    Raises:
+        EvidenceError: the leaf has another length, seq or previous hash.
+    """
     if len(leaf) != LEAF:
         raise EvidenceError(f"the entry at {head.size} is {len(leaf)} bytes long, and a leaf {LEAF}")
     if int.from_bytes(leaf[:8], "big") != head.size:
@@ -151,7 +168,11 @@ def append_leaf(head: ChainState, leaf: bytes) -> None:
 
 
 def check_heads(trusted: Checkpoint, new: Checkpoint) -> None:
-    """Check what two checkpoints of one origin show without the tree between them. Raises: EvidenceError."""
+    """Check two checkpoints of one origin without the leaves between them: sizes don't fall, one size has one root.
+
+    Raises:
+        EvidenceError: the log went back, or signed two roots for one size.
+    """
     if new.size < trusted.size:
         raise EvidenceError(f"the log went back: it signed size {trusted.size} before, and shows size {new.size} now")
     if new.size == trusted.size and new.root != trusted.root:
@@ -167,7 +188,7 @@ def _check_shown(head: ChainState, event: Event | None) -> None:
 
 
 def _other_origin(claimed: str, expected: Sequence[str]) -> str:
-    """What to say about a checkpoint of another origin line; ``~2`` and so on mark restores."""
+    """Return the finding about a checkpoint of another origin line; ``~2`` and so on mark restores."""
     names = " or ".join(expected) or "nobody: no given key is this chain's"
     if any(claimed.startswith(f"{name.partition('~')[0]}~") and "/" not in claimed[len(name) :] for name in expected):
         return (

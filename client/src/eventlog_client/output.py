@@ -1,4 +1,4 @@
-"""What the command prints: tables on a terminal, plain lines elsewhere, JSON when asked for."""
+"""The command's output: tables on a terminal, plain lines elsewhere, JSON if asked for."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,21 +19,21 @@ _REPLACED = {
         *range(0x2066, 0x206A),
     )
 }
-"""Control and direction characters: what a log holds must not steer the terminal of who reads it."""
+"""Control and direction characters: what is in a log must not control the terminal that shows it."""
 
 _WHOLE = 36
-"""Where a table is too wide, columns up to the width of a UUID are shown whole, and wider ones share what is left."""
+"""In a table that is too wide, columns up to the width of a UUID stay whole, and wider ones share the rest."""
 
 Advance = Callable[[int], None]
 
 
 def printable(value: Any) -> str:
-    """A text on one line, with control characters as escapes."""
+    """Return a text on one line, with control characters as escapes."""
     return str(value).translate(_REPLACED)
 
 
 def compact(value: Any) -> str:
-    """JSON on one line."""
+    """Return a value as JSON on one line."""
     return orjson.dumps(value).decode()
 
 
@@ -44,39 +44,40 @@ class Output:
         self.json = json
 
     def document(self, value: Any) -> None:
-        """One JSON document, indented for people."""
+        """Print one JSON document, indented for people."""
         self.write(compact(value) if self.json else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
     def line(self, value: Any) -> None:
-        """One line of NDJSON."""
+        """Print one line of NDJSON."""
         self.write(compact(value))
 
     def say(self, sentence: str, value: Any = None) -> None:
-        """A sentence, or with --json the document it is about."""
+        """Print a sentence, or with --json the document it is about."""
         if not self.json:
             self.write(printable(sentence))
         elif value is not None:
             self.line(value)
 
     def table(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows as a table; lines with tabs where no terminal reads them."""
+        """Print rows as a table on a terminal, elsewhere as lines with tabs."""
         if sys.stdout.isatty():
             _rich_table(columns, rows)
         else:
             self.rows(columns, rows)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows as lines with tabs, each as it comes."""
+        """Print rows as lines with tabs, each as it comes."""
         for row in rows:
             self.write("\t".join(cell(row.get(name)) for name in columns))
 
     def write(self, text: str) -> None:
+        """Print a line at once, so that a reader at the other end of a pipe need not wait."""
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
 
 def cell(value: Any) -> str:
-    """A value in a table."""
+    """Return a value as the text of a table's cell."""
     if value is None:
         return ""
     return printable(compact(value) if isinstance(value, dict | list) else value)
@@ -98,7 +99,7 @@ def _rich_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> No
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Advance]:
-    """A bar on standard error if that is a terminal; what it gives takes how much has been done since."""
+    """Show a progress bar if standard error is a terminal; yield the function that moves it on."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""Inclusion proofs as the API shows them (JSON) and as C2SP tlog-proof files: read, verified against pinned keys."""
+"""Reads inclusion proofs as the API shows them (JSON), verifies them with pinned keys, writes C2SP tlog-proof files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _LONGEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That a leaf stands at an index under a root, and the checkpoint (note text) that signs that root."""
+    """A proof that a leaf stands at an index under a root, and the checkpoint (note text) that signs the root."""
 
     chain: str
     leaf_index: int
@@ -33,7 +33,11 @@ class Proof:
     fields: dict[str, Any]
 
     def tlog_proof(self) -> bytes:
-        """The same as a C2SP tlog-proof file, the leaf as its extra data. Raises: EvidenceError: no checkpoint."""
+        """Return the proof as a C2SP tlog-proof file, with the leaf as its extra data.
+
+        Raises:
+            EvidenceError: no checkpoint.
+        """
         if self.checkpoint is None:
             raise EvidenceError("the proof has no checkpoint")
         return format_tlog_proof(TlogProof(self.leaf_index, self.hashes, self.checkpoint.encode(), self.leaf))
@@ -43,8 +47,9 @@ def parse_proof(value: Any) -> Proof:
     """Read a proof from parsed JSON; nothing is verified yet.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
+    # Members that are not known here are kept and ignored: what counts is verified, and a log may say more later.
     fields = members(value, "a proof")
     hashes = fields.get("hashes")
     if not isinstance(hashes, list) or len(hashes) > _LONGEST:
@@ -63,10 +68,10 @@ def parse_proof(value: Any) -> Proof:
 
 
 def check_path(proof: Proof) -> None:
-    """Check that the path leads from the leaf to the root, and that the leaf says its own index.
+    """Check that the path leads from the leaf to the root, and that the leaf has the proof's index in it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it does not lead there, or the leaf has another index.
     """
     if int.from_bytes(proof.leaf[:8], "big") != proof.leaf_index:
         raise EvidenceError("the proof's leaf is that of another place")
@@ -77,10 +82,10 @@ def check_path(proof: Proof) -> None:
 
 
 def check_proof(proof: Proof, keys: Sequence[VerifierKey]) -> Checkpoint:
-    """Check a proof whole: the path, and that a pinned key of the chain signed the root it leads to; the checkpoint.
+    """Check the path, and that a pinned key of the chain signed the root it leads to; return the checkpoint.
 
     Raises:
-        EvidenceError
+        EvidenceError: the path is wrong, or no pinned key signed its root.
     """
     check_path(proof)
     if proof.checkpoint is None:
@@ -92,6 +97,6 @@ def check_proof(proof: Proof, keys: Sequence[VerifierKey]) -> Checkpoint:
 
 
 def leaf_of(known: Receipt | Event) -> bytes:
-    """The leaf that a receipt or an event stands for."""
+    """Return the 72-byte leaf of a receipt or an event."""
     content = known.entry.content_hash if isinstance(known, Event) else known.content_hash
     return hashing.leaf(known.seq, known.prev_hash, content)

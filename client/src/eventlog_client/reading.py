@@ -1,13 +1,14 @@
-"""Pages of events and chains, one after the other; events that must follow each other do."""
+"""Reads events and chains page after page, and checks the links of events that must follow each other."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
 from eventlog_client.answers import ChainInfo, parse_chain
 from eventlog_client.appends import receipt_fields
-from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.transport import Transport
 
 NDJSON = "application/x-ndjson"
@@ -17,7 +18,8 @@ PAGE = 1000
 def events(
     transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
 ) -> Iterator[Event]:
-    """Events that match the filters, page after page, at most ``limit``."""
+    """Yield events that match the filters, page after page, at most ``limit``."""
+    # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again forever.
     left, cursor = limit, None
     while left is None or left > 0:
         page = PAGE if left is None else min(left, PAGE)
@@ -33,10 +35,10 @@ def events(
 
 
 def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
-    """The same events, which must be those from ``start`` on, none missing, each linked to the one before.
+    """Yield the same events after checking that none from ``start`` on is missing and each is linked to the last.
 
     Raises:
-        LogMisbehavedError
+        LogMisbehavedError: an event is missing or not linked; the receipts around it are the evidence.
     """
     last: Event | None = None
     for place, event in enumerate(found, start):
@@ -49,7 +51,7 @@ def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
 
 
 def chains(transport: Transport) -> Iterator[ChainInfo]:
-    """All chains by name."""
+    """Yield all chains by name."""
     after: str | None = None
     while True:
         fields = transport.get("/chains", {"after": after, "limit": PAGE}).object()
@@ -62,6 +64,21 @@ def chains(transport: Transport) -> Iterator[ChainInfo]:
             return
         if not shown or not isinstance(after, str) or after == before:
             raise UnexpectedAnswerError("the list of chains does not go on where it says")
+
+
+def chain(transport: Transport, name: str) -> ChainInfo:
+    """Read a chain's head."""
+    return parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+
+
+def size(transport: Transport, name: str) -> int:
+    """Return a chain's size, 0 if there is no such chain."""
+    try:
+        return chain(transport, name).size
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+        return 0
 
 
 def _evidence(*shown: Event | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the command's global options make: a log to talk to, and where to print."""
+"""The command's global options: which log to talk to, and how to print."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from eventlog_client.output import Output
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
-"""Exit codes: it could not be done; the command was wrong; evidence does not verify or the log misbehaved."""
+"""Exit codes: it could not be done; wrong usage; evidence does not verify or the log misbehaved."""
 
 Key = Annotated[list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.")]
 Chain = Annotated[str, typer.Option("--chain", help="Which chain.")]
@@ -30,21 +30,25 @@ class Session:
     output: Output
 
     def log(self, keys: Iterable[str] = (), url: str | None = None, *, verify: bool = True) -> EventLog:
-        """A client of the log."""
+        """Open a client of the log."""
         texts = [text for text in keys if verifier_keys([text])]
         return EventLog(url or self.url or DEFAULT_URL, key=texts, token=self.token, verify=verify)
 
 
-def session(context: typer.Context) -> Session:
-    """The session of a command."""
-    held = context.obj
-    if not isinstance(held, Session):
+def session_of(context: typer.Context) -> Session:
+    """Return the session of a command, which the callback of the global options has made."""
+    found = context.obj
+    if not isinstance(found, Session):
         raise TypeError("the command was called without its callback")
-    return held
+    return found
 
 
 def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:
-    """Pinned keys from the command line. Raises: typer.BadParameter."""
+    """Read pinned keys from the command line.
+
+    Raises:
+        typer.BadParameter: .
+    """
     try:
         return pinned(texts)
     except EvidenceError as error:
@@ -52,13 +56,21 @@ def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:
 
 
 def need_keys(texts: list[str]) -> tuple[VerifierKey, ...]:
-    """The same, and at least one. Raises: typer.BadParameter."""
+    """Read pinned keys from the command line, at least one.
+
+    Raises:
+        typer.BadParameter: .
+    """
     if not texts:
         raise typer.BadParameter("a pinned verifier key is needed", param_hint="--key")
     return verifier_keys(texts)
 
 
 def existing(path: Path) -> Path:
-    """A file that is there. Raises: OSError."""
+    """Return the path if there is a file.
+
+    Raises:
+        OSError: there is none, or it may not be looked at.
+    """
     path.stat()
     return path

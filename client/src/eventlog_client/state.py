@@ -1,4 +1,4 @@
-"""What a monitor remembers between runs: the newest checkpoint it trusts and what is needed to extend its tree."""
+"""The state of a monitor between runs: the newest checkpoint it trusts, and what is needed to extend its tree."""
 
 import os
 import tempfile
@@ -42,11 +42,13 @@ def format_state(trusted: Trusted) -> bytes:
 
 
 def parse_state(data: bytes) -> Trusted:
-    """Read a state file; its own checkpoint is verified again, so that a damaged file is no beginning.
+    """Read a state file; its own checkpoint is verified again, so that no run starts from a damaged file.
 
     Raises:
-        StateError
+        StateError: it is damaged, or of another version.
     """
+    # The file is the user's own, but may be damaged or edited. Its frontier must lead to the root that its key signed,
+    # or a forged tree could be extended from here.
     try:
         value: dict[str, Any] = orjson.loads(data)
         if value["version"] != VERSION:
@@ -64,10 +66,10 @@ def parse_state(data: bytes) -> Trusted:
 
 
 def read_state(path: Path) -> Trusted | None:
-    """What a file remembers; None if there is no file yet.
+    """Read a state file; None if there is no file yet.
 
     Raises:
-        StateError
+        StateError: it can't be read, is damaged, or of another version.
     """
     try:
         data = path.read_bytes()
@@ -82,7 +84,7 @@ def write_state(path: Path, trusted: Trusted) -> None:
     """Replace the file as a whole, readable by its owner alone.
 
     Raises:
-        StateError
+        StateError: it can't be written.
     """
     try:
         replace_file(path, format_state(trusted))
@@ -91,7 +93,11 @@ def write_state(path: Path, trusted: Trusted) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file beside it, bring it to disk, and put it in its place. Raises: OSError."""
+    """Write a new file beside the old one, bring it to disk, and put it in its place.
+
+    Raises:
+        OSError: the new file can't be written; the old one stays.
+    """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -105,7 +111,12 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def keep_evidence(beside: Path, value: Any) -> Path:
-    """Write evidence into a new file ``<name>.evidence-<n>.json``; earlier evidence stays. Raises: StateError."""
+    """Write evidence into a new file ``<name>.evidence-<n>.json``; earlier evidence stays.
+
+    Raises:
+        StateError: it can't be written.
+    """
+    # The next free number: evidence is never overwritten, also not by another process that runs at the same time.
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     for number in range(1, 10_000):
         path = beside.with_name(f"{beside.name}.evidence-{number}.json")

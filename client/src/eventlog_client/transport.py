@@ -1,4 +1,4 @@
-"""Requests to the API: retries, problem documents and a bound on what an answer may weigh."""
+"""Requests to the API: retries, problem documents and a limit on the size of answers."""
 
 import random
 import time
@@ -14,7 +14,7 @@ import orjson
 from eventlog_client.errors import FieldProblem, RefusedError, UnexpectedAnswerError, UnreachableError
 
 MAX_ANSWER = 32 << 20
-"""No answer of the API is longer: a page ends at 4 MiB and one event."""
+"""No answer of the API is longer: a page ends with the event that takes it over 4 MiB."""
 _AGAIN = {429, 502, 503, 504}
 _LONGEST_WAIT = 30.0
 _PREFIX = "/api/v1"
@@ -32,14 +32,22 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
-        """The body's JSON value. Raises: UnexpectedAnswerError."""
+        """Return the body's JSON value.
+
+        Raises:
+            UnexpectedAnswerError: it is not JSON.
+        """
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             raise UnexpectedAnswerError("the answer is not JSON; is there an event log at this URL?") from error
 
     def object(self) -> dict[str, Any]:
-        """The body's JSON object. Raises: UnexpectedAnswerError."""
+        """Return the body's JSON object.
+
+        Raises:
+            UnexpectedAnswerError: it is not a JSON object.
+        """
         value = self.json()
         if not isinstance(value, dict):
             raise UnexpectedAnswerError("the answer is not a JSON object; is there an event log at this URL?")
@@ -47,7 +55,7 @@ class Answer:
 
 
 class Transport:
-    """HTTP with retries. Every request here may be sent again: appends carry ids of the client's own making."""
+    """HTTP with retries. Every request here may be sent again, as appends carry ids made by the client."""
 
     def __init__(
         self,
@@ -59,6 +67,7 @@ class Transport:
         inner: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        # A header can't hold such a token. Without this check each request would fail with an error about encodings.
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise UnreachableError("the token has characters that no token has")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -72,14 +81,25 @@ class Transport:
         self._sleep = sleep
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def get(self, path: str, parameters: Parameters | None = None, *, accept: str | None = None) -> Answer:
-        """GET below /api/v1. Raises: RefusedError, UnreachableError, UnexpectedAnswerError."""
+        """Send a GET request below /api/v1.
+
+        Raises:
+            RefusedError: the log refuses the request.
+            UnreachableError: the log can't be reached, or stays busy after all retries.
+            UnexpectedAnswerError: the answer is not one of this API.
+        """
         return self._repeat(lambda: self._exchange(self._request("GET", path, parameters, accept=accept)))
 
     def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
-        """POST below /api/v1. Raises: as ``get``."""
+        """Send a POST request below /api/v1.
+
+        Raises:
+            ClientError: as ``get``.
+        """
         return self._repeat(
             lambda: self._exchange(self._request("POST", path, None, body=body, content_type=content_type))
         )
@@ -88,10 +108,12 @@ class Transport:
     def lines(
         self, path: str, parameters: Parameters, *, accept: str | None = None, last_event_id: str | None = None
     ) -> Iterator[Iterator[bytes]]:
-        """A streamed answer's lines, each with its newline; only the beginning of the answer is retried.
+        """Yield a streamed answer's lines, each with its newline; only the start of the answer is retried.
 
-        Raises: as ``get``; UnreachableError also while the lines are read.
+        Raises:
+            ClientError: as ``get``; UnreachableError also while the lines are read.
         """
+        # Once a line was handed out the request can't be repeated here: the caller knows where to go on.
         request = partial(self._request, "GET", path, parameters, accept=accept, last_event_id=last_event_id)
         answer = self._repeat(lambda: self._open(request()))
         try:
@@ -114,6 +136,7 @@ class Transport:
         accept: str | None = None,
         last_event_id: str | None = None,
     ) -> httpx2.Request:
+        # Parameters and headers that are None are left out, so that the API's defaults apply.
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
         headers = {"Content-Type": content_type, "Accept": accept, "Last-Event-ID": last_event_id}
         return self._http.build_request(
@@ -132,7 +155,7 @@ class Transport:
             answer.close()
 
     def _open(self, request: httpx2.Request) -> httpx2.Response:
-        """The answer with its body unread, if it is a success."""
+        """Send a request; return a successful answer with its body unread."""
         answer = self._http.send(request, stream=True)
         if answer.is_success:
             return answer
@@ -145,6 +168,9 @@ class Transport:
         raise error
 
     def _repeat(self, attempt: Callable[[], T]) -> T:
+        # Temporary failures are retried: a busy log, a connection that failed. Permanent ones are raised at once: a bad
+        # URL, an answer that can't be decoded. The wait doubles, with some chance in it, and is never shorter than
+        # what the log asks for in Retry-After.
         for number in range(self._retries + 1):
             wait = random.uniform(0.5, 1) * min(_LONGEST_WAIT, 0.2 * 2**number)  # noqa: S311  spreads clients out
             try:
@@ -164,7 +190,7 @@ class Transport:
 
 
 class _AgainError(Exception):
-    """The log says that it can't now."""
+    """The log says that it can't answer now (429, 502, 503, 504)."""
 
     def __init__(self, problem: RefusedError | UnexpectedAnswerError, wait: float) -> None:
         super().__init__(str(problem))
@@ -193,7 +219,8 @@ def _split(answer: httpx2.Response) -> Iterator[bytes]:
 
 
 def _problem(answer: httpx2.Response, body: bytes) -> RefusedError | UnexpectedAnswerError:
-    """What an answer that is no success says (RFC 9457), or API Gateway's own ``{"message": ...}``."""
+    """Read the problem document (RFC 9457) of an answer, or API Gateway's own ``{"message": ...}``."""
+    # A proxy in between may answer with anything, so each member is taken only if it is of the right kind.
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -211,7 +238,7 @@ def _problem(answer: httpx2.Response, body: bytes) -> RefusedError | UnexpectedA
 
 
 def _retry_after(headers: httpx2.Headers) -> float:
-    """Seconds (RFC 9110, section 10.2.3); a date is taken as no hint."""
+    """Return the seconds of Retry-After (RFC 9110, section 10.2.3); a date counts as none given."""
     text = headers.get("Retry-After", "")
     return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdecimal() and len(text) < 9 else 0.0
 

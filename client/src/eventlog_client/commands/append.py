@@ -14,7 +14,7 @@ from eventlog_client.client import EventLog
 from eventlog_client.errors import ClientError, LogMisbehavedError, RefusedError
 from eventlog_client.event_files import EventFileError, batches, read_events, refusal
 from eventlog_client.output import Output, progress
-from eventlog_client.session import Session, session
+from eventlog_client.session import Session, session_of
 
 _DEPTH = 32
 
@@ -34,23 +34,30 @@ def append(
 
     One event's receipt is printed; of a file the receipts are printed with --json, one a line.
     """
-    held = session(context)
+    # Two forms of the command, one event or a file of them; their options don't mix.
+    session = session_of(context)
     single = (event_type, source, payload, time, event_id)
     if file is not None:
         if any(value is not None for value in single):
             raise typer.BadParameter("goes with --chain alone", param_hint="--file")
-        append_file(held, file, chain)
+        append_file(session, file, chain)
         return
     if event_type is None or source is None:
         raise typer.BadParameter("give --type and --source, or --file")
     content = payload_object(payload or "{}")
-    with held.log() as log:
+    with session.log() as log:
         receipt = log.append(event_type, source, content, timestamp=time, event_id=event_id, chain=chain)
-    held.output.document(receipt_fields(receipt))
+    session.output.document(receipt_fields(receipt))
 
 
 def payload_object(given: str) -> dict[str, Any]:
-    """The payload of an option's text. Raises: typer.BadParameter, OSError."""
+    """Read the payload that an option gives: JSON text, ``@`` and a file, or ``-`` for standard input.
+
+    Raises:
+        typer.BadParameter: it is not a JSON object.
+        OSError: the file can't be read.
+    """
+    # Parsed as strictly as the log does, so that a bad payload is refused before anything is sent.
     if given == "-":
         text = sys.stdin.buffer.read()
     elif given.startswith("@"):
@@ -66,20 +73,20 @@ def payload_object(given: str) -> dict[str, Any]:
     return value
 
 
-def append_file(held: Session, name: str, chain: str | None) -> None:
-    """Append a file batch by batch; says how far it got if one fails."""
+def append_file(session: Session, name: str, chain: str | None) -> None:
+    """Append a file batch by batch; say how far it got if one fails."""
     total = None if name == "-" else Path(name).stat().st_size
     done = 0
-    with held.log() as log, opened(name) as file, progress("appending", total) as advance:
+    with session.log() as log, opened(name) as file, progress("appending", total) as advance:
         try:
-            for count, size in _batches(log, held.output, name, file, chain):
+            for count, size in _batches(log, session.output, name, file, chain):
                 done += count
                 advance(size)
         except ClientError as error:
             if not done or isinstance(error, LogMisbehavedError):
                 raise
             raise EventFileError(f"{error}; {done} events before it were appended") from error
-    held.output.say(f"{done} events appended.")
+    session.output.say(f"{done} events appended.")
 
 
 def _batches(
@@ -98,7 +105,11 @@ def _batches(
 
 @contextmanager
 def opened(name: str) -> Iterator[IO[bytes]]:
-    """A file, or standard input. Raises: OSError."""
+    """Open a file, or standard input.
+
+    Raises:
+        OSError: the file can't be read.
+    """
     if name == "-":
         yield sys.stdin.buffer
         return

@@ -6,7 +6,7 @@ import typer
 
 from eventlog_client.errors import ClientError
 from eventlog_client.output import progress
-from eventlog_client.session import MISBEHAVED, Chain, session
+from eventlog_client.session import MISBEHAVED, Chain, session_of
 
 COLUMNS = ("kind", "seq", "expected", "actual", "detail")
 
@@ -22,14 +22,15 @@ def audit(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the report.")] = 300,
 ) -> int:
     """Have the log audit a chain; wait for findings."""
-    held = session(context)
-    with held.log() as log, progress(f"auditing {chain}", None):
+    session = session_of(context)
+    with session.log() as log, progress(f"auditing {chain}", None):
         report = log.audit(chain, "full" if full else "incremental", wait)
-    if held.output.json:
-        held.output.document(report.fields)
+    if session.output.json:
+        session.output.document(report.fields)
     else:
-        held.output.say(f"{report.events_checked} events of chain {report.chain} checked: {report.status}.")
-        held.output.table(COLUMNS, report.findings)
+        session.output.say(f"{report.events_checked} events of chain {report.chain} checked: {report.status}.")
+        session.output.table(COLUMNS, report.findings)
+    # Findings count even before the audit is done; without any, only a finished audit says that the chain is intact.
     if report.status == "tampered" or report.findings:
         return MISBEHAVED
     if report.status != "intact":

@@ -14,7 +14,7 @@ from eventlog.formats.bundle_check import BundleReport
 from eventlog.formats.bundle_check import verify_bundle as check
 from eventlog_client.exports import complete_ranges, file_lines
 from eventlog_client.output import Advance, progress
-from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.session import Chain, Key, need_keys, session_of
 
 
 def export(
@@ -31,10 +31,11 @@ def export(
 
     It has all it takes to verify them without the log: see verify-bundle.
     """
-    held = session(context)
+    session = session_of(context)
+    # How many events there will be is known only if both ends are seqs; otherwise the bar has no end.
     count = 0
     total = to_seq - (from_seq or 0) if to_seq is not None else None
-    with held.log() as log, written(file) as destination, progress("exporting", total) as advance:
+    with session.log() as log, written(file) as destination, progress("exporting", total) as advance:
 
         def counted(events: int) -> None:
             nonlocal count
@@ -46,7 +47,7 @@ def export(
         )
     if file != "-":
         summary = {"file": file, "events": count, "parts": parts}
-        held.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
+        session.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
 
 
 def verify_bundle(
@@ -58,20 +59,20 @@ def verify_bundle(
 
     Each event, each link and the root are checked; the root must be signed with a pinned key.
     """
-    held = session(context)
+    session = session_of(context)
     keys = need_keys(key)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
         report = check(measured(file, advance), keys)
-    if held.output.json:
-        held.output.document(report_fields(report))
+    if session.output.json:
+        session.output.document(report_fields(report))
         return
     for sentence in sentences(report):
-        held.output.say(sentence)
+        session.output.say(sentence)
 
 
 def report_fields(report: BundleReport) -> dict[str, object]:
-    """A verified bundle in JSON."""
+    """Return what a verified bundle shows, as JSON."""
     return {
         "verified": True,
         "events": report.events,
@@ -81,7 +82,7 @@ def report_fields(report: BundleReport) -> dict[str, object]:
 
 
 def sentences(report: BundleReport) -> Iterator[str]:
-    """A verified bundle in words."""
+    """Yield what a verified bundle shows, in sentences."""
     heads = {f"size {part.checkpoint.size} of {part.checkpoint.origin}" for part in report.parts}
     yield f"Verified: {report.events} events stand in the tree of {', '.join(sorted(heads))}, signed with a pinned key."
     for chain, start, end in complete_ranges(report.parts):
@@ -95,7 +96,7 @@ def sentences(report: BundleReport) -> Iterator[str]:
 
 
 def measured(path: Path, advance: Advance) -> Iterator[bytes]:
-    """A file's lines, told to the progress bar."""
+    """Yield a file's lines, and move the progress bar."""
     for line in file_lines(path):
         advance(len(line))
         yield line
@@ -103,10 +104,15 @@ def measured(path: Path, advance: Advance) -> Iterator[bytes]:
 
 @contextmanager
 def written(name: str) -> Iterator[IO[bytes]]:
-    """A file that takes its place only when it is whole, or standard output. Raises: OSError."""
+    """Open a file that gets its name only once it is whole, or standard output.
+
+    Raises:
+        OSError: the file can't be written.
+    """
     if name == "-":
         yield sys.stdout.buffer
         return
+    # Under its own name a half of a bundle could be taken for a whole one, so the name comes last.
     path = Path(name)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

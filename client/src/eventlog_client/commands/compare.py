@@ -10,7 +10,7 @@ from eventlog_client.compare import compare as compare_claims
 from eventlog_client.documents import read_claims
 from eventlog_client.errors import ClientError
 from eventlog_client.output import Output
-from eventlog_client.session import MISBEHAVED, Key, session, verifier_keys
+from eventlog_client.session import MISBEHAVED, Key, session_of, verifier_keys
 
 
 class NothingToCompareError(ClientError):
@@ -27,17 +27,17 @@ def compare(
     From whomever: so a log that tells two people two things is found out. Checkpoints of
     different sizes are compared through the log itself if --url (before the command) names it.
     """
-    held = session(context)
+    session = session_of(context)
     keys = verifier_keys(key)
     claims = [claim for path in files for claim in read_claims(path, keys)]
     if not claims:
         raise NothingToCompareError("these files have no receipt, event, proof or checkpoint in them")
-    if held.url is None:
+    if session.url is None:
         found = compare_claims(claims, None)
     else:
-        with held.log(key) as log:
+        with session.log(key) as log:
             found = compare_claims(claims, lambda chain, first, second: log.consistency(first, second, chain))
-    _report(held.output, found, len(claims))
+    _report(session.output, found, len(claims))
     return MISBEHAVED if found.contradictions else 0
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eventlog_client.keys import new_key_file, vkey_of_file
-from eventlog_client.session import Chain, session
+from eventlog_client.session import Chain, session_of
 
 app = typer.Typer(rich_markup_mode=None, help="Make and show keys; see which keys a log says it has.")
 
@@ -20,7 +20,7 @@ _WARNING = (
 def new(context: typer.Context, file: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
     """Make an Ed25519 key file (PKCS#8 PEM) that only you can read; an existing file is left alone."""
     new_key_file(file)
-    session(context).output.say(f"{file} made; `eventlog keys show {file} --name NAME` shows its verifier key.")
+    session_of(context).output.say(f"{file} made; `eventlog keys show {file} --name NAME` shows its verifier key.")
 
 
 @app.command()
@@ -31,7 +31,7 @@ def show(
 ) -> None:
     """Print the verifier key (vkey) of a key file: what others pin."""
     vkey = vkey_of_file(file, name)
-    output = session(context).output
+    output = session_of(context).output
     if output.json:
         output.document({"vkey": vkey})
     else:
@@ -41,12 +41,12 @@ def show(
 @app.command()
 def fetch(context: typer.Context, chain: Chain = "main") -> None:
     """Show the keys that the log says it signs a chain with, which is no reason to trust them."""
-    held = session(context)
-    with held.log() as log:
+    session = session_of(context)
+    with session.log() as log:
         keys = log.chain(chain).keys
-    if held.output.json:
-        held.output.document({"chain": chain, "keys": keys, "warning": _WARNING})
+    if session.output.json:
+        session.output.document({"chain": chain, "keys": keys, "warning": _WARNING})
         return
     for key in keys:
-        held.output.say(key)
+        session.output.say(key)
     typer.echo(f"eventlog: {_WARNING}", err=True)

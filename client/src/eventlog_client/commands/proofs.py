@@ -16,7 +16,7 @@ from eventlog.formats.note import VerifierKey
 from eventlog.formats.tlog_proof import parse_tlog_proof, verify_tlog_proof
 from eventlog_client.documents import read_known
 from eventlog_client.proofs import Proof, check_proof, leaf_of, parse_proof
-from eventlog_client.session import Key, need_keys, session
+from eventlog_client.session import Key, need_keys, session_of
 from eventlog_client.state import replace_file
 
 _TLOG_PROOF = ".tlog-proof"
@@ -35,17 +35,17 @@ def prove(
 
     A receipt is the log's word alone; the proof shows that the event stands in a tree whose root the log has signed.
     """
-    held = session(context)
+    session = session_of(context)
     need_keys(key)
     known = read_known(receipt)
-    with held.log(key) as log:
+    with session.log(key) as log:
         proof = log.prove(known, wait)
     if out is not None:
         replace_file(out, file_content(out, proof))
-    if held.output.json:
-        held.output.document(proof.fields)
+    if session.output.json:
+        session.output.document(proof.fields)
     else:
-        held.output.say(f"Proven: event {proof.leaf_index} of chain {proof.chain} stands in the signed tree of size "
+        session.output.say(f"Proven: event {proof.leaf_index} of chain {proof.chain} stands in the signed tree of size "
                         f"{proof.tree_size}.")  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def verify_proof(
     receipt: Annotated[Path | None, typer.Option(help="The receipt it should be of, as JSON.")] = None,
 ) -> None:
     """Verify a proof without the log."""
-    held = session(context)
+    session = session_of(context)
     keys = need_keys(key)
     if event is not None and receipt is not None:
         raise typer.BadParameter("give an event or a receipt", param_hint="--event")
@@ -67,21 +67,23 @@ def verify_proof(
         raise typer.BadParameter(f"{event} is a receipt, no event", param_hint="--event")
     index, checkpoint = check_file(file.read_bytes(), keys, known)
     about = "its event" if known is None else f"the {'event' if event else 'receipt'}"
-    held.output.say(
+    session.output.say(
         f"Verified: {about} stands at {index} in the tree of size {checkpoint.size} that {checkpoint.origin} signed.",
         {"verified": True, "leaf_index": index, "tree_size": checkpoint.size, "origin": checkpoint.origin},
     )
     if known is None:
-        held.output.say("Which event that is takes --event or --receipt.")
+        session.output.say("Which event that is takes --event or --receipt.")
 
 
 def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Event | None) -> tuple[int, Checkpoint]:
-    """Verify a proof file of either form, and that it is of a known event; the leaf's index and the checkpoint.
+    """Verify a proof file of either form, of a known event if there is one; return the leaf's index and the checkpoint.
 
     Raises:
-        EvidenceError
+        EvidenceError: it does not verify, or is of another event.
     """
     expected = None if known is None else leaf_of(known)
+    # A C2SP file says which leaf it is about only in its extra data, which may be missing: then the caller must know
+    # it. JSON always has the leaf.
     if not data.lstrip().startswith(b"{"):
         parsed = parse_tlog_proof(data)
         leaf = expected or parsed.extra
@@ -97,7 +99,7 @@ def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Even
 
 
 def file_content(path: Path, proof: Proof) -> bytes:
-    """A proof in the form that the file's name asks for."""
+    """Return a proof in the form that the file's name asks for."""
     if path.suffix == _TLOG_PROOF:
         return proof.tlog_proof()
     return orjson.dumps(proof.fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -10,7 +10,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.output import Output, printable
-from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.session import Chain, Key, need_keys, session_of
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
@@ -35,7 +35,7 @@ def query(
 
     Every event is verified in itself. A table, or with --json NDJSON as the log shows events.
     """
-    held = session(context)
+    session = session_of(context)
     filters: dict[str, Any] = {
         "event_type": event_type,
         "source_id": source,
@@ -46,12 +46,12 @@ def query(
         "order": order,
         "sort": "seq" if from_seq is not None or to_seq is not None else None,
     }
-    with held.log() as log:
+    with session.log() as log:
         found = log.events(chain=chain, limit=None if everything else limit, **filters)
-        if held.output.json:
-            show(held.output, found)
+        if session.output.json:
+            show(session.output, found)
         else:
-            held.output.table(COLUMNS, (row(event) for event in found))
+            session.output.table(COLUMNS, (row(event) for event in found))
 
 
 def tail(
@@ -76,23 +76,23 @@ def tail(
         raise typer.BadParameter("links between events can't be checked where --type or --source leaves some out")
     if verify:
         need_keys(key)
-    held = session(context)
-    with held.log(key, verify=verify is not False) as log:
+    session = session_of(context)
+    with session.log(key, verify=verify is not False) as log:
         try:
             told = _tell if verify else None
-            show(held.output, log.tail(chain, from_seq, event_type=event_type, source_id=source, verified=told))
+            show(session.output, log.tail(chain, from_seq, event_type=event_type, source_id=source, verified=told))
         except KeyboardInterrupt:
             return
 
 
 def _tell(found: SignedCheckpoint) -> None:
-    """A checkpoint on standard error: standard output has events alone."""
+    """Print a verified checkpoint on standard error, as standard output has only events."""
     checkpoint = found.checkpoint
     sys.stderr.write(f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
 
 
 def show(output: Output, found: Iterable[Event]) -> None:
-    """Events one by one as they come: a line each, with --json byte for byte as the log shows them."""
+    """Print events as they come, one on each line; with --json byte for byte as the log shows them."""
     for event in found:
         if output.json:
             output.write(format_event(event).decode())
@@ -101,5 +101,5 @@ def show(output: Output, found: Iterable[Event]) -> None:
 
 
 def row(event: Event) -> dict[str, Any]:
-    """An event's cells; the payload as its canonical text."""
+    """Return an event as a table's row; the payload is its canonical text."""
     return event_fields(event) | {"payload": event.entry.payload}

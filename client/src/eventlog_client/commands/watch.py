@@ -1,4 +1,4 @@
-"""``eventlog verify-log``: the light monitor, once or for ever."""
+"""``eventlog verify-log``: the light monitor, once or forever."""
 
 import sys
 import time
@@ -11,11 +11,11 @@ import typer
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
-from eventlog_client.session import Chain, Key, need_keys, session
+from eventlog_client.session import Chain, Key, need_keys, session_of
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
 
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a log that shows an older checkpoint than before, until that counts."""
+"""Seconds between looks at a log that shows an older checkpoint than before; then it counts as misconduct."""
 
 
 def verify_log(
@@ -36,16 +36,18 @@ def verify_log(
     """
     if once and every is not None:
         raise typer.BadParameter("give one of --once and --every")
-    held = session(context)
+    session = session_of(context)
     keys = need_keys(key)
     trusted = None if state is None else read_state(state)
-    with held.log(key, url) as log:
+    with session.log(key, url) as log:
+        # With --every the command survives an outage. It ends on what the next round can't change: no
+        # access (401, 403), and misconduct, which is not an error of this kind. Without --every all errors do.
         while True:
             try:
                 patience = iter(_PATIENCE)
                 monitor = Monitor(log, chain, keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
                 new = _check(monitor, trusted, state)
-                _tell(held.output, trusted, new, always=every is None)
+                _tell(session.output, trusted, new, always=every is None)
                 trusted = new
             except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
@@ -60,14 +62,14 @@ def verify_log(
 
 
 def _wait(seconds: float | None) -> bool:
-    """Wait before an older checkpoint is asked for again; False: it has been asked for often enough."""
+    """Wait before the checkpoint is asked for again; return False if it was asked for often enough."""
     if seconds is not None:
         time.sleep(seconds)
     return seconds is not None
 
 
 def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Trusted:
-    """One round: the state is replaced when all is verified, and evidence is kept when it is not."""
+    """Check once: replace the state if everything verifies, keep the evidence if not."""
     try:
         with progress(f"verifying {monitor.chain}", None) as advance:
             new = replace(monitor, advance=advance).check(trusted)
@@ -82,7 +84,7 @@ def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Tru
 
 
 def _tell(output: Output, trusted: Trusted | None, new: Trusted, *, always: bool) -> None:
-    """What a round verified, if that is news."""
+    """Print what a round verified, if it is news."""
     checkpoint, before = new.checkpoint, trusted.checkpoint.size if trusted else 0
     if always or trusted is None or new.note != trusted.note:
         output.say(

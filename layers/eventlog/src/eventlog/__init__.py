@@ -1,4 +1,4 @@
 """The Event Logging System's shared layer.
 
-Imports point one way: ``http -> service -> store -> formats``. The formats are pure functions over bytes.
+Imports point one way, from ``http`` down to ``formats``: the contracts in pyproject.toml list the rooms in their order.
 """

@@ -1,17 +1,17 @@
-"""Names of chains that someone is limited to: exact ones, and prefixes that end in ``*`` (never a ``*`` alone).
+"""The chain names that a caller is limited to: exact ones, and prefixes that end in ``*`` (never a ``*`` alone).
 
-The log's own chains (``eventlog.``) tell of all others, so a prefix covers them only if it begins so itself: ``e*``
-does not.
+The log's own chains (``eventlog.``) tell about all others. So a prefix covers them only if it starts with ``eventlog.``
+itself: ``e*`` does not.
 """
 
 from collections.abc import Iterable
 
 OWN_PREFIX = "eventlog."
-"""Chains, event types and event ids that begin so are the log's own (anchors/registry.py): nobody else appends such."""
+"""Chains, event types and event ids with this prefix are reserved for the log itself (anchors/registry.py)."""
 
 
 def covers(names: Iterable[str], chain: str) -> bool:
-    """Whether a chain is among the names."""
+    """Return whether one of the names is this chain or a prefix that covers it."""
     return any(_covers(name, chain) for name in names)
 
 
@@ -22,5 +22,5 @@ def _covers(name: str, chain: str) -> bool:
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is one of the log's own."""
+    """Return whether a name is one of the log's own."""
     return name.startswith(OWN_PREFIX)

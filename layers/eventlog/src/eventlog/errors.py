@@ -32,17 +32,17 @@ class NotFoundError(Exception):
 
 
 def unknown_audit(audit_id: str) -> NotFoundError:
-    """There is no such report, or not for the one who asks."""
+    """Make the error for a report that does not exist, or that the caller may not see."""
     return NotFoundError(f"There is no audit {audit_id}.")
 
 
 def unknown_event(event_id: str, chain: str) -> NotFoundError:
-    """There is no such event, or not for the one who asks."""
+    """Make the error for an event that does not exist, or that the caller may not see."""
     return NotFoundError(f"There is no event {event_id} in chain {chain}.")
 
 
 def unknown_checkpoint(chain: str, size: int | None) -> NotFoundError:
-    """There is no checkpoint, at all or of this size, or not for the one who asks."""
+    """Make the error for a checkpoint, of any or of this size, that does not exist or that the caller may not see."""
     return NotFoundError(f"There is no checkpoint of chain {chain}{'' if size is None else f' at size {size}'}.")
 
 

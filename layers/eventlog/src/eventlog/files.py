@@ -1,4 +1,4 @@
-"""Files that are whole, and durable when the call returns: made exclusively, or put in place of another."""
+"""Writes whole files that are durable when the call returns: new ones exclusively, or in place of an old one."""
 
 import errno
 import os
@@ -6,17 +6,17 @@ import tempfile
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
-"""What the names of unfinished files begin with; a crash may leave one behind."""
+"""Prefix of unfinished files; a crash may leave one behind."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def create_file(path: Path, data: bytes, mode: int) -> bool:
-    """Create a file with these permissions, and its directories; False if the name is taken, by whatever it is.
+    """Create a file with these permissions, and its directories; return False if the name is taken.
 
     A reader sees the whole file or none, except on a file system without hard links, where a crash may leave a part.
 
     Raises:
-        OSError
+        OSError: the file or a directory can't be written.
     """
     make_directory(path.parent)
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
@@ -25,7 +25,8 @@ def create_file(path: Path, data: bytes, mode: int) -> bool:
         created = _link(temporary, path, data, mode)
     finally:
         Path(temporary).unlink()
-    _sync(path.parent)  # a name that was taken may be another process's whose entry is not on disk yet
+    # Also if the name was taken: another process may have made the file without its directory entry being on disk yet.
+    _sync(path.parent)
     return created
 
 
@@ -33,9 +34,11 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     """Put a file with these permissions in place of whatever is there; a reader sees the old one or the new one.
 
     Raises:
-        OSError
+        OSError: the new file can't be written; the old one stays.
     """
     make_directory(path.parent)
+    # The contents reach the disk before the name does, and the name before the call returns. So a crash leaves the old
+    # file or the new one, never a part.
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     try:
         _write(descriptor, data, mode)
@@ -50,7 +53,7 @@ def make_directory(path: Path) -> None:
     """Make a directory and those above it, and have each entry on disk.
 
     Raises:
-        OSError
+        OSError: a directory can't be made.
     """
     if path.is_dir():
         return

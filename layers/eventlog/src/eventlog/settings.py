@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from eventlog.formats.note import parse_vkey
 
 _HOST = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?"
-"""Without TLS only on this machine, for trying it out. It is part of a Content-Security-Policy: no other characters."""
+"""Plain HTTP only on this machine, to try it out. It goes into a Content-Security-Policy: no other characters."""
 _ISSUER = rf"^({_HOST}(/\S*)?)?$"
 
 
@@ -144,5 +144,5 @@ class Settings(BaseSettings):
 
 
 def listed(text: str) -> list[str]:
-    """The parts of a setting that commas separate, without blanks around them and without empty ones."""
+    """Return the parts of a comma-separated setting, without blanks around them and without empty parts."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,6 +1,6 @@
-"""Puts off garbage collection while a function starts: imports make much and free little.
+"""Turns garbage collection off while a function starts: imports allocate much and free little.
 
-A handler imports this first. ``eventlog.http.app.lambda_handler``, which it calls last, ends it.
+A handler imports this first. ``eventlog.http.app.lambda_handler``, which it calls last, turns it on again.
 """
 
 import gc
@@ -14,6 +14,6 @@ cast(dict[str, Any], sys.modules).setdefault("pymongo.pyopenssl_context", None)
 
 
 def done() -> None:
-    """Collect again, but never walk what the start has made: else the first request would pay for it."""
+    """Turn collection on again, but exclude what the start has made, or the first request would pay for walking it."""
     gc.freeze()
     gc.enable()

@@ -1,16 +1,16 @@
-"""Anchors: checkpoints numbered, dated and linked, as they are kept outside the database.
+r"""Anchors: checkpoints numbered, dated and linked, as they are kept outside the database.
 
 An anchor is a signed checkpoint with one more signature line, the *seal*, by the same key under the same name:
 
     signature = uint64_be(number) || uint64_be(time) || previous || Ed25519 over the message
-    message   = "eventlog/anchor/v1\\nnumber <number>\\ntime <time>\\nprevious <hex>\\n" || the checkpoint's text
+    message   = "eventlog/anchor/v1\nnumber <number>\ntime <time>\nprevious <hex>\n" || the checkpoint's text
 
-of type 0xff "eventlog/anchor/v1" (C2SP signed-note, "Signature types"). So every anchor is a standard checkpoint, whose
-other readers ignore the seal. ``number`` counts a chain's anchors from 1, ``time`` is milliseconds since 1970,
-``previous`` the SHA-256 of the anchor before it (zeros for the first).
+of type 0xff "eventlog/anchor/v1" (C2SP signed-note, "Signature types"). So every anchor is a standard checkpoint:
+readers that know nothing of seals ignore the extra line. ``number`` counts a chain's anchors from 1, ``time`` is
+milliseconds since 1970, ``previous`` the SHA-256 of the anchor before it (zeros for the first).
 
-Before anything is signed, the message itself is put in the anchor's place as its *claim*, so that nobody ever signs
-anything else there.
+Before a key signs anything, the message itself is stored in the anchor's place as its *claim*. From then on nothing
+else is ever signed for that place.
 
 Specified in docs/formats/checkpoint-and-seal.md.
 """
@@ -46,18 +46,18 @@ class Seal:
     previous: bytes
 
     def message(self, text: str) -> bytes:
-        """What is signed."""
+        """Return the message that the seal signs."""
         head = f"eventlog/anchor/v1\nnumber {self.number}\ntime {self.time}\nprevious {self.previous.hex()}\n"
         return (head + text).encode()
 
     def head(self) -> bytes:
-        """What stands before the signature."""
+        """Return the 48 bytes that stand before the signature in the seal's line."""
         return self.number.to_bytes(8, "big") + self.time.to_bytes(8, "big") + self.previous
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A verified anchor: ``data`` is it byte for byte, ``keys`` have signed it, the one that sealed it first."""
+    """A verified anchor: its bytes in ``data``, and the keys that signed it, the one that sealed it first."""
 
     checkpoint: Checkpoint
     seal: Seal
@@ -83,8 +83,9 @@ def parse_claim(data: bytes) -> tuple[Checkpoint, Seal]:
     """Read a seal's message; it is accepted only as ``Seal.message`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way.
     """
+    # Five parts: the fixed first line, three fields, and the checkpoint's text, which has newlines of its own.
     try:
         head, *fields, text = data.decode().split("\n", 4)
     except (UnicodeDecodeError, ValueError) as error:
@@ -99,6 +100,7 @@ def parse_claim(data: bytes) -> tuple[Checkpoint, Seal]:
         raise EvidenceError("the claim's number, time or previous hash is malformed") from error
     _check_range(seal)
     checkpoint = parse_checkpoint(text)
+    # fromhex takes upper case and blanks, so writing the claim again is what makes its form the only one accepted.
     if len(seal.previous) != 32 or seal.message(format_checkpoint(checkpoint)) != data:
         raise EvidenceError("the claim is not as an anchor's text is written")
     return checkpoint, seal
@@ -108,12 +110,14 @@ def verify_anchor(data: bytes, public_keys: Sequence[bytes]) -> Anchor:
     """Read an anchor, signed and sealed by one of these Ed25519 public keys under its own origin line.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys sealed it.
     """
+    # The keys' names are not known yet: it is the origin line that names them, and that is read first.
     unnamed = [VerifierKey("", public) for public in public_keys]
     checkpoint, note = _verified(data, unnamed)
     signed = [VerifierKey(checkpoint.origin, key.public_key) for key in unnamed]
     signed = [key for key in signed if key.signature_in(note) is not None]
+    # A key that only cosigned has no seal line; the first that sealed is enough, as one anchor has one seal.
     for key in signed:
         sealing = VerifierKey(key.name, key.public_key, KIND)
         line = sealing.signature_in(note)
@@ -126,7 +130,7 @@ def verify_anchor(data: bytes, public_keys: Sequence[bytes]) -> Anchor:
 
 
 def _verified(data: bytes, unnamed: Sequence[VerifierKey]) -> tuple[Checkpoint, Note]:
-    """The checkpoint of an anchor, signed under its own name, in exactly three lines."""
+    """Return the checkpoint of an anchor, which must be signed under its own name and have exactly three lines."""
     name = data.partition(b"\n")[0].decode(errors="replace")
     checkpoint, note = verify_checkpoint(data, [VerifierKey(name, key.public_key) for key in unnamed])
     if note.text != format_checkpoint(checkpoint):

@@ -1,4 +1,4 @@
-"""Evidence bundles: events of a chain with all it takes to verify them without the log (NDJSON, format version 1).
+"""Evidence bundles: events of a chain with everything needed to verify them without the log (NDJSON, version 1).
 
     {"format": "eventlog-bundle/v1", "origin": <log's>, "chain": ..., "checkpoint": <note>, "keys": [<vkey>, ...],
      "selection": {"from_seq": a, "to_seq": b} or {"start_time": ..., "end_time": ...}}      the header
@@ -37,9 +37,11 @@ class SeqRange:
     to_seq: int
 
     def fields(self) -> dict[str, Any]:
+        """Return the ``selection`` of the header."""
         return {"from_seq": self.from_seq, "to_seq": self.to_seq}
 
     def has(self, event: Event) -> bool:
+        """Return whether an event is selected."""
         return self.from_seq <= event.seq < self.to_seq
 
 
@@ -51,9 +53,11 @@ class TimeRange:
     end_time: int | None
 
     def fields(self) -> dict[str, Any]:
+        """Return the ``selection`` of the header."""
         return {"start_time": _shown(self.start_time), "end_time": _shown(self.end_time)}
 
     def has(self, event: Event) -> bool:
+        """Return whether an event is selected."""
         timestamp = event.entry.timestamp
         return (self.start_time or 0) <= timestamp and (self.end_time is None or timestamp < self.end_time)
 
@@ -63,7 +67,7 @@ Selection = SeqRange | TimeRange
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A bundle's first line. ``origin`` is the log's, ``keys`` are vkeys for information: a verifier pins its own."""
+    """A bundle's first line. ``origin`` is the log's; ``keys`` are for information: a verifier pins its own."""
 
     origin: str
     chain: str
@@ -119,10 +123,10 @@ def end_line(end: End) -> bytes:
 
 
 def parse_header(fields: Any) -> Header:
-    """Read a header from parsed JSON; its checkpoint is taken as it stands.
+    """Read a header from parsed JSON; its checkpoint is not verified here.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
     known = members(fields, "a bundle's header")
     if known.get("format") != FORMAT:
@@ -132,6 +136,7 @@ def parse_header(fields: Any) -> Header:
         raise EvidenceError("chain must be a chain's name")
     if not isinstance(keys, list) or len(keys) > MAX_SIGNATURES or not all(type(key) is str for key in keys):
         raise EvidenceError(f"keys must be at most {MAX_SIGNATURES} verifier keys")
+    # The keys are for information, but a text that is not a vkey would not be written here by any log.
     for key in keys:
         parse_vkey(key)
     checkpoint = text(known, "checkpoint").encode()
@@ -144,7 +149,7 @@ def parse_gap(fields: Any) -> Gap:
     """Read a gap from parsed JSON.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed or empty.
     """
     known = members(fields, "a gap")
     ends, hashes = known.get("gap"), known.get("hashes")
@@ -160,7 +165,7 @@ def parse_end(fields: Any) -> End:
     """Read the last line from parsed JSON.
 
     Raises:
-        EvidenceError
+        EvidenceError: a member is missing or malformed.
     """
     known = members(members(fields, "an end").get("end"), "end")
     return End(whole(known, "events"), None if known.get("next_seq") is None else whole(known, "next_seq"))

@@ -48,17 +48,17 @@ class BundleReport:
 
 @dataclass(slots=True)
 class _Part:
-    """A bundle under verification: its tree up to ``size``, folded."""
+    """A bundle under verification: the frontier of its tree up to ``size``, and what was counted so far."""
 
     header: Header
     checkpoint: Checkpoint
     size: int = 0
     events: int = 0
     reached: int = 0
-    """The last event's seq and one."""
+    """The last event's seq plus one; 0 before the first event."""
     frontier: list[bytes] = field(default_factory=list)
     before: bytes | None = None
-    """The hash of the leaf before ``size``: None if a gap hides it."""
+    """The hash of the leaf before ``size``, for the next event's link; None if a gap hides it."""
     after_gap: bool = False
 
     def take_event(self, event: Event) -> None:
@@ -69,6 +69,7 @@ class _Part:
         if event.entry.chain != self.header.chain or not self.header.selection.has(event):
             raise EvidenceError(f"event {event.seq} is not of the header's chain and selection")
         check_event(event)
+        # After a gap that ends in a larger subtree the previous leaf's hash is not known. The root still covers it.
         if self.before is not None and self.before != event.prev_hash:
             raise EvidenceError(f"event {event.seq} is not linked to what is before it")
         self.size = merkle.append_subtree(self.frontier, self.size, 0, event.hash)
@@ -80,19 +81,23 @@ class _Part:
         if gap.start != self.size or self.after_gap:
             raise EvidenceError(f"a gap from {gap.start} on stands where event {self.size} belongs")
         self._check_room(gap.end)
+        # The hashes stand for the fewest perfect subtrees that cover the gap, so their places need not be written down.
         nodes = cover(gap.start, gap.end)
         if len(nodes) != len(gap.hashes):
             raise EvidenceError(f"the gap from {gap.start} to {gap.end} takes {len(nodes)} hashes")
         for node, value in zip(nodes, gap.hashes, strict=True):
             self.size = merkle.append_subtree(self.frontier, self.size, node.level, value)
+        # Only if the gap's last node is a leaf (level 0) is its hash the one that the next event links to.
         self.before, self.after_gap = (None if nodes[-1].level else gap.hashes[-1]), True
 
     def finish(self, end: End) -> PartReport:
         """Compare the folded tree with the checkpoint."""
         if self.size != self.checkpoint.size:
             raise EvidenceError(f"the bundle ends at {self.size} of {self.checkpoint.size} leaves")
+        # All leaves are folded. Only now does the signed root say whether they are the log's.
         if merkle.root(self.frontier) != self.checkpoint.root:
             raise EvidenceError("the events and gaps do not lead to the checkpoint's root")
+        # The end line is not signed: it may only say what the verified lines above it show.
         if end.events != self.events:
             raise EvidenceError(f"the bundle has {self.events} events, its end says {end.events}")
         if end.next_seq is not None and self.reached > end.next_seq:
@@ -109,10 +114,14 @@ class _Part:
         )
 
     def _complete(self, end: End) -> tuple[int, int] | None:
-        """The range of which no event may be missing; those there are distinct and in it, so they are only counted."""
+        """Return the range of seqs of which no event is missing; None if the selection is by time.
+
+        Events were taken in order of seq, and each is in the selection. So as many as the range is long are all of it.
+        """
         selection = self.header.selection
         if not isinstance(selection, SeqRange):
             return None
+        # The range ends where the selection does, or the tree, or the part, whichever comes first.
         start, stop = selection.from_seq, min(selection.to_seq, self.size)
         if end.next_seq is not None:
             stop = min(stop, end.next_seq)
@@ -137,14 +146,17 @@ class _File:
     last: Event | None = None
 
     def take(self, line: bytes) -> bool:
-        """Verify one line; whether it was an event."""
+        """Verify one line; return whether it was an event."""
         fields = _parse_line(line)
+        # Each kind of line is written again from what was read and must come out the same: one form only.
         if self.part is None:
             self._begin(line, bundle.parse_header(fields))
         elif "event" in fields:
             event = parse_event(fields["event"])
             _same(line, bundle.event_line(format_event(event)))
             self.part.take_event(event)
+            # Within a part, links are checked leaf by leaf. Between parts only the two events that meet can be
+            # compared.
             if self.part.events == 1:
                 self._compare(event)
             self.last = event
@@ -163,7 +175,7 @@ class _File:
         return False
 
     def _compare(self, event: Event) -> None:
-        """Parts of one chain go together: the last event of one with the first of the next."""
+        """Check that the first event of a part does not contradict the last event of the part before it."""
         why = None if self.last is None else contradiction(self.last, event)
         if why is not None:
             raise EvidenceError(why)
@@ -172,9 +184,11 @@ class _File:
         _same(line, bundle.header_line(header))
         checkpoint, _ = verify_checkpoint(header.checkpoint, self.keys)
         epoch_of(checkpoint.origin, header.origin, header.chain)
+        # Two checkpoints of one origin and size must have one root, or the log showed two histories.
         root = self.roots.setdefault((checkpoint.origin, checkpoint.size), checkpoint.root)
         if root != checkpoint.root:
             raise EvidenceError(f"two parts have another checkpoint of size {checkpoint.size}: the log forked")
+        # Seq 0 links to the genesis hash, so the first leaf is checked like every other.
         genesis = hashing.genesis(header.origin, header.chain)
         self.part = _Part(header, checkpoint, before=genesis)
         if self.done and (self.done[-1].origin, self.done[-1].chain) != (header.origin, header.chain):
@@ -188,11 +202,12 @@ def verify_bundle(
 
     Every hash is derived from the events' fields, events that stand side by side are linked, and the tree's root is
     that of a checkpoint signed by one of the keys, whose names are origin lines. ``progress`` is called with the number
-    of events so far. A line over 4 MiB is refused; whoever splits a file into lines bounds them, too.
+    of events so far. A line over 4 MiB is refused; code that splits a file into lines should bound them too.
 
     Raises:
-        EvidenceError: naming the line, counted from 1.
+        EvidenceError: a line does not verify; the text names it, counted from 1.
     """
+    # Each line is verified and forgotten: what is kept is a frontier of at most 63 hashes, however long the file is.
     file, number, events = _File(keys), 0, 0
     for number, line in enumerate(lines, 1):
         try:

@@ -21,11 +21,14 @@ def canonicalize(value: Any) -> bytes:
     Raises:
         ValueError: NaN, Infinity, an integer outside +-(2^53-1), a lone surrogate or a type JSON doesn't have.
     """
+    # Most payloads: nothing in them that orjson would write in another way than RFC 8785 says.
     if _is_simple(value):
         try:
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         except orjson.JSONEncodeError as error:
             raise ValueError(f"not canonical JSON: {error}") from error
+    # Floats, large integers and astral keys: the package follows the RFC to the letter, and refuses what it can't
+    # write.
     try:
         return rfc8785.dumps(value)
     except UnicodeEncodeError as error:
@@ -33,10 +36,10 @@ def canonicalize(value: Any) -> bytes:
 
 
 def is_canonical_object(text: bytes) -> bool:
-    """Whether these bytes are the canonical text of a JSON object, as a stored payload must be.
+    """Return whether these bytes are the canonical text of a JSON object, as a stored payload must be.
 
     Canonical text is read with every number as a double (``1e16`` is written ``10000000000000000``). Most payloads are
-    what orjson writes of what it reads; only the others are read strictly and canonicalised anew.
+    what orjson writes after reading them; only the others are read strictly and canonicalised again.
     """
     try:
         value = orjson.loads(text)
@@ -50,7 +53,7 @@ def is_canonical_object(text: bytes) -> bool:
 
 
 def _is_simple(value: Any) -> bool:
-    """Whether orjson's output for the value is canonical: no float, no big integer, no astral key."""
+    """Return whether orjson's output for the value is canonical: no float, no big integer, no astral key."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True

@@ -25,19 +25,20 @@ class Checkpoint:
 
 
 def origin_line(origin: str, chain: str, epoch: int = 1) -> str:
-    """Who speaks in a checkpoint: ``origin/chain``, and after restores of a backup ``origin/chain~2``, ``~3``, ...
+    """Return a checkpoint's first line: ``origin/chain``, or ``origin/chain~2``, ``~3`` and so on after restores.
 
-    A restored chain may never sign what contradicts its past, so it speaks under a new name (docs/operations.md).
+    A restored chain contradicts what it signed before, so it goes on under a new name (docs/operations.md).
     """
     return f"{origin}/{chain}" if epoch == 1 else f"{origin}/{chain}~{epoch}"
 
 
 def epoch_of(line: str, origin: str, chain: str) -> int:
-    """The epoch in which an origin line speaks for this chain of this log.
+    """Return the epoch of an origin line, which must be one of this chain of this log.
 
     Raises:
-        EvidenceError: it speaks for another.
+        EvidenceError: it is another chain's or log's.
     """
+    # No suffix is epoch 1. The line is then written again, so ``~1``, ``~02`` or anything after the number is refused.
     suffix = line.removeprefix(origin_line(origin, chain))
     epoch = parse_decimal(suffix[1:], "the epoch") if suffix.startswith("~") else 1
     if epoch < 1 or line != origin_line(origin, chain, epoch):
@@ -46,7 +47,7 @@ def epoch_of(line: str, origin: str, chain: str) -> int:
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:
-    """The note text: three lines."""
+    """Return the note text: origin line, size and root, each on a line of its own."""
     return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
 
 
@@ -54,10 +55,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """Read a note text; extension lines are allowed and ignored, as C2SP has it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it has fewer than three lines, an empty one, or a malformed size or root.
     """
     if not text.endswith("\n"):
         raise EvidenceError("a checkpoint ends with a newline")
+    # C2SP tlog-checkpoint: origin, size, root, then any number of extension lines; no line is empty.
     lines = text[:-1].split("\n")
     if len(lines) < 3 or not all(lines):
         raise EvidenceError("a checkpoint is at least three lines, none empty: origin, size, root")
@@ -72,7 +74,7 @@ def verify_checkpoint(data: bytes, keys: Iterable[VerifierKey]) -> tuple[Checkpo
     """Read a signed checkpoint and check that it is signed by one of the keys, under its own origin line.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
@@ -81,10 +83,10 @@ def verify_checkpoint(data: bytes, keys: Iterable[VerifierKey]) -> tuple[Checkpo
 
 
 def parse_decimal(text: str, what: str) -> int:
-    """A decimal number without leading zeroes, below 2^63.
+    """Read a decimal number without leading zeroes, below 2^63.
 
     Raises:
-        EvidenceError: naming ``what``.
+        EvidenceError: it is written in another way; the text names ``what``.
     """
     if not _DECIMAL.fullmatch(text) or int(text) > MAX_SIZE:
         raise EvidenceError(f"{what} is not a decimal number below 2^63 without leading zeroes")

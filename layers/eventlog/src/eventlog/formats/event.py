@@ -53,16 +53,18 @@ class ChainState:
         return seq, prev_hash, digest, nodes
 
     def extend(self, entries: Iterable[Entry]) -> Iterator[Event]:
-        """Give each entry the next place."""
+        """Yield an event for each entry, at the next seq."""
         for entry in entries:
             seq, prev_hash, digest, nodes = self.append(entry.content_hash)
             yield Event(entry=entry, seq=seq, prev_hash=prev_hash, hash=digest, nodes=nodes)
 
     def copy(self) -> "ChainState":
+        """Return a head that can be extended without changing this one."""
         return ChainState(self.size, self.hash, list(self.frontier))
 
     @property
     def root(self) -> bytes:
+        """The Merkle root of the chain's tree."""
         return merkle.root(self.frontier)
 
 
@@ -79,6 +81,8 @@ def make_entry(
     salt: bytes,
 ) -> Entry:
     """Build an entry with its hashes (format version 1)."""
+    # The content hash covers the payload by its salted hash only, so a payload can be erased and the chain still
+    # verifies.
     payload_digest = hashing.payload_hash(salt, payload.encode())
     content = hashing.content_hash(
         chain=chain,

@@ -64,7 +64,7 @@ def _event_fields(event: Event) -> dict[str, Any]:
         "timestamp": format_time(entry.timestamp),
         "received_at": format_time(entry.received_at),
         "principal": entry.principal,
-        "payload": orjson.Fragment(entry.payload),
+        "payload": orjson.Fragment(entry.payload),  # not parsed and written again: these bytes were hashed
         "salt": entry.salt.hex(),
         "payload_hash": entry.payload_hash.hex(),
         "content_hash": entry.content_hash.hex(),
@@ -74,7 +74,7 @@ def _event_fields(event: Event) -> dict[str, Any]:
 
 
 def format_event(event: Event) -> bytes:
-    """The JSON text of an event, byte for byte as the API shows it.
+    """Return the JSON text of an event, byte for byte as the API shows it.
 
     Raises:
         DamagedEventError: as in ``event_fields``.
@@ -83,11 +83,12 @@ def format_event(event: Event) -> bytes:
 
 
 def parse_event(fields: Any) -> Event:
-    """Read an event from parsed JSON (``members.parse_json``); its hashes are taken as they stand, see ``check_event``.
+    """Read an event from parsed JSON (``members.parse_json``); ``check_event`` checks its hashes.
 
     Raises:
-        EvidenceError: naming the member that is missing, unknown or of another form.
+        EvidenceError: a member is missing, unknown or malformed; the text names it.
     """
+    # Exactly these members: one that is not covered by a hash could be added or dropped by anyone on the way.
     known = members(fields, "an event")
     if set(known) != _EVENT:
         raise EvidenceError(f"an event has the members {', '.join(sorted(_EVENT))}, all of them and no other")
@@ -115,8 +116,9 @@ def check_event(event: Event) -> None:
     """Derive an event's hashes from its fields and compare them with those it states.
 
     Raises:
-        EvidenceError: naming the first hash that is another.
+        EvidenceError: a hash is wrong; the text names the innermost one.
     """
+    # From the inside out, so that the error names the innermost hash that is wrong: payload, content, leaf.
     entry = event.entry
     derived = make_entry(
         chain=entry.chain,
@@ -140,8 +142,9 @@ def parse_receipt(fields: Any) -> Receipt:
     """Read a receipt from parsed JSON (``members.parse_json``); an event is read as its receipt.
 
     Raises:
-        EvidenceError: naming the member that is missing or of another form.
+        EvidenceError: a member is missing, unknown or malformed; the text names it.
     """
+    # An event has all of a receipt's members, so a saved event serves as its own receipt.
     known = members(fields, "a receipt")
     if set(known) not in (_RECEIPT, _EVENT):
         raise EvidenceError(f"a receipt has the members {', '.join(sorted(_RECEIPT))}, all of them and no other")
@@ -161,7 +164,7 @@ def check_receipt(receipt: Receipt) -> None:
     """Check that a receipt's hash is the leaf hash of its seq, prev_hash and content_hash.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is another hash.
     """
     leaf = hashing.leaf(receipt.seq, receipt.prev_hash, receipt.content_hash)
     if hashing.leaf_hash(leaf) != receipt.hash:
@@ -169,7 +172,7 @@ def check_receipt(receipt: Receipt) -> None:
 
 
 def receipt_of(event: Event) -> Receipt:
-    """The receipt that the log gave for an event."""
+    """Return the receipt that the log gave for an event."""
     entry = event.entry
     return Receipt(
         event_id=entry.event_id,
@@ -184,11 +187,12 @@ def receipt_of(event: Event) -> Receipt:
 
 
 def contradiction(a: Receipt | Event, b: Receipt | Event) -> str | None:
-    """Why the log can't have said both, each being right in itself; None if they go together.
+    """Return why an honest log can't have issued both, each of which verifies by itself; None if they agree.
 
-    Of different chains they always do.
+    Two of different chains never contradict each other.
     """
     first, second = sorted((_as_receipt(a), _as_receipt(b)), key=lambda receipt: receipt.seq)
+    # Two events can contradict each other in three ways only: one seq, one id, or neighbours that are not linked.
     if first.chain != second.chain or first == second:
         return None
     if first.seq == second.seq:
@@ -206,7 +210,7 @@ def _as_receipt(known: Receipt | Event) -> Receipt:
 
 
 def _check_splice(entry: Entry) -> None:
-    """Text that is no JSON object must not reach an answer: it could close it and go on with members of its own."""
+    """Check that a stored payload is a JSON object: other text could end the answer's object and go on."""
     try:
         is_object = type(orjson.loads(entry.payload)) is dict
     except ValueError:
@@ -216,7 +220,7 @@ def _check_splice(entry: Entry) -> None:
 
 
 def _payload(value: Any) -> str:
-    """The canonical text of a payload."""
+    """Return the canonical text of a payload."""
     payload = members(value, "payload")
     try:
         return canonicalize(payload).decode()

@@ -14,7 +14,7 @@ HASH_SIZE = 32
 
 
 def payload_hash(salt: bytes, payload: bytes) -> bytes:
-    """SHA-256(salt || JCS(payload)); the salt is 16 random bytes, so an erased payload can't be guessed.
+    """Return SHA-256(salt || JCS(payload)); the salt is 16 random bytes, so an erased payload can't be guessed.
 
     The salt's length is fixed: otherwise bytes could be moved across the border, and two different payloads, one of
     them empty, would have one hash.
@@ -38,10 +38,9 @@ def content_hash(
     principal: str,
     payload_hash: bytes,
 ) -> bytes:
-    """SHA-256(JCS({v: 1, chain, event_id, ..., payload_hash})); times in milliseconds since 1970.
-
-    All members are strings but ``v``, and they are written in sorted order, so orjson's output is canonical.
-    """
+    """Return SHA-256(JCS({v: 1, chain, event_id, ..., payload_hash})); times are milliseconds since 1970."""
+    # RFC 8785 wants sorted keys and no blanks. The members stand in sorted order here and all are strings but ``v``, so
+    # orjson's output is canonical as it is.
     content = {
         "chain": chain,
         "event_id": event_id,
@@ -57,7 +56,7 @@ def content_hash(
 
 
 def leaf(seq: int, prev_hash: bytes, content: bytes) -> bytes:
-    """uint64_be(seq) || prev_hash || content_hash: 72 bytes without personal data.
+    """Return uint64_be(seq) || prev_hash || content_hash: 72 bytes without personal data.
 
     Raises:
         ValueError: a hash is not 32 bytes long, so that the parts could not be told apart.
@@ -68,10 +67,10 @@ def leaf(seq: int, prev_hash: bytes, content: bytes) -> bytes:
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """SHA-256(0x00 || leaf): RFC 9162, section 2.1.1; the event's ``hash`` and the next one's ``prev_hash``."""
+    """Return SHA-256(0x00 || leaf), RFC 9162, section 2.1.1: the event's ``hash`` and the next one's ``prev_hash``."""
     return sha256(b"\x00" + data).digest()
 
 
 def genesis(origin: str, chain: str) -> bytes:
-    """SHA-256("eventlog/v1\\n" || origin || "/" || chain): the first event's ``prev_hash``."""
+    r"""Return SHA-256("eventlog/v1\n" || origin || "/" || chain): the first event's ``prev_hash``."""
     return sha256(f"eventlog/v1\n{origin}/{chain}".encode()).digest()

@@ -1,4 +1,4 @@
-"""Strict reading of untrusted JSON: the text, and single members of an object, each in its one written form."""
+"""Strict reading of untrusted JSON: a whole text, and single members of an object in their one accepted form."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def parse_json(data: bytes) -> Any:
     """Parse a JSON text strictly (no duplicate keys, no lone surrogates, bounded depth), every number as a double.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is not such a text; the error has the first reason.
     """
     try:
         return strict_json.parse(data, max_depth=MAX_DEPTH, doubles=True)
@@ -28,14 +28,14 @@ def parse_json(data: bytes) -> Any:
 
 
 def members(value: Any, what: str) -> dict[str, Any]:
-    """A JSON object."""
+    """Return the value if it is a JSON object."""
     if not isinstance(value, dict):
         raise EvidenceError(f"{what} must be a JSON object")
     return value
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
-    """A string of Unicode characters."""
+    """Return a member that is a string of Unicode characters, without lone surrogates."""
     value = fields.get(name)
     if type(value) is not str or _SURROGATE.search(value):
         raise EvidenceError(f"{name} must be a string")
@@ -43,7 +43,7 @@ def text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def whole(fields: Mapping[str, Any], name: str) -> int:
-    """A whole number that a double holds exactly, 0..2^53-1."""
+    """Return a member that is a whole number which a double holds exactly, 0..2^53-1."""
     value = fields.get(name)
     if type(value) is not int or not 0 <= value <= MAX_WHOLE:
         raise EvidenceError(f"{name} must be a whole number 0..2^53-1")
@@ -51,7 +51,7 @@ def whole(fields: Mapping[str, Any], name: str) -> int:
 
 
 def hex_bytes(fields: Mapping[str, Any], name: str, size: int = 32) -> bytes:
-    """``size`` bytes in lower-case hex."""
+    """Return the bytes of a member that is ``size`` bytes in lower-case hex."""
     value = fields.get(name)
     if type(value) is not str or len(value) != 2 * size or not _HEX.fullmatch(value):
         raise EvidenceError(f"{name} must be {size} bytes in lower-case hex")
@@ -59,7 +59,7 @@ def hex_bytes(fields: Mapping[str, Any], name: str, size: int = 32) -> bytes:
 
 
 def time(fields: Mapping[str, Any], name: str) -> int:
-    """A time as the log writes it, in milliseconds since 1970."""
+    """Return a member that is a time in the form the log writes, as milliseconds since 1970."""
     value = text(fields, name)
     try:
         millis = parse_time(value)

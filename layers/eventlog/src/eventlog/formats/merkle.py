@@ -13,7 +13,7 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256(0x01 || left || right): RFC 9162, section 2.1.1."""
+    """Return SHA-256(0x01 || left || right), RFC 9162, section 2.1.1."""
     return sha256(b"\x01" + left + right).digest()
 
 
@@ -23,6 +23,8 @@ def append_leaf(frontier: list[bytes], size: int, leaf_hash: bytes) -> list[byte
     Returns the nodes this leaf completes, level 1 first: for each level l >= 1 with (size+1) % 2^l == 0 the
     root of the perfect subtree of 2^l leaves that ends here.
     """
+    # Like adding 1 to ``size`` in binary: each trailing 1 bit is a perfect subtree that the new one joins from the
+    # right, and the carry is their parent. The first 0 bit takes the result.
     nodes: list[bytes] = []
     current = leaf_hash
     while size & 1:
@@ -34,18 +36,20 @@ def append_leaf(frontier: list[bytes], size: int, leaf_hash: bytes) -> list[byte
 
 
 def append_subtree(frontier: list[bytes], size: int, level: int, node: bytes) -> int:
-    """Append the root of a perfect subtree of 2^level leaves to the frontier, in place; the new size.
+    """Append the root of a perfect subtree of 2^level leaves to the frontier, in place; return the new size.
 
-    ``size`` is a multiple of 2^level.
+    ``size`` must be a multiple of 2^level.
     """
     append_leaf(frontier, size >> level, node)
     return size + (1 << level)
 
 
 def root(frontier: Sequence[bytes]) -> bytes:
-    """The Merkle tree head of the tree with this frontier."""
+    """Return the Merkle tree head of the tree with this frontier."""
     if not frontier:
         return EMPTY_ROOT
+    # RFC 9162 splits a tree at the largest power of two below its size, so the smaller subtrees on the right join
+    # first.
     head = frontier[-1]
     for left in reversed(frontier[:-1]):
         head = node_hash(left, head)

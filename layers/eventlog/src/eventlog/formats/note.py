@@ -29,7 +29,7 @@ _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
 class Signer(Protocol):
-    """Something that holds an Ed25519 private key."""
+    """Signs with an Ed25519 private key."""
 
     @property
     def public_key(self) -> bytes:
@@ -37,13 +37,13 @@ class Signer(Protocol):
         ...
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes (RFC 8032); the same message always gets the same signature."""
+        """Return 64 bytes (RFC 8032); the same message always gets the same signature."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature line: who signed, as they say, and what."""
+    """One signature line: the signer's claimed name, the key id, and the signature."""
 
     name: str
     key_id: bytes
@@ -68,10 +68,15 @@ class VerifierKey:
 
     @property
     def key_id(self) -> bytes:
+        """The first four bytes of SHA-256(name || 0x0A || type || public key), which signature lines begin with."""
         return sha256(self.name.encode() + b"\n" + self.kind + self.public_key).digest()[:4]
 
     def signature_in(self, note: Note) -> bytes | None:
-        """What the line of this key in the note holds after the key id; None if there is no line of this key."""
+        """Return what this key's line in the note holds after the key id; None if it has no line there.
+
+        Raises:
+            EvidenceError: the key has two lines.
+        """
         values = [s.value for s in note.signatures if s.name == self.name and s.key_id == self.key_id]
         if len(values) > 1:
             raise EvidenceError(f"the note has two signatures of the key {self.name}")
@@ -81,7 +86,7 @@ class VerifierKey:
         """Check a signature.
 
         Raises:
-            EvidenceError: it is not this key's, or the key is one that nobody may trust.
+            EvidenceError: the signature is not this key's, or the key must not be trusted (``ed25519``).
         """
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  20 ms that appends and queries don't need
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
@@ -94,7 +99,7 @@ class VerifierKey:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether a key, and so a log, can have this name: not empty, no blanks, plus signs or control characters."""
+    """Return whether a key, and so a log, can have this name: not empty, no blank, plus sign or control character."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -108,8 +113,9 @@ def parse_vkey(text: str) -> VerifierKey:
     """Read a verifier key of type 0x01.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, its key id is wrong, or its key must not be trusted (``ed25519``).
     """
+    # A name has no plus sign and base64 may have some, so the first two plus signs are the separators.
     name, _, rest = text.partition("+")
     key_id, _, material = rest.partition("+")
     decoded = decode_base64(material, "the verifier key")
@@ -118,6 +124,7 @@ def parse_vkey(text: str) -> VerifierKey:
     if decoded[:1] != ED25519 or len(decoded) != 33:
         raise EvidenceError("the verifier key is not an Ed25519 key of type 0x01")
     check_public_key(decoded[1:])
+    # The key id is derived, never believed: it is what ties a name to a key.
     key = VerifierKey(name, decoded[1:])
     if key_id != key.key_id.hex():
         raise EvidenceError("the verifier key's id is not that of its name and key")
@@ -125,10 +132,10 @@ def parse_vkey(text: str) -> VerifierKey:
 
 
 def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
-    """Sign a text that ends with a newline, by each signer under this name.
+    """Sign a text that ends with a newline with each signer under this name.
 
     Raises:
-        EvidenceError: no key can have this name; what was signed under it would say something else than it seems to.
+        EvidenceError: no key can have this name, so the note could be read in another way than it was meant.
     """
     if not is_key_name(name):
         raise EvidenceError("a key's name has no blanks, control characters or plus signs")
@@ -138,13 +145,14 @@ def sign_note(text: str, name: str, signers: Iterable[Signer]) -> Note:
 
 
 def verify_note(note: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
-    """Check the note's signatures of type 0x01 by these keys; those that signed it, at least one.
+    """Check the note's signatures of type 0x01 by these keys; return the keys that signed it, at least one.
 
-    Signatures of other keys are ignored; a wrong one of a known key refuses the whole note.
+    Signatures of other keys are ignored. If a known key's signature is wrong, the whole note is refused.
 
     Raises:
-        EvidenceError
+        EvidenceError: a known key's signature is wrong, or none of the keys signed it.
     """
+    # C2SP signed-note, "Verifying": lines of unknown keys are skipped, as witnesses' keys may be unknown here.
     found: list[VerifierKey] = []
     for key in keys:
         signature = key.signature_in(note)
@@ -166,7 +174,7 @@ def parse_note(data: bytes) -> Note:
     """Read a note; it is accepted only as ``format_note`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way, is too long, or has too many signatures.
     """
     if len(data) > MAX_NOTE:
         raise EvidenceError(f"the note is longer than {MAX_NOTE} bytes")
@@ -176,6 +184,7 @@ def parse_note(data: bytes) -> Note:
         raise EvidenceError("the note is not UTF-8") from error
     if _CONTROL.search(whole):
         raise EvidenceError("the note has a control character")
+    # The text may hold blank lines itself, so the last blank line is the one before the signatures.
     text, blank, rest = whole.rpartition("\n\n")
     lines = rest.split("\n")
     if not blank or lines.pop() or not lines:
@@ -199,7 +208,7 @@ def decode_base64(text: str, what: str) -> bytes:
     """Decode standard Base 64 (RFC 4648, section 4) in its one canonical form.
 
     Raises:
-        EvidenceError: naming ``what``.
+        EvidenceError: it is not canonical Base 64; the text names ``what``.
     """
     try:
         decoded = base64.b64decode(text, validate=True)

@@ -1,7 +1,7 @@
-"""Restores: what an operator declares, signed, after a chain had to be restored from a backup.
+"""Restores: the signed note in which an operator says that a chain was restored from a backup.
 
 A restored chain contradicts the anchors made since the backup, so it may never sign under its old name again. It goes
-on under the next origin line (``checkpoint.origin_line``), and this signed note says why, for good. Its text:
+on under the next origin line (``checkpoint.origin_line``), and this note says why, for good. Its text:
 
     eventlog/restore/v1
     <the new origin line>
@@ -26,9 +26,9 @@ MAX_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Anchors before ``number`` hold no longer if they are of more than ``kept_size`` events.
+    """A declared restore: anchors before ``number`` no longer hold if they cover more than ``kept_size`` events.
 
-    ``kept`` is the number of the last anchor that holds, 0 if none does.
+    ``kept`` is the number of the last anchor that still holds, 0 if none does.
     """
 
     origin: str
@@ -39,16 +39,17 @@ class Restore:
     reason: str
 
     def supersedes(self, number: int, size: int) -> bool:
-        """Whether an anchor holds no longer."""
+        """Return whether an anchor with this number and size no longer holds after the restore."""
         return number < self.number and size > self.kept_size
 
 
 def format_restore(restore: Restore) -> str:
-    """The note text.
+    """Return the note text.
 
     Raises:
         EvidenceError: the reason is not one line of 1 to 500 characters.
     """
+    # A line break in the reason could forge the lines before it.
     if not 0 < len(restore.reason) <= MAX_REASON or not restore.reason.isprintable():
         raise EvidenceError(f"the reason must be one line of 1 to {MAX_REASON} characters")
     lines = (
@@ -63,7 +64,7 @@ def format_restore(restore: Restore) -> str:
 
 
 def sign_restore(restore: Restore, signers: Sequence[Signer]) -> bytes:
-    """The signed note's bytes."""
+    """Sign a restore by each signer under its origin line; return the note's bytes."""
     return format_note(sign_note(format_restore(restore), restore.origin, signers))
 
 
@@ -71,8 +72,10 @@ def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
     """Read a restore signed by one of these Ed25519 public keys under the origin line it names.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
     """
+    # First read, then check the form by writing it again, at last the signature: its key is named after the origin
+    # line.
     note = parse_note(data)
     try:
         head, origin, number, kept, time, reason, rest = note.text.split("\n")

@@ -4,8 +4,8 @@
     event: head
     data: {"chain":"main","size":42}
 
-A frame is fields, one a line, and an empty line. A line that begins with a colon is a comment. A frame without data is
-no event, but its id counts: that is how a reader learns how far it is when nothing was for it.
+A frame is fields, one on each line, and an empty line. A line that begins with a colon is a comment. A frame without
+data is not an event, but its id counts: it tells a reader how far the stream has come when no event matched its filter.
 """
 
 import re
@@ -20,9 +20,9 @@ _LINE_BREAK = re.compile(b"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a reader got: ``event`` is ``message`` if the frame names none, ``id`` the last one seen up to here.
+    """One frame as read: ``event`` is ``message`` if the frame names none, ``id`` the last one seen up to here.
 
-    ``data`` is None if the frame is no event; ``retry`` is milliseconds, if it has them.
+    ``data`` is None if the frame is not an event; ``retry`` is milliseconds, if it has them.
     """
 
     event: str
@@ -34,8 +34,10 @@ class Frame:
 def format_frame(
     data: bytes = b"", *, event: str = "", seq: int | None = None, retry: int | None = None, comment: str = ""
 ) -> bytes:
-    """Write a frame; ``seq`` is its id. Data may have line breaks, which JSON as the log writes it has not: they can't
-    end the frame."""
+    """Write a frame; ``seq`` is its id.
+
+    Line breaks in the data can't end the frame: each line gets its own ``data:``. JSON as the log writes it has none.
+    """
     lines = [b": " + comment.encode()] if comment else []
     lines += [b"id: %d" % seq] if seq is not None else []
     lines += [b"event: " + event.encode()] if event else []
@@ -45,10 +47,12 @@ def format_frame(
 
 
 def parse_frames(lines: Iterable[bytes], last_id: str = "") -> Iterator[Frame]:
-    """Read frames from lines, each with or without its line break; one that is not ended is discarded.
+    """Yield frames from lines, each with or without its line break; one that is cut off is dropped.
 
-    ``last_id`` is the one of the connection before.
+    ``last_id`` is the last id of the previous connection.
     """
+    # WHATWG HTML, section 9.2.6, "interpreting an event stream". An empty line ends a frame; comments have an empty
+    # field name and fall through, as do unknown fields. An id with a NUL and a retry that is not a number are ignored.
     event, retry = b"", None
     data: list[bytes] = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""Strict JSON input: what a raw body must be before any model sees it. Nothing is repaired."""
+"""Strict JSON input: checks on a raw body before any model sees it. Nothing is repaired."""
 
 import json
 import math
@@ -45,13 +45,15 @@ class _Duplicate(dict[str, Any]):
 def parse(body: bytes, *, max_depth: int, doubles: bool = False) -> Any:
     """Parse a JSON text (RFC 8259) strictly; objects and arrays may nest ``max_depth`` deep.
 
-    With ``doubles``, an integer outside +-(2^53-1) is read as a double: canonical text has such (1e16 is written
-    10000000000000000), and only so does it come out as it went in.
+    With ``doubles``, an integer outside +-(2^53-1) is read as a double. Canonical text has such integers (1e16 is
+    written 10000000000000000), and only as doubles are they written back the same.
 
     Raises:
         MalformedJSONError: invalid UTF-8, a byte order mark, a syntax error, duplicate keys, NaN or Infinity,
             a number that overflows a double, an integer outside +-(2^53-1), a lone surrogate, deeper nesting.
     """
+    # One pass of the fast parser that notes what it refuses. Only if there is something to report is the tree walked
+    # for the places. Brackets within strings count too, so ``deep`` may be true without cause; the walk decides.
     text = _decode(body)
     refused: list[Any] = []
     value = _load(text, refused, doubles)
@@ -82,6 +84,7 @@ def _load(text: str, refused: list[Any], doubles: bool) -> Any:
         return _Refused(why)
 
     def integer(digits: str) -> Any:
+        # Python's int() takes quadratic time for long digits. 17 digits hold every allowed integer with its sign.
         number = int(digits) if len(digits) <= 17 else None
         if number is None or abs(number) > _MAX_INTEGER:
             why = "integer outside -(2^53-1)..2^53-1, which a double can't hold exactly"
@@ -122,6 +125,7 @@ _Path = tuple["_Path", str | int] | None
 
 def _problems(root: Any, max_depth: int) -> Iterator[Problem]:
     """Walk the parsed value without recursion and name everything refused by its pointer."""
+    # A stack, not recursion: the input decides how deep it nests. The first value that is too deep ends the walk.
     stack: list[tuple[_Path, Any, int]] = [(None, root, 1)]
     while stack:
         path, value, depth = stack.pop()
@@ -147,7 +151,7 @@ def _object_problems(path: _Path, value: Any) -> Iterator[Problem]:
 
 
 def _pointer(path: _Path) -> str:
-    """The RFC 6901 pointer of a path; one over 1,000 characters is cut to a container that holds the place."""
+    """Return the RFC 6901 pointer of a path; one over 1,000 characters is cut to a container that holds the place."""
     tokens: list[str] = []
     while path is not None:
         path, token = path

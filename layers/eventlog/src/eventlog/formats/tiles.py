@@ -32,12 +32,12 @@ class Tile:
 
     @property
     def start(self) -> int:
-        """The index of its first node within the tree's level (of its first entry)."""
+        """The index of its first node within the tree's level, or of its first entry."""
         return self.index * FULL
 
 
 def format_tile(tile: Tile) -> str:
-    """The path after ``tile/``."""
+    """Return the part of a tile's path after ``tile/``."""
     level = ENTRIES if tile.level is None else str(tile.level)
     digits = str(tile.index)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
@@ -50,10 +50,12 @@ def parse_tile(level: str, place: str) -> Tile:
     """Read the two parts of a path after ``tile/``: ``<L>`` or ``entries``, and ``<N>[.p/<W>]``.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way than ``format_tile`` does.
     """
     if level != ENTRIES and not _LEVEL.fullmatch(level):
         raise EvidenceError("a tile's level is 0..63 without leading zeroes, or the word entries")
+    # C2SP tlog-tiles, "Parameters": x001/x234/067 is 1234067. Writing the tile again refuses needless x000 elements and
+    # .p/256, which is the full tile.
     match = _PLACE.fullmatch(place)
     if match is None:
         raise EvidenceError("a tile's place is its index as in x001/x234/067, with .p/1 to .p/255 if it is partial")
@@ -66,13 +68,13 @@ def parse_tile(level: str, place: str) -> Tile:
 
 
 def tile_nodes(tile: Tile) -> list[Node]:
-    """The tree's nodes in a tile, from left to right; for a bundle of entries, those of its leaves."""
+    """Return the tree's nodes in a tile, from left to right; for a bundle of entries, those of its leaves."""
     level = 8 * (tile.level or 0)
     return [Node(level, index) for index in range(tile.start, tile.start + tile.width)]
 
 
 def exists(tile: Tile, size: int) -> bool:
-    """Whether the tree of ``size`` has the whole tile.
+    """Return whether the tree of ``size`` has the whole tile.
 
     A partial tile that the tree has outgrown still exists: it is what the tree had at a smaller size.
     """
@@ -90,6 +92,8 @@ def decode_entries(data: bytes) -> list[bytes]:
     Raises:
         EvidenceError: it ends within an entry, or there are more than 256.
     """
+    # Each entry is its length as uint16_be and that many bytes. A length that ends within its two bytes is caught too,
+    # since ``end`` is then beyond the data.
     entries: list[bytes] = []
     at = 0
     while at < len(data):

@@ -54,7 +54,7 @@ def format_time(millis: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _hour(hours: int) -> str:
-    """Events come many in an hour, and strftime takes longer than a hash."""
+    """Return the part of a time up to the hour; cached, as events come many in an hour and strftime is slow."""
     if not 0 <= hours <= MAX_MILLIS // 3_600_000:
         raise ValueError("outside the years 1970..9999")
     return f"{_EPOCH + timedelta(hours=hours):%Y-%m-%dT%H:}"

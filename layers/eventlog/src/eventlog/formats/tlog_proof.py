@@ -48,16 +48,18 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
     """Read a proof file; it is accepted only as ``format_tlog_proof`` writes it.
 
     Raises:
-        EvidenceError
+        EvidenceError: it is written in any other way, or has too many hashes.
     """
     if len(data) > MAX_PROOF:
         raise EvidenceError(f"the proof is longer than {MAX_PROOF} bytes")
+    # No line of the head is empty, so the first empty line ends it. The checkpoint after it has one of its own.
     head, _, checkpoint = data.partition(b"\n\n")
     first, *lines = head.decode("ascii", "replace").split("\n")
     if first != _FIRST:
         raise EvidenceError(f"a proof's first line is {_FIRST}")
     if not checkpoint:
         raise EvidenceError("a proof ends with an empty line and a checkpoint")
+    # ``extra`` may be left out, ``index`` may not; every line after them is a hash.
     extra = _after("extra ", lines)
     index = _after("index ", lines)
     if index is None:
@@ -76,13 +78,14 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
 
 
 def verify_tlog_proof(data: bytes, leaf_hash: bytes, keys: Iterable[VerifierKey]) -> Checkpoint:
-    """Check that a proof file shows this leaf under a checkpoint that one of the keys has signed; that checkpoint.
+    """Check that a proof file shows this leaf under a checkpoint signed by one of the keys; return the checkpoint.
 
-    ``extra`` authenticates nothing: if the file has it, it must be the very leaf, and the leaf must name the index.
+    ``extra`` authenticates nothing. If the file has it, it must be this very leaf, and the leaf must name the index.
 
     Raises:
-        EvidenceError
+        EvidenceError: the file is malformed, its checkpoint or its path does not verify, or it is of another leaf.
     """
+    # The signature first: until it holds, neither the root nor the size that the path leads to means anything.
     proof = parse_tlog_proof(data)
     checkpoint, _ = verify_checkpoint(proof.checkpoint, keys)
     if proof.extra is not None:
@@ -95,7 +98,7 @@ def verify_tlog_proof(data: bytes, leaf_hash: bytes, keys: Iterable[VerifierKey]
 
 
 def _after(label: str, lines: list[str]) -> str | None:
-    """Take the first line off, without its label, if it has that label."""
+    """Remove the first line if it has this label, and return it without the label."""
     return lines.pop(0).removeprefix(label) if lines and lines[0].startswith(label) else None
 
 

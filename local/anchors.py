@@ -1,4 +1,4 @@
-"""Where the development server keeps its signing key and its anchors, beside the embedded MongoDB."""
+"""The development server's signing key and the directory of its anchors, beside the embedded MongoDB."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +13,26 @@ FOLDER = Path(".eventlog")
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The settings with a key and a place for anchors, if there are any, and what the banner says of them."""
+class LocalAnchors:
+    """The settings, with a signing key and a place for anchors if there are any; ``description`` is for the banner."""
 
     settings: Settings
     description: str
 
 
-def open_evidence(mongo_uri: str, *, embedded: bool) -> Evidence:
-    """What the settings say; else, beside the embedded MongoDB, a key file made on first use and a directory.
+def open_anchors(mongo_uri: str, *, embedded: bool) -> LocalAnchors:
+    """Return what the settings say; beside the embedded MongoDB, else a key file made on first use and a directory.
 
-    Anchors belong to one database, so with a MONGO_URI they are kept only where EVENTLOG_ANCHORS says.
-
-    Raises: LocalError
+    Raises:
+        LocalError: the key file can't be made or read.
     """
     settings = Settings(mongo_uri=mongo_uri)
     if settings.anchors:
-        return Evidence(settings, f"in {settings.anchors}")
+        return LocalAnchors(settings, f"in {settings.anchors}")
+    # Anchors belong to one database. Those in FOLDER belong to the embedded one: held against the database of a
+    # MONGO_URI, they would make an honest log look tampered with.
     if not embedded:
-        return Evidence(settings, "none: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS to anchor this database")
+        return LocalAnchors(settings, "none: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS to anchor this database")
     key, anchors = FOLDER / "key.pem", FOLDER / "anchors"
     try:
         create_key_file(key)
@@ -40,6 +41,6 @@ def open_evidence(mongo_uri: str, *, embedded: bool) -> Evidence:
         raise LocalError(f"The signing key can't be used: {error}.") from error
     vkey = format_vkey(VerifierKey(f"{settings.origin}/main", public_key))
     settings = Settings(mongo_uri=mongo_uri, anchors=str(anchors), signing_keys=str(key))
-    return Evidence(
+    return LocalAnchors(
         settings, f"in {anchors.absolute()}, each minute; who keeps this key can check the log:\n           {vkey}"
     )

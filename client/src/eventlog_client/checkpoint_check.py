@@ -1,4 +1,4 @@
-"""Holds signed checkpoints against the events of a live stream."""
+"""Checks signed checkpoints against the events of a live stream."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ Prove = Callable[[int, int], Consistency]
 
 
 @dataclass
-class Follower:
-    """Builds the tree over every event of a chain as it comes, and holds signed checkpoints against it.
+class CheckpointChecker:
+    """Builds the tree over every event of a chain as it comes, and checks signed checkpoints against it.
 
-    Where the stream begins in the midst of the chain, the tree on the left of it is the log's word at first; the next
-    checkpoint that a pinned key signed shows whether it was true.
+    If the stream begins in the middle of the chain, the tree before it is only the log's word at first. The next
+    checkpoint signed by a pinned key shows whether it was true.
     """
 
     prove: Prove
@@ -38,14 +38,14 @@ class Follower:
     _waiting: list[SignedCheckpoint] = field(default_factory=list)
 
     def connected(self) -> None:
-        """Another connection begins, maybe to another server of the log, which may lag behind the one before."""
+        """Note a new connection. It may lead to another server of the log, which may lag behind the one before."""
         self._shown = None
 
     def add(self, event: Event) -> list[SignedCheckpoint]:
-        """Extend the tree; the checkpoints that it was now held against.
+        """Extend the tree by an event; return the checkpoints that could now be checked against it.
 
         Raises:
-            LogMisbehavedError
+            LogMisbehavedError: the event does not follow the last one, or a checkpoint is of another tree.
         """
         try:
             if self.head is None:
@@ -57,16 +57,18 @@ class Follower:
         return self._compare()
 
     def announce(self, frame: Frame) -> list[SignedCheckpoint]:
-        """Take a checkpoint; those, too, that were held against the tree, which must have come so far.
+        """Take a checkpoint from the stream; return those that could now be checked against the tree.
 
         Raises:
-            LogMisbehavedError
+            LogMisbehavedError: the checkpoint does not verify, or contradicts an earlier one or the tree.
         """
         try:
             note = text(members(parse_json(frame.data or b""), "a checkpoint"), "note")
         except EvidenceError as error:
             raise UnexpectedAnswerError(f"the stream's checkpoint is not one: {error}") from error
         found = evidence.checkpoint(note.encode(), self.keys, None)
+        # Within one connection the log may neither go back nor sign a size twice. Across connections it may go back for
+        # a moment, as another server may lag behind, so nothing is compared with the connection before.
         before, self._shown = self._shown, found
         try:
             if before is not None and before.checkpoint.origin == found.checkpoint.origin:
@@ -74,26 +76,34 @@ class Follower:
             self._covers_what_was_shown(found.checkpoint)
         except EvidenceError as error:
             raise LogMisbehavedError(str(error), [before.note if before else None, note]) from error
+        # The same note again changes nothing. An older one is nothing new either, but must be of this tree; a newer one
+        # waits until the events that it covers have come.
         if self.newest is not None and found.note == self.newest.note:
             return []
         self._waiting.append(found)
         if self.newest is not None and found.checkpoint.size < self.newest.checkpoint.size:
-            self._compare()  # an old one is no news, and must be of this tree all the same
+            self._compare()  # nothing new to return, but it must be of this tree too
             return []
         self.newest = found
         return self._compare()
 
     def _covers_what_was_shown(self, signed: Checkpoint) -> None:
-        """Raises: EvidenceError: events are held back, as a checkpoint comes after those that it covers."""
+        """Check that a checkpoint covers no event that was not shown; the log sends a checkpoint after its events.
+
+        Raises:
+            EvidenceError: it covers more, so the log holds events back.
+        """
         if self.head is not None and signed.size > self.head.size:
             raise EvidenceError(f"a checkpoint covers {signed.size} events, and the log shows {self.head.size} of them")
 
     def _begin(self, event: Event) -> ChainState:
-        """The chain's head after the first event that is seen."""
+        """Return the chain's head after the first event of the stream."""
         head = ChainState(event.seq, event.prev_hash)
         if event.seq == 0:
             append_leaf(head, leaf_of(event))
             return head
+        # The tree before this event is not known here. A consistency proof from it to the tree that ends with the event
+        # has that tree's frontier in it, and the event must lead to the second root.
         proof = self.prove(event.seq, event.seq + 1)
         head.frontier = frontier_of_first(event.seq, event.seq + 1, proof.hashes, proof.first_root)
         append_leaf(head, leaf_of(event))
@@ -110,6 +120,8 @@ class Follower:
         return ready
 
     def _hold(self, signed: Checkpoint, note: str, head: ChainState) -> None:
+        # Of the same size, the roots must be equal. An older checkpoint needs a proof that the tree here extends its
+        # tree.
         if signed.size == head.size:
             same = signed.root == head.root
         else:
@@ -118,3 +130,15 @@ class Follower:
         if not same:
             finding = f"the log signed another tree of size {signed.size} than the one whose events it shows"
             raise LogMisbehavedError(finding, [note])
+
+
+def checker_of(prove: Prove, keys: Sequence[VerifierKey], chain: str, *, every: bool) -> CheckpointChecker:
+    """Make the checker for a chain's stream, which must have ``every`` event.
+
+    Raises:
+        KeyNeededError: no key of this chain is pinned.
+    """
+    if not every:
+        raise ValueError("a filtered stream leaves out events, so checkpoints can't be held against it")
+    evidence.need_keys(keys, chain)
+    return CheckpointChecker(prove, keys)
