@@ -3,10 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 from eventlog.errors import InputError, NotFoundError
+from eventlog.settings import ConfigurationError
 from eventlog.store.errors import StoreError
-from eventlog.wiring.resources import ConfigurationError, Resources
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
 from local.database import open_database
 from local.machine import LocalError
 from local.main import LocalSettings
@@ -20,11 +23,8 @@ def run(chain: str, reason: str) -> int:
     given = LocalSettings().mongo_uri
     with open_database(given) as (uri, place):
         print(f"MongoDB at {place}")
-        resources = Resources(open_evidence(uri, embedded=given is None).settings)
-        try:
-            report = resources.restorer.restore(chain, reason)
-        finally:
-            resources.close()
+        with closing(Connection(open_evidence(uri, embedded=given is None).settings)) as connection:
+            report = AuditWiring(connection).restorer.restore(chain, reason)
     print(f"Chain {chain}: the audit says {report['status']}; {report['anchored_size']} events are anchored.")
     return 0 if report["status"] == "intact" else 3
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from eventlog.files import replace_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.settings import ConfigurationError
 from local.machine import LocalError
 from local.main import LocalSettings
 

@@ -5,26 +5,29 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
-import eventlog.ingest.appending  # noqa: F401  held.ingest needs it: now, not in the first request
 from eventlog.errors import InvalidError, TooLargeError
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http import requests
+from eventlog.http.access import Writer
 from eventlog.http.callers import Caller
 from eventlog.http.observability import NEW_EVENTS
-from eventlog.http.schemas import json_response, receipt
+from eventlog.http.problems import api_router, documented
+from eventlog.http.requests import Body
+from eventlog.http.schemas import Accepted, Receipt, Receipts, json_response, receipt
+from eventlog.http.wired import wired_by
 from eventlog.ingest import cloudevents, submission
 from eventlog.ingest.appending import MakeDraft
 from eventlog.ingest.queue_message import format_message
 from eventlog.ingest.submission import OpenChainName
 from eventlog.store.errors import MessageTooLargeError
 from eventlog.store.interface import Draft, Placed
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.ingest import IngestWiring
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -80,14 +83,14 @@ BATCH_BODY = {
 
 
 async def append_one(
-    held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
+    wired: IngestWiring, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
 ) -> Response:
     """Append the event of a request, now or later: native, or a CloudEvent in structured or binary mode."""
-    read = partial(_read_one, held, request.headers, body, chain=query.chain, caller=caller)
+    read = partial(_read_one, wired, request.headers, body, chain=query.chain, caller=caller)
     draft = read() if len(body) <= _SMALL else await run_in_threadpool(read)
-    if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
-        return await run_in_threadpool(_accept, held, draft)
-    placed = await held.ingest.one(draft)
+    if wired.settings.asynchronous if query.asynchronous is None else query.asynchronous:
+        return await run_in_threadpool(_accept, wired, draft)
+    placed = await wired.ingest.one(draft)
     _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
@@ -95,13 +98,13 @@ async def append_one(
     return json_response(receipt(placed), 201, headers)
 
 
-def _accept(held: Resources, draft: Draft) -> Response:
+def _accept(wired: IngestWiring, draft: Draft) -> Response:
     """Answer for a checked event as soon as the queue has it; what it is appended as is settled now."""
-    if held.queue is None:
+    if wired.queue is None:
         raise InvalidError([Problem("/query/async", "this log has no queue; send the event without async")])
     entry = draft.entry
     try:
-        held.queue.send(entry.chain, format_message(draft), once=str(uuid4()))
+        wired.queue.send(entry.chain, format_message(draft), once=str(uuid4()))
     except MessageTooLargeError as error:
         detail = "larger as a message than the queue takes; send it with ?async=false"
         raise TooLargeError([Problem("", detail)]) from error
@@ -110,7 +113,7 @@ def _accept(held: Resources, draft: Draft) -> Response:
     return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 
 
-def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | None, caller: Caller) -> Draft:
+def _read_one(wired: IngestWiring, headers: Headers, body: bytes, *, chain: str | None, caller: Caller) -> Draft:
     make: Any = cloudevents.draft
     if cloudevents.is_binary(headers):
         value = cloudevents.from_binary(headers, body)
@@ -118,10 +121,10 @@ def _read_one(held: Resources, headers: Headers, body: bytes, *, chain: str | No
         value = cloudevents.parse_structured(body)
     else:
         make, value = submission.native_draft, submission.parse_event(body)
-    return held.ingest.draft(_allowed(make, caller), value, chain=chain, principal=caller.principal)
+    return wired.ingest.draft(_allowed(make, caller), value, chain=chain, principal=caller.principal)
 
 
-def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
+def append_all(wired: IngestWiring, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
     kind = requests.media_type(request.headers, JSON, NDJSON, CLOUDEVENTS)
     make: Any = submission.native_draft
@@ -129,7 +132,7 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
         make, values = cloudevents.draft, cloudevents.parse_batch(body)
     else:
         values = submission.parse_lines(body) if kind == NDJSON else submission.parse_array(body)
-    placed = held.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
+    placed = wired.ingest.batch(_allowed(make, caller), values, chain=chain, principal=caller.principal)
     _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
@@ -151,3 +154,36 @@ def _allowed(make: MakeDraft, caller: Caller) -> MakeDraft:
         return draft
 
     return checked
+
+
+Wired = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
+_ERRORS = documented(400, 404, 409, 413, 415, 422, 500, 503)
+
+router = api_router("ingest")
+
+
+@router.post(
+    "/events",
+    status_code=201,
+    responses={
+        201: {"model": Receipt},
+        200: {"model": Receipt, "description": "A replay"},
+        202: {"model": Accepted, "description": "In the queue; the receipt comes later"},
+        **_ERRORS,
+    },
+    openapi_extra=EVENT_BODY,
+)
+async def append_event(caller: Writer, wired: Wired, request: Request, body: Body, query: OneParameters) -> Response:
+    """Append one event: native JSON, or a CloudEvent in structured or binary mode; at once, or by a queue."""
+    return await append_one(wired, request, body, query=query, caller=caller)
+
+
+@router.post(
+    "/events/batch",
+    status_code=201,
+    responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
+    openapi_extra=BATCH_BODY,
+)
+def append_batch(caller: Writer, wired: Wired, request: Request, body: Body, query: Parameters) -> Response:
+    """Append up to 500 events of one chain in their order, all or none."""
+    return append_all(wired, request, body, chain=query.chain, caller=caller)

@@ -11,11 +11,14 @@ from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
+from eventlog.http.access import Reader
 from eventlog.http.callers import Caller
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
 from eventlog.http.schemas import json_response
 from eventlog.ingest.submission import ChainName, Millis
 from eventlog.store.mongo.counts import NOTHING, Buckets, Counts, TooManyError, count
-from eventlog.wiring.resources import Resources
+from eventlog.store.mongo.store import MongoStore
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000
@@ -85,11 +88,11 @@ class Stats(BaseModel):
 Parameters = Annotated[StatsQuery, Query()]
 
 
-def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
+def stats(log: MongoStore, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
     try:
-        counts = count(held.store, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
+        counts = count(log, buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     return json_response(
@@ -120,3 +123,12 @@ def _series(counts: Counts, buckets: Buckets) -> Iterator[dict[str, Any]]:
 
 def _one(value: str | None, counts: Counter[int], buckets: Buckets) -> dict[str, Any]:
     return {"value": value, "total": counts.total(), "counts": [counts[start] for start in buckets.starts]}
+
+
+router = api_router("query")
+
+
+@router.get("/stats", responses={200: {"model": Stats}, **documented(422, 500, 503)})
+def get_stats(caller: Reader, wired: Wired, parameters: Parameters) -> Response:
+    """How many events there are by time, and by type or source: from an index alone, at most a million of its keys."""
+    return stats(wired.log, parameters, caller)

@@ -6,14 +6,10 @@ import time
 
 from aws_lambda_powertools import Logger
 
-from eventlog.settings import Settings
+from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreUnavailableError
 
 _READ_AGAIN_SECONDS = 1.0
-
-
-class ConfigurationError(Exception):
-    """A setting is missing or can't be used; the text names it and never says what it is."""
 
 
 class ConnectionString:
