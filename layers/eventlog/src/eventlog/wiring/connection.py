@@ -35,6 +35,8 @@ class Connection:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._given = settings
+        self._source = ConnectionString(lambda: self.settings)
+        self._renewed = Renewed(self._source, self._connect, lambda connected: connected.client.close())
 
     @cached_property
     def settings(self) -> Settings:
@@ -54,7 +56,7 @@ class Connection:
     @property
     def log(self) -> MongoStore:
         """The log over the current client; it raises what ``current`` raises."""
-        return self._renewed.current.log
+        return self.current.log
 
     def refused(self) -> None:
         """Connect anew if the secret has changed: MongoDB refused the user or the password."""
@@ -79,16 +81,10 @@ class Connection:
         """Close the clients, if there are any."""
         self._renewed.close()
 
-    @cached_property
-    def _renewed(self) -> Renewed[Connected]:
+    def _connect(self, uri: str) -> Connected:
         settings = self.settings
-        source = ConnectionString(settings)
-
-        def connect_to(uri: str) -> Connected:
-            client = _client(uri, settings.mongo_pool_size, source.setting)
-            return Connected(uri, client, open_log(client, settings.mongo_database, settings.origin))
-
-        return Renewed(source, connect_to, lambda connected: connected.client.close())
+        client = _client(uri, settings.mongo_pool_size, self._source.setting)
+        return Connected(uri, client, open_log(client, settings.mongo_database, settings.origin))
 
 
 class Wiring:
