@@ -89,7 +89,7 @@ def test_traces_are_made_only_when_switched_on(
             made.append(service)
             super().__init__(service=service, **options)
 
-    monkeypatch.setattr("aws_lambda_powertools.Tracer", Recorded)
+    monkeypatch.setattr("eventlog.http.observability.Tracer", Recorded)
     with make_client(mongo_uri, database, EVENTLOG_TRACING=tracing) as client:
         answer = client.post("/api/v1/events", json=EVENT)
     assert answer.status_code == 201

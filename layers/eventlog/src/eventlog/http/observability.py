@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.problems import problem
@@ -58,11 +58,9 @@ class Observed:
         self._report(scope, status, correlation, (time.perf_counter() - started) * 1000)
 
     def _segment(self) -> AbstractContextManager[object]:
-        """An X-Ray subsegment when tracing is switched on."""
+        """An X-Ray subsegment when tracing is switched on; the tracer imports X-Ray's SDK only then."""
         if not self._settings().tracing:
             return nullcontext()
-        from aws_lambda_powertools import Tracer  # noqa: PLC0415  TRACER_MS, and as a rule nothing is traced
-
         tracer = Tracer(service=f"eventlog-{self._service}", auto_patch=False)
         segment: AbstractContextManager[object] = tracer.provider.in_subsegment(name=f"## {self._service}")
         return segment
