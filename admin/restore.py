@@ -3,13 +3,15 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from admin.command import CommandError, CommandSettings
 from admin.mongo import check_mongo
 from eventlog.errors import InputError, NotFoundError
-from eventlog.settings import Settings
+from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreError
-from eventlog.wiring.resources import ConfigurationError, Resources
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
 
 USAGE = 'usage: make restore CHAIN=main REASON="restored the backup of 3 May after a disk failure"'
 
@@ -30,11 +32,8 @@ def run(chain: str, reason: str) -> int:
 def declare(settings: Settings, place: str, chain: str, reason: str) -> int:
     """Declare the restore of a chain; return the exit code: 0 if the audit after it finds the chain intact, else 3."""
     print(f"MongoDB at {place}")
-    resources = Resources(settings)
-    try:
-        report = resources.restorer.restore(chain, reason)
-    finally:
-        resources.close()
+    with closing(Connection(settings)) as connection:
+        report = AuditWiring(connection).restorer.restore(chain, reason)
     print(f"Chain {chain}: the audit says {report.status}; {report.anchored_size} events are anchored.")
     return 0 if report.status == "intact" else 3
 

@@ -16,7 +16,7 @@ from admin.command import CommandError, CommandSettings
 from eventlog.files import replace_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.settings import ConfigurationError
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

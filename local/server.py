@@ -1,4 +1,4 @@
-"""The development server: the three functions' routers in one app, with the audit schedule beside it."""
+"""The development server: the routes of all functions in one app over one connection, and the audit schedule."""
 
 import signal
 import socket
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -15,8 +16,10 @@ from fastapi import FastAPI
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
 from eventlog.http.tokens import read_tokens
-from eventlog.settings import Settings
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.http.wired import wiring_of
+from eventlog.settings import ConfigurationError, Settings
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.query import QueryWiring
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
@@ -54,7 +57,7 @@ RunAudits = Callable[[str], dict[str, Any]]
 
 def build_app(settings: Settings) -> FastAPI:
     """The whole API in one app; without tokens it is open, to this machine alone."""
-    routers = ingest.router, query.router, query.pages_router, chain_audit.router
+    routers = (*ingest.routers, *query.routers, query.dashboard_router, *chain_audit.routers)
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
     if not settings.tokens:
         app.add_middleware(OwnHosts)
@@ -63,7 +66,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 class AuditSchedule(threading.Thread):
-    """What the scheduler does in the cloud: audits every chain each minute, from seq 0 first and then once a day."""
+    """Audits every chain each minute, as the scheduler does in the cloud; from seq 0 at first and then once a day."""
 
     def __init__(self, run_audits: RunAudits, tell: Callable[[str], None], every: float = AUDIT_SECONDS) -> None:
         super().__init__(name="audit-schedule", daemon=True)
@@ -78,7 +81,7 @@ class AuditSchedule(threading.Thread):
             self._tick()
 
     def stop(self) -> None:
-        """Ends it; an audit under way gets a moment, later ones resume it."""
+        """End it; an audit at work gets a moment, and a later one resumes it."""
         self._stopping.set()
         if self.is_alive():
             self.join(STOP_SECONDS)
@@ -87,7 +90,7 @@ class AuditSchedule(threading.Thread):
         full = time.monotonic() >= self._next_full
         try:
             done = self._run_audits("full" if full else "incremental")
-        except Exception as error:  # the next round tries again
+        except Exception as error:  # whatever it is, the schedule must go on: the next round tries again
             if not self._stopping.is_set():
                 self._tell(f"The scheduled audit failed: {type(error).__name__}.")
             return
@@ -99,12 +102,15 @@ class AuditSchedule(threading.Thread):
 
 
 def describe(report: dict[str, Any]) -> str:
-    """A report of tampering in one sentence."""
+    """Tell of tampering in one sentence."""
     return f"TAMPERED: the audit of chain {report['chain']} has findings, see /api/v1/audits/{report['audit_id']}."
 
 
 class Server(uvicorn.Server):
-    """uvicorn on a socket that is bound already; says when it takes requests, and when it is about to take no more."""
+    """uvicorn on a socket that is bound already.
+
+    ``when_ready`` is called when it takes requests, ``when_stopping`` before it waits for the last answers to end.
+    """
 
     def __init__(
         self,
@@ -126,21 +132,25 @@ class Server(uvicorn.Server):
             self._when_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._when_stopping()  # streams, which uvicorn would wait for in vain
+        self._when_stopping()  # ends streams, which uvicorn would wait for in vain
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal stops it; a second one changes nothing, as it stops within seconds anyway."""
+        """Stop at the first signal; a second one changes nothing, as it stops within seconds anyway."""
         if not self.should_exit:
             super().handle_exit(sig, frame)
 
     def serve_forever(self) -> None:
-        """Serves until a signal or `should_exit`."""
+        """Serve until a signal or ``should_exit``."""
         self.run([self._bound])
 
 
 def check_tokens(path: str | None) -> None:
-    """Raises: LocalError when there is a token file that can't be used."""
+    """Check the token file, if there is one, before anything is started.
+
+    Raises:
+        LocalError: It can't be used.
+    """
     try:
         if path:
             read_tokens(path)
@@ -150,7 +160,7 @@ def check_tokens(path: str | None) -> None:
 
 
 def describe_server(url: str, mongo: str, anchors: str, tokens: str | None) -> str:
-    """The banner."""
+    """Fill in the banner."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     access = f"with a token of {tokens}" if tokens else "open, for this machine alone"
     header = ' -H "Authorization: Bearer $EVENTLOG_TOKEN"' if tokens else ""
@@ -158,21 +168,24 @@ def describe_server(url: str, mongo: str, anchors: str, tokens: str | None) -> s
 
 
 def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell: Callable[[str], None]) -> None:
-    """Serves the API on `bound`, with the database and the audits it needs, until a signal.
+    """Serve the API on ``bound``, with the database and the audits it needs, until a signal.
 
-    Raises: LocalError, KeyboardInterrupt
+    Raises:
+        LocalError: Something that it needs can't be had; the text says what to do.
+        KeyboardInterrupt: It was stopped by Ctrl-C.
     """
     check_tokens(tokens)
     with open_database(mongo_uri) as (uri, place):
         anchors = open_anchors(uri, embedded=mongo_uri is None)
         app = build_app(anchors.settings.model_copy(update={"tokens": tokens}))
         banner = describe_server(url_of(bound), place, anchors.description, tokens)
-        audits = AuditSchedule(lambda mode: run_scheduled(app.state.resources, mode), tell)
-        settling = SettleSchedule(app.state.resources.store)
+        audits = AuditSchedule(partial(run_scheduled, wiring_of(app, AuditWiring)), tell)
+        reads = wiring_of(app, QueryWiring)
+        settling = SettleSchedule(reads.log)
         audits.start()
         settling.start()
         try:
-            Server(app, bound, lambda: tell(banner), app.state.resources.end_streams).serve_forever()
+            Server(app, bound, lambda: tell(banner), reads.end_streams).serve_forever()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short

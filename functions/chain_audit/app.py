@@ -3,65 +3,27 @@
 import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
 
 # isort: split
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Query, Response
-
-from eventlog.fields import ChainName
 from eventlog.http import audits
-from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
-from eventlog.http.audit_schemas import AuditReport, AuditReports, audit_fields
-from eventlog.http.problems import documented
-from eventlog.http.requests import Body, Held
-from eventlog.http.schemas import json_response
+from eventlog.http.wired import wiring_of
+from eventlog.wiring.audit import AuditWiring
 
-router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))
-AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
-
-
-@router.post(
-    "/audits",
-    responses={
-        200: {"model": AuditReport},
-        202: {"model": AuditReport, "description": "It goes on; ask for it by audit_id"},
-        **documented(400, 404, 413, 415, 422, 500, 503),
-    },
-    openapi_extra=audits.BODY,
-)
-def start_audit(caller: AuditStarter, held: Held, body: Body) -> Response:
-    """Audit a chain now; an empty body audits the default chain incrementally."""
-    return audits.start(held, body, caller)
-
-
-@router.get("/audits", responses={200: {"model": AuditReports}, **documented(422, 500, 503)})
-def list_audits(
-    caller: Reader,
-    held: Held,
-    chain: ChainName | None = None,
-    before: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> Response:
-    """Audit reports, newest first."""
-    found = [audit_fields(report) for report in held.auditor.reports(chain, limit, before, caller.chains)]
-    return json_response({"audits": found, "next": found[-1]["audit_id"] if len(found) == limit else None})
-
-
-@router.get("/audits/{audit_id}", responses={200: {"model": AuditReport}, **documented(404, 422, 500, 503)})
-def get_audit(caller: Reader, held: Held, audit_id: AuditId) -> Response:
-    """One report, or how far a running audit is."""
-    return audits.find(held, audit_id, caller)
-
-
-app = create_app(router, title="chain_audit")
+routers = (audits.router,)
+app = create_app(*routers, title="chain_audit")
 _http = lambda_handler(app)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An API Gateway request, the schedule's {"source": "eventlog.schedule", "mode": ...}, or an operator's
-    {"source": "eventlog.restore", "chain": ..., "reason": ...} after a chain was restored from a backup."""
+    """Answer a request of API Gateway, run the schedule's audits, or declare a restore.
+
+    The schedule sends ``{"source": "eventlog.schedule", "mode": ...}``; an operator, after a chain was restored from a
+    backup, ``{"source": "eventlog.restore", "chain": ..., "reason": ...}``.
+    """
     if "requestContext" in event:
         return dict(_http(event, context))
+    wired = wiring_of(app, AuditWiring)
     if event.get("source") == "eventlog.restore":
-        return audits.restore(app.state.resources, event["chain"], event["reason"])
-    return audits.run_scheduled(app.state.resources, event.get("mode", "incremental"))
+        return audits.restore(wired, event["chain"], event["reason"])
+    return audits.run_scheduled(wired, event.get("mode", "incremental"))

@@ -5,15 +5,15 @@ import eventlog.start  # first: it puts off garbage collection while the rest is
 # isort: split
 from typing import Any
 
-from eventlog.ingest.deliveries import Deliveries
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.connection import Connection
+from eventlog.wiring.queue import QueueWiring
 
-deliveries = Deliveries(Resources(), service="ingest_queue")
+wired = QueueWiring(Connection())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A delivery of the queue -> ``{"batchItemFailures": [...]}``, what to deliver again."""
-    return deliveries.consume(event, lambda: context.get_remaining_time_in_millis() / 1000)
+    return wired.deliveries.consume(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 
 eventlog.start.done()

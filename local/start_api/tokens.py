@@ -7,7 +7,7 @@ from typing import Any
 
 from admin.token import add_token
 from eventlog.http.tokens import TokenEntry, read_tokens
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.settings import ConfigurationError
 from local.machine import LocalError
 
 CLAIM = "eventlog_chains"  # the default of Settings.chains_claim

@@ -45,7 +45,7 @@ def serve(
     app = build_app(settings)
     with served(wrap(app), port) as url:
         yield ServedLog(url, anchored, app)
-    app.state.resources.close()
+    app.state.connection.close()
 
 
 @contextmanager

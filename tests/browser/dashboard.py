@@ -12,9 +12,11 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.http.wired import wiring_of
 from eventlog.ingest import native
 from eventlog.ingest.submission import make_draft
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.wiring.query import QueryWiring
 from tests.support.anchored import ORIGIN, AnchoredLog
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -41,8 +43,7 @@ class ServedLog:
     @property
     def readers(self) -> int:
         """How many live streams the server has."""
-        found: int = self.app.state.resources.streams._readers
-        return found
+        return wiring_of(self.app, QueryWiring).streams._readers
 
     @property
     def store(self) -> MongoStore:

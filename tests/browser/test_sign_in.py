@@ -38,7 +38,7 @@ def guarded(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def issuer(guarded: Guarded) -> Iterator[Issuer]:
     """An issuer of tokens that the log knows; the page is told of it while it is there."""
     issuer = Issuer(guarded.token)
-    settings = guarded.log.app.state.resources.settings
+    settings = guarded.log.app.state.connection.settings
     with served(issuer.app(guarded.log.url)) as issuer.url:
         settings.sign_in_issuer, settings.sign_in_client = issuer.url, CLIENT
         yield issuer

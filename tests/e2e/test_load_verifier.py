@@ -82,7 +82,7 @@ def loaded(client: MongoClient[dict[str, Any]], mongo_uri: str, database: str, t
         loaded.settle()
         yield loaded
         exchange.close()
-    app.state.resources.close()
+    app.state.connection.close()
 
 
 def test_an_honest_log_is_as_it_should_be(loaded: Loaded) -> None:

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
-from functions.chain_audit.app import router as audit_router
-from functions.ingest.app import router as ingest_router
-from functions.query.app import router as query_router
+from functions.chain_audit.app import routers as audit_routers
+from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from local.mongod.secured import SecuredMongo
 from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Recorder
@@ -29,10 +29,12 @@ def make_api(mongo_uri: str) -> MakeApi:
     @contextmanager
     def make(database: str) -> Iterator[TestClient]:
         settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-        app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings, anonymous=True)
+        app = create_app(
+            *ingest_routers, *query_routers, *audit_routers, title="local", settings=settings, anonymous=True
+        )
         with TestClient(app) as client:
             yield client
-        app.state.resources.client.close()
+        app.state.connection.close()
 
     return make
 

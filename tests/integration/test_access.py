@@ -38,7 +38,7 @@ def way(request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: py
         grants = [UNLIMITED, LIMITED, *LESS.values(), *ONLY.values()]
         made = WithTokens(settings, tmp_path_factory.mktemp("tokens") / "tokens.json", grants)
     yield made
-    made.app.state.resources.close()
+    made.app.state.connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def audits(settings: Settings, mongo_uri: str) -> dict[str, str]:
             report = made.call("POST", SAMPLES["POST /api/v1/audits"].about(chain), UNLIMITED).json()
             found[chain] = report["audit_id"]
             put_anchor(store, chain=chain, size=2)
-    made.app.state.resources.close()
+    made.app.state.connection.close()
     return found
 
 
@@ -174,7 +174,7 @@ def test_tokens_are_in_no_log_line_and_no_answer(
         way.call(route.partition(" ")[0], SAMPLES[route].about(THEIRS, audits[THEIRS]), grant, **header)
         for route in ROUTES
     ]
-    way.app.state.resources.close()
+    way.app.state.connection.close()
     assert not [answer for answer in answers if secret in f"{answer.body!r} {answer.headers}"]
     out, err = capsys.readouterr()
     assert out.count('"message":"request"') == len(ROUTES)
@@ -183,7 +183,7 @@ def test_tokens_are_in_no_log_line_and_no_answer(
 
 def test_a_function_without_api_gateway_and_tokens_lets_nobody_in(settings: Settings, tmp_path: Path) -> None:
     made = WithTokens(settings, tmp_path / "tokens.json", [])
-    made.app.state.resources.settings.tokens = None
+    made.app.state.connection.settings.tokens = None
     assert made.call("GET", SAMPLES["GET /api/v1/health"], UNLIMITED).status == 401
     assert made.app.state.callers.tokens is None
 
@@ -195,7 +195,7 @@ def test_behind_api_gateway_a_token_makes_nobody_known(settings: Settings, tmp_p
     header = {"authorization": f"Bearer {UNLIMITED.token()}"}
     assert behind.call("GET", SAMPLES["GET /api/v1/health"], None, **header).status == 401
     assert behind.call("GET", SAMPLES["GET /api/v1/health"], UNLIMITED).status == 200
-    behind.app.state.resources.close()
+    behind.app.state.connection.close()
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -52,7 +52,7 @@ class Log:
 def log(mongo_uri: str, database: str, store: MongoStore) -> Iterator[Log]:
     way = ThroughGateway(Settings(mongo_uri=mongo_uri, mongo_database=database))
     yield Log(way, store)
-    way.app.state.resources.close()
+    way.app.state.connection.close()
 
 
 def walk(log: Log, name: str, after: str, limit: int) -> tuple[list[str], int]:

@@ -122,8 +122,8 @@ def test_a_damaged_report_is_listed_as_such_among_the_others(
     event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
     assert api.post("/api/v1/events", json=event).status_code == 201
     assert api.post("/api/v1/audits").status_code == 200
-    resources = api.app.state.resources  # type: ignore[attr-defined]
-    operations_of(resources.store).audits.insert_one(odd)
+    log = api.app.state.connection.log  # type: ignore[attr-defined]
+    operations_of(log).audits.insert_one(odd)
     listed = api.get("/api/v1/audits").json()["audits"]
     assert sorted(report["status"] for report in listed) == ["incomplete", "intact"]
 
@@ -131,6 +131,6 @@ def test_a_damaged_report_is_listed_as_such_among_the_others(
 def test_a_damaged_sequence_document_keeps_no_other_chain_from_being_listed(api: TestClient) -> None:
     event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
     assert api.post("/api/v1/events", json=event).status_code == 201
-    resources = api.app.state.resources  # type: ignore[attr-defined]
-    operations_of(resources.store).sequences.insert_one({"_id": "damaged", "origin": 1})
+    log = api.app.state.connection.log  # type: ignore[attr-defined]
+    operations_of(log).sequences.insert_one({"_id": "damaged", "origin": 1})
     assert [chain["chain"] for chain in api.get("/api/v1/chains").json()["chains"]] == ["main"]

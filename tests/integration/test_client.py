@@ -36,7 +36,7 @@ def url(mongo_uri: str, database: str) -> Iterator[str]:
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     with served(app) as url:
         yield url
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_an_export_goes_on_part_after_part(
         log.append_batch([NewEvent("t", "s", {"n": n}) for n in range(9)])
         put_anchor(store)
         parts = log.export(file, start_time="2020-01-01T00:00:00Z")
-    app.state.resources.client.close()
+    app.state.connection.close()
     report = verify_bundle(file.getvalue().splitlines(keepends=True), [KEY.verifier(ORIGIN)])
     assert parts == len(report.parts) > 1
     assert report.events == 9

@@ -56,7 +56,7 @@ def log(mongo_uri: str, database: str, tmp_path: Path, store: MongoStore) -> Ite
     with served(lying) as url:
         put_anchor(store)
         yield Log(url, lying, store, tmp_path)
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 def field(name: str, value: Any) -> Callable[[bytes], bytes]:

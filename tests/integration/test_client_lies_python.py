@@ -27,7 +27,7 @@ def lying(mongo_uri: str, database: str, store: MongoStore) -> Iterator[Lying]:
     put_anchor(store, 5)
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     yield Lying(app)
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture

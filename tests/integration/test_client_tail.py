@@ -33,12 +33,12 @@ Change = Callable[[bytes], bytes]
 def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=0.3))
     yield app
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture
 def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
+    found: MongoStore = app.state.connection.log
     return found
 
 

@@ -42,7 +42,7 @@ def test_a_payload_that_is_no_object_never_reaches_an_answer(
     api: TestClient, client: MongoClient[dict[str, Any]], database: str, payload: str, settled: bool
 ) -> None:
     assert api.post("/api/v1/events", json=EVENT).status_code == 201
-    api.app.state.resources.store.settle("main")  # type: ignore[attr-defined]
+    api.app.state.connection.log.settle("main")  # type: ignore[attr-defined]
     forge(client[database], payload, settled=settled)
     for route, accept in ROUTES:
         answer = api.get(route, headers={"Accept": accept})

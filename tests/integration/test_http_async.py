@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
+from eventlog.http.wired import wiring_of
 from eventlog.ingest.queue_message import parse_message
 from eventlog.settings import Settings
-from functions.ingest.app import router as ingest_router
-from functions.query.app import router as query_router
+from eventlog.wiring.ingest import IngestWiring
+from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from tests.support.queues import Queues, consumer, fifo_queues
 
 EVENTS = "/api/v1/events"
@@ -34,8 +36,8 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
 
 @contextmanager
 def served(settings: Settings) -> Iterator[TestClient]:
-    app = create_app(ingest_router, query_router, title="local", settings=settings, anonymous=True)
-    with closing(app.state.resources), TestClient(app) as api:
+    app = create_app(*ingest_routers, *query_routers, title="local", settings=settings, anonymous=True)
+    with closing(app.state.connection), TestClient(app) as api:
         yield api
 
 
@@ -46,7 +48,7 @@ def api(queues: Queues, mongo_uri: str, database: str) -> Iterator[TestClient]:
 
 
 def consume(api: TestClient, queues: Queues) -> list[str]:
-    return queues.poll(consumer(api.app.state.resources))  # type: ignore[attr-defined]
+    return queues.poll(consumer(api.app.state.connection))  # type: ignore[attr-defined]
 
 
 def test_an_event_is_accepted_then_appended_and_then_has_its_receipt(api: TestClient, queues: Queues) -> None:
@@ -170,8 +172,8 @@ def test_sqs_out_of_reach_is_503_and_appends_go_on(
 
 
 def test_an_event_of_nobody_knows_whom_is_never_queued(queues: Queues, mongo_uri: str, database: str) -> None:
-    app = create_app(ingest_router, query_router, title="local", settings=queues.settings(mongo_uri, database))
-    with closing(app.state.resources), TestClient(app) as api:
+    app = create_app(*ingest_routers, *query_routers, title="local", settings=queues.settings(mongo_uri, database))
+    with closing(app.state.connection), TestClient(app) as api:
         headers = {"content-type": "application/json"}
         assert api.post(ASYNC, json=event(), headers=headers).status_code == 401
     assert queues.received(queues.url) == []
@@ -220,6 +222,6 @@ def test_sending_does_not_hold_up_the_event_loop(api: TestClient) -> None:
             else:
                 seen.append(True)
 
-    api.app.state.resources.queue = Queue()  # type: ignore[attr-defined]
+    wiring_of(api.app, IngestWiring).queue = Queue()  # type: ignore[arg-type,assignment]
     assert api.post(ASYNC, json=event()).status_code == 202
     assert seen == [False]

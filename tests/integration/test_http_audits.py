@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 from eventlog.anchors.signing import create_key_file
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
-from functions.chain_audit.app import router as audit_router
-from functions.ingest.app import router as ingest_router
-from functions.query.app import router as query_router
+from functions.chain_audit.app import routers as audit_routers
+from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from tests.integration.bad_input import CLOUDEVENT, GOOD
 
 Json = dict[str, Any]
@@ -28,10 +28,10 @@ def anchored(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[TestClie
         anchors=str(tmp_path / "anchors"),
         signing_keys=str(tmp_path / "key"),
     )
-    app = create_app(ingest_router, query_router, audit_router, title="local", settings=settings, anonymous=True)
+    app = create_app(*ingest_routers, *query_routers, *audit_routers, title="local", settings=settings, anonymous=True)
     with TestClient(app) as client:
         yield client
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 def append(api: TestClient, **fields: Any) -> None:

@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from eventlog.formats.event import Entry
+from eventlog.http.wired import wiring_of
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage
+from eventlog.wiring.ingest import IngestWiring
 from tests.support.coroutines import run
 
 EVENTS, BATCH = "/api/v1/events", "/api/v1/events/batch"
@@ -46,7 +48,7 @@ def answers(app: Any, pushes: Pushes, first: dict[str, Any], *others: Any) -> li
     """The answers to requests that come while the first one's push is under way."""
 
     async def scenario() -> list[httpx2.Response]:
-        ours = app.state.resources.ingest._log
+        ours = wiring_of(app, IngestWiring).ingest._log
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
 
             def post(body: Any) -> "asyncio.Task[httpx2.Response]":

@@ -26,7 +26,7 @@ SIZES = (1, 7, 20, 24)
 
 
 def store_of(api: TestClient) -> MongoStore:
-    found: MongoStore = api.app.state.resources.store  # type: ignore[attr-defined]
+    found: MongoStore = api.app.state.connection.log  # type: ignore[attr-defined]
     return found
 
 

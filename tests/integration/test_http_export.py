@@ -17,7 +17,7 @@ from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.export import BrokenOffError
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
-from functions.query.app import router
+from functions.query.app import routers
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
 from tests.support.anchoring import KEY, put_anchor
@@ -31,7 +31,7 @@ SETTLED, SIZE, COUNT = 1200, 1230, 1250
 
 
 def store_of(api: TestClient) -> MongoStore:
-    found: MongoStore = api.app.state.resources.store  # type: ignore[attr-defined]
+    found: MongoStore = api.app.state.connection.log  # type: ignore[attr-defined]
     return found
 
 
@@ -217,8 +217,8 @@ class Lambda:
     """The query function behind API Gateway."""
 
     def __init__(self, api: TestClient) -> None:
-        settings: Settings = api.app.state.resources.settings  # type: ignore[attr-defined]
-        self._handler: Any = lambda_handler(create_app(router, title="query", settings=settings))
+        settings: Settings = api.app.state.connection.settings  # type: ignore[attr-defined]
+        self._handler: Any = lambda_handler(create_app(*routers, title="query", settings=settings))
         path = Path(__file__).parents[2] / "events" / "get-export.json"
         self._event = json.loads(path.read_text(encoding="utf-8"))
 

@@ -18,7 +18,7 @@ from eventlog.formats.tiles import decode_entries
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect, operations_of
-from functions.query.app import router
+from functions.query.app import routers
 from tests.infrastructure.invoke import Context
 from tests.integration.conftest import MakeApi
 from tests.support.anchoring import KEY, put_anchor
@@ -33,7 +33,7 @@ def full(make_api: MakeApi, mongo_uri: str) -> Iterator[TestClient]:
     """A chain of 600 events under a checkpoint of 590, of which the last are pending."""
     name = f"test_{uuid4().hex[:12]}"
     with make_api(name) as api:
-        store = api.app.state.resources.store  # type: ignore[attr-defined]
+        store = api.app.state.connection.log  # type: ignore[attr-defined]
         for count in (500, 60):
             store.append("main", [draft() for _ in range(count)])
         store.settle("main")
@@ -125,7 +125,7 @@ def test_a_path_that_names_no_tile_is_not_found(full: TestClient, path: str) -> 
 
 
 def test_without_a_checkpoint_there_are_no_tiles(api: TestClient) -> None:
-    store = api.app.state.resources.store  # type: ignore[attr-defined]
+    store = api.app.state.connection.log  # type: ignore[attr-defined]
     store.append("main", [draft()])
     answer = api.get(f"{LOG}/tile/0/000.p/1")
     assert (answer.status_code, "there is none" in answer.json()["detail"]) == (404, True)
@@ -133,7 +133,7 @@ def test_without_a_checkpoint_there_are_no_tiles(api: TestClient) -> None:
 
 @pytest.mark.parametrize("field", ["content_hash", "prev_hash"])
 def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, field: str) -> None:
-    store = api.app.state.resources.store  # type: ignore[attr-defined]
+    store = api.app.state.connection.log  # type: ignore[attr-defined]
     store.append("main", [draft() for _ in range(3)])
     store.settle("main")
     put_anchor(store)
@@ -143,8 +143,8 @@ def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, fi
 
 
 def test_behind_lambda_a_tile_is_sent_as_base64_and_a_checkpoint_as_text(full: TestClient, mongo_uri: str) -> None:
-    settings: Settings = full.app.state.resources.settings  # type: ignore[attr-defined]
-    handler: Any = lambda_handler(create_app(router, title="query", settings=settings))
+    settings: Settings = full.app.state.connection.settings  # type: ignore[attr-defined]
+    handler: Any = lambda_handler(create_app(*routers, title="query", settings=settings))
     event = json.loads((Path(__file__).parents[2] / "events" / "get-log-tile.json").read_text(encoding="utf-8"))
     event["rawPath"] = event["requestContext"]["http"]["path"] = f"{LOG}/tile/0/000"
     answer = handler(event, Context(1))

@@ -16,9 +16,10 @@ from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import operations_of
-from eventlog.wiring.resources import Resources
-from functions.chain_audit.app import router as audit_router
-from functions.ingest.app import router as ingest_router
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
+from functions.chain_audit.app import routers as audit_routers
+from functions.ingest.app import routers as ingest_routers
 from tests.support.emf import Record, printed, records, unit
 from tests.support.factories import draft
 
@@ -38,37 +39,37 @@ SCHEDULED = (
 
 
 @pytest.fixture
-def held(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[Resources]:
+def wired(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[AuditWiring]:
     """A log that is anchored."""
     create_key_file(tmp_path / "key")
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_ORIGIN="example.com/log")
     settings.anchors, settings.signing_keys = str(tmp_path / "anchors"), str(tmp_path / "key")
-    with closing(Resources(settings)) as resources:
-        yield resources
+    with closing(Connection(settings)) as connection:
+        yield AuditWiring(connection)
 
 
 @pytest.fixture
 def ingest(mongo_uri: str, database: str) -> Iterator[TestClient]:
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
-    app = create_app(ingest_router, title="ingest", settings=settings, anonymous=True)
-    with closing(app.state.resources):
+    app = create_app(*ingest_routers, title="ingest", settings=settings, anonymous=True)
+    with closing(app.state.connection):
         yield TestClient(app)
 
 
-def push(held: Resources, count: int, received_at: int | None = None, chain: str = "main") -> None:
+def push(wired: AuditWiring, count: int, received_at: int | None = None, chain: str = "main") -> None:
     """Acknowledged events that nobody has settled."""
-    operations = operations_of(held.store)
-    if held.store.chain(chain) is None:
-        held.store.append(chain, [draft(chain=chain)])
-        held.store.settle(chain)
+    operations = operations_of(wired.log)
+    if wired.log.chain(chain) is None:
+        wired.log.append(chain, [draft(chain=chain)])
+        wired.log.settle(chain)
     now = int(time.time() * 1000) if received_at is None else received_at
     entries = [draft(chain=chain, received_at=now).entry for _ in range(count)]
     assert operations.push(chain, entries, None) is not None
 
 
-def scheduled(held: Resources, capsys: pytest.CaptureFixture[str], mode: str = "incremental") -> list[Record]:
+def scheduled(wired: AuditWiring, capsys: pytest.CaptureFixture[str], mode: str = "incremental") -> list[Record]:
     capsys.readouterr()
-    audits.run_scheduled(held, mode)
+    audits.run_scheduled(wired, mode)
     return printed(capsys)
 
 
@@ -103,94 +104,96 @@ def test_events_that_were_refused_are_not_counted(ingest: TestClient, capsys: py
 
 @pytest.mark.parametrize("mode", ["incremental", "full"])
 def test_a_scheduled_audit_counts_itself_by_its_mode(
-    held: Resources, mode: str, capsys: pytest.CaptureFixture[str]
+    wired: AuditWiring, mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    push(held, 1)
-    assert records(scheduled(held, capsys, mode), "AuditsFinished") == [(AUDIT | {"mode": mode}, [1.0])]
+    push(wired, 1)
+    assert records(scheduled(wired, capsys, mode), "AuditsFinished") == [(AUDIT | {"mode": mode}, [1.0])]
 
 
 def test_an_audit_that_ran_out_of_time_counts_when_the_last_of_it_was_resumed(
-    held: Resources, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    wired: AuditWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or nothing would say that full audits never come to their end."""
     for chain in ("a", "b"):
-        push(held, 9, chain=chain)
-    scheduled(held, capsys)
+        push(wired, 9, chain=chain)
+    scheduled(wired, capsys)
     with monkeypatch.context() as patch:
         patch.setattr(scan, "STEP", 5)
         patch.setattr(audits, "_SCHEDULED_SECONDS", 0.0)
-        lines = scheduled(held, capsys, "full")
+        lines = scheduled(wired, capsys, "full")
         assert records(lines, "AuditsFinished") == []
         assert len(records(lines, "AuditCoverage")) == 1
-    finished = records(scheduled(held, capsys), "AuditsFinished")
+    finished = records(scheduled(wired, capsys), "AuditsFinished")
     assert sorted(dimensions["mode"] for dimensions, _ in finished) == ["full", "incremental"]
-    assert len(records(scheduled(held, capsys), "AuditsFinished")) == 1
+    assert len(records(scheduled(wired, capsys), "AuditsFinished")) == 1
 
 
-def test_an_empty_log_has_zeros_where_alarms_need_data(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = scheduled(held, capsys)
+def test_an_empty_log_has_zeros_where_alarms_need_data(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = scheduled(wired, capsys)
     found = {metric: only(lines, metric) for metric in SCHEDULED}
     assert found == {metric: [0.0] for metric in SCHEDULED} | {"AuditCoverage": [100.0]}
     assert len(records(lines, "AuditsFinished")) == 1
 
 
 def test_what_is_pending_is_measured_before_the_audit_settles_it(
-    held: Resources, capsys: pytest.CaptureFixture[str]
+    wired: AuditWiring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long_ago = int(time.time() * 1000) - 3_600_000
-    push(held, 3, received_at=long_ago)
-    push(held, 4, chain="other")
-    lines = scheduled(held, capsys)
+    push(wired, 3, received_at=long_ago)
+    push(wired, 4, chain="other")
+    lines = scheduled(wired, capsys)
     assert only(lines, "PendingEvents") == [7.0]
     assert 3_600_000 <= only(lines, "SettleLag")[0] < 3_660_000
     assert (unit(lines, "SettleLag"), unit(lines, "AuditCoverage")) == ("Milliseconds", "Percent")
-    again = scheduled(held, capsys)
+    again = scheduled(wired, capsys)
     assert (only(again, "PendingEvents"), only(again, "SettleLag")) == ([0.0], [0.0])
 
 
-def test_all_that_is_intact_is_covered_and_anchored(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
-    push(held, 3)
-    push(held, 4, chain="other")
-    scheduled(held, capsys)
-    lines = scheduled(held, capsys)  # the registry too has got its events by now
+def test_all_that_is_intact_is_covered_and_anchored(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
+    push(wired, 3)
+    push(wired, 4, chain="other")
+    scheduled(wired, capsys)
+    lines = scheduled(wired, capsys)  # the registry too has got its events by now
     assert only(lines, "AuditCoverage") == [100.0]
     assert only(lines, "AnchoredSize") == [4.0 + 5.0 + 2.0]
 
 
-def test_a_chain_with_a_finding_is_not_covered(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
-    push(held, 2)
-    push(held, 5, chain="other")
-    held.store.settle("other")
-    operations_of(held.store).events.update_one({"chain": "other", "seq": 3}, {"$set": {"source_id": "forged"}})
-    lines = scheduled(held, capsys, "full")
+def test_a_chain_with_a_finding_is_not_covered(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
+    push(wired, 2)
+    push(wired, 5, chain="other")
+    wired.log.settle("other")
+    operations_of(wired.log).events.update_one({"chain": "other", "seq": 3}, {"$set": {"source_id": "forged"}})
+    lines = scheduled(wired, capsys, "full")
     assert only(lines, "AuditCoverage") == [100 * 4 / 10]  # of three events, six forged ones, and the registry's own
     assert sum(value for _, values in records(lines, "AuditFindings") for value in values) == 1.0
 
 
-def test_a_chain_that_is_gone_is_not_covered(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
-    push(held, 9)
-    scheduled(held, capsys)
-    operations_of(held.store).events.delete_many({"chain": "main"})
-    operations_of(held.store).sequences.delete_many({"_id": "main"})
-    assert only(scheduled(held, capsys), "AuditCoverage")[0] == pytest.approx(100 / 11)
+def test_a_chain_that_is_gone_is_not_covered(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
+    push(wired, 9)
+    scheduled(wired, capsys)
+    operations_of(wired.log).events.delete_many({"chain": "main"})
+    operations_of(wired.log).sequences.delete_many({"_id": "main"})
+    assert only(scheduled(wired, capsys), "AuditCoverage")[0] == pytest.approx(100 / 11)
 
 
-def test_a_damaged_sequence_document_stops_no_measurement(held: Resources, capsys: pytest.CaptureFixture[str]) -> None:
-    push(held, 2)
+def test_a_damaged_sequence_document_stops_no_measurement(
+    wired: AuditWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push(wired, 2)
     damaged: list[dict[str, Any]] = [
         {"_id": "a", "size": "many", "settled": {"size": [1]}, "pending": "none"},
         {"_id": "b", "settled": 5, "pending": {"received_at": "yesterday"}},
         {"_id": "c", "pending": [{"received_at": 1}, {}, 7]},
     ]
-    operations_of(held.store).sequences.insert_many(damaged)
-    lines = scheduled(held, capsys)
+    operations_of(wired.log).sequences.insert_many(damaged)
+    lines = scheduled(wired, capsys)
     assert only(lines, "PendingEvents") == [2.0]
     assert len(records(lines, "AuditsFinished")) == 1
 
 
-def test_measuring_what_is_pending_is_one_read(held: Resources) -> None:
-    push(held, 2)
-    operations, auditor = operations_of(held.store), held.auditor
+def test_measuring_what_is_pending_is_one_read(wired: AuditWiring) -> None:
+    push(wired, 2)
+    operations, auditor = operations_of(wired.log), wired.auditor
     database = operations.sequences.database
     database.command("profile", 2)
     try:
@@ -202,24 +205,24 @@ def test_measuring_what_is_pending_is_one_read(held: Resources) -> None:
 
 
 def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
-    held: Resources,
+    wired: AuditWiring,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    push(held, 2)
-    held.store.settle("main")
-    operations_of(held.store).events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
-    each = held.auditor.each
+    push(wired, 2)
+    wired.log.settle("main")
+    operations_of(wired.log).events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
+    each = wired.auditor.each
 
     def die_later(*args: Any) -> Iterator[AuditReport]:
         yield next(each(*args))
         raise ConnectionError
 
-    monkeypatch.setattr(held.auditor, "each", die_later)
+    monkeypatch.setattr(wired.auditor, "each", die_later)
     capsys.readouterr()
     with pytest.raises(ConnectionError):
-        audits.run_scheduled(held, "full")
+        audits.run_scheduled(wired, "full")
     lines = printed(capsys)
     assert max(values[0] for _, values in records(lines, "AuditFindings")) == 1.0
     assert [found.message for found in caplog.records if found.levelname == "ERROR"] == ["tampering found"]
@@ -227,13 +230,13 @@ def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
 
 
 def test_a_finding_of_an_audit_over_http_is_told(
-    mongo_uri: str, database: str, held: Resources, capsys: pytest.CaptureFixture[str]
+    mongo_uri: str, database: str, wired: AuditWiring, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    push(held, 2)
-    held.store.settle("main")
-    operations_of(held.store).events.delete_one({"chain": "main", "seq": 1})
-    app = create_app(audit_router, title="chain_audit", settings=held.settings, anonymous=True)
-    with closing(app.state.resources):
+    push(wired, 2)
+    wired.log.settle("main")
+    operations_of(wired.log).events.delete_one({"chain": "main", "seq": 1})
+    app = create_app(*audit_routers, title="chain_audit", settings=wired.settings, anonymous=True)
+    with closing(app.state.connection):
         assert TestClient(app).post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"
     lines = printed(capsys)
     assert only(lines, "AuditFindings") == [1.0]

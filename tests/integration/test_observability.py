@@ -12,11 +12,11 @@ from moto import mock_aws
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
-from eventlog.settings import Settings
+from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.wiring.resources import ConfigurationError, Resources
-from functions.ingest.app import router
+from eventlog.wiring.connection import Connection
+from functions.ingest.app import routers
 
 SECRET = "s3cr3t-payload-value"
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T00:00:00Z", "source_id": "s", "payload": {"card": SECRET}}
@@ -25,8 +25,8 @@ EVENT = {"event_type": "t", "timestamp": "2026-11-23T00:00:00Z", "source_id": "s
 @contextmanager
 def make_client(mongo_uri: str, database: str, **settings: Any) -> Iterator[TestClient]:
     settings = {"mongo_uri": mongo_uri, "mongo_database": database} | settings
-    app = create_app(router, title=f"ingest-{database}", settings=Settings(**settings), anonymous=True)
-    with closing(app.state.resources):
+    app = create_app(*routers, title=f"ingest-{database}", settings=Settings(**settings), anonymous=True)
+    with closing(app.state.connection):
         yield TestClient(app, raise_server_exceptions=False)
 
 
@@ -88,7 +88,7 @@ def test_traces_are_made_only_when_switched_on(
             made.append(service)
             super().__init__(service=service, **options)
 
-    monkeypatch.setattr("aws_lambda_powertools.Tracer", Recorded)
+    monkeypatch.setattr("eventlog.http.observability.Tracer", Recorded)
     with make_client(mongo_uri, database, EVENTLOG_TRACING=tracing) as client:
         answer = client.post("/api/v1/events", json=EVENT)
     assert answer.status_code == 201
@@ -104,21 +104,21 @@ def test_the_uri_comes_from_secrets_manager_when_a_secret_is_named(
     monkeypatch.delenv("MONGO_URI", raising=False)
     with mock_aws():
         secret = boto3.client("secretsmanager").create_secret(Name="mongo", SecretString=mongo_uri)
-        resources = Resources(Settings(mongo_uri=None, mongo_uri_secret=secret["ARN"], mongo_database=database))
-        with closing(resources):
-            resources.store.ping()
+        connection = Connection(Settings(mongo_uri=None, mongo_uri_secret=secret["ARN"], mongo_database=database))
+        with closing(connection):
+            connection.log.ping()
 
 
 def test_without_any_uri_the_error_names_the_settings() -> None:
     with pytest.raises(ConfigurationError, match="MONGO_URI"):
-        _ = Resources(Settings(mongo_uri=None)).store
+        _ = Connection(Settings(mongo_uri=None)).log
 
 
 def test_an_audit_read_without_a_database_is_reported_as_unavailable() -> None:
-    resources = Resources(Settings(mongo_uri="mongodb://127.0.0.1:1/", mongo_database="none"))
+    connection = Connection(Settings(mongo_uri="mongodb://127.0.0.1:1/", mongo_database="none"))
     with (
-        closing(resources),
+        closing(connection),
         pytest.raises(StoreUnavailableError),
-        AuditStore(resources.store).together("main") as reads,
+        AuditStore(connection.log).together("main") as reads,
     ):
         reads.sequence()

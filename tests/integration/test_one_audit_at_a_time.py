@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -16,7 +16,8 @@ from eventlog.settings import Settings
 from eventlog.store.interface.audits import LEASE_MILLIS
 from eventlog.store.mongo.leases import LEASES, Leases
 from eventlog.store.mongo.store import operations_of
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
 from local.machine import wait_until
 from tests.support.emf import printed, records
 from tests.support.factories import draft
@@ -27,22 +28,24 @@ Collection = Any
 
 
 @pytest.fixture
-def held(mongo_uri: str, database: str) -> Iterator[Resources]:
-    with closing(Resources(Settings(mongo_uri=mongo_uri, mongo_database=database))) as resources:
-        resources.store.append("main", [draft()])
-        yield resources
+def wired(mongo_uri: str, database: str) -> Iterator[AuditWiring]:
+    with closing(Connection(Settings(mongo_uri=mongo_uri, mongo_database=database))) as connection:
+        connection.log.append("main", [draft()])
+        yield AuditWiring(connection)
 
 
 @pytest.fixture
-def documents(held: Resources) -> Collection:
+def documents(wired: AuditWiring) -> Collection:
     """The collection of reports and leases."""
     options: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
-    return operations_of(held.store).audits.with_options(codec_options=options)
+    return operations_of(wired.log).audits.with_options(codec_options=options)
 
 
-def another(held: Resources) -> Resources:
+@contextmanager
+def another(wired: AuditWiring) -> Iterator[AuditWiring]:
     """As another process sees the same database."""
-    return Resources(held.settings)
+    with closing(Connection(wired.settings)) as connection:
+        yield AuditWiring(connection)
 
 
 def age(documents: Collection, name: str, millis: int) -> None:
@@ -53,18 +56,18 @@ def age(documents: Collection, name: str, millis: int) -> None:
 class Paused:
     """An audit that stands still on its way, in a thread of its own, until it is let go."""
 
-    def __init__(self, held: Resources, mode: str, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, wired: AuditWiring, mode: str, patch: pytest.MonkeyPatch) -> None:
         self.reached, self._go = threading.Event(), threading.Event()
-        each = held.auditor.each
+        each = wired.auditor.each
 
         def stand_still(*args: Any) -> Iterator[Any]:
             self.reached.set()
             assert self._go.wait(60)
             yield from each(*args)
 
-        patch.setattr(held.auditor, "each", stand_still)
+        patch.setattr(wired.auditor, "each", stand_still)
         self._threads = ThreadPoolExecutor(1)
-        self._run = self._threads.submit(audits.run_scheduled, held, mode)
+        self._run = self._threads.submit(audits.run_scheduled, wired, mode)
         assert self.reached.wait(60)
 
     def finish(self) -> dict[str, Any]:
@@ -75,13 +78,13 @@ class Paused:
 
 
 def test_the_second_of_two_runs_at_once_returns_and_says_why(
-    held: Resources,
+    wired: AuditWiring,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with closing(another(held)) as other:
-        first = Paused(held, "incremental", monkeypatch)
+    with another(wired) as other:
+        first = Paused(wired, "incremental", monkeypatch)
         capsys.readouterr()
         with caplog.at_level("INFO"):
             skipped = audits.run_scheduled(other, "incremental")
@@ -94,8 +97,8 @@ def test_the_second_of_two_runs_at_once_returns_and_says_why(
         assert "skipped" not in audits.run_scheduled(other, "incremental")
 
 
-def test_of_many_that_begin_in_one_moment_one_gets_the_lease(held: Resources) -> None:
-    leases = [Leases(held.store) for _ in range(8)]
+def test_of_many_that_begin_in_one_moment_one_gets_the_lease(wired: AuditWiring) -> None:
+    leases = [Leases(wired.log) for _ in range(8)]
     together = threading.Barrier(len(leases))
 
     def take(number: int) -> bool:
@@ -105,26 +108,26 @@ def test_of_many_that_begin_in_one_moment_one_gets_the_lease(held: Resources) ->
     with ThreadPoolExecutor(len(leases)) as threads:
         for _ in range(5):
             assert sum(threads.map(take, range(len(leases)))) == 1
-            operations_of(held.store).audits.delete_one({"_id": FULL})
+            operations_of(wired.log).audits.delete_one({"_id": FULL})
 
 
-def test_full_and_incremental_audits_may_work_at_once(held: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(another(held)) as other:
-        first = Paused(held, "full", monkeypatch)
+def test_full_and_incremental_audits_may_work_at_once(wired: AuditWiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    with another(wired) as other:
+        first = Paused(wired, "full", monkeypatch)
         assert [r["status"] for r in audits.run_scheduled(other, "incremental")["audits"]] == ["intact"]
         assert [r["status"] for r in first.finish()["audits"]] == ["intact"]
 
 
-def test_whoever_died_is_followed_once_its_lease_is_stale(held: Resources, documents: Collection) -> None:
-    assert Leases(held.store).take(INCREMENTAL, "who dies now")
+def test_whoever_died_is_followed_once_its_lease_is_stale(wired: AuditWiring, documents: Collection) -> None:
+    assert Leases(wired.log).take(INCREMENTAL, "who dies now")
     age(documents, INCREMENTAL, LEASE_MILLIS - 15_000)
-    assert "skipped" in audits.run_scheduled(held, "incremental")
+    assert "skipped" in audits.run_scheduled(wired, "incremental")
     age(documents, INCREMENTAL, LEASE_MILLIS + 1)
-    assert "skipped" not in audits.run_scheduled(held, "incremental")
+    assert "skipped" not in audits.run_scheduled(wired, "incremental")
 
 
-def test_a_lease_is_renewed_while_its_holder_works(held: Resources, documents: Collection) -> None:
-    leases = Leases(held.store)
+def test_a_lease_is_renewed_while_its_holder_works(wired: AuditWiring, documents: Collection) -> None:
+    leases = Leases(wired.log)
     with exclusive(leases, FULL, every=0.01) as alone:
         assert alone
         age(documents, FULL, LEASE_MILLIS + 1)
@@ -133,19 +136,19 @@ def test_a_lease_is_renewed_while_its_holder_works(held: Resources, documents: C
         assert not leases.take(FULL, "another")
 
 
-def test_a_lease_is_given_back_also_when_the_audit_fails(held: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_is_given_back_also_when_the_audit_fails(wired: AuditWiring, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(held.auditor, "each", fail)
+        patch.setattr(wired.auditor, "each", fail)
         with pytest.raises(ConnectionError):
-            audits.run_scheduled(held, "full")
-    assert "skipped" not in audits.run_scheduled(held, "full")
+            audits.run_scheduled(wired, "full")
+    assert "skipped" not in audits.run_scheduled(wired, "full")
 
 
-def test_who_lost_its_lease_does_not_take_the_new_holders(held: Resources, documents: Collection) -> None:
-    leases = Leases(held.store)
+def test_who_lost_its_lease_does_not_take_the_new_holders(wired: AuditWiring, documents: Collection) -> None:
+    leases = Leases(wired.log)
     assert leases.take(FULL, "slow")
     age(documents, FULL, LEASE_MILLIS + 1)
     assert leases.take(FULL, "next")
@@ -167,19 +170,19 @@ def test_who_lost_its_lease_does_not_take_the_new_holders(held: Resources, docum
     ],
     ids=str,
 )
-def test_a_damaged_or_foreign_lease_stops_nobody(held: Resources, documents: Collection, damaged: Any) -> None:
+def test_a_damaged_or_foreign_lease_stops_nobody(wired: AuditWiring, documents: Collection, damaged: Any) -> None:
     documents.insert_one({"_id": INCREMENTAL} | damaged)
-    done = audits.run_scheduled(held, "incremental")
+    done = audits.run_scheduled(wired, "incremental")
     assert [report["status"] for report in done["audits"]] == ["intact"]
     assert set(documents.find_one({"_id": INCREMENTAL})) == {"_id", "holder", "lease"}
 
 
-def test_a_lease_is_never_shown_or_resumed_as_a_report(held: Resources, documents: Collection) -> None:
+def test_a_lease_is_never_shown_or_resumed_as_a_report(wired: AuditWiring, documents: Collection) -> None:
     report = {"chain": "main", "mode": "full", "status": "running", "lease": DatetimeMS(0)}
     documents.insert_many([{"_id": name} | report for name in LEASES])
-    assert held.auditor.reports(None, 10, None) == held.auditor.reports("main", 10, None) == []
-    assert held.auditor.reports(None, 10, "z") == []
-    assert held.auditor.resume(60) == []
+    assert wired.auditor.reports(None, 10, None) == wired.auditor.reports("main", 10, None) == []
+    assert wired.auditor.reports(None, 10, "z") == []
+    assert wired.auditor.resume(60) == []
 
 
 def test_the_audit_function_may_lease_and_what_it_writes_fits_the_validator(secured_log: SecuredLog) -> None:

@@ -23,7 +23,7 @@ def settings(mongo_uri: str, database: str) -> Settings:
 def open_server(settings: Settings) -> Iterator[TestClient]:
     app = build_app(settings)
     yield TestClient(app)
-    app.state.resources.close()
+    app.state.connection.close()
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_server_with_tokens_answers_to_every_name_but_demands_one(settings: Se
         signed = {"host": host, "authorization": f"Bearer {token}"}
         assert client.get(HEALTH, headers=signed).status_code == 200
     assert client.get("/openapi.json").status_code == 200
-    app.state.resources.close()
+    app.state.connection.close()

@@ -61,7 +61,7 @@ def document(make_api: MakeApi, mongo_uri: str) -> Iterator[BaseSchema]:
             "payload": {},
         }
         assert api.post("/api/v1/events", json=event).status_code == 201
-        put_anchor(api.app.state.resources.store)  # type: ignore[attr-defined]
+        put_anchor(api.app.state.connection.log)  # type: ignore[attr-defined]
         yield schemathesis.openapi.from_asgi("/openapi.json", api.app)
     with connect(mongo_uri) as client:
         client.drop_database(name)

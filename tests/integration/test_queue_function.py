@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from eventlog.ingest.deliveries import Deliveries
 from eventlog.ingest.queue_message import format_message
 from eventlog.store.interface import Query
 from eventlog.store.mongo.store import MongoStore
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.connection import Connection
+from eventlog.wiring.queue import QueueWiring
 from functions.ingest_queue import app
 from tests.support.factories import draft
 from tests.support.queues import Json, Queues, fifo_queues, store_down
@@ -36,11 +36,11 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
 
 
 @pytest.fixture
-def held(queues: Queues, mongo_uri: str, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resources]:
+def wired(queues: Queues, mongo_uri: str, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[QueueWiring]:
     """What the function works with, as if it had just started."""
-    with closing(Resources(queues.settings(mongo_uri, database))) as held:
-        monkeypatch.setattr(app, "deliveries", Deliveries(held, "ingest_queue"))
-        yield held
+    with closing(Connection(queues.settings(mongo_uri, database))) as connection:
+        monkeypatch.setattr(app, "wired", QueueWiring(connection))
+        yield app.wired
 
 
 def put(queues: Queues, event_id: str, chain: str = "main", **fields: Any) -> None:
@@ -60,7 +60,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[Json]:
 
 
 def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(
-    queues: Queues, held: Resources, store: MongoStore
+    queues: Queues, wired: QueueWiring, store: MongoStore
 ) -> None:
     chains = [f"c{n * n % 3}" for n in range(25)]
     for n, chain in enumerate(chains):
@@ -73,7 +73,7 @@ def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(
 
 
 def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
-    queues: Queues, held: Resources, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
+    queues: Queues, wired: QueueWiring, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     store.append("main", [draft("x")])
     put(queues, "a", payload={"n": 1})
@@ -82,7 +82,7 @@ def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
     queues.put("main", "poison", once="p")
     put(queues, "c", payload={"n": 1})
     with monkeypatch.context() as patch, store_down(queues.settings("mongodb://127.0.0.1:1/", database)) as down:
-        patch.setattr(app, "deliveries", Deliveries(down, "down"))
+        patch.setattr(app, "wired", QueueWiring(down.connection, "down"))
         assert len(queues.poll(handler)) == 4
     assert queues.poll(handler) == []
     assert ids(store) == ["x", "a", "b", "c"]
@@ -93,7 +93,7 @@ def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
 
 
 def test_a_dead_letter_can_be_sent_back_and_is_appended_then(
-    queues: Queues, held: Resources, store: MongoStore
+    queues: Queues, wired: QueueWiring, store: MongoStore
 ) -> None:
     store.append("main", [draft("x")])
     put(queues, "x", "main", payload={"n": 2})
@@ -105,11 +105,15 @@ def test_a_dead_letter_can_be_sent_back_and_is_appended_then(
 
 
 def test_a_delivery_is_logged_and_counted_and_no_payload_is(
-    queues: Queues, held: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: str
+    queues: Queues,
+    wired: QueueWiring,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: str,
 ) -> None:
     service = f"ingest_queue-{database}"
-    monkeypatch.setattr(app, "deliveries", Deliveries(held, service))
-    held.store.append("main", [draft("x")])
+    monkeypatch.setattr(app, "wired", QueueWiring(wired.connection, service))
+    wired.log.append("main", [draft("x")])
     put(queues, "a", payload={"card": SECRET})
     put(queues, "x", payload={"card": SECRET})
     queues.put("main", json.dumps({SECRET: SECRET}), once="p")
@@ -134,16 +138,20 @@ def test_a_delivery_is_logged_and_counted_and_no_payload_is(
 
 
 def test_what_is_delivered_again_is_logged_as_an_error(
-    queues: Queues, held: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: str
+    queues: Queues,
+    wired: QueueWiring,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: str,
 ) -> None:
-    monkeypatch.setattr(app, "deliveries", Deliveries(held, f"ingest_queue-{database}"))
+    monkeypatch.setattr(app, "wired", QueueWiring(wired.connection, f"ingest_queue-{database}"))
     put(queues, "a", payload={"card": SECRET})
     put(queues, "b", payload={"card": SECRET})
 
     def broken(*_: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(held.store, "append", broken)
+    monkeypatch.setattr(wired.log, "append", broken)
     assert len(queues.poll(handler)) == 2
     (failure,) = [line for line in lines(capsys) if line.get("level") == "ERROR"]
     assert (failure["chain"], failure["messages"], failure["error"]) == ("main", 2, "RuntimeError")

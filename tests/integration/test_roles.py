@@ -6,38 +6,36 @@ from pathlib import Path
 
 import pytest
 from bson import Int64
-from fastapi import APIRouter
 from starlette.testclient import TestClient
 
 from eventlog.audit.workers import Workers
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import operations_of
-from functions.chain_audit.app import router as audit_router
-from functions.ingest.app import router as ingest_router
-from functions.query.app import router as query_router
+from functions.chain_audit.app import routers as audit_routers
+from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from tests.support.anchored import AnchoredLog, new_key
 from tests.support.factories import draft
 from tests.support.secured import ORIGIN, SecuredLog
 
-ROUTERS = {"ingest": ingest_router, "query": query_router, "audit": audit_router}
+ROUTERS = {"ingest": ingest_routers, "query": query_routers, "audit": audit_routers}
 EVENT = {"event_type": "user.login", "timestamp": "2026-05-01T10:00:00Z", "source_id": "app", "payload": {"n": 1}}
 
 
 @contextmanager
 def serving(log: SecuredLog, function: str, folder: Path | None = None) -> Iterator[TestClient]:
     """A function's own routes, with its own user."""
-    router: APIRouter = ROUTERS[function]
     settings = Settings(mongo_uri=log.uri(function), mongo_database=log.database, EVENTLOG_ORIGIN=ORIGIN)
     if folder is not None:
         new_key(folder / "key.pem")
         settings.anchors, settings.signing_keys = str(folder / "anchors"), str(folder / "key.pem")
-    app = create_app(router, title=function, settings=settings, anonymous=True)
+    app = create_app(*ROUTERS[function], title=function, settings=settings, anonymous=True)
     try:
         with TestClient(app) as client:
             yield client
     finally:
-        app.state.resources.close()
+        app.state.connection.close()
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from pymongo.synchronous import srv_resolver
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app
-from eventlog.settings import Settings
+from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreUnavailableError
-from eventlog.wiring.resources import ConfigurationError, Resources
-from functions.query.app import router as query_router
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
+from functions.query.app import routers as query_routers
 from tests.support.rotated import Secret, in_parameter_store, in_secrets_manager
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -38,7 +39,7 @@ def test_a_uri_that_can_not_be_used_is_named_by_its_setting_alone(setting: str, 
     else:
         settings = Settings(mongo_uri=None, mongo_uri_secret=in_secrets_manager(text).arn)
     with pytest.raises(ConfigurationError, match=f"^{setting} is no connection string") as raised:
-        _ = Resources(settings).store
+        _ = Connection(settings).log
     assert "s3cr3t" not in "".join(traceback.format_exception(raised.value))
 
 
@@ -51,7 +52,7 @@ def test_a_uri_that_can_not_be_used_is_named_by_its_setting_alone(setting: str, 
 )
 def test_a_secret_that_can_not_be_read_is_503(arn: str) -> None:
     app = create_app(
-        query_router, title="query", anonymous=True, settings=Settings(mongo_uri=None, mongo_uri_secret=arn)
+        *query_routers, title="query", anonymous=True, settings=Settings(mongo_uri=None, mongo_uri_secret=arn)
     )
     answer = TestClient(app).get("/api/v1/health")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -59,19 +60,19 @@ def test_a_secret_that_can_not_be_read_is_503(arn: str) -> None:
 
 
 def test_a_uri_from_the_environment_is_not_read_again() -> None:
-    with closing(Resources(Settings(mongo_uri="mongodb://127.0.0.1:1/"))) as held:
-        before = held.client
-        held.refused()
-        assert held.client is before
+    with closing(Connection(Settings(mongo_uri="mongodb://127.0.0.1:1/"))) as connection:
+        before = connection.current
+        connection.refused()
+        assert connection.current is before
         with pytest.raises(StoreUnavailableError):
-            held.leases.take("schedule/full", "x")
+            AuditWiring(connection).leases.take("schedule/full", "x")
 
 
 @pytest.mark.parametrize("keep", [in_secrets_manager, in_parameter_store])
 def test_a_line_break_after_the_uri_is_no_part_of_it(keep: Callable[[str], Secret], mongo_uri: str) -> None:
     settings = Settings(mongo_uri=None, mongo_uri_secret=keep(f"{mongo_uri}\n").arn)
-    with closing(Resources(settings)) as held:
-        assert held.connected.uri == mongo_uri
+    with closing(Connection(settings)) as connection:
+        assert connection.current.uri == mongo_uri
 
 
 @pytest.mark.parametrize("trouble", [Timeout, NXDOMAIN])
@@ -84,12 +85,12 @@ def test_names_that_dns_does_not_tell_are_503(trouble: type[Exception], monkeypa
     monkeypatch.setattr(srv_resolver, "_resolve", resolve)
     secret = in_secrets_manager("mongodb://127.0.0.1:1/")
     settings = Settings(mongo_uri=None, mongo_uri_secret=secret.arn)
-    with closing(Resources(settings)) as held:
-        before = held.connected
+    with closing(Connection(settings)) as connection:
+        before = connection.current
         secret.put("mongodb+srv://u:s3cr3t@cluster0.s3cr3t.example.com/")
-        held.refused()
-        assert held.connected is before
-    app = create_app(query_router, title="query", settings=settings, anonymous=True)
+        connection.refused()
+        assert connection.current is before
+    app = create_app(*query_routers, title="query", settings=settings, anonymous=True)
     answer = TestClient(app).get("/api/v1/health")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "s3cr3t" not in answer.text

@@ -1,7 +1,7 @@
 """The password is changed while the functions live: they read the secret again, and nobody redeploys them."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -14,10 +14,11 @@ from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.store.errors import CredentialsRefusedError
 from eventlog.wiring import secret
-from eventlog.wiring.resources import Resources
-from functions.chain_audit.app import router as audit_router
-from functions.ingest.app import router as ingest_router
-from functions.query.app import router as query_router
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
+from functions.chain_audit.app import routers as audit_routers
+from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from local.machine import wait_until
 from local.mongod.secured import SecuredMongo
 from tests.support.rotated import NEW, Rotated, Secret, in_parameter_store, in_secrets_manager, rotated
@@ -36,13 +37,13 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMongo]:
         yield running
 
 
-def api(found: Rotated, router: APIRouter) -> TestClient:
-    return TestClient(create_app(router, title="rotated", settings=found.settings(), anonymous=True))
+def api(found: Rotated, routers: Sequence[APIRouter]) -> TestClient:
+    return TestClient(create_app(*routers, title="rotated", settings=found.settings(), anonymous=True))
 
 
-def resources(client: TestClient) -> Resources:
-    held: Resources = client.app.state.resources  # type: ignore[attr-defined]
-    return held
+def connection(client: TestClient) -> Connection:
+    found: Connection = client.app.state.connection  # type: ignore[attr-defined]
+    return found
 
 
 def stored(found: Rotated) -> int:
@@ -55,8 +56,8 @@ def stored(found: Rotated) -> int:
 @pytest.mark.parametrize("keep", [in_secrets_manager, in_parameter_store])
 def test_ingest_goes_on_with_the_new_password(mongo: SecuredMongo, keep: Callable[[str], Secret]) -> None:
     found = rotated(mongo, "ingest", keep)
-    client = api(found, ingest_router)
-    with closing(resources(client)):
+    client = api(found, ingest_routers)
+    with closing(connection(client)):
         assert client.post("/api/v1/events", json=EVENT).status_code == 201
         found.change_password()
         found.secret.put(found.uri(NEW))
@@ -71,8 +72,8 @@ def test_ingest_goes_on_with_the_new_password(mongo: SecuredMongo, keep: Callabl
 
 def test_a_batch_that_is_refused_leaves_nothing_behind(mongo: SecuredMongo) -> None:
     found = rotated(mongo, "ingest")
-    client = api(found, ingest_router)
-    with closing(resources(client)):
+    client = api(found, ingest_routers)
+    with closing(connection(client)):
         assert client.post("/api/v1/events/batch", json=[EVENT]).status_code == 201
         found.replace_user()
         named = [EVENT | {"event_id": f"e-{n}"} for n in range(3)]
@@ -84,8 +85,8 @@ def test_a_batch_that_is_refused_leaves_nothing_behind(mongo: SecuredMongo) -> N
 
 def test_query_goes_on_with_the_new_password(mongo: SecuredMongo) -> None:
     found = rotated(mongo, "query")
-    client = api(found, query_router)
-    with closing(resources(client)):
+    client = api(found, query_routers)
+    with closing(connection(client)):
         assert client.get("/api/v1/health").status_code == 200
         found.change_password()
         found.secret.put(found.uri(NEW))
@@ -95,28 +96,28 @@ def test_query_goes_on_with_the_new_password(mongo: SecuredMongo) -> None:
 
 def test_audits_go_on_over_http_and_on_schedule(mongo: SecuredMongo) -> None:
     found = rotated(mongo, "audit")
-    client = api(found, audit_router)
-    held = resources(client)
-    with closing(held):
-        assert "skipped" not in audits.run_scheduled(held, "incremental")
+    client = api(found, audit_routers)
+    wired = AuditWiring(connection(client))
+    with closing(wired.connection):
+        assert "skipped" not in audits.run_scheduled(wired, "incremental")
         found.change_password()
         found.secret.put(found.uri(NEW))
         with pytest.raises(CredentialsRefusedError):
-            audits.run_scheduled(held, "incremental")
-        assert "skipped" not in audits.run_scheduled(held, "incremental")
+            audits.run_scheduled(wired, "incremental")
+        assert "skipped" not in audits.run_scheduled(wired, "incremental")
         assert client.get("/api/v1/audits").status_code == 200
         assert client.post("/api/v1/audits").status_code == 404  # answered by MongoDB: there is no such chain
 
 
 def test_a_secret_that_is_changed_late_is_found_later(mongo: SecuredMongo) -> None:
     found = rotated(mongo, "ingest")
-    client = api(found, ingest_router)
-    with closing(resources(client)):
+    client = api(found, ingest_routers)
+    with closing(connection(client)):
         assert client.post("/api/v1/events", json=EVENT).status_code == 201
-        before = resources(client).client
+        before = connection(client).current
         found.change_password()
         assert client.post("/api/v1/events", json=EVENT).status_code == 503
-        assert resources(client).client is before  # the same secret: nothing is gained by another client
+        assert connection(client).current is before  # the same secret: nothing is gained by another client
         found.secret.put(found.uri(NEW))
         wait_until("the secret to be read", lambda: client.post("/api/v1/events", json=EVENT).status_code == 201)
 
@@ -125,7 +126,7 @@ def test_requests_at_once_end_with_201_or_503_and_share_one_new_client(
     mongo: SecuredMongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = rotated(mongo, "ingest")
-    client = api(found, ingest_router)
+    client = api(found, ingest_routers)
     reads: list[str] = []
     read = secret._read
 
@@ -142,13 +143,13 @@ def test_requests_at_once_end_with_201_or_503_and_share_one_new_client(
             seen.append(client.post("/api/v1/events", json=EVENT).status_code)
         return seen
 
-    with closing(resources(client)), client, ThreadPoolExecutor(12) as threads:
+    with closing(connection(client)), client, ThreadPoolExecutor(12) as threads:
         assert client.post("/api/v1/events", json=EVENT).status_code == 201
-        before = resources(client).client
+        before = connection(client).current
         running = [threads.submit(post) for _ in range(12)]
         found.replace_user()
         try:
-            wait_until("another client", lambda: resources(client).client is not before)
+            wait_until("another client", lambda: connection(client).current is not before)
             size = stored(found)
             wait_until("more events", lambda: stored(found) > size + 100)
         finally:
@@ -164,14 +165,14 @@ def test_a_new_secret_that_is_no_uri_changes_nothing_and_is_not_shown(
     mongo: SecuredMongo, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = rotated(mongo, "ingest")
-    client = api(found, ingest_router)
-    held = resources(client)
-    with closing(held):
+    client = api(found, ingest_routers)
+    connected = connection(client)
+    with closing(connected):
         assert client.post("/api/v1/events", json=EVENT).status_code == 201
-        before = held.client
+        before = connected.current
         found.secret.put(NO_URI)
-        held.refused()
-        assert held.client is before
+        connected.refused()
+        assert connected.current is before
         assert client.post("/api/v1/events", json=EVENT).status_code == 201
     (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "MONGO_URI_SECRET" in vars(said)["error"]
@@ -180,8 +181,8 @@ def test_a_new_secret_that_is_no_uri_changes_nothing_and_is_not_shown(
 
 def test_a_secret_that_can_not_be_read_again_leaves_things_as_they_are(mongo: SecuredMongo) -> None:
     found = rotated(mongo, "ingest")
-    with closing(Resources(found.settings())) as held:
-        before = held.client
+    with closing(Connection(found.settings())) as connected:
+        before = connected.current
         boto3.client("secretsmanager").delete_secret(SecretId=found.secret.arn, ForceDeleteWithoutRecovery=True)
-        held.refused()
-        assert held.client is before
+        connected.refused()
+        assert connected.current is before

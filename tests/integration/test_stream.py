@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 
 from eventlog.http import stream
+from eventlog.http.wired import wiring_of
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
+from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
 from local.server import build_app
 from tests.support.anchoring import put_anchor
@@ -24,7 +26,7 @@ from tests.support.serving import served
 def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     yield app
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
+    found: MongoStore = app.state.connection.log
     return found
 
 
@@ -245,11 +247,11 @@ def test_a_database_that_is_away_is_told_before_anything_is_sent() -> None:
     with served(app) as url:
         answer = httpx2.get(f"{url}{PATH}", timeout=30)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 def test_watchers_end_with_their_last_reader(app: FastAPI, url: str) -> None:
-    streams = app.state.resources.streams
+    streams = wiring_of(app, QueryWiring).streams
     subscribers = [Subscriber(url, chain=f"c{n % 3}") for n in range(9)]
     for subscriber in subscribers:
         subscriber.until("head")

@@ -29,7 +29,7 @@ def settings(mongo_uri: str, database: str, store: MongoStore) -> Settings:
 def gateway(settings: Settings) -> Iterator[ThroughGateway]:
     made = ThroughGateway(settings)
     yield made
-    made.app.state.resources.close()
+    made.app.state.connection.close()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def url(settings: Settings, tmp_path: Path) -> Iterator[str]:
     made = WithTokens(settings, tmp_path / "tokens.json", [LIMITED, UNLIMITED, WRITER])
     with served(made.app) as url:
         yield url
-    made.app.state.resources.close()
+    made.app.state.connection.close()
 
 
 def follow(url: str, chain: str, grant: Grant) -> list[Message]:

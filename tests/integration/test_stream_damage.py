@@ -31,7 +31,7 @@ NO_TIME = 10**15
 def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     yield app
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
+    found: MongoStore = app.state.connection.log
     return found
 
 

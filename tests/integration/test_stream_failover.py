@@ -37,7 +37,7 @@ def test_a_stream_goes_on_over_failovers(nodes: list[EmbeddedMongo], tmp_path: P
         while not acknowledged <= {event_id for _, event_id in seen(subscriber)}:
             subscriber.receive()
         found = seen(subscriber)
-    app.state.resources.client.close()
+    app.state.connection.close()
     assert [seq for seq, _ in found] == list(range(len(found)))
     assert len({event_id for _, event_id in found}) == len(found)
     assert ids == [event_id for _, event_id in itertools.islice(found, len(ids))]

@@ -14,7 +14,7 @@ from eventlog.http import stream
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
-from functions.query.app import router
+from functions.query.app import routers
 from tests.infrastructure.invoke import Context
 from tests.support.anchoring import put_anchor
 from tests.support.event_source import Interpreter
@@ -50,9 +50,9 @@ class Function:
 @pytest.fixture
 def function(mongo_uri: str, database: str) -> Iterator[Function]:
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=SECONDS)
-    app = create_app(router, title="query", settings=settings)
-    yield Function(lambda_handler(app), app.state.resources.store)
-    app.state.resources.close()
+    app = create_app(*routers, title="query", settings=settings)
+    yield Function(lambda_handler(app), app.state.connection.log)
+    app.state.connection.close()
 
 
 def ids(source: Interpreter) -> list[int]:

@@ -16,9 +16,11 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 
 from eventlog.http import stream
+from eventlog.http.wired import wiring_of
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import streams
+from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
 from local.server import build_app
 from tests.support.event_source import PATH, Subscriber
@@ -35,7 +37,7 @@ _FRAME = re.compile(rb"id: (\d+)\ndata: \{[^\n]*\}\n\n")
 def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     yield app
-    app.state.resources.client.close()
+    app.state.connection.close()
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
+    found: MongoStore = app.state.connection.log
     return found
 
 
@@ -182,7 +184,7 @@ def test_a_reader_that_reads_nothing_is_let_go(
     stalled.until("head")
     for _ in range(60):
         store.append("main", [draft(payload={"text": "x" * 200_000})])
-    wait_until("the reader to be let go", lambda: app.state.resources.streams._readers == 0)
+    wait_until("the reader to be let go", lambda: wiring_of(app, QueryWiring).streams._readers == 0)
     stalled.close()
 
 

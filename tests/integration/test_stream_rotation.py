@@ -7,7 +7,7 @@ import pytest
 from eventlog.http.app import create_app
 from eventlog.store.mongo.store import open_log
 from eventlog_client import EventLog
-from functions.query.app import router
+from functions.query.app import routers
 from tests.support.event_source import Subscriber
 from tests.support.factories import draft
 from tests.support.rotated import NEW, Rotated, rotated
@@ -25,7 +25,7 @@ def append(found: Rotated) -> None:
 def test_a_stream_goes_on_with_the_new_password(tmp_path: Path) -> None:
     with secured_mongo(tmp_path) as mongo:
         found = rotated(mongo, "query")
-        app = create_app(router, title="rotated", settings=found.settings(), anonymous=True)
+        app = create_app(*routers, title="rotated", settings=found.settings(), anonymous=True)
         with served(app) as url:
             append(found)
             subscriber = Subscriber(url, from_seq=0)
@@ -39,4 +39,4 @@ def test_a_stream_goes_on_with_the_new_password(tmp_path: Path) -> None:
                 subscriber.close()
                 append(found)
                 assert next(events).seq == 1
-        app.state.resources.close()
+        app.state.connection.close()

@@ -14,7 +14,8 @@ from eventlog.audit.documents import read_report
 from eventlog.http import audits
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import operations_of
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
 from tests.support.emf import Record, printed, records
 from tests.support.factories import draft
 
@@ -29,17 +30,17 @@ REFUSALS: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def held(mongo_uri: str, database: str) -> Iterator[Resources]:
+def wired(mongo_uri: str, database: str) -> Iterator[AuditWiring]:
     """Three chains, an event of the second one edited."""
-    with closing(Resources(Settings(mongo_uri=mongo_uri, mongo_database=database))) as resources:
+    with closing(Connection(Settings(mongo_uri=mongo_uri, mongo_database=database))) as connection:
         for chain in CHAINS:
-            resources.store.append(chain, [draft(chain=chain) for _ in range(12)])
-            resources.store.settle(chain)
+            connection.log.append(chain, [draft(chain=chain) for _ in range(12)])
+            connection.log.settle(chain)
         edited = {"$set": {"source_id": "forged"}}
         assert (
-            operations_of(resources.store).events.update_one({"chain": TAMPERED, "seq": 3}, edited).modified_count == 1
+            operations_of(connection.log).events.update_one({"chain": TAMPERED, "seq": 3}, edited).modified_count == 1
         )
-        yield resources
+        yield AuditWiring(connection)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     ("number", "step"), [(number, step) for number in range(len(REFUSALS)) for step in (scan.STEP, 5)]
 )
 def test_a_refused_report_is_told_and_every_chain_is_audited(
-    held: Resources,
+    wired: AuditWiring,
     admin: Database[dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -75,7 +76,7 @@ def test_a_refused_report_is_told_and_every_chain_is_audited(
     monkeypatch.setattr(scan, "STEP", step)
     admin.command("collMod", "audits", **REFUSALS[number])
     capsys.readouterr()
-    found = audits.run_scheduled(held, "full")["audits"]
+    found = audits.run_scheduled(wired, "full")["audits"]
     lines = printed(capsys)
     assert {report["chain"]: report["status"] for report in found} == {"a": "intact", "b": "tampered", "c": "intact"}
     assert errors(caplog).count(("tampering found", TAMPERED)) == 1
@@ -86,10 +87,10 @@ def test_a_refused_report_is_told_and_every_chain_is_audited(
 
 
 def test_the_finding_is_told_first(
-    held: Resources, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    wired: AuditWiring, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process dies at the very moment in which it would store the report."""
-    store = held.auditor._audits
+    store = wired.auditor._audits
 
     def die(_: str, document: bytes) -> None:
         if read_report(document).findings_total:
@@ -97,7 +98,7 @@ def test_the_finding_is_told_first(
 
     monkeypatch.setattr(store, "save", die)
     with pytest.raises(KeyboardInterrupt):
-        audits.run_scheduled(held, "full")
+        audits.run_scheduled(wired, "full")
     assert errors(caplog) == [("tampering found", TAMPERED)]
 
 
@@ -115,23 +116,26 @@ def test_an_audit_over_http_answers_with_what_it_found(
 
 
 def test_a_running_audit_that_nobody_may_take_up_keeps_no_chain_from_being_audited(
-    held: Resources, admin: Database[dict[str, Any]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    wired: AuditWiring,
+    admin: Database[dict[str, Any]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scan, "STEP", 5)
-    left = held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
+    left = wired.auditor.run(wired.auditor.start(TAMPERED, "full"), 0)
     assert (left.status, left.findings_total) == ("running", 1)
     admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
-    found = audits.run_scheduled(held, "full")["audits"]
+    found = audits.run_scheduled(wired, "full")["audits"]
     assert {report["chain"] for report in found} == set(CHAINS)
     assert ("audits that are running could not be resumed", "") in errors(caplog)
 
 
 def test_what_was_told_is_not_told_again_when_the_audit_is_resumed(
-    held: Resources, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    wired: AuditWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan, "STEP", 5)
-    held.auditor.run(held.auditor.start(TAMPERED, "full"), 0)
+    wired.auditor.run(wired.auditor.start(TAMPERED, "full"), 0)
     first = printed(capsys)
-    assert [report.status for report in held.auditor.resume(60)] == ["tampered"]
+    assert [report.status for report in wired.auditor.resume(60)] == ["tampered"]
     second = printed(capsys)
     assert [findings_in(lines) for lines in (first, second)] == [1.0, 0.0]

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -11,11 +12,11 @@ import pytest
 from moto import mock_aws
 from pymongo import MongoClient
 
-from eventlog.ingest.deliveries import Deliveries
 from eventlog.ingest.queue_consumer import STEP_SECONDS
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import open_log
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.connection import Connected, Connection
+from eventlog.wiring.queue import QueueWiring
 
 Json = dict[str, Any]
 Consume = Callable[[Json], Json]
@@ -88,19 +89,28 @@ def event_of(messages: list[Json]) -> Json:
     }
 
 
-def consumer(held: Resources) -> Consume:
+def consumer(connection: Connection) -> Consume:
     """What takes a delivery, with time enough."""
-    deliveries = Deliveries(held, service="ingest_queue")
+    deliveries = QueueWiring(connection).deliveries
     return lambda event: deliveries.consume(json.loads(json.dumps(event)), lambda: STEP_SECONDS)
 
 
+class _Unanswered(Connection):
+    """A connection to a database that does not answer."""
+
+    @cached_property
+    def current(self) -> Connected:
+        uri = "mongodb://127.0.0.1:1/"
+        client: MongoClient[Json] = MongoClient(uri, serverSelectionTimeoutMS=50)
+        return Connected(uri, client, open_log(client, "none", "example.com/log"))
+
+
 @contextmanager
-def store_down(settings: Settings) -> Iterator[Resources]:
-    """Resources whose database does not answer."""
-    client: MongoClient[Json] = MongoClient("mongodb://127.0.0.1:1/", serverSelectionTimeoutMS=50)
-    with client, closing(Resources(settings)) as held:
-        held.connected.store = open_log(client, "none", "example.com/log")
-        yield held
+def store_down(settings: Settings) -> Iterator[QueueWiring]:
+    """What the queue's function works with while its database does not answer."""
+    connection = _Unanswered(settings)
+    with connection.current.client:
+        yield QueueWiring(connection)
 
 
 @contextmanager

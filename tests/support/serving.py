@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from eventlog.http.wired import wiring_of
+from eventlog.wiring.query import QueryWiring
 from local.machine import HOST, bind, wait_until
 from local.server import Server
 
@@ -33,8 +35,8 @@ def _end_streams(app: Any) -> None:
         if not hasattr(app, "app"):
             return
         app = app.app
-    if hasattr(app.state, "resources"):
-        app.state.resources.end_streams()
+    if hasattr(app.state, "wirings"):
+        wiring_of(app, QueryWiring).end_streams()
 
 
 class Lying:

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from eventlog.http.app import create_app
 from eventlog.http.dashboard import configuration, dashboard, policy
 from eventlog.settings import Settings
-from functions.query.app import pages_router
+from functions.query.app import dashboard_router
 
 ISSUER = "https://id.example.com/pool"
 SIGN_IN = Settings(sign_in_issuer=ISSUER, sign_in_client="dashboard")
@@ -16,7 +16,7 @@ SIGN_IN = Settings(sign_in_issuer=ISSUER, sign_in_client="dashboard")
 
 @pytest.fixture
 def http() -> TestClient:
-    return TestClient(create_app(pages_router, title="pages", settings=Settings(origin="log.example.com/test")))
+    return TestClient(create_app(dashboard_router, title="pages", settings=Settings(origin="log.example.com/test")))
 
 
 def test_the_root_is_the_page_and_nobody_has_to_sign_in_for_it(http: TestClient) -> None:

@@ -9,14 +9,15 @@ from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
 
 RETIRED = format_vkey(VerifierKey("log.example.com/main", b"r" * 32))
 
 
 def test_nothing_is_anchored_unless_it_is_set() -> None:
-    resources = Resources(Settings())
-    assert (resources.anchors, resources.signers, resources.trusted_keys) == (None, [], [])
+    wired = AuditWiring(Connection(Settings()))
+    assert (wired.anchors, wired.signers, wired.trusted_keys) == (None, [], [])
 
 
 @pytest.mark.parametrize("given", [{"anchors": "/anchors"}, {"signing_keys": "key.pem"}])
@@ -32,7 +33,8 @@ def test_an_error_shows_nothing_of_the_settings() -> None:
 
 
 def test_empty_settings_are_none_at_all() -> None:
-    assert Resources(Settings(anchors="", signing_keys=" , ", retired_keys="")).anchors is None
+    settings = Settings(anchors="", signing_keys=" , ", retired_keys="")
+    assert AuditWiring(Connection(settings)).anchors is None
 
 
 @pytest.mark.parametrize("vkey", ["x", "a+b+c", RETIRED + "A", RETIRED.replace("log", "lag")])
@@ -51,8 +53,9 @@ def test_an_app_has_the_store_the_signers_in_order_and_every_key_that_counts(tmp
     paths = [tmp_path / "new.pem", tmp_path / "old.pem"]
     assert all(map(create_key_file, paths))
     keys = ", ".join(map(str, paths))
-    resources = Resources(Settings(anchors=str(tmp_path / "anchors"), signing_keys=keys, retired_keys=RETIRED))
+    settings = Settings(anchors=str(tmp_path / "anchors"), signing_keys=keys, retired_keys=RETIRED)
+    wired = AuditWiring(Connection(settings))
     public = [KeyFile(path).public_key for path in paths]
-    assert isinstance(resources.anchors, DirectoryAnchors)
-    assert [signer.public_key for signer in resources.signers] == public
-    assert resources.trusted_keys == [*public, b"r" * 32]
+    assert isinstance(wired.anchors, DirectoryAnchors)
+    assert [signer.public_key for signer in wired.signers] == public
+    assert wired.trusted_keys == [*public, b"r" * 32]

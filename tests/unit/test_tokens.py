@@ -9,7 +9,7 @@ import pytest
 
 from eventlog.http.callers import Caller
 from eventlog.http.tokens import read_tokens
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.settings import ConfigurationError
 
 TOKEN = "s3cr3t-token"
 HASH = sha256(TOKEN.encode()).hexdigest()

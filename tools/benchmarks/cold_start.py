@@ -149,7 +149,7 @@ def _packages(built: Artefacts, quick: bool) -> Table:
     return Table(
         "Cold start: packages",
         f"Milliseconds that each top-level package takes by itself (`-X importtime`, which slows it), medians of "
-        f"{rounds}. `app` is the handler's own file with its routes, for which FastAPI imports `pydantic.v1`.",
+        f"{rounds}. Routes are part of `eventlog`.",
         ["", *middle],
         rows,
     )

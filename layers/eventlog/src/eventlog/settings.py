@@ -12,6 +12,10 @@ _HOST = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?"
 _ISSUER = rf"^({_HOST}(/\S*)?)?$"
 
 
+class ConfigurationError(Exception):
+    """A setting is missing or can't be used; the text names it and never shows its value."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set. A Lambda function gets these as environment variables from template.yaml."""
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.note import Signer, VerifierKey, parse_vkey
+from eventlog.formats.note import Signer, VerifierKey
 from eventlog.store.errors import SigningError
 
 MAX_KMS_MESSAGE = 4096
@@ -125,15 +125,6 @@ def create_key_file(path: Path | str) -> bool:
         return create_file(Path(path), pem, 0o600)
     except OSError as error:
         raise SigningError(f"the key file {path} can't be made: {_reason(error)}") from error
-
-
-def public_key_of(vkey: str) -> bytes:
-    """The 32 bytes of the public key in a verifier key.
-
-    Raises:
-        EvidenceError
-    """
-    return parse_vkey(vkey).public_key
 
 
 def _read_private(path: Path) -> bytes:

@@ -1,11 +1,12 @@
-"""Who may call a route: ``caller: Reader`` in its signature is all it takes.
+"""Who may call a route: ``caller: Reader`` in its signature is all that a route needs.
 
-Behind API Gateway its authorizer has said who calls; on a server without it, tokens do (EVENTLOG_TOKENS). A caller who
-is not known is refused, unless the app was made for this machine alone.
+Behind API Gateway the authorizer says who calls; on a server without it, bearer tokens do (EVENTLOG_TOKENS). An unknown
+caller is refused, unless the app was made for this machine alone.
 """
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
@@ -13,23 +14,24 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from eventlog.http.callers import ANONYMOUS, Caller, from_gateway
-from eventlog.wiring.resources import Resources
-
-if TYPE_CHECKING:
-    from eventlog.http.tokens import Tokens
+from eventlog.http.tokens import Tokens, read_tokens
+from eventlog.settings import Settings
 
 EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE = "events:read", "events:write", "audits:write"
 SCOPES = (EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE)
 
 
 class AccessError(Exception):
-    """Base: the caller may not do this; ``challenge`` says what it would take (RFC 6750)."""
+    """Base: the caller may not do this.
+
+    ``challenge`` is the answer's ``WWW-Authenticate`` header (RFC 6750, section 3).
+    """
 
     challenge: str
 
 
 class UnknownCallerError(AccessError):
-    """Nobody knows who calls (401)."""
+    """The caller is unknown (401)."""
 
     def __init__(self, *, tried: bool) -> None:
         super().__init__("Sign in: this needs a bearer token, or AWS Signature Version 4 where the log asks for that.")
@@ -45,38 +47,44 @@ class ScopeError(AccessError):
 
 
 class Callers:
-    """Tells who calls an app; with ``anonymous`` anybody does where nobody can be asked."""
+    """Finds out who calls an app.
 
-    def __init__(self, resources: Resources, *, anonymous: bool) -> None:
-        self._resources = resources
+    ``settings`` is asked on the first request. ``anonymous``: without API Gateway and tokens anybody may do everything.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], *, anonymous: bool) -> None:
+        self._settings = settings
         self._anonymous = anonymous
 
     def find(self, request: Request) -> Caller | None:
-        """The caller of a request; None: not known."""
+        """The caller of a request, None if unknown.
+
+        API Gateway comes first: behind it only its authorizer counts, whatever tokens the request or the settings have.
+        """
         event = request.scope.get("aws.event")
         if event is not None:
-            settings = self._resources.settings
+            settings = self._settings()
             return from_gateway(event, settings.chains_claim, settings.scope_prefix)
         if self.tokens is not None:
             return self.tokens.find(request.headers.get("authorization", ""))
         return ANONYMOUS if self._anonymous else None
 
     @cached_property
-    def tokens(self) -> "Tokens | None":
-        """Whom tokens make known, if there are any.
+    def tokens(self) -> Tokens | None:
+        """The tokens of EVENTLOG_TOKENS; None if it is not set.
 
         Raises:
-            ConfigurationError
+            ConfigurationError: The file can't be used.
         """
-        if not self._resources.settings.tokens:
-            return None
-        from eventlog.http.tokens import read_tokens  # noqa: PLC0415  a server's own: no Lambda function has tokens
-
-        return read_tokens(self._resources.settings.tokens)
+        path = self._settings().tokens
+        return read_tokens(path) if path else None
 
 
 class _Access(SecurityBase):
-    """A route's dependency, and its entry in the OpenAPI document; a coroutine, as others are sent to a thread."""
+    """A route's dependency, and its entry in the OpenAPI document.
+
+    It is a coroutine, since FastAPI would send a plain function to a thread for every request.
+    """
 
     def __init__(self) -> None:
         self.scheme_name = "caller"

@@ -1,4 +1,4 @@
-"""Makes an application of routers: the same for a Lambda function and for the development server."""
+"""Makes an app of routers, for a Lambda function or for the development server."""
 
 import asyncio
 from functools import cache
@@ -17,16 +17,20 @@ from eventlog.http.observability import Observed
 from eventlog.http.schemas import AuditRequest
 from eventlog.ingest.native import NewEvent
 from eventlog.settings import Settings
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.connection import Connection
 
 _TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
 _MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)
 
 
 def create_app(*routers: APIRouter, title: str, settings: Settings | None = None, anonymous: bool = False) -> FastAPI:
-    """An app with these routers; nothing is read or connected before the first request.
+    """An app with these routers; no setting is read and nothing is connected before the first request.
 
-    ``anonymous``: without API Gateway and tokens anybody may do everything, on a server that only this machine reaches.
+    Args:
+        routers: In the order in which their routes are tried and documented.
+        title: The app's name in logs and metrics, and in its OpenAPI document.
+        settings: None: those of the environment.
+        anonymous: Without API Gateway and tokens anybody may do everything; only for a server of this machine alone.
     """
     app = FastAPI(
         title=title,
@@ -34,20 +38,23 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         description="A tamper-evident, ordered, hash-chained event log.",
         redirect_slashes=False,
     )
-    app.state.resources = resources = Resources(settings)
-    app.state.callers = Callers(resources, anonymous=anonymous)
+    app.state.connection = connection = Connection(settings)
+    app.state.wirings = {}
+    app.state.callers = Callers(lambda: connection.settings, anonymous=anonymous)
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(Observed, service=title, resources=resources)
+    app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     _document(app)
     return app
 
 
 def lambda_handler(app: FastAPI) -> Mangum:
-    """The app behind API Gateway: the last step of a function's start. Mangum would run the lifespan in each
-    invocation, and sends as base64 whatever is not on its list of text types."""
+    """The app behind API Gateway: the last step of a function's start.
+
+    Mangum would run the app's lifespan in each invocation, and sends as base64 what is not on its list of text types.
+    """
     asyncio.set_event_loop(_event_loop())
     handler = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
     start.done()
@@ -56,7 +63,7 @@ def lambda_handler(app: FastAPI) -> Mangum:
 
 @cache
 def _event_loop() -> asyncio.AbstractEventLoop:
-    """Mangum takes the current loop for granted, which Python makes no longer."""
+    """An event loop for Mangum, which expects that there is a current one; Python makes none any more."""
     return asyncio.new_event_loop()
 
 

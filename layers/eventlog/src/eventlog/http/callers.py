@@ -1,4 +1,4 @@
-"""Callers, and what API Gateway's authorizers say of them."""
+"""Callers, and how API Gateway's authorizers name them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,21 +13,21 @@ _CHAIN_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\*?")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, with which scopes, on which chains (chain_names.py); None: all of them."""
+    """Who calls, with which scopes and for which chains (chain_names.py); None stands for all of them."""
 
     principal: str
     scopes: frozenset[str] | None = None
     chains: tuple[str, ...] | None = None
 
     def may(self, chain: str) -> bool:
-        """Whether a chain is there for this caller."""
+        """Whether this caller may see a chain and write to it."""
         return self.chains is None or covers(self.chains, chain)
 
     def check(self, chain: str) -> None:
-        """Answer for the chain of others as for one that does not exist.
+        """Refuse a chain that the caller may not see, in the words used for one that does not exist.
 
         Raises:
-            NotFoundError
+            NotFoundError: The caller may not see it.
         """
         if not self.may(chain):
             raise NotFoundError(f"There is no chain {chain}.")
@@ -37,10 +37,14 @@ ANONYMOUS = Caller("anonymous")
 
 
 def from_gateway(event: Mapping[str, Any], chains_claim: str, scope_prefix: str = "") -> Caller | None:
-    """The caller that a JWT authorizer or IAM let in; None: neither did.
+    """The caller that API Gateway's authorizer let in, by a JWT or by IAM; None if neither did.
 
-    API Gateway makes text of every claim, ``[a b]`` of an array. A scope counts without the prefix that the issuer puts
-    before ours; without the prefix it is no scope of ours. IAM's policies decide about each route themselves.
+    Args:
+        event: A request as API Gateway gives it to a function (payload format 2.0).
+        chains_claim: The name of the claim that lists the caller's chains.
+        scope_prefix: What the issuer writes before our scopes; a scope without it is not one of ours.
+
+    A caller by IAM has every scope and every chain: IAM's policies decide about each route before we are called.
     """
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     if claims := (authorizer.get("jwt") or {}).get("claims"):
@@ -50,10 +54,10 @@ def from_gateway(event: Mapping[str, Any], chains_claim: str, scope_prefix: str 
 
 
 def parse_chains(names: Iterable[str]) -> tuple[str, ...] | None:
-    """The chains that a list of names allows; ``*`` alone is all of them.
+    """The chains that a list of names allows; None, for all of them, if ``*`` is among the names.
 
     Raises:
-        ValueError: no name at all, or one that no chain can have.
+        ValueError: There is no name at all, or one that no chain can have.
     """
     found = tuple(names)
     if not found or not all(name == "*" or _CHAIN_NAME.fullmatch(name) for name in found):
@@ -62,6 +66,7 @@ def parse_chains(names: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def _from_claims(claims: Mapping[str, Any], chains_claim: str, scope_prefix: str) -> Caller | None:
+    """The caller that a JWT names by ``sub``, or by ``client_id`` where no person stands behind it."""
     principal = claims.get("sub") or claims.get("client_id")
     if not isinstance(principal, str) or not principal:
         return None
@@ -74,7 +79,7 @@ def _from_claims(claims: Mapping[str, Any], chains_claim: str, scope_prefix: str
 
 
 def _chains(claim: Any) -> tuple[str, ...] | None:
-    """A claim that can't be understood allows nothing: one that is meant to limit must never open everything."""
+    """The chains of a claim. One that can't be read allows none: a limit that is misspelt must not open everything."""
     try:
         return parse_chains(_words(claim))
     except ValueError:
@@ -82,6 +87,7 @@ def _chains(claim: Any) -> tuple[str, ...] | None:
 
 
 def _words(claim: Any) -> list[str]:
+    """The words of a claim. API Gateway makes text of every claim: an array becomes ``[a b]``."""
     if not isinstance(claim, str):
         return []
     inner = claim[1:-1] if claim.startswith("[") and claim.endswith("]") else claim

@@ -1,4 +1,4 @@
-"""The dashboard's files: public, as they hold nothing of the log, under a policy that lets nothing else in."""
+"""The dashboard's files. They are public, as they hold nothing of the log; their policy lets no other content in."""
 
 from base64 import b64encode
 from functools import cached_property
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from eventlog.errors import NotFoundError
 from eventlog.http.access import SCOPES
-from eventlog.http.requests import Held
+from eventlog.http.query import Wired
 from eventlog.http.schemas import json_response
 from eventlog.settings import Settings, listed
 
@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 class Files:
-    """All files of a folder that may be served, read once."""
+    """The files of a folder that may be served, read once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Files:
         """The file, or 304 if the client has it.
 
         Raises:
-            NotFoundError
+            NotFoundError: There is no such file.
         """
         if name not in self._found:
             raise NotFoundError(f"There is nothing at {request.url.path}.")
@@ -60,7 +60,7 @@ class Files:
 
 
 def policy(settings: Settings) -> str:
-    """What the page may load and ask: itself alone, and the issuer that its viewers sign in with."""
+    """The Content-Security-Policy: the page may ask only this server, and the issuer that its viewers sign in with."""
     hosts = listed(settings.sign_in_hosts)
     if settings.sign_in_issuer:
         issuer = urlsplit(settings.sign_in_issuer)
@@ -74,7 +74,7 @@ def policy(settings: Settings) -> str:
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """What the page has to know before anybody signed in."""
+    """What the page has to know before anybody has signed in."""
     asked = (
         f"{settings.scope_prefix}{scope}" if scope in SCOPES else scope for scope in settings.sign_in_scope.split()
     )
@@ -87,20 +87,20 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def dashboard(folder: Path) -> APIRouter:
-    """Routes of the files in a folder; the page itself is ``index.html``, at ``/``."""
+    """The routes of the files in a folder; the page itself is ``index.html``, at ``/``."""
     files = Files(folder)
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    def page(held: Held, request: Request) -> Response:
-        return files.answer(request, "index.html", policy(held.settings))
+    def page(wired: Wired, request: Request) -> Response:
+        return files.answer(request, "index.html", policy(wired.settings))
 
     @router.get("/dashboard/config.json")
-    def config(held: Held) -> Response:
-        return json_response(configuration(held.settings), headers=_HEADERS)
+    def config(wired: Wired) -> Response:
+        return json_response(configuration(wired.settings), headers=_HEADERS)
 
     @router.get("/dashboard/{file:path}")
-    def file(held: Held, request: Request, file: str) -> Response:
-        return files.answer(request, file, policy(held.settings))
+    def file(wired: Wired, request: Request, file: str) -> Response:
+        return files.answer(request, file, policy(wired.settings))
 
     return router

@@ -1,4 +1,4 @@
-"""The parameters of ``GET /api/v1/events`` and the store's query they make."""
+"""The parameters of ``GET /api/v1/events``, and the store's query that they make."""
 
 from dataclasses import replace
 from typing import Annotated, Literal, Self
@@ -42,10 +42,10 @@ class EventQuery(BaseModel):
         return self
 
     def to_query(self) -> Query:
-        """The store's query, at the cursor if there is one.
+        """The store's query; with a cursor it goes on behind that, in the log as it was when the first page was read.
 
         Raises:
-            InvalidError: a cursor that isn't this query's.
+            InvalidError: The cursor is not one of this query.
         """
         query = Query(
             chain=self.chain,

@@ -1,22 +1,25 @@
 """From requests for evidence to answers: JSON, signed notes, proof files and tiles."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
-import eventlog.evidence.proofs  # noqa: F401  held.evidence needs it: now, not in the first request
 from eventlog.errors import NotFoundError, unknown_checkpoint
-from eventlog.evidence.proofs import EventProof, checkpoint_of
+from eventlog.evidence.proofs import EventProof, Evidence, checkpoint_of
+from eventlog.fields import ChainName
 from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from eventlog.http import requests
+from eventlog.http.access import Reader
 from eventlog.http.callers import Caller
-from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery
+from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
+from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import EventId, Wired
 from eventlog.http.schemas import json_response
 from eventlog.stored.anchor_copies import AnchorCopy
-from eventlog.wiring.resources import Resources
 
 TEXT, BINARY = "text/plain", "application/octet-stream"
 TEXT_CONTENT: dict[str, Any] = {"content": {TEXT: {"schema": {"type": "string"}}}}
@@ -27,9 +30,9 @@ _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 """Tiles never change; private, as the API wants credentials."""
 
 
-def proof(held: Resources, request: Request, event_id: str, parameters: ProofQuery) -> Response:
+def proof(evidence: Evidence, request: Request, event_id: str, parameters: ProofQuery) -> Response:
     """An inclusion proof as JSON, or as a C2SP tlog-proof file, which has a checkpoint in it."""
-    found = held.evidence.proof(parameters.chain, event_id, parameters.size)
+    found = evidence.proof(parameters.chain, event_id, parameters.size)
     if requests.preferred(request.headers, TEXT) is None:
         return json_response(_proof_fields(found))
     if found.checkpoint is None:
@@ -38,9 +41,9 @@ def proof(held: Resources, request: Request, event_id: str, parameters: ProofQue
     return Response(format_tlog_proof(file), 200, None, _NOTE)
 
 
-def consistency(held: Resources, chain: str, parameters: ConsistencyQuery) -> Response:
+def consistency(evidence: Evidence, chain: str, parameters: ConsistencyQuery) -> Response:
     """A consistency proof between two sizes."""
-    found = held.evidence.consistency(chain, parameters.first, parameters.second)
+    found = evidence.consistency(chain, parameters.first, parameters.second)
     return json_response(
         {
             "first": parameters.first,
@@ -52,26 +55,26 @@ def consistency(held: Resources, chain: str, parameters: ConsistencyQuery) -> Re
     )
 
 
-def root(held: Resources, chain: str, size: int | None) -> Response:
+def root(evidence: Evidence, chain: str, size: int | None) -> Response:
     """The root at a size."""
-    size, value = held.evidence.root(chain, size)
+    size, value = evidence.root(chain, size)
     return json_response({"chain": chain, "size": size, "root": value.hex()})
 
 
-def checkpoint(held: Resources, chain: str, size: int | None, caller: Caller) -> Response:
+def checkpoint(evidence: Evidence, chain: str, size: int | None, caller: Caller) -> Response:
     """A signed note, byte for byte."""
     if not caller.may(chain):
         raise unknown_checkpoint(chain, size)
-    return Response(held.evidence.checkpoint(chain, size).note, 200, _FRESH, _NOTE)
+    return Response(evidence.checkpoint(chain, size).note, 200, _FRESH, _NOTE)
 
 
-def tile(held: Resources, chain: str, level: str, place: str) -> Response:
+def read_tile(evidence: Evidence, chain: str, level: str, place: str) -> Response:
     """A tile of hashes or a bundle of entries (C2SP tlog-tiles)."""
     try:
         wanted = tiles.parse_tile(level, place)
     except EvidenceError as error:
         raise NotFoundError(f"There is no such tile: {error}.") from error
-    return Response(held.evidence.tile(chain, wanted), 200, _FOREVER, BINARY)
+    return Response(evidence.tile(chain, wanted), 200, _FOREVER, BINARY)
 
 
 def checkpoint_fields(copy: AnchorCopy | None) -> dict[str, Any]:
@@ -99,3 +102,69 @@ def _proof_fields(found: EventProof) -> dict[str, Any]:
         "root": found.root.hex(),
         "checkpoint": None if found.checkpoint is None else found.checkpoint.note.decode(),
     }
+
+
+router = api_router("query")
+
+
+@router.get(
+    "/events/{event_id}/proof",
+    responses={200: {"model": ProofOut, **TEXT_CONTENT}, **documented(404, 422, 500, 503)},
+)
+def get_proof(
+    caller: Reader, wired: Wired, request: Request, event_id: EventId, parameters: Annotated[ProofQuery, Query()]
+) -> Response:
+    """Proof that the event is in the log: JSON, or a C2SP tlog-proof file by the Accept header."""
+    caller.check(parameters.chain)
+    return proof(wired.evidence, request, event_id, parameters)
+
+
+@router.get("/chains/{chain}/consistency", responses={200: {"model": ConsistencyOut}, **documented(404, 422, 500, 503)})
+def get_consistency(
+    caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[ConsistencyQuery, Query()]
+) -> Response:
+    """Proof that the log at one size is the beginning of the log at another."""
+    caller.check(chain)
+    return consistency(wired.evidence, chain, parameters)
+
+
+@router.get("/chains/{chain}/root", responses={200: {"model": RootOut}, **documented(404, 422, 500, 503)})
+def get_root(caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[SizeQuery, Query()]) -> Response:
+    """The Merkle root at a size, by default the chain's now."""
+    caller.check(chain)
+    return root(wired.evidence, chain, parameters.size)
+
+
+@router.get(
+    "/chains/{chain}/checkpoint",
+    response_class=Response,
+    responses={200: TEXT_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_checkpoint(
+    caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[SizeQuery, Query()]
+) -> Response:
+    """A signed checkpoint byte for byte, the newest or the one of a size."""
+    return checkpoint(wired.evidence, chain, parameters.size, caller)
+
+
+@router.get(
+    "/chains/{chain}/tlog/checkpoint",
+    response_class=Response,
+    responses={200: TEXT_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_tlog_checkpoint(caller: Reader, wired: Wired, chain: ChainName, _: Annotated[NoQuery, Query()]) -> Response:
+    """The newest checkpoint, where clients of C2SP tlog-tiles look for it."""
+    return checkpoint(wired.evidence, chain, None, caller)
+
+
+@router.get(
+    "/chains/{chain}/tlog/tile/{level}/{tile:path}",
+    response_class=Response,
+    responses={200: BINARY_CONTENT, **documented(404, 422, 500, 503)},
+)
+def get_tile(
+    caller: Reader, wired: Wired, chain: ChainName, level: str, tile: str, _: Annotated[NoQuery, Query()]
+) -> Response:
+    """A tile of the tree, or with `entries` for its level a bundle of leaves (C2SP tlog-tiles)."""
+    caller.check(chain)
+    return read_tile(wired.evidence, chain, level, tile)

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Self
+from typing import Annotated, Self
 
-from fastapi import Request
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eventlog.evidence.export import ExportRange, export
+from eventlog.evidence.proofs import Evidence
 from eventlog.fields import ChainName, Millis
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event_json import DamagedEventError
+from eventlog.http.access import Reader
 from eventlog.http.event_query import Seq
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
 from eventlog.store.errors import StoreError
-from eventlog.wiring.resources import Resources
 
 NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
@@ -47,7 +50,7 @@ class ExportQuery(BaseModel):
         return self
 
 
-def stream(held: Resources, request: Request, parameters: ExportQuery) -> StreamingResponse:
+def stream(evidence: Evidence, request: Request, parameters: ExportQuery) -> StreamingResponse:
     """A bundle line by line. What fails before the first line is a problem document; later, the stream breaks off."""
     by_time = parameters.start_time is not None or parameters.end_time is not None
     wanted = ExportRange(
@@ -57,7 +60,7 @@ def stream(held: Resources, request: Request, parameters: ExportQuery) -> Stream
         window=TimeRange(parameters.start_time, parameters.end_time) if by_time else None,
         limit=PART_BYTES if "aws.event" in request.scope else None,
     )
-    lines = export(held.evidence, wanted)
+    lines = export(evidence, wanted)
     return StreamingResponse(chain([next(lines)], _rest(lines)), media_type=NDJSON)
 
 
@@ -66,3 +69,13 @@ def _rest(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield from lines
     except (DamagedEventError, StoreError) as error:
         raise BrokenOffError(f"an export broke off: {error}") from error
+
+
+router = api_router("query")
+
+
+@router.get("/export", response_class=Response, responses={200: CONTENT, **documented(404, 422, 500, 503)})
+def get_export(caller: Reader, wired: Wired, request: Request, parameters: Annotated[ExportQuery, Query()]) -> Response:
+    """An evidence bundle: events by seq or by time with all it takes to verify them offline."""
+    caller.check(parameters.chain)
+    return stream(wired.evidence, request, parameters)

@@ -3,25 +3,28 @@
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
-import eventlog.ingest.appending  # noqa: F401  held.ingest needs it: now, not in the first request
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
 from eventlog.fields import DEFAULT_CHAIN, OpenChainName
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
+from eventlog.http.access import Writer
 from eventlog.http.callers import Caller
 from eventlog.http.decoding import CLOUDEVENT, CLOUDEVENTS, JSON, NDJSON, decode_batch, decode_one
 from eventlog.http.observability import NEW_EVENTS
-from eventlog.http.schemas import json_response, receipt
+from eventlog.http.problems import api_router, documented
+from eventlog.http.requests import Body
+from eventlog.http.schemas import Accepted, Receipt, Receipts, json_response, receipt
+from eventlog.http.wired import wired_by
 from eventlog.ingest.queue_message import enqueue
 from eventlog.ingest.submission import check_batch, make_draft
 from eventlog.store.interface import Draft, Placed
-from eventlog.wiring.resources import Resources
+from eventlog.wiring.ingest import IngestWiring
 
 REPLAYED = "Idempotent-Replayed"
 _SMALL = 16 << 10
@@ -75,14 +78,14 @@ BATCH_BODY = {
 
 
 async def append_one(
-    held: Resources, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
+    wired: IngestWiring, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
 ) -> Response:
     """Append the event of a request, now or later."""
     given = (request.headers, body, query.chain or DEFAULT_CHAIN, caller)
     draft = _draft(*given) if len(body) <= _SMALL else await run_in_threadpool(_draft, *given)
-    if held.settings.asynchronous if query.asynchronous is None else query.asynchronous:
-        return await run_in_threadpool(_accept, held, draft)
-    placed = await held.ingest.one(draft)
+    if wired.settings.asynchronous if query.asynchronous is None else query.asynchronous:
+        return await run_in_threadpool(_accept, wired, draft)
+    placed = await wired.ingest.one(draft)
     _count(request, [placed])
     headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
     if placed.replayed:
@@ -96,18 +99,18 @@ def _draft(headers: Headers, body: bytes, chain: str, caller: Caller) -> Draft:
     return make_draft(submission, principal=caller.principal, received_at=now_millis())
 
 
-def _accept(held: Resources, draft: Draft) -> Response:
+def _accept(wired: IngestWiring, draft: Draft) -> Response:
     """Answer for an event as soon as the queue has it: all of it but its place in the chain is settled now."""
-    if held.queue is None:
+    if wired.queue is None:
         raise InvalidError([Problem("/query/async", "this log has no queue; send the event without async")])
-    enqueue(draft, held.queue)
+    enqueue(draft, wired.queue)
     entry = draft.entry
     where = f"/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
     accepted = {"event_id": entry.event_id, "chain": entry.chain, "received_at": format_time(entry.received_at)}
     return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 
 
-def append_batch(held: Resources, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
+def append_all(wired: IngestWiring, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
     submissions = decode_batch(request.headers, body, chain or DEFAULT_CHAIN)
     for submission in submissions:
@@ -115,7 +118,7 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
     check_batch(submissions)  # after the caller's right to each chain: an answer may name the first one
     received_at = now_millis()
     drafts = [make_draft(item, principal=caller.principal, received_at=received_at) for item in submissions]
-    placed = held.ingest.batch(drafts)
+    placed = wired.ingest.batch(drafts)
     _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
@@ -126,3 +129,36 @@ def append_batch(held: Resources, request: Request, body: bytes, *, chain: str |
 def _count(request: Request, placed: Iterable[Placed]) -> None:
     """Leave word of how many events are new."""
     setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
+
+
+Wired = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
+_ERRORS = documented(400, 404, 409, 413, 415, 422, 500, 503)
+
+router = api_router("ingest")
+
+
+@router.post(
+    "/events",
+    status_code=201,
+    responses={
+        201: {"model": Receipt},
+        200: {"model": Receipt, "description": "A replay"},
+        202: {"model": Accepted, "description": "In the queue; the receipt comes later"},
+        **_ERRORS,
+    },
+    openapi_extra=EVENT_BODY,
+)
+async def append_event(caller: Writer, wired: Wired, request: Request, body: Body, query: OneParameters) -> Response:
+    """Append one event: native JSON, or a CloudEvent in structured or binary mode; at once, or by a queue."""
+    return await append_one(wired, request, body, query=query, caller=caller)
+
+
+@router.post(
+    "/events/batch",
+    status_code=201,
+    responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
+    openapi_extra=BATCH_BODY,
+)
+def append_batch(caller: Writer, wired: Wired, request: Request, body: Body, query: Parameters) -> Response:
+    """Append up to 500 events of one chain in their order, all or none."""
+    return append_all(wired, request, body, chain=query.chain, caller=caller)

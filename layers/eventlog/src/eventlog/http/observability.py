@@ -1,29 +1,33 @@
-"""One structured log line, EMF metrics and, when switched on, a trace segment for each request. Never a payload."""
+"""A structured log line, EMF metrics and, when switched on, a trace segment for each request; never a payload."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.problems import problem
+from eventlog.settings import Settings
 from eventlog.telemetry import metrics
 from eventlog.telemetry.tracebacks import where
-from eventlog.wiring.resources import Resources
 
 HEADER = "x-correlation-id"
 NEW_EVENTS = "new_events"
-"""In a request's state: how many events it has added to the log."""
+"""Where a route writes, in the request's state, how many events it has added to the log."""
 
 
 class Observed:
-    """ASGI middleware; it also turns what nobody caught into a problem document without details."""
+    """ASGI middleware; it also turns an error that nothing caught into a problem document without details.
 
-    def __init__(self, app: ASGIApp, service: str, resources: Resources) -> None:
+    ``service`` is the function's name in logs and metrics; ``settings`` is asked with each request.
+    """
+
+    def __init__(self, app: ASGIApp, service: str, settings: Callable[[], Settings]) -> None:
         self._app = app
         self._service = service
-        self._resources = resources
+        self._settings = settings
         self._logger = Logger(service=f"eventlog-{service}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,27 +47,26 @@ class Observed:
         try:
             with self._segment():
                 await self._app(scope, receive, observe)
-        except Exception as error:  # the last resort: nothing may reach the client unshaped
+        except Exception as error:  # whatever it is, its text may show a payload: neither client nor log may have it
             self._logger.error(
                 "unexpected error",
                 extra={"correlation_id": correlation, "error": type(error).__name__, "where": where(error)},
             )
-            if status:
+            if status:  # an answer has begun: the server can only cut it off
                 raise
             await problem(500, "Something went wrong here; nothing was acknowledged.")(scope, receive, observe)
         self._report(scope, status, correlation, (time.perf_counter() - started) * 1000)
 
     def _segment(self) -> AbstractContextManager[object]:
-        """An X-Ray subsegment when tracing is switched on; its SDK is imported only then."""
-        if not self._resources.settings.tracing:
+        """An X-Ray subsegment when tracing is switched on; the tracer imports X-Ray's SDK only then."""
+        if not self._settings().tracing:
             return nullcontext()
-        from aws_lambda_powertools import Tracer  # noqa: PLC0415
-
         tracer = Tracer(service=f"eventlog-{self._service}", auto_patch=False)
         segment: AbstractContextManager[object] = tracer.provider.in_subsegment(name=f"## {self._service}")
         return segment
 
     def _report(self, scope: Scope, status: int, correlation: str, millis: float) -> None:
+        """Log a request and emit its metrics. The route is its pattern: a path names events and chains."""
         route = getattr(scope.get("route"), "path", "unmatched")
         fields = {"method": scope["method"], "route": route, "status": status, "duration_ms": round(millis, 1)}
         self._logger.info("request", extra={"correlation_id": correlation, **fields})
@@ -80,6 +83,7 @@ class Observed:
 
 
 def _correlation_id(scope: Scope) -> str:
+    """API Gateway's id of the request, else the client's own if it can be printed in a log, else one made here."""
     event: dict[str, Any] = scope.get("aws.event") or {}
     found = (event.get("requestContext") or {}).get("requestId")
     given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"").decode("latin-1")

@@ -1,26 +1,32 @@
-"""From a query to a page in the form the client accepts."""
+"""``GET /api/v1/events``: a page of events, in the form that the client accepts."""
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 
 from eventlog.formats.event_json import event_fields
 from eventlog.http import requests
-from eventlog.http.callers import Caller
+from eventlog.http.access import Reader
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
-from eventlog.http.schemas import json_response, to_csv, to_ndjson
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
+from eventlog.http.schemas import EventPage, json_response, to_csv, to_ndjson
 from eventlog.store.interface import Page, Position
-from eventlog.wiring.resources import Resources
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
 _NOTHING = Page([], more=False, size=0, settled_size=0)
-"""What a chain that does not exist has."""
+"""The page of a chain that does not exist, or that the caller may not see."""
+
+router = api_router("query")
 
 
-def page(held: Resources, request: Request, parameters: EventQuery, caller: Caller) -> Response:
-    """A page as JSON, NDJSON or CSV; exports carry the cursor in ``Next-Cursor`` and a ``Link`` header."""
+@router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(422, 500, 503)})
+def list_events(caller: Reader, wired: Wired, request: Request, parameters: Annotated[EventQuery, Query()]) -> Response:
+    """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
-    found = held.store.page(query) if caller.may(query.chain) else _NOTHING
+    found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
     cursor = None
     if found.more:
         last = found.events[-1]
@@ -29,6 +35,7 @@ def page(held: Resources, request: Request, parameters: EventQuery, caller: Call
     if accepted is None:
         events = [event_fields(event) for event in found.events]
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
+    # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
     body = to_ndjson(found.events) if accepted == NDJSON else to_csv(found.events)
     headers = {"Settled-Size": str(found.settled_size)}
     if cursor:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -20,8 +20,6 @@ from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
-
-"""What a problem document shows at most: an answer must not outgrow the request it refuses."""
 
 STATUS: dict[type[Exception], int] = {
     MalformedJSONError: 400,
@@ -57,9 +55,14 @@ class ProblemDocument(BaseModel):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route that may answer with these problems."""
+    """Document a route that may answer with problems of these statuses: its ``responses``, in part."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def api_router(tag: str) -> APIRouter:
+    """A router of the API, whose routes are listed under a tag; each of them may refuse its caller (access.py)."""
+    return APIRouter(prefix="/api/v1", tags=[tag], responses=documented(401, 403))
 
 
 def problem(
@@ -71,7 +74,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [
+        "errors": [  # no more than this, as an answer must not outgrow the request that it refuses
             {"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_PROBLEMS)
         ],
     }
@@ -79,7 +82,7 @@ def problem(
 
 
 def _short(pointer: str) -> str:
-    """The pointer, or the nearest container's whose pointer isn't absurdly long."""
+    """Shorten a pointer that is longer than ``MAX_POINTER`` to that of the nearest container that isn't."""
     while len(pointer) > MAX_POINTER:
         pointer = pointer.rpartition("/")[0]
     return pointer
@@ -93,8 +96,9 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(request: Request, error: Exception) -> Response:
+    """The problem document of an error in the table."""
     if isinstance(error, CredentialsRefusedError):
-        request.app.state.resources.refused()  # the next request may find another password
+        request.app.state.connection.refused()  # the client asks again, and the next request may find a new password
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     return problem(status, _detail(error), _errors(error), _headers(error, status))
 
@@ -106,6 +110,7 @@ def _headers(error: Exception, status: int) -> dict[str, str] | None:
 
 
 def _detail(error: Exception) -> str:
+    """One sentence: the error's own text unless that is a list of problems, or says more than a client should see."""
     if isinstance(error, (MalformedJSONError, InvalidError, TooLargeError, UnsupportedError)):
         return "The request was refused and nothing was stored; errors says what is wrong where."
     if isinstance(error, RequestValidationError):
@@ -118,6 +123,7 @@ def _detail(error: Exception) -> str:
 
 
 def _errors(error: Exception) -> list[Problem]:
+    """The places that an error names. A conflict of one event is at its id; a batch names its own (``problems``)."""
     if isinstance(error, RequestValidationError):
         return [Problem(pointer(e["loc"]), e["msg"]) for e in error.errors()]
     if isinstance(error, IdConflictError) and not isinstance(error, BatchConflictError):
@@ -126,6 +132,7 @@ def _errors(error: Exception) -> list[Problem]:
 
 
 def _answer_http(request: Request, error: Exception) -> Response:
+    """The problem document of what the framework refuses: no such route, or not with this method."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     detail = error.detail
@@ -138,6 +145,7 @@ def _answer_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
+    """The methods of the routes that have this path."""
     methods: set[str] = set()
     for route in [*request.app.state.routes, *request.app.routes]:
         match, _ = route.matches(request.scope)

@@ -1,4 +1,4 @@
-"""What routes read from a request beyond parameters: the raw body and its media type."""
+"""What routes read from a request beside its parameters: the raw body and media types."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -8,14 +8,14 @@ from fastapi import Depends, Request
 from eventlog.errors import TooLargeError, UnsupportedError
 from eventlog.fields import MAX_BODY
 from eventlog.formats.strict_json import Problem
-from eventlog.wiring.resources import Resources
 
 
 async def raw_body(request: Request) -> bytes:
-    """The body's bytes, read no further than the limit.
+    """The body's bytes; reading stops at the limit.
 
     Raises:
-        TooLargeError, UnsupportedError
+        TooLargeError: The body has more than ``MAX_BODY`` bytes.
+        UnsupportedError: It is compressed.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
@@ -29,10 +29,10 @@ async def raw_body(request: Request) -> bytes:
 
 
 def media_type(headers: Mapping[str, str], *allowed: str) -> str:
-    """The request's media type, one of those allowed, in UTF-8.
+    """The request's media type, which must be one of those allowed, in UTF-8.
 
     Raises:
-        UnsupportedError
+        UnsupportedError: It is another, or none, or has another charset.
     """
     name, *parameters = (part.strip().lower() for part in headers.get("content-type", "").split(";"))
     if name not in allowed:
@@ -46,7 +46,10 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
 
 
 def preferred(headers: Mapping[str, str], *others: str) -> str | None:
-    """The first of these media types if the client names it before JSON; None for JSON."""
+    """The first of these media types that ``Accept`` names before JSON; None for JSON.
+
+    The order alone counts, not the weights (``q=``) of RFC 9110, section 12.5.1.
+    """
     for part in headers.get("accept", "").split(","):
         name = part.split(";")[0].strip().lower()
         if name in others:
@@ -57,12 +60,3 @@ def preferred(headers: Mapping[str, str], *others: str) -> str | None:
 
 
 Body = Annotated[bytes, Depends(raw_body)]
-
-
-async def resources(request: Request) -> Resources:
-    """The app's resources, as a dependency (a coroutine: others are sent to a thread)."""
-    found: Resources = request.app.state.resources
-    return found
-
-
-Held = Annotated[Resources, Depends(resources)]

@@ -12,11 +12,13 @@ from eventlog.errors import InvalidError
 from eventlog.fields import ChainName, Millis
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
+from eventlog.http.access import Reader
 from eventlog.http.callers import Caller
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
 from eventlog.http.schemas import json_response
 from eventlog.store.errors import TooManyEventsError
-from eventlog.store.interface.counts import NOTHING, Buckets, Counts
-from eventlog.wiring.resources import Resources
+from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000
@@ -87,11 +89,11 @@ class Stats(BaseModel):
 Parameters = Annotated[StatsQuery, Query()]
 
 
-def stats(held: Resources, parameters: StatsQuery, caller: Caller) -> Response:
+def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
     try:
-        counts = held.counts.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
+        counts = counter.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyEventsError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     return json_response(
@@ -122,3 +124,12 @@ def _series(counts: Counts, buckets: Buckets) -> Iterator[dict[str, Any]]:
 
 def _one(value: str | None, counts: Counter[int], buckets: Buckets) -> dict[str, Any]:
     return {"value": value, "total": counts.total(), "counts": [counts[start] for start in buckets.starts]}
+
+
+router = api_router("query")
+
+
+@router.get("/stats", responses={200: {"model": Stats}, **documented(422, 500, 503)})
+def get_stats(caller: Reader, wired: Wired, parameters: Parameters) -> Response:
+    """How many events there are by time, and by type or source: from an index alone, at most a million of its keys."""
+    return stats(wired.counts, parameters, caller)

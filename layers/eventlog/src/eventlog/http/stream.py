@@ -1,4 +1,8 @@
-"""From a request to a live stream: without end where answers are streamed, in parts where they are held whole."""
+"""``GET /api/v1/events/stream``: a chain's events as they come, as Server-Sent Events.
+
+A server sends one answer without end. Behind Lambda, which holds an answer until it is whole, each answer is a part and
+tells the client to ask for the next.
+"""
 
 import asyncio
 import json
@@ -8,26 +12,28 @@ from contextlib import ExitStack
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Header, Request, Response
+from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from eventlog.fields import ChainName, Name
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
+from eventlog.http import access
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
 from eventlog.streams.readers import EndedError, StreamReader, Subscription
-from eventlog.wiring.resources import Resources
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
 COMMENT_SECONDS = 15.0
 SLOW_SECONDS = 1.0
-"""A reader that is no longer among the newest events and whose connection took longer for a chunk is cut off."""
+"""A reader that fell behind is cut off if its connection took longer than this for a chunk."""
 STALLED_SECONDS = 20.0
-"""A connection that takes nothing for so long is closed."""
+"""A connection that takes nothing for this long is closed."""
 PART_BYTES = 4 << 20
-"""Behind Lambda, whose answers are held whole and at most 6 MB as a JSON string: a part ends once it is so long."""
+"""A part ends once it is this long as a JSON string: Lambda's answers, which are JSON, have at most 6 MB."""
 
 _START_SECONDS = 10.0
 _RETRY, _RETRY_AT_ONCE = 1000, 50
@@ -54,7 +60,10 @@ class StreamQuery(BaseModel):
     from_seq: Seq | None = Field(default=None, description="Inclusive; default: what is appended from now on")
 
     def to_subscription(self, last_event_id: str | None, caller: Caller) -> Subscription:
-        """What the reader wants, which has got all up to this id."""
+        """What is to be read, for a client that has all events up to this id.
+
+        To a caller who may not see it, a chain looks as if it did not exist.
+        """
         return Subscription(
             chain=self.chain,
             hidden=not caller.may(self.chain),
@@ -64,22 +73,31 @@ class StreamQuery(BaseModel):
         )
 
 
-async def respond(
-    held: Resources, request: Request, parameters: StreamQuery, last_event_id: str | None, caller: Caller
+router = api_router("query")
+
+
+@router.get("/events/stream", response_class=Response, responses={200: CONTENT, **documented(422, 500, 503)})
+async def get_stream(
+    caller: access.Reader,
+    wired: Wired,
+    request: Request,
+    parameters: Annotated[StreamQuery, Query()],
+    last_event_id: LastEventId = None,
 ) -> Response:
-    """A stream. What is wrong before its first byte is a problem document; later, the last frame says why it ends."""
-    seconds = held.settings.stream_seconds
+    """Events as they come, as Server-Sent Events; goes on after Last-Event-ID."""
+    seconds = wired.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
-        reader = opened.enter_context(held.streams.reader(parameters.to_subscription(last_event_id, caller)))
+        reader = opened.enter_context(wired.streams.reader(parameters.to_subscription(last_event_id, caller)))
         await reader.start(min(_START_SECONDS, seconds))
+        # Until here an error is a problem document; from here on, the last frame says why the stream ends.
         if "aws.event" in request.scope:
             return Response(await _part(reader, deadline), headers=_HEADERS)
-        return _Streamed(_frames(reader), opened.pop_all())
+        return _Streamed(_frames(reader), opened.pop_all())  # which closes the reader once it is sent
 
 
 class _Streamed(StreamingResponse):
-    """Sends what the reader gets, and lets go of the reader in the end."""
+    """Sends the frames of a reader, and closes the reader in the end."""
 
     def __init__(self, frames: AsyncIterator[bytes], opened: ExitStack) -> None:
         super().__init__(frames, headers=_HEADERS)
@@ -97,10 +115,11 @@ class _Streamed(StreamingResponse):
         try:
             await super().stream_response(send)
         except TimeoutError:
-            return  # nobody reads: the server closes a connection whose answer has no end
+            return  # the client takes nothing: the server closes a connection whose answer was not ended
 
 
 async def _frames(reader: StreamReader) -> AsyncIterator[bytes]:
+    """Frames without end: events as they come, a comment when none came for a while, so that no proxy hangs up."""
     yield format_frame(retry=_RETRY)
     try:
         while True:
@@ -114,7 +133,10 @@ async def _frames(reader: StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _part(reader: StreamReader, deadline: float) -> bytes:
-    """What there is, or comes until the deadline; then how to go on."""
+    """What there is, or what comes first before the deadline; then how to go on.
+
+    The last frame has no event: its id is the place to go on at, its ``retry`` how soon (milliseconds).
+    """
     body, size = bytearray(), 0
     try:
         while size < PART_BYTES:
@@ -130,5 +152,5 @@ async def _part(reader: StreamReader, deadline: float) -> bytes:
 
 
 def _end(reader: StreamReader, error: EndedError) -> bytes:
-    """The last frame: why it ends (stopping, slow, damaged), and with the id where to go on."""
+    """The last frame: why the stream ends (stopping, slow, damaged); its id is the place to go on at."""
     return format_frame(orjson.dumps({"reason": error.reason}), event="end", seq=reader.next - 1, retry=_RETRY)

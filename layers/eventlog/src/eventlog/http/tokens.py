@@ -1,9 +1,9 @@
-"""Bearer tokens of a server without API Gateway: a file with the hash of each one, whose it is and what it allows.
+"""Bearer tokens of a server without API Gateway: a file with the hash of each token, its owner and what it allows.
 
     {"tokens": [{"sha256": "<hex>", "principal": "shop", "scopes": ["events:write"], "chains": ["acme.*"]}]}
 
-Without ``chains`` an entry is for all of them. The tokens themselves are nowhere; they are random enough that a fast
-hash is a good one, and a look-up by hash takes no longer for a better guess.
+An entry without ``chains`` is for all of them. No token is stored, only its hash. Tokens are random, so a fast hash is
+enough; and as they are looked up by that hash, the time it takes says nothing of how near a guess was.
 """
 
 import os
@@ -19,7 +19,7 @@ from eventlog.fields import Name
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import MalformedJSONError
 from eventlog.http.callers import Caller, parse_chains
-from eventlog.wiring.resources import ConfigurationError
+from eventlog.settings import ConfigurationError
 
 _MAX_BYTES = 1 << 20
 
@@ -30,7 +30,7 @@ def _chain_names(names: list[str]) -> list[str]:
 
 
 class TokenEntry(BaseModel):
-    """What the file says of one token."""
+    """One token in the file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -40,7 +40,7 @@ class TokenEntry(BaseModel):
     chains: Annotated[list[str], AfterValidator(_chain_names)] | None = None
 
     def caller(self) -> Caller:
-        """Whom the token makes known."""
+        """The caller who has this token."""
         chains = None if self.chains is None else parse_chains(self.chains)
         return Caller(self.principal, frozenset(self.scopes), chains)
 
@@ -68,7 +68,7 @@ class Tokens:
         self._callers = {bytes.fromhex(entry.sha256): entry.caller() for entry in entries}
 
     def find(self, authorization: str) -> Caller | None:
-        """The caller that an ``Authorization`` header makes known."""
+        """The caller whose token is in an ``Authorization`` header (RFC 6750, section 2.1); None if it is no token."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -76,10 +76,10 @@ class Tokens:
 
 
 def read_tokens(path: Path | str) -> Tokens:
-    """The tokens of a file that its owner alone can read.
+    """The tokens of a file that only its owner can read.
 
     Raises:
-        ConfigurationError: it can't be used; the text names the entry and never repeats what it says.
+        ConfigurationError: The file can't be used; the text names the entry and never quotes it.
     """
     try:
         file = TokenFile.model_validate(strict_json.parse(_read_private(Path(path)), max_depth=4))
@@ -94,7 +94,7 @@ def read_tokens(path: Path | str) -> Tokens:
 
 
 def explain(error: ValidationError) -> str:
-    """Where the first thing is that is wrong; a name that nobody knows is content, too."""
+    """Say what is wrong first, and where, without a word from the file: even an unknown name may be a secret."""
     found = error.errors(include_input=False, include_url=False, include_context=False)[0]
     match found["loc"]:
         case ("tokens", int(index), str(name), *_) if name in TokenEntry.model_fields:
@@ -107,6 +107,7 @@ def explain(error: ValidationError) -> str:
 
 
 def _read_private(path: Path) -> bytes:
+    """The content of a file that is small and that nobody but its owner can read."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:

@@ -1,32 +1,45 @@
-"""From what SQS delivers to the answer that says which messages to deliver again; logs and metrics. Never a payload."""
+"""What SQS delivers: appended by a consumer, answered with what to deliver again, logged and counted.
+
+No payload is ever logged.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from eventlog.ingest.queue_consumer import Dead, Failure, Message, Outcome
+from eventlog.ingest.queue_consumer import Consumer, Dead, Failure, Message, Outcome
 from eventlog.store.errors import StoreError
 from eventlog.telemetry import metrics
 from eventlog.telemetry.tracebacks import where
-from eventlog.wiring.resources import Resources
 
 
 class Deliveries:
-    """Appends what the FIFO queue delivers (SQS events, with ``ReportBatchItemFailures``)."""
+    """Takes the events with which SQS calls a function (with ``ReportBatchItemFailures``).
 
-    def __init__(self, held: Resources, service: str) -> None:
-        self._held = held
+    ``service`` is the function's name in logs and metrics.
+    """
+
+    def __init__(self, consumer: Consumer, service: str) -> None:
+        self._consumer = consumer
         self._service = f"eventlog-{service}"
         self._logger = Logger(service=self._service)
 
     def consume(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
-        """Append one delivery."""
+        """Append one delivery.
+
+        Args:
+            event: As SQS delivers it, with ``Records``.
+            seconds_left: How long the function may still work.
+
+        Returns:
+            ``{"batchItemFailures": [{"itemIdentifier": ...}, ...]}``: the messages to deliver again.
+        """
         messages = [
             Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
             for record in event["Records"]
         ]
-        outcome = self._held.consumer.consume(messages, seconds_left)
+        outcome = self._consumer.consume(messages, seconds_left)
         self._log(outcome)
         metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
@@ -41,13 +54,13 @@ class Deliveries:
 
 
 def _dead_fields(dead: Dead) -> dict[str, Any]:
-    kind = dead.reason.partition(":")[0]  # the rest may name members of a payload: it is in the queue alone
+    kind = dead.reason.partition(":")[0]  # what follows may name members of a payload: only the queue may have it
     return {"chain": dead.message.group, "message_id": dead.message.message_id, "reason": kind}
 
 
 def _failure_fields(failure: Failure) -> dict[str, Any]:
-    first, error = failure.messages[0], failure.error
-    detail = str(error) if isinstance(error, StoreError) else None
+    first, error = failure.messages[0], failure.error  # all of a failure's messages are of one chain
+    detail = str(error) if isinstance(error, StoreError) else None  # other errors' texts may show a payload
     return {
         "chain": first.group,
         "message_id": first.message_id,

@@ -1,1 +1,1 @@
-"""What each function opens: settings, secrets and connections become the objects that it works with."""
+"""What each function works with: one module a function says what it opens, over one connection to MongoDB."""

@@ -1,49 +1,51 @@
 """Where the connection string comes from: a setting, a Secrets Manager secret or an SSM parameter.
 
-It is never shown."""
+No log line and no error ever shows it.
+"""
 
 import time
+from collections.abc import Callable
 
 from aws_lambda_powertools import Logger
 
-from eventlog.settings import Settings
+from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreUnavailableError
 
 _READ_AGAIN_SECONDS = 1.0
 
 
-class ConfigurationError(Exception):
-    """A setting is missing or can't be used; the text names it and never says what it is."""
-
-
 class ConnectionString:
-    """The URI of MongoDB, read when it is needed first and again when MongoDB refuses it."""
+    """The URI of MongoDB. ``settings`` is asked when the URI is first needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._read_at = float("-inf")
 
     @property
     def setting(self) -> str:
-        """Which setting says it."""
-        return "MONGO_URI" if self._settings.mongo_uri else "MONGO_URI_SECRET"
+        """The name of the setting that it comes from."""
+        return "MONGO_URI" if self._settings().mongo_uri else "MONGO_URI_SECRET"
 
     def get(self) -> str:
         """The URI.
 
         Raises:
-            ConfigurationError: no setting says it.
-            StoreUnavailableError: the secret can't be read.
+            ConfigurationError: Neither setting is set.
+            StoreUnavailableError: The secret can't be read.
         """
-        if self._settings.mongo_uri:
-            return self._settings.mongo_uri
-        if not self._settings.mongo_uri_secret:
+        settings = self._settings()
+        if settings.mongo_uri:
+            return settings.mongo_uri
+        if not settings.mongo_uri_secret:
             raise ConfigurationError("set MONGO_URI or MONGO_URI_SECRET")
-        return _read(self._settings.mongo_uri_secret)
+        return _read(settings.mongo_uri_secret)
 
     def get_again(self) -> str | None:
-        """The URI as it is now; None where it can't be another, was read again within a second or can't be read."""
-        if self._settings.mongo_uri or time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+        """The URI as it is now; None if it can't have changed, was read again within a second, or can't be read.
+
+        The second bounds what a wrong password costs: each refused request would else ask AWS for the secret.
+        """
+        if self._settings().mongo_uri or time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
             return None
         self._read_at = time.monotonic()
         try:
@@ -54,11 +56,11 @@ class ConnectionString:
 
 
 def _read(arn: str) -> str:
-    """Read a secret or, by its ARN, a parameter: always afresh, as it is kept here.
+    """Read the secret or the SSM parameter with this ARN, past the library's own cache.
 
-    Without blanks around it: a line break at the end of a file would become a part of the database's name.
+    Blanks around it are cut off: a line break from the end of a file would become a part of the database's name.
     """
-    from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret  # noqa: PLC0415  imports boto3
+    from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret  # noqa: PLC0415  boto3: 460 ms
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:

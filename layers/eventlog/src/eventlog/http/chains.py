@@ -1,0 +1,42 @@
+"""``GET /api/v1/chains``: the chains, and one with what is known of its integrity."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from eventlog.audit.documents import read_report
+from eventlog.errors import NotFoundError
+from eventlog.fields import ChainName
+from eventlog.http.access import Reader
+from eventlog.http.audit_schemas import audit_fields
+from eventlog.http.evidence import checkpoint_fields
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
+from eventlog.http.schemas import ChainDetail, Chains, chain_fields, json_response
+
+router = api_router("query")
+
+
+@router.get("/chains", responses={200: {"model": Chains}, **documented(422, 500, 503)})
+def list_chains(
+    caller: Reader,
+    wired: Wired,
+    after: Annotated[str, Query(max_length=64)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Chains by name."""
+    found = wired.log.chains(after, limit, caller.chains)
+    shown = [chain_fields(chain) for chain in found]
+    return json_response({"chains": shown, "next": found[-1].name if len(found) == limit else None})
+
+
+@router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})
+def get_chain(caller: Reader, wired: Wired, chain: ChainName) -> Response:
+    """A chain's head, its newest checkpoint and its last audit."""
+    caller.check(chain)
+    checkpoint = checkpoint_fields(wired.evidence.newest(chain))
+    found = wired.log.chain(chain)
+    if found is None:
+        raise NotFoundError(f"There is no chain {chain}.")
+    audits = [audit_fields(read_report(stored)) for stored in wired.audits.newest(chain, 1, None)]
+    return json_response(chain_fields(found) | checkpoint | {"last_audit": next(iter(audits), None)})

@@ -1,0 +1,14 @@
+"""``GET /api/v1/health``."""
+
+from eventlog.http.access import Reader
+from eventlog.http.problems import api_router, documented
+from eventlog.http.query import Wired
+
+router = api_router("query")
+
+
+@router.get("/health", responses=documented(503))
+def health(_: Reader, wired: Wired) -> dict[str, str]:
+    """Whether the log can reach its database."""
+    wired.log.ping()
+    return {"status": "ok"}

@@ -1,0 +1,12 @@
+"""What the routes of the query function have in common."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from eventlog.fields import ID_PATTERN
+from eventlog.http.wired import wired_by
+from eventlog.wiring.query import QueryWiring
+
+Wired = Annotated[QueryWiring, Depends(wired_by(QueryWiring))]
+EventId = Annotated[str, Path(pattern=ID_PATTERN)]

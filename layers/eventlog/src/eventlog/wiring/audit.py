@@ -1,0 +1,86 @@
+"""What the chain_audit function works with; `make restore` takes it, too."""
+
+from functools import cached_property
+
+from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.places import open_anchors
+from eventlog.anchors.store import AnchorStore
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.metrics import AuditLog
+from eventlog.audit.restore import Restorer
+from eventlog.audit.workers import Workers
+from eventlog.formats.note import Signer, parse_vkey
+from eventlog.settings import ConfigurationError, listed
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.leases import Leases
+from eventlog.store.mongo.tree import TreeReader
+from eventlog.wiring.connection import Connected, Wiring, per_connection
+
+
+class AuditWiring(Wiring):
+    """Audits chains, anchors what was found intact and declares restores."""
+
+    @per_connection
+    def auditor(self, connected: Connected) -> Auditor:
+        """Starts, runs and resumes audits."""
+        settings = self.settings
+        return Auditor(
+            connected.log,
+            AuditStore(connected.log),
+            settings.origin,
+            workers=Workers(connected.uri, settings.mongo_database),
+            anchoring=self.anchoring,
+            notices=AuditLog(),
+        )
+
+    @per_connection
+    def restorer(self, connected: Connected) -> Restorer:
+        """Declares restores.
+
+        Raises:
+            ConfigurationError: Nothing is anchored, so that nothing says what was there before.
+        """
+        anchoring = self.anchoring
+        if anchoring is None:
+            raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
+        return Restorer(connected.log, AuditStore(connected.log), anchoring, self.auditor)
+
+    @per_connection
+    def leases(self, connected: Connected) -> Leases:
+        """See to it that one audit of the schedule is at work at a time."""
+        return Leases(connected.log)
+
+    @per_connection
+    def anchoring(self, connected: Connected) -> Anchoring | None:
+        """Signs and anchors; None if nothing is anchored."""
+        if self.anchors is None:
+            return None
+        return Anchoring(
+            connected.log,
+            TreeReader(connected.log),
+            CheckpointStore(connected.log),
+            self.anchors,
+            signers=self.signers,
+            public_keys=lambda: self.trusted_keys,
+            idle_millis=self.settings.anchor_idle_seconds * 1000,
+        )
+
+    @cached_property
+    def anchors(self) -> AnchorStore | None:
+        """Where anchors are kept; None if nothing is anchored."""
+        settings = self.settings
+        return open_anchors(settings.anchors, settings.anchor_retention_days) if settings.anchors else None
+
+    @cached_property
+    def signers(self) -> list[Signer]:
+        """What signs checkpoints; the first one seals anchors."""
+        from eventlog.anchors.signing import open_signer  # noqa: PLC0415  cryptography: 35 ms, and no start signs
+
+        return [open_signer(spec) for spec in listed(self.settings.signing_keys)]
+
+    @cached_property
+    def trusted_keys(self) -> list[bytes]:
+        """The public keys whose signatures count, 32 bytes each: of those that sign, then the retired ones."""
+        retired = [parse_vkey(vkey).public_key for vkey in listed(self.settings.retired_keys)]
+        return list(dict.fromkeys([*(signer.public_key for signer in self.signers), *retired]))

@@ -1,0 +1,22 @@
+"""What the ingest function works with."""
+
+from functools import cached_property
+
+from eventlog.ingest.appending import Ingest
+from eventlog.ingest.sqs import SqsQueue
+from eventlog.store.group_commit import GroupCommit
+from eventlog.wiring.connection import Connected, Wiring, per_connection
+
+
+class IngestWiring(Wiring):
+    """Appends events, or puts them into a queue."""
+
+    @per_connection
+    def ingest(self, connected: Connected) -> Ingest:
+        """Appends; requests that come at the same time share a write."""
+        return Ingest(GroupCommit(connected.log.append))
+
+    @cached_property
+    def queue(self) -> SqsQueue | None:
+        """Where accepted events wait; None if the log has no queue, so that every append is answered with a receipt."""
+        return SqsQueue(self.settings.queue_url) if self.settings.queue_url else None

@@ -1,0 +1,44 @@
+"""What the query function works with."""
+
+from functools import cached_property
+
+from eventlog.evidence.proofs import Evidence
+from eventlog.store.interface.counts import EventCounts
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.changes import ChangeStreams
+from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.counts import EventCounter
+from eventlog.store.mongo.evidence import MongoEvidenceReader
+from eventlog.streams.streams import Streams
+from eventlog.streams.watcher import Sources
+from eventlog.wiring.connection import Connected, Wiring, per_connection
+
+
+class QueryWiring(Wiring):
+    """Reads events, evidence and audit reports, and follows chains."""
+
+    @per_connection
+    def evidence(self, connected: Connected) -> Evidence:
+        """Proofs, checkpoints and tiles."""
+        return Evidence(MongoEvidenceReader(connected.log))
+
+    @per_connection
+    def counts(self, connected: Connected) -> EventCounts:
+        """Counts for statistics."""
+        return EventCounter(connected.log)
+
+    @per_connection
+    def audits(self, connected: Connected) -> AuditStore:
+        """Stored audit reports."""
+        return AuditStore(connected.log)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """The live streams of this process, of which a quarter of the connections may watch for changes."""
+        changes = ChangeStreams(lambda: self.log, max(1, self.settings.mongo_pool_size // 4))
+        return Streams(Sources(lambda: self.log, lambda: CheckpointStore(self.log)), changes.hints)
+
+    def end_streams(self) -> None:
+        """End live streams, which would go on for ever."""
+        if "streams" in self.__dict__:
+            self.streams.close()
