@@ -66,7 +66,7 @@ def parse_chains(names: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def _from_claims(claims: Mapping[str, Any], chains_claim: str, scope_prefix: str) -> Caller | None:
-    """The caller that a JWT names by ``sub``, or by ``client_id`` where no person stands behind it."""
+    """The caller that a JWT names by ``sub``, or else by ``client_id``; None if it names nobody."""
     principal = claims.get("sub") or claims.get("client_id")
     if not isinstance(principal, str) or not principal:
         return None

@@ -1,4 +1,4 @@
-"""What is measured, as CloudWatch's embedded metric format in the log. No dimension is a chain: each would cost extra.
+"""Metrics, in CloudWatch's embedded metric format in the log. No dimension is a chain: each chain would cost extra.
 
 ``docs/operations.md`` says what each metric means.
 """
@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 
 NAMESPACE = "EventLog"
-"""Unless POWERTOOLS_METRICS_NAMESPACE says another, as the template does for each stack."""
+"""The namespace, unless POWERTOOLS_METRICS_NAMESPACE names another, as the template does for each stack."""
 UNITS = {
     **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
     **dict.fromkeys(("AuditsFinished", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
@@ -18,12 +18,12 @@ UNITS = {
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "AuditCoverage": MetricUnit.Percent,
 }
-"""All metrics there are."""
+"""All metrics there are, with their units."""
 
 
 def emit(service: str, values: Mapping[str, float | Iterable[float]], **dimensions: str) -> None:
-    """One record of these metrics; of several values each is kept."""
-    if is_metrics_disabled():  # the library would make them all the same, and only not print them
+    """Write one record of these metrics to the log. A metric may have several values, which are all kept."""
+    if is_metrics_disabled():  # the library would build the record all the same, and then not print it
         return
     metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
     for name, text in dimensions.items():
