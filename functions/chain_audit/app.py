@@ -1,19 +1,21 @@
 """Audits on demand and on schedule."""
 
-import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
+import eventlog.start
 
 # isort: split
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+import eventlog.store.mongo.audits
+import eventlog.store.mongo.leases  # noqa: F401  what audits need: now, not in the first request
 from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
-from eventlog.http.audit_schemas import AuditReport, AuditReports, audit_fields
+from eventlog.http.audit_schemas import AuditReport, AuditReports
 from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Held
-from eventlog.http.schemas import json_response
+from eventlog.http.schemas import audit_fields, json_response
 from eventlog.ingest.submission import ChainName
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))

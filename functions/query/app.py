@@ -13,7 +13,6 @@ from eventlog.errors import NotFoundError, unknown_event
 from eventlog.http import evidence, export, pages, stats, stream
 from eventlog.http.access import Reader
 from eventlog.http.app import create_app, lambda_handler
-from eventlog.http.audit_schemas import audit_fields
 from eventlog.http.dashboard import dashboard
 from eventlog.http.event_query import EventQuery
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
@@ -26,6 +25,7 @@ from eventlog.http.schemas import (
     EventOut,
     EventPage,
     Receipt,
+    audit_fields,
     chain_fields,
     json_response,
     receipt,

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from eventlog.http.problems import STATUS
 from eventlog.settings import Settings
+from eventlog.verify.findings import FindingKind
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
@@ -21,14 +23,7 @@ ROUTES = sorted(
     }
 )
 SETTINGS = [str(field.validation_alias or name).upper() for name, field in Settings.model_fields.items()]
-KINDS = sorted(
-    set(
-        re.findall(
-            r'"((?:payload|content|hash|link|node|sequence)_mismatch|missing|unexpected|truncated|rewritten|checkpoint_\w+)"',
-            "".join(path.read_text() for path in (ROOT / "layers/eventlog/src/eventlog").rglob("*.py")),
-        )
-    )
-)
+KINDS = get_args(FindingKind)
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -1,6 +1,6 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declaration of a restore."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -8,9 +8,11 @@ from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.report import AuditReport, Mode, Status
-from eventlog.audit.restore import Restorer
 from eventlog.store.interface import LeaseStore
 from eventlog.telemetry import metrics
+
+if TYPE_CHECKING:  # restores are rare: their module is loaded when one is declared
+    from eventlog.audit.restore import Restorer
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _SKIPPED = "another audit of the schedule in this mode is at work"
@@ -51,7 +53,7 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
     return {"mode": wanted, "audits": [_short(report) for report in reports]}
 
 
-def restore(restorer: Restorer, chain: str, reason: str) -> AuditReport:
+def restore(restorer: "Restorer", chain: str, reason: str) -> AuditReport:
     """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows.
 
     Raises:

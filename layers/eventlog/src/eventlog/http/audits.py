@@ -10,9 +10,8 @@ from eventlog.audit import schedule
 from eventlog.errors import InvalidError, unknown_audit
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
-from eventlog.http.audit_schemas import audit_fields
 from eventlog.http.callers import Caller
-from eventlog.http.schemas import AuditRequest, json_response
+from eventlog.http.schemas import AuditRequest, audit_fields, json_response
 from eventlog.ingest.submission import pointer
 from eventlog.wiring.resources import Resources
 
