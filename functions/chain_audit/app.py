@@ -1,14 +1,12 @@
 """Audits on demand and on schedule."""
 
-import eventlog.start
+import eventlog.start  # noqa: F401  first: it puts off garbage collection while the rest is imported
 
 # isort: split
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-import eventlog.store.mongo.audits
-import eventlog.store.mongo.leases  # noqa: F401  what audits need: now, not in the first request
 from eventlog.http import audits
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.app import create_app, lambda_handler
@@ -17,6 +15,8 @@ from eventlog.http.problems import documented
 from eventlog.http.requests import Body, Held
 from eventlog.http.schemas import audit_fields, json_response
 from eventlog.ingest.submission import ChainName
+from eventlog.store.mongo import audits as _audits  # noqa: F401  what an audit needs: now, not in the first request
+from eventlog.store.mongo import leases as _leases  # noqa: F401
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], responses=documented(401, 403))
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
