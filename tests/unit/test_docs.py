@@ -3,11 +3,13 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from eventlog.http.problems import STATUS
 from eventlog.settings import Settings
+from eventlog.verify.findings import FindingKind
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
@@ -41,14 +43,7 @@ SETTINGS = sorted(
     for model in (Settings, LocalSettings)
     for name, field in model.model_fields.items()
 )
-KINDS = sorted(
-    set(
-        re.findall(
-            r'"((?:payload|content|hash|link|node|sequence)_mismatch|missing|unexpected|truncated|rewritten|checkpoint_\w+)"',
-            "".join(path.read_text() for path in (ROOT / "layers/eventlog/src/eventlog").rglob("*.py")),
-        )
-    )
-)
+KINDS = sorted(get_args(FindingKind))
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")
 

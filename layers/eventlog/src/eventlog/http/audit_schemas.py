@@ -1,16 +1,11 @@
-"""What answers about audits look like: models for the OpenAPI document, and the function that writes a report.
+"""What answers about audits look like: models for the OpenAPI document. ``schemas.audit_fields`` writes them.
 
-The models follow ``audit/report.py``, field by field; a test holds them against it.
+They follow ``audit/report.py``, field by field; a test holds them against it.
 """
-
-from dataclasses import asdict
-from typing import Any
 
 from pydantic import BaseModel, Field
 
-from eventlog.audit import report as reports
 from eventlog.audit.report import Mode, Status
-from eventlog.formats.times import format_time
 
 
 class FindingOut(BaseModel):
@@ -58,10 +53,3 @@ class AuditReports(BaseModel):
 
     audits: list[AuditReport]
     next: str | None
-
-
-def audit_fields(report: reports.AuditReport) -> dict[str, Any]:
-    """An audit's report as shown."""
-    times = {name: getattr(report, name) for name in ("anchored_at", "started_at", "finished_at")}
-    shown = {name: None if millis is None else format_time(millis) for name, millis in times.items()}
-    return asdict(report) | shown | {"findings": [asdict(finding) for finding in report.findings]}

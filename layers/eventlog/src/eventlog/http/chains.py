@@ -8,11 +8,10 @@ from eventlog.audit.documents import read_report
 from eventlog.errors import NotFoundError
 from eventlog.fields import ChainName
 from eventlog.http.access import Reader
-from eventlog.http.audit_schemas import audit_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import Wired
-from eventlog.http.schemas import ChainDetail, Chains, chain_fields, json_response
+from eventlog.http.schemas import ChainDetail, Chains, audit_fields, chain_fields, json_response
 
 router = api_router("query")
 

@@ -3,7 +3,8 @@
 import csv
 import io
 from collections.abc import Iterable
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from fastapi import Response
@@ -15,6 +16,9 @@ from eventlog.formats.event_json import event_fields
 from eventlog.formats.times import format_time
 from eventlog.http.evidence_schemas import CheckpointOut
 from eventlog.store.interface import Chain, Placed
+
+if TYPE_CHECKING:  # the ingest function knows no reports
+    from eventlog.audit.report import AuditReport
 
 _COLUMNS = (
     "event_id",
@@ -144,6 +148,13 @@ def chain_fields(chain: Chain) -> dict[str, Any]:
         "hash": chain.state.hash.hex(),
         "root": chain.state.root.hex(),
     }
+
+
+def audit_fields(report: "AuditReport") -> dict[str, Any]:
+    """An audit's report as shown; ``audit_schemas.AuditReport`` describes it."""
+    times = {name: getattr(report, name) for name in ("anchored_at", "started_at", "finished_at")}
+    shown = {name: None if millis is None else format_time(millis) for name, millis in times.items()}
+    return asdict(report) | shown | {"findings": [asdict(finding) for finding in report.findings]}
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
