@@ -69,6 +69,7 @@ def _read(path: Path) -> bytes | None:
             return b""
         raise
     try:
+        # Opening without blocking has let a pipe or a directory through.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
         with open(descriptor, "rb", closefd=False) as file:

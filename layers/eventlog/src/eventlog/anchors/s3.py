@@ -91,7 +91,7 @@ class S3Anchors:
                 ObjectLockRetainUntilDate=datetime.now(UTC) + self._retention,
             )
         except ClientError as error:
-            if _code(error) == "PreconditionFailed":
+            if _code(error) == "PreconditionFailed":  # there is an object under this key
                 return False
             if _code(error) == "ConditionalRequestConflict":
                 return None

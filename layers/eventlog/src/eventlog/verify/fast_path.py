@@ -153,7 +153,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     state = ChainState(start, prev_hash)
     skew, leaves = Skew(), bytearray()
     odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
-    rest = list(islice(documents, 2))
+    rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None
     late = (skew.events, skew.seq, skew.millis)
