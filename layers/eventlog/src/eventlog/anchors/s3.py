@@ -1,4 +1,4 @@
-"""Anchors in an S3 bucket with Object Lock: nobody can overwrite or remove one before its retention ends."""
+"""Anchors in an S3 bucket with Object Lock: none can be overwritten or removed before its retention ends."""
 
 import time
 from collections.abc import Iterator
