@@ -170,7 +170,7 @@ class Anchoring:
     ) -> tuple[Checkpoint, Seal]:
         """Return what is claimed for the next anchor, once it is known to be true.
 
-        Whoever can write to the anchor store could have put any claim there, so it is trusted in nothing: it must be
+        Anyone who can write to the anchor store could have put a claim there, so nothing in it is trusted: it must be
         for this log and place, not be of fewer events than before, and the head that was verified must extend it.
 
         Raises:
@@ -184,7 +184,7 @@ class Anchoring:
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of another log or place")
         since = standing.newest.seal.time if standing.newest else 0
         if not since <= other.time <= self._clock() + _FUTURE_MILLIS:
-            other = seal  # whoever wrote it had a wrong clock, and a time alone makes no claim untrue
+            other = seal  # its writer's clock was wrong, and a time alone makes no claim untrue
         if claimed.size < (standing.holds.checkpoint.size if standing.holds else 1):
             raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
         if claimed.size <= head.size:

@@ -17,7 +17,7 @@ _ODD = {errno.ELOOP, errno.ENXIO}
 class DirectoryAnchors:
     """``AnchorStore`` in files ``<path>/<chain>/<key>``, read-only once they exist; for one machine.
 
-    A directory that does not exist is an empty store. Whoever may write to the directory can remove or replace files.
+    A directory that does not exist is an empty store. Anyone who may write to it can remove or replace files.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -57,8 +57,8 @@ def _scan(directory: Path) -> list["os.DirEntry[str]"]:
 def _read(path: Path) -> bytes | None:
     """Read a regular file; empty for a symbolic link, a directory, a pipe and other things that are not a file.
 
-    None if nothing is there. Whoever may write to the directory could put such a thing there to make a reader hang, or
-    read another file.
+    None if nothing is there. Anyone who may write to the directory could put such a thing there, to make a reader hang
+    or read another file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -69,6 +69,7 @@ def _read(path: Path) -> bytes | None:
             return b""
         raise
     try:
+        # Opening without blocking has let a pipe or a directory through.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
         with open(descriptor, "rb", closefd=False) as file:

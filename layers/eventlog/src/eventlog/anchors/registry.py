@@ -63,7 +63,7 @@ class Registry:
             if not page.more:
                 self._added = known
                 return
-            last = page.events[-1]
+            last = page.events[-1]  # a chain may be registered meanwhile: it comes at the end, and is seen too
             query = Query(
                 chain=REGISTRY,
                 sort="seq",

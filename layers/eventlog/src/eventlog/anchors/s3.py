@@ -1,4 +1,4 @@
-"""Anchors in an S3 bucket with Object Lock: nobody can overwrite or remove one before its retention ends."""
+"""Anchors in an S3 bucket with Object Lock: none can be overwritten or removed before its retention ends."""
 
 import time
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ class S3Anchors:
                 ObjectLockRetainUntilDate=datetime.now(UTC) + self._retention,
             )
         except ClientError as error:
-            if _code(error) == "PreconditionFailed":
+            if _code(error) == "PreconditionFailed":  # there is an object under this key
                 return False
             if _code(error) == "ConditionalRequestConflict":
                 return None

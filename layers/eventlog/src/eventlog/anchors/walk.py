@@ -157,7 +157,7 @@ class AnchorReader:
             return Step(replace(reached, number=number, digest=None), None, findings)
         head, key = anchor.checkpoint, anchor.keys[0].public_key
         superseded = any(restore.supersedes(number, head.size) for restore in restores)
-        # Another key seals from here on. The chain must say so, lest whoever gets hold of a retired key makes anchors.
+        # Another key seals from here on. The chain must say so, or a stolen retired key could make anchors.
         if not superseded and reached.key not in {None, key} and not self.rotated(number, key):
             findings.append(_invalid(f"anchor {number}: another key than before, and no event that says so"))
         after = Reached(number, anchor.digest, head.size, head.root, anchor.seal.time, key)

@@ -56,7 +56,7 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
         lines = _Lines(view, size, limit=wanted.limit)
         for batch in batches:
             yield from _chunks(lines.of(batch))
-            if lines.next_seq is not None:  # the limit was reached: whoever goes on gets the rest
+            if lines.next_seq is not None:  # the limit was reached; the last line says where to go on
                 break
         yield from _chunks(lines.rest(root))
 
@@ -76,7 +76,7 @@ def _seq_range(wanted: ExportRange, size: int) -> SeqRange:
 
 @dataclass(slots=True)
 class _Lines:
-    """Writes the tree from left to right, and folds it into a root on the way, as whoever verifies the bundle will."""
+    """Writes the tree from left to right, and folds it into a root on the way, as a verifier of the bundle will."""
 
     view: TreeView
     size: int

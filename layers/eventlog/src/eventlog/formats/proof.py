@@ -31,10 +31,11 @@ Range = tuple[int, int]
 
 
 def cover(start: int, end: int) -> list[Node]:
-    """The fewest perfect subtrees that make up the leaves [start, end), from left to right.
+    """Return the fewest perfect subtrees that make up the leaves [start, end), from left to right.
 
     From 0 on, these are the frontier of the tree of size ``end``.
     """
+    # Each one is as large as fits before the end and as its place allows: a subtree starts at a multiple of its size.
     nodes: list[Node] = []
     while start < end:
         fits = (end - start).bit_length() - 1
@@ -45,10 +46,11 @@ def cover(start: int, end: int) -> list[Node]:
 
 
 def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """The ranges whose heads are the inclusion proof of leaf ``index`` in the tree of ``size``, leaf to root.
+    """Return the ranges whose heads are the inclusion proof of leaf ``index`` in the tree of ``size``, leaf to root.
 
     RFC 9162, section 2.1.3.1.
     """
+    # PATH(m, D[n]) from the root down: go to the half that has the leaf, and the proof gets the head of the other.
     start, end = 0, size
     path: list[Range] = []
     while end - start > 1:
@@ -63,34 +65,35 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 
 
 def consistency_ranges(first: int, second: int) -> list[Range]:
-    """The ranges whose heads are the consistency proof between two sizes, 0 <= first <= second.
+    """Return the ranges whose heads are the consistency proof between two sizes, 0 <= first <= second.
 
     RFC 9162, section 2.1.4.1; empty if ``first`` is 0 or ``second``, which need no proof.
     """
     if first in {0, second}:
         return []
+    # SUBPROOF(m, D[n], b) from the root down, until the first m leaves are the whole of [start, end); ``whole`` is b.
     start, end, whole = 0, second, True
     path: list[Range] = []
     while first != end:
         middle = start + _split(end - start)
-        if first <= middle:
+        if first <= middle:  # the smaller tree ends in the left half: the right half is new
             path.append((middle, end))
             end = middle
-        else:
+        else:  # the left half is in both trees
             path.append((start, middle))
             start, whole = middle, False
-    if not whole:
+    if not whole:  # else this is the smaller tree itself, whose root the verifier has
         path.append((start, end))
     return path[::-1]
 
 
 def needed(ranges: Sequence[Range]) -> set[Node]:
-    """The nodes that ``heads`` needs for these ranges."""
+    """Return the nodes that ``heads`` needs for these ranges."""
     return {node for start, end in ranges for node in cover(start, end)}
 
 
 def heads(ranges: Sequence[Range], nodes: Mapping[Node, bytes]) -> list[bytes]:
-    """The Merkle tree heads of ranges of a proof.
+    """Compute the Merkle tree heads of the ranges of a proof.
 
     Raises:
         KeyError: a needed node isn't there.
@@ -117,7 +120,7 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, hashes: Sequence[b
     """Check that the leaf stands at ``index`` under the root of the tree of ``size`` (RFC 9162, section 2.1.3.2).
 
     Raises:
-        EvidenceError
+        EvidenceError: it doesn't, or the proof has too few or too many hashes.
     """
     if root_from_inclusion(leaf_hash, index, size, hashes) != root:
         raise EvidenceError(f"the inclusion proof of leaf {index} does not lead to the root of size {size}")

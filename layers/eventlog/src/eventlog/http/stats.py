@@ -92,6 +92,7 @@ Parameters = Annotated[StatsQuery, Query()]
 def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
+    # To a caller who may not see it, a chain looks as if it did not exist: it has no events, and is no error.
     try:
         counts = counter.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyEventsError as error:

@@ -141,7 +141,7 @@ def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> 
 def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
     """Verify the documents of start..stop-1; None if they are not exactly these events, intact, and two or more.
 
-    The first one's link is taken as it is stored: whoever joins the segment to the chain compares it.
+    The first one's link is taken as it is stored: ``ChainVerifier.join`` compares it.
     """
     first = next(documents, b"")
     if stop - start < 2:
@@ -153,7 +153,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     state = ChainState(start, prev_hash)
     skew, leaves = Skew(), bytearray()
     odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
-    rest = list(islice(documents, 2))
+    rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None
     late = (skew.events, skew.seq, skew.millis)

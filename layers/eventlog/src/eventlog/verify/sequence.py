@@ -32,15 +32,24 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         emit(_wrong("not as this version writes it: a field more, fewer, in another order or of another type"))
     if not is_key_name(image.origin):
         emit(_wrong("origin is no name that a log can have"))
-    # The genesis hash binds the first event to the chain's origin. If the event does not agree with itself either, then
-    # the event was changed, and the verifier reports it there.
-    if (
-        event
-        and event.seq == 0
-        and event.prev_hash != hashing.genesis(image.origin, image.chain)
-        and _self_consistent(event)
-    ):
+    _check_genesis(image, event, emit)
+    _check_pending(image, emit)
+    return image
+
+
+def _check_genesis(image: SequenceImage, event: Event | None, emit: Emit) -> None:
+    """Check that the first event, if that is what is stored first, links to the genesis hash of the chain's origin.
+
+    If it does not agree with itself either, the event was changed and not the origin: the verifier reports it there.
+    """
+    if event is None or event.seq != 0 or event.prev_hash == hashing.genesis(image.origin, image.chain):
+        return
+    if _self_consistent(event):
         emit(_wrong("the first event does not link to the genesis hash of origin"))
+
+
+def _check_pending(image: SequenceImage, emit: Emit) -> None:
+    """Check the pending entries, and the figures that the document keeps about them."""
     count = image.settled.size + len(image.pending)
     if image.size != count:
         emit(_wrong("size is not settled.size and the pending entries", count, image.size))
@@ -51,7 +60,6 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
         emit(_wrong("an event id is pending twice"))
     for seq, entry in enumerate(image.pending, image.settled.size):
         check_entry(entry, seq, emit)
-    return image
 
 
 def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:

@@ -81,6 +81,7 @@ def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> li
     start = {"$subtract": [millis, {"$mod": [millis, Int64(buckets.width)]}]}
     value = {"value": f"${buckets.by}"} if buckets.by else {}
     total = {"$sum": "$count"}
+    # One pass over the index counts by bucket and value; what follows only adds up these rows, in up to three ways.
     parts: dict[str, Any] = {"all": [{"$group": {"_id": "$_id.start", "count": total}}]}
     if buckets.by:
         rows = {"$push": {"start": "$_id.start", "count": "$count"}}

@@ -63,8 +63,8 @@ def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tup
     query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
     fields = _FIELDS
     if bound is not None:
-        # The ids were looked up when the chain had ``bound`` events. Whoever pushed one of them since is still pending
-        # as long as nothing beyond the bound was settled, and then the first condition sees it.
+        # The ids were looked up when the chain had ``bound`` events. What was pushed since is still pending as long as
+        # nothing beyond the bound was settled, and then the first condition sees one of the ids there.
         query["pending.event_id"] = {"$nin": [entry.event_id for entry in entries]}
         query["settled.size"] = {"$lte": Int64(bound)}
         query["size"] = {"$gte": Int64(bound)}  # else it is another chain, of a database restored meanwhile

@@ -1,7 +1,7 @@
 """What each function's database user may do: least privilege, as MongoDB's custom roles.
 
-Nobody may update or remove an event, drop anything, or change indexes and validators. An update of ``sequences`` can't
-be narrowed to some of its fields: who has a writer's password can still damage one, and audits and anchors tell.
+No role may update or remove an event, drop anything, or change indexes and validators. An update of ``sequences`` can't
+be narrowed to some of its fields: with a writer's password one can still be damaged, which audits and anchors show.
 """
 
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ class Settler:
             # A small push completes a block that others have begun: settle the block, reading their entries.
             self._block(image, events, max(start, image.settled.size), end)
         elif not overdue:
-            return False  # the block goes on: whoever completes it settles our entries
+            return False  # the block is not complete: the push that completes it settles our entries
         if overdue:  # settlers are dead or slow, and our push has passed a mark: settle whatever is pending
             self.rest()
         return True
