@@ -148,6 +148,13 @@ def test_nothing_is_appended_to_the_chain_of_others(log: Log, way: str, exists: 
     assert found is None or found.state.size == 1
 
 
+def test_what_is_wrong_with_a_batch_is_answered_before_the_chain_of_others(log: Log) -> None:
+    sent = [event(chain="theirs"), event(chain="mine", timestamp="?")]
+    answer = log.post("events/batch", sent)
+    assert (answer.status, [error["pointer"] for error in answer.json()["errors"]]) == (422, ["/1/timestamp"])
+    assert log.names() == []
+
+
 def test_the_default_chain_must_be_allowed_too(log: Log) -> None:
     log.fill("main")
     assert log.post("events", event()).problem == (404, "There is no chain main.")

@@ -94,6 +94,7 @@ async def append_one(
 
 
 def _draft(headers: Headers, body: bytes, chain: str, caller: Caller) -> Draft:
+    """Decode the event of a request, check that the caller may append it, and complete it."""
     submission = decode_one(headers, body, chain)
     caller.check(submission.chain)
     return make_draft(submission, principal=caller.principal, received_at=now_millis())
@@ -112,18 +113,22 @@ def _accept(wired: IngestWiring, draft: Draft) -> Response:
 
 def append_all(wired: IngestWiring, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
-    submissions = decode_batch(request.headers, body, chain or DEFAULT_CHAIN)
-    for submission in submissions:
-        caller.check(submission.chain)
-    check_batch(submissions)  # after the caller's right to each chain: an answer may name the first one
-    received_at = now_millis()
-    drafts = [make_draft(item, principal=caller.principal, received_at=received_at) for item in submissions]
-    placed = wired.ingest.batch(drafts)
+    placed = wired.ingest.batch(_drafts(request.headers, body, chain or DEFAULT_CHAIN, caller))
     _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):
         return json_response(shown, 200, {REPLAYED: "true"})
     return json_response(shown, 201)
+
+
+def _drafts(headers: Headers, body: bytes, chain: str, caller: Caller) -> list[Draft]:
+    """Decode the events of a request, check that the caller may append them, and complete them."""
+    submissions = decode_batch(headers, body, chain)
+    for submission in submissions:
+        caller.check(submission.chain)
+    check_batch(submissions)  # of chains that differ, one that the caller may not append to is the first thing to say
+    received_at = now_millis()
+    return [make_draft(item, principal=caller.principal, received_at=received_at) for item in submissions]
 
 
 def _count(request: Request, placed: Iterable[Placed]) -> None:
