@@ -39,7 +39,8 @@ LINE = origin_line(ORIGIN, CHAIN)
 class PageKey:
     """The test key of the pages, whose seed is printed there: the bytes 0 to 31."""
 
-    _private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    def __init__(self) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
     @property
     def public_key(self) -> bytes:
