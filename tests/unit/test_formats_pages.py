@@ -28,7 +28,7 @@ from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_seq
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
 _EXAMPLE = re.compile(r"^<!-- example: ([a-z0-9-]+) -->\n```(json|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-EXAMPLES = {
+EXAMPLES: dict[str, dict[str, bytes]] = {
     page.stem: {name: content.encode() for name, _, content in _EXAMPLE.findall(page.read_text())}
     for page in PAGES.glob("*.md")
 }
