@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from eventlog.anchors.history import rotation_id
 from eventlog.formats import bundle, hashing, merkle, proof
 from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.bundle_check import verify_bundle
@@ -56,7 +57,7 @@ ALL = {
     "README": {"public-key"},
     "event-and-chain": {
         *("events", "genesis", "payload", "salt", "payload-hash", "content", "content-hash", "leaf", "hash"),
-        *("node", "root", "stored-event", "stored-sequence"),
+        *("node", "root", "stored-event", "stored-sequence", "registered", "rotation-id"),
     },
     "receipt": {"receipt"},
     "checkpoint-and-seal": {"vkey", "checkpoint", "anchor-1", "digest-1", "claim-2", "anchor-2", "seal-2"},
@@ -169,6 +170,12 @@ def test_the_stored_documents_are_what_the_store_writes(events: list[Event], sta
     assert decode_sequence(sequence) == image
     assert encode_sequence(image) == sequence
     assert list(image.events()) == [events[2]]
+
+
+def test_the_log_s_own_events_are_named_as_the_page_says() -> None:
+    registered = {"chain": CHAIN, "origin": ORIGIN, "genesis": hashing.genesis(ORIGIN, CHAIN).hex()}
+    assert text("event-and-chain", "registered") == canonicalize(registered) + b"\n"
+    assert text("event-and-chain", "rotation-id").decode() == rotation_id(3, KEY.public_key) + "\n"
 
 
 def test_the_receipt_is_that_of_event_1(events: list[Event]) -> None:
