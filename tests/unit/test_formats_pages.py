@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventlog.anchors.history import rotation_id
-from eventlog.formats import bundle, hashing, merkle, proof
+from eventlog.formats import bundle, hashing, merkle
 from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.canonical import canonicalize, is_canonical_object
@@ -21,7 +21,7 @@ from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
-from eventlog.formats.times import format_time, parse_time
+from eventlog.formats.times import parse_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
 from eventlog.ingest.queue_message import format_message, parse_message
 from eventlog.stored.codec import decode_event, encode_entry, encode_event
@@ -257,15 +257,3 @@ def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event
     draft = parse_message(message)
     assert (draft.entry, draft.id_chosen, draft.time_given) == (events[1].entry, True, True)
     assert format_message(draft) == message
-
-
-def test_the_inclusion_proof_of_the_page_is_the_rfc_s(events: list[Event], states: list[ChainState]) -> None:
-    hashes = [events[0].hash, events[2].hash]
-    assert proof.inclusion_ranges(1, 3) == [(0, 1), (2, 3)]
-    proof.verify_inclusion(events[1].hash, 1, 3, hashes, states[3].root)
-
-
-def test_times_on_the_pages_are_in_the_written_form() -> None:
-    for page in PAGES.glob("*.md"):
-        for written in re.findall(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+Z", page.read_text()):
-            assert written == "1970-01-01T00:00:00Z" or format_time(parse_time(written)) == written
