@@ -42,10 +42,7 @@ class PageKey:
 
     def __init__(self) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-
-    @property
-    def public_key(self) -> bytes:
-        return self._private.public_key().public_bytes_raw()
+        self.public_key = self._private.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         return self._private.sign(message)
