@@ -36,11 +36,12 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         title=title,
         version="1",
         description="A tamper-evident, ordered, hash-chained event log.",
-        redirect_slashes=False,
+        redirect_slashes=False,  # API Gateway has no such redirect: a path is a route's or nobody's
     )
     app.state.connection = connection = Connection(settings)
     app.state.wirings = {}
     app.state.callers = Callers(lambda: connection.settings, anonymous=anonymous)
+    # The framework's own list has the routers, not their routes; problem documents say which methods a path has.
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

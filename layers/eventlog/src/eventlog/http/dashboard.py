@@ -89,7 +89,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 def dashboard(folder: Path) -> APIRouter:
     """The routes of the files in a folder; the page itself is ``index.html``, at ``/``."""
     files = Files(folder)
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False)  # these are no part of the API: no prefix, no caller
 
     @router.get("/")
     def page(wired: Wired, request: Request) -> Response:

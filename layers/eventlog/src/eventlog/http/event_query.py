@@ -50,6 +50,7 @@ class EventQuery(BaseModel):
         query = Query(
             chain=self.chain,
             sort=self.sort,
+            # By time the newest events are wanted first; by seq a chain is read from its beginning.
             order=self.order or ("asc" if self.sort == "seq" else "desc"),
             start_time=self.start_time,
             end_time=self.end_time,
@@ -59,7 +60,7 @@ class EventQuery(BaseModel):
             to_seq=self.to_seq,
             limit=self.limit,
         )
-        if self.cursor is None:
+        if self.cursor is None:  # the first page, of the chain as it is now
             return query
         try:
             size, after = parse_cursor(query, self.cursor)
