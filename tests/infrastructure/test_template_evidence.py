@@ -73,6 +73,12 @@ def test_nobody_else_has_anything_to_do_with_a_key(key: str) -> None:
     assert "kms:" not in json.dumps(deployed(**BOTH).of_type("AWS::IAM::Role"))
 
 
+def test_the_two_keys_differ_in_their_description_alone() -> None:
+    """The template writes both out, so that what is changed in one has to be changed in the other."""
+    first, second = (deployed(**BOTH).properties(key) | {"Description": ""} for key in KEYS)
+    assert first == second
+
+
 @pytest.mark.parametrize("step", CYCLE)
 def test_keys_change_without_a_moment_in_which_none_signs(step: str) -> None:
     exist, sign = CYCLE[step]
