@@ -17,6 +17,7 @@ from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored import codec
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import ChainVerifier, VerifierState
+from tests.support.each import each
 
 GENESIS = hashing.genesis("example.com/log", "main")
 LIMIT = 2**53 - 1
@@ -78,7 +79,7 @@ def kinds(documents: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
 HONEST = encoded_chain(*[{"payload": {"n": number}} for number in range(12)])
 
 
-@pytest.mark.parametrize("size", range(71))
+@each("size", range(71))
 def test_an_honest_chain_of_any_length_is_not_accused(size: int) -> None:
     documents = encoded_chain(*[{}] * size)
     findings, state = verify(documents)
@@ -122,8 +123,8 @@ def test_any_other_value_of_any_field_is_found(seq: int, name: str, value: Any) 
         assert kinds([*HONEST[:seq], changed, *HONEST[seq + 1 :]])
 
 
-@pytest.mark.parametrize("seq", [0, 1, 7, 11])
-@pytest.mark.parametrize("name", sorted(HONEST[0]))
+@each("seq", [0, 1, 7, 11])
+@each("name", sorted(HONEST[0]))
 def test_a_field_removed_or_of_another_type_is_unexpected_there_only(name: str, seq: int) -> None:
     removed = {key: value for key, value in HONEST[seq].items() if key != name}
     retyped = HONEST[seq] | {name: bson.Regex("x")}
@@ -151,7 +152,7 @@ SAME_VALUE: list[tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("change"), [c[1] for c in SAME_VALUE], ids=[c[0] for c in SAME_VALUE])
-@pytest.mark.parametrize("seq", [0, 7, 11])
+@each("seq", [0, 7, 11])
 def test_the_same_value_in_another_encoding_is_unexpected(
     change: Callable[[dict[str, Any]], dict[str, Any]], seq: int
 ) -> None:
@@ -169,7 +170,7 @@ def test_a_doubled_field_is_unexpected() -> None:
     assert [(finding.kind, finding.seq) for finding in findings] == [("unexpected", 3)]
 
 
-@pytest.mark.parametrize("seq", range(11))
+@each("seq", range(11))
 def test_an_event_rewritten_with_all_its_own_hashes_is_found_at_the_next_link(seq: int) -> None:
     stored = codec.decode_event(codec.encode(HONEST[seq]))
     forged = rebuilt(stored, '{"n":"forged"}')
