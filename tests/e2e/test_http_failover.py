@@ -35,8 +35,6 @@ ALLOWED = {None, "503 with Retry-After", INCOMPLETE}
 HOW = ("kill", "step down", "pause", "kill", "step down", "pause", "kill", "step down", "pause", "freeze")
 """A pause ends with the election of another, as after a short partition; a freeze is noticed by time limits alone."""
 
-pytestmark = pytest.mark.xdist_group("failover")
-
 
 @dataclass
 class Told:

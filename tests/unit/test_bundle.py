@@ -155,7 +155,7 @@ def long_bundle(count: int, note: bytes) -> Iterator[bytes]:
 
 
 def test_memory_stays_flat_over_many_events() -> None:
-    count, state = 20_000, ChainState(0, hashing.genesis(ORIGIN, CHAIN))
+    count, state = 5_000, ChainState(0, hashing.genesis(ORIGIN, CHAIN))
     for _ in events(count, state, payload="{}"):
         pass
     note = signed(Checkpoint(LINE, count, state.root))

@@ -8,7 +8,7 @@ import pytest
 
 from tools.package_check import imports, leaks, weight
 from tools.package_check.__main__ import main, report
-from tools.package_check.build import ROOT, Artefacts, build
+from tools.package_check.build import ROOT, Artefacts
 from tools.package_check.imports import Needs
 from tools.package_check.result import Result, explains
 from tools.package_check.template import read
@@ -16,9 +16,9 @@ from tools.package_check.template import read
 FUNCTIONS = read(ROOT / "template.yaml").functions
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    return build("host", tmp_path_factory.mktemp("built"))
+@pytest.fixture
+def built(host_build: Path) -> Artefacts:
+    return Artefacts(host_build)
 
 
 @pytest.fixture
