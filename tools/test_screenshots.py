@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.processes import run
+from tests.support.processes import run
 from tools.screenshots import HEIGHT, THEMES, WIDTH, main
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ import httpx2
 from pymongo import MongoClient
 
 from local.machine import HOST, free_port, wait_until
-from tests.e2e.processes import ROOT, environment
+from tests.support.processes import ROOT, environment
 
 SECONDS = 90
 PASSWORD = "the administrator's: @/?%"

@@ -17,9 +17,9 @@ from eventlog.formats.note import format_vkey
 from eventlog.store.mongo.store import open_log
 from local.machine import wait_until
 from local.mongod.embedded import EmbeddedMongo
-from tests.e2e.processes import SECONDS, Running, environment, run, server
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.event_source import Subscriber
+from tests.support.processes import SECONDS, Running, environment, run, server
 
 VKEY = format_vkey(KEY.verifier("localhost/eventlog"))
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
