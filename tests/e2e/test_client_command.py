@@ -1,4 +1,4 @@
-"""The ``eventlog`` command beside a development server: in a process of its own where that matters, else in this one."""
+"""The ``eventlog`` command beside a development server: in a process of its own where that matters, else in ours."""
 
 import json
 import os

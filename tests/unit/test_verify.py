@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import bson
@@ -18,6 +19,7 @@ from eventlog.stored import codec
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import ChainVerifier, VerifierState
 from tests.support.each import each
+from tests.support.edits import EDITS, NOT_CANONICAL, Document, forged
 
 GENESIS = hashing.genesis("example.com/log", "main")
 LIMIT = 2**53 - 1
@@ -116,7 +118,7 @@ VALUES: st.SearchStrategy[Any] = (
 
 
 @settings(max_examples=400, deadline=None)
-@given(seq=st.integers(0, 11), name=st.sampled_from(sorted(HONEST[0])), value=VALUES)
+@given(seq=st.integers(0, 11), name=st.sampled_from([*sorted(HONEST[0]), "extra"]), value=VALUES)
 def test_any_other_value_of_any_field_is_found(seq: int, name: str, value: Any) -> None:
     changed = {**HONEST[seq], name: value}
     if codec.encode(changed) != codec.encode(HONEST[seq]):
@@ -157,6 +159,32 @@ def test_the_same_value_in_another_encoding_is_unexpected(
     change: Callable[[dict[str, Any]], dict[str, Any]], seq: int
 ) -> None:
     assert kinds([*HONEST[:seq], change(HONEST[seq]), *HONEST[seq + 1 :]]) == [("unexpected", seq)]
+
+
+@pytest.mark.parametrize(("kind", "fields"), EDITS)
+@each("seq", range(12))
+def test_an_edited_field_gives_its_one_finding_at_that_event(kind: str, fields: Document, seq: int) -> None:
+    assert kinds([*HONEST[:seq], HONEST[seq] | fields, *HONEST[seq + 1 :]]) == [(kind, seq)]
+
+
+@pytest.mark.parametrize("payload", NOT_CANONICAL)
+def test_a_payload_that_no_append_wrote_is_unexpected_though_its_hashes_were_made_anew(payload: str) -> None:
+    assert ("unexpected", 11) in kinds([*HONEST[:11], forged(HONEST[11], payload=payload)])
+
+
+@each("first, second", combinations(range(12), 2))
+def test_two_events_that_change_places_are_found(first: int, second: int) -> None:
+    """Each gets the other's seq, links and nodes."""
+    names = ("seq", "prev_hash", "hash", "nodes")
+    documents = list(HONEST)
+    for place, moved in ((first, second), (second, first)):
+        documents[place] = HONEST[moved] | {name: HONEST[place][name] for name in names}
+    assert {seq for _, seq in kinds(documents)} >= {first, second}
+
+
+@each("seq", range(11))
+def test_a_deleted_event_is_missing(seq: int) -> None:
+    assert kinds([*HONEST[:seq], *HONEST[seq + 1 :]]) == [("missing", seq)]
 
 
 def test_a_doubled_field_is_unexpected() -> None:
