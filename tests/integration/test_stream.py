@@ -1,7 +1,6 @@
 """The live stream over HTTP: what comes, where it begins and goes on, what is refused, and how it ends."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -18,25 +17,6 @@ from tests.support.anchoring import put_anchor
 from tests.support.event_source import PATH, Message, Subscriber
 from tests.support.factories import draft
 from tests.support.serving import served
-
-
-@pytest.fixture
-def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
-    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
-    yield app
-    app.state.resources.client.close()
-
-
-@pytest.fixture
-def url(app: FastAPI) -> Iterator[str]:
-    with served(app) as url:
-        yield url
-
-
-@pytest.fixture
-def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
-    return found
 
 
 def append(store: MongoStore, count: int = 1, chain: str = "main", **fields: Any) -> None:

@@ -1,48 +1,24 @@
 """What a live stream does when the database shows what can't be: it ends and says so, and nobody waits for ever."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from bson import DatetimeMS
-from fastapi import FastAPI
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError
 
-from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import watcher
 from eventlog.streams.readers import EndedError, Streams, Wanted
-from local.server import build_app
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
-from tests.support.serving import served
 
 NO_TIME = 10**15
 """Milliseconds that no year of four digits has."""
-
-
-@pytest.fixture
-def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
-    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
-    yield app
-    app.state.resources.client.close()
-
-
-@pytest.fixture
-def url(app: FastAPI) -> Iterator[str]:
-    with served(app) as url:
-        yield url
-
-
-@pytest.fixture
-def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
-    return found
 
 
 def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: str, store: MongoStore) -> None:

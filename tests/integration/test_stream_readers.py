@@ -7,7 +7,6 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -16,38 +15,16 @@ from fastapi import FastAPI
 from pymongo import MongoClient
 
 from eventlog.http import stream
-from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import readers
 from local.machine import wait_until
-from local.server import build_app
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
-from tests.support.serving import served
 
 EVENTS, READERS, WRITERS = 5000, 200, 4
 SECONDS = 60
 TYPES = ("a", "b", "c", "d")
 _FRAME = re.compile(rb"id: (\d+)\ndata: \{[^\n]*\}\n\n")
-
-
-@pytest.fixture
-def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
-    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
-    yield app
-    app.state.resources.client.close()
-
-
-@pytest.fixture
-def url(app: FastAPI) -> Iterator[str]:
-    with served(app) as url:
-        yield url
-
-
-@pytest.fixture
-def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.resources.store
-    return found
 
 
 class Reader:
