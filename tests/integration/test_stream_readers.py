@@ -141,7 +141,7 @@ def test_a_slow_reader_is_cut_off_and_delays_nobody(
         store.append("main", [draft(payload={"text": "x" * 200_000})])
         assert [event["seq"] for event in quick.events(1)] == [number]
         longest = max(longest, time.monotonic() - started)
-    assert longest < 2
+    assert longest < SECONDS, "the slow one is never read to its end: who waits for it, waits for ever"
     end = slow.until("end")
     assert end.value == {"reason": "slow"}
     seen = [int(message.id) for message in slow.source.messages if message.type == "message"]
@@ -179,7 +179,7 @@ def change_streams(client: MongoClient[dict[str, Any]], store: MongoStore) -> se
     """The cursors of change streams on this database's sequences, seen over some time."""
     found: set[int] = set()
     deadline = time.monotonic() + 1.5
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or not found:
         operations = client.admin.aggregate([{"$currentOp": {"allUsers": True, "idleCursors": True, "localOps": True}}])
         for operation in operations:
             if operation.get("ns") == operations_of(store).sequences.full_name and "cursor" in operation:
@@ -212,6 +212,6 @@ def test_a_reader_waits_for_no_other_that_catches_up(url: str, store: MongoStore
     started = time.monotonic()
     store.append("main", [draft()])
     assert live.events(1)[0]["seq"] == 4000
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SECONDS, "the others are not read before"
     for other in others:
         assert [event["seq"] for event in other.events(4001)] == list(range(4001))
