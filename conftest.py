@@ -4,6 +4,7 @@ Each tier's own set-up is in the conftest.py of its folder; helpers are in tests
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,12 @@ SLOW_FIRST = ("tests/e2e", "tools", "tests/infrastructure", "tests/browser", "te
 """Folders whose files are handed out first, so that no process is left with a long file while the others are done."""
 JOURNAL_MILLIS = 5
 """Dropping a database waits for the journal: MongoDB's own 100 ms would be a third of most tests' time."""
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as a terminal's job does: a shell's background job ignores it, and so would all that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
