@@ -2,6 +2,7 @@
 
 import json
 import marshal
+from importlib.util import find_spec
 
 import pytest
 
@@ -10,19 +11,19 @@ from tools.benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build
 # Modules that a start must not import. What only the audit needs, and only once it signs; PyMongo's and powertools'
 # optional parts, and what only development has:
 NEVER = {
-    *("cryptography", "_cffi_backend", "eventlog.service.signing", "eventlog.store.s3_anchors"),
-    "eventlog.store.sqs_queue",
+    *("cryptography", "_cffi_backend", "eventlog.anchors.signing", "eventlog.anchors.s3", "eventlog.ingest.sqs"),
     *("boto3", "botocore", "urllib3", "aws_xray_sdk", "aws_lambda_powertools.utilities.parameters"),
     *("dns", "gridfs", "pymongocrypt", "pymongo.ocsp_support", "pymongo.srv_resolver"),
     *("httpx", "multipart", "python_multipart", "uvicorn", "jinja2", "yaml", "pytest", "mypy"),
 }
-INGEST = {"eventlog.http.ingest", "eventlog.service.ingest", "eventlog.service.cloudevents", "eventlog.store.combine"}
-QUERY = {"eventlog.http.pages", "eventlog.http.event_query", "eventlog.service.cursor"}
-QUERY |= {"eventlog.http.evidence", "eventlog.service.evidence", "eventlog.http.export", "eventlog.service.export"}
-QUERY |= {"eventlog.http.stream", "eventlog.service.streams", "eventlog.service.watcher", "eventlog.store.changes"}
-AUDIT = {"eventlog.http.audits", "eventlog.service.audit", "eventlog.service.audit_workers", "eventlog.store.audits"}
-AUDIT |= {"eventlog.service.verify", "multiprocessing.connection"}
-QUEUE = {"eventlog.http.deliveries", "eventlog.service.queue_consumer", "eventlog.service.cloudevents"}
+INGEST = {"eventlog.http.ingest", "eventlog.ingest.appending", "eventlog.ingest.cloudevents"}
+INGEST |= {"eventlog.store.group_commit"}
+QUERY = {"eventlog.http.pages", "eventlog.http.event_query", "eventlog.http.cursor", "eventlog.http.evidence"}
+QUERY |= {"eventlog.evidence.proofs", "eventlog.http.export", "eventlog.evidence.export", "eventlog.http.stream"}
+QUERY |= {"eventlog.streams.readers", "eventlog.streams.watcher", "eventlog.store.mongo.changes"}
+AUDIT = {"eventlog.http.audits", "eventlog.audit.auditor", "eventlog.audit.workers", "eventlog.store.mongo.audits"}
+AUDIT |= {"eventlog.verify.verifier", "multiprocessing.connection"}
+QUEUE = {"eventlog.ingest.deliveries", "eventlog.ingest.queue_consumer", "eventlog.ingest.cloudevents"}
 OWN = {"ingest": INGEST, "query": QUERY, "chain_audit": AUDIT, "ingest_queue": QUEUE}
 
 WATCHED = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.fork", "os.exec")
@@ -52,6 +53,10 @@ def test_a_start_imports_its_own_service_and_no_other(built: Artefacts, function
     others = set[str]().union(*OWN.values()) - OWN[function]
     assert OWN[function] - imported == set()
     assert imported & others == set()
+
+
+def test_what_a_start_must_not_import_of_ours_exists() -> None:
+    assert [name for name in NEVER if name.startswith("eventlog.") and find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -100,7 +100,7 @@ def test_starts_load_what_the_table_says(built: Artefacts, needs: Needs) -> None
     assert imported(built, needs) == []
 
 
-@pytest.mark.parametrize("module", ["cryptography", "eventlog.service.audit"])
+@pytest.mark.parametrize("module", ["cryptography", "eventlog.audit.auditor"])
 def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
     broken: Artefacts, needs: Needs, module: str
 ) -> None:
