@@ -11,6 +11,7 @@ from pymongo.errors import ConfigurationError
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored import codec
 from eventlog.streams import watcher
 from eventlog.streams.readers import EndedError, Streams, Wanted
 from tests.support.coroutines import run
@@ -26,11 +27,8 @@ def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: s
     live, late = Subscriber(url), Subscriber(url, last_id="-1")
     live.until("head")
     late.events(1)
-    sequences = operations_of(store).sequences
-    found = sequences.find_one({"_id": "main"})
-    assert found is not None
-    entry = found["pending"][0] | {"timestamp": DatetimeMS(NO_TIME)}
-    sequences.update_one({"_id": "main"}, {"$push": {"pending": entry}, "$inc": {"size": 1}})
+    entry = codec.entry_fields(draft().entry) | {"timestamp": DatetimeMS(NO_TIME)}
+    operations_of(store).sequences.update_one({"_id": "main"}, {"$push": {"pending": entry}, "$inc": {"size": 1}})
     for subscriber in (live, late):
         end = subscriber.until("end")
         assert (end.value, end.id) == ({"reason": "damaged"}, "0")
