@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore test chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore check test chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -53,7 +53,10 @@ screenshots: .venv/.ready chromium  ## take the pictures of the dashboard in doc
 drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
 	@$(BIN)/python -m local.drill
 
-test: chromium lint package-check  ## static checks and every test
+check: lint  ## what every change should pass: format, lint, types and unit tests (under a minute; .venv is all it needs)
+	@$(BIN)/python -m pytest -n 2 tests/unit
+
+test: chromium lint package-check  ## everything: static checks, what would be deployed, and every test
 	@$(BIN)/python -m pytest
 
 chromium:
@@ -69,7 +72,7 @@ bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/ben
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
 	@$(BIN)/python -m tools.benchmarks --quick
 
-lint: .venv/.ready  ## ruff and mypy
+lint: .venv/.ready  ## format, ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

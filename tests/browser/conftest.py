@@ -7,16 +7,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.server import build_app
-from tests.browser.dashboard import ServedLog, Watched, find_chromium
+from tests.browser.dashboard import ServedLog, Watched
 from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.serving import served
+from tools.chromium import find_chromium
 
 Wrap = Callable[[Any], Any]
+expect.set_options(timeout=30_000)  # what a page shows in the end, on a busy machine too
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """A log served on a port, filled and anchored, and a real Chromium that looks at it."""
 
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
@@ -19,17 +17,8 @@ from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.wiring.query import QueryWiring
 from tests.support.anchored import ORIGIN, AnchoredLog
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ODD = "<script>document.title='run'</script><b>\"'&amp; \u202eright to left \u05d0\u05d1 \U0001f600"
 """What a page that reads text as HTML would stumble over."""
-
-
-def find_chromium() -> str:
-    """Fails with what to install where there is none: a test that can't look has seen nothing."""
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.fail("No Chromium: install it (Debian: apt-get install chromium), then run again.")
-    return found
 
 
 @dataclass

@@ -45,7 +45,7 @@ class Watched(Operations):
         if self.hold:
             self.hold = False
             self.held.set()
-            assert self.go_on.wait(20)
+            assert self.go_on.wait(60)
         elif self.fault:
             (how, error), self.fault = self.fault, None
             if how == "applied":

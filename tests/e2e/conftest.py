@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.start_api import built_once
+from local.start_api.build import build
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
-def built_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    shared = tmp_path_factory.getbasetemp()
-    return built_once(shared if worker_id == "master" else shared.parent)
+def built_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "start-api", build) / "build" / "template.yaml"

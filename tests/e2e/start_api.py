@@ -1,7 +1,6 @@
 """`python -m local.start_api` as a process of its own, its clients, and what it leaves behind."""
 
 import contextlib
-import fcntl
 import json
 import re
 import signal
@@ -17,11 +16,12 @@ import httpx2
 from pymongo import MongoClient
 
 from local.machine import HOST, free_port, wait_until
-from local.start_api.build import build
-from tests.e2e.processes import ROOT, environment
+from tests.support.processes import ROOT, environment
 
 SECONDS = 90
 PASSWORD = "the administrator's: @/?%"
+PRIVATE = "in-a-payload-7d1f0c9be2a84635"
+"""What no log may show; long enough that no log has it by chance."""
 Json = dict[str, Any]
 
 
@@ -114,7 +114,7 @@ def event(event_id: str, **fields: Any) -> Json:
         "event_type": "order.created",
         "timestamp": "2026-11-23T10:15:12.345Z",
         "source_id": "orders-eu-1",
-        "payload": {"order": "10248", "total": 440},
+        "payload": {"order": PRIVATE, "total": 440},
     } | fields
 
 
@@ -162,15 +162,3 @@ def start(folder: Path, template: Path, *options: str) -> Iterator[StartApi]:
             process.wait(SECONDS)
         process.kill()
         process.wait()
-
-
-def built_once(shared: Path) -> Path:
-    """The template of one build that all test processes share; the first one to come makes it."""
-    with (shared / "start-api.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = shared / "start-api"
-        if not (folder / "done").exists():
-            folder.mkdir()
-            build(folder)
-            (folder / "done").touch()
-        return folder / "build" / "template.yaml"

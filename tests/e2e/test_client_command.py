@@ -1,4 +1,4 @@
-"""The ``eventlog`` command as its users run it: a process of its own, beside a development server."""
+"""The ``eventlog`` command beside a development server: in a process of its own where that matters, else in ours."""
 
 import json
 import os
@@ -15,10 +15,11 @@ from pymongo import MongoClient
 
 from eventlog.formats.note import format_vkey
 from eventlog.store.mongo.store import open_log
+from eventlog_client.cli import main
 from local.machine import HOST, free_port, wait_until
 from local.mongod.embedded import EmbeddedMongo
-from tests.e2e.processes import ROOT, SECONDS, Running, environment, run, server
 from tests.support.anchoring import KEY, put_anchor
+from tests.support.processes import ROOT, SECONDS, Running, environment, run, run_here, server
 
 ORIGIN = "localhost/eventlog"
 VKEY = format_vkey(KEY.verifier(ORIGIN))
@@ -53,16 +54,19 @@ class Command:
 
     def __call__(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """What it prints; it must end with this code, and say one line on stderr if that is not 0."""
-        done = subprocess.run(
-            [sys.executable, "-m", COMMAND, *arguments],
-            cwd=self.folder,
-            env=environment(EVENTLOG_URL=self.url),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        if stdin is None:
+            done = run_here(self.folder, main, *arguments, EVENTLOG_URL=self.url)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", COMMAND, *arguments],
+                cwd=self.folder,
+                env=environment(EVENTLOG_URL=self.url),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) <= 1

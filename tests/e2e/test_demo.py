@@ -14,11 +14,11 @@ from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from local.demo.api_client import ApiClient
 from local.demo.events_file import MAX_BYTES, Line, batches
-from local.demo.run import Demo
+from local.demo.run import Demo, main
 from local.demo.tamper import forge
 from local.machine import LocalError
-from tests.e2e.processes import ROOT, run
 from tests.support.anchoring import KEY, Key
+from tests.support.processes import ROOT, run, run_here
 
 GOOD = {"event_type": "t", "timestamp": "2026-11-14T09:30:00Z", "source_id": "s", "payload": {}}
 
@@ -54,14 +54,14 @@ def test_more_events_than_a_batch_holds_and_an_empty_payload_work(tmp_path: Path
 )
 def test_a_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "events.ndjson").write_bytes(content)
-    result = run(tmp_path, "local.demo", "events.ndjson")
+    result = run_here(tmp_path, main, "events.ndjson")
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith(sentence)
 
 
 def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
-    result = run(tmp_path, "local.demo", "nowhere.ndjson")
+    result = run_here(tmp_path, main, "nowhere.ndjson")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "Can't read nowhere.ndjson: No such file or directory.\n"
 

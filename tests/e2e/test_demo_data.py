@@ -8,7 +8,7 @@ import httpx2
 
 from local.demo.week import week
 from local.machine import free_port
-from tests.e2e.processes import run, server
+from tests.support.processes import run, server
 
 END = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local.drill.attacks import ATTACKS, NOBODY
-from tests.e2e.processes import run
+from tests.support.processes import run
 
 
 def test_every_attack_ends_as_the_table_says_and_has_a_row(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from eventlog.anchors.signing import create_key_file
 from eventlog_client.client import EventLog
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
-from tests.e2e.processes import Running, server
 from tests.support.failovers import fail_over
+from tests.support.processes import Running, server
 from tools.load.appends import Appends
 from tools.load.exchange import Exchange, Shared
 from tools.load.ledger import Ledger
@@ -34,8 +34,6 @@ INCOMPLETE = "wrong: an audit says incomplete"
 ALLOWED = {None, "503 with Retry-After", INCOMPLETE}
 HOW = ("kill", "step down", "pause", "kill", "step down", "pause", "kill", "step down", "pause", "freeze")
 """A pause ends with the election of another, as after a short partition; a freeze is noticed by time limits alone."""
-
-pytestmark = pytest.mark.xdist_group("failover")
 
 
 @dataclass

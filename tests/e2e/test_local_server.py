@@ -14,7 +14,7 @@ import pytest
 from local.machine import HOST, free_port
 from local.mongod.embedded import EmbeddedMongo
 from local.mongod.process import MongodProcess
-from tests.e2e.processes import Running, run, server
+from tests.support.processes import Running, run, run_here, serve, server
 
 EVENT = {
     "event_type": "user.login",
@@ -75,12 +75,12 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", ["http", "0", "65536"])
 def test_a_port_that_is_none_is_a_bad_setting(tmp_path: Path, port: str) -> None:
-    assert refusal(run(tmp_path, "local", PORT=port), 2).startswith("PORT (environment or .env): ")
+    assert refusal(run_here(tmp_path, serve, PORT=port), 2).startswith("PORT (environment or .env): ")
 
 
 def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
     place = f"{HOST}:{free_port()}"
-    result = run(tmp_path, "local", PORT=str(free_port()), MONGO_URI=f"mongodb://anna:s3cret@{place}/?ssl=false")
+    result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=f"mongodb://anna:s3cret@{place}/?ssl=false")
     assert f"No MongoDB answers at {place} " in refusal(result, 1)
     assert "s3cret" not in result.stdout + result.stderr
 
@@ -90,7 +90,7 @@ def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -
     ["http://anna:s3cret@host", "mongodb://anna:s3cret/x@host", "mongodb://anna:s3c:ret@host", "mongodb://:s3cret"],
 )
 def test_a_uri_that_is_none_is_told_without_repeating_it(tmp_path: Path, uri: str) -> None:
-    result = run(tmp_path, "local", PORT=str(free_port()), MONGO_URI=uri)
+    result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=uri)
     assert refusal(result, 1) == "MONGO_URI can't be used: it must look like mongodb://host:port/."
 
 
@@ -98,7 +98,7 @@ def test_a_standalone_mongod_is_refused(tmp_path: Path) -> None:
     mongod = Standalone(tmp_path / "standalone")
     mongod.launch()
     try:
-        result = run(tmp_path, "local", PORT=str(free_port()), MONGO_URI=f"mongodb://{mongod.address}/")
+        result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=f"mongodb://{mongod.address}/")
     finally:
         mongod.kill()
     assert "is a standalone; the log needs a replica set or mongos." in refusal(result, 1)

@@ -8,20 +8,21 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from admin import token
 from eventlog_client import EventLog, RefusedError
 from local.machine import free_port
-from tests.e2e.processes import run, server
+from tests.support.processes import run, run_here, serve, server
 
 SECRET = "s3cr3t-token"
 
 
 def make_token(folder: Path, *arguments: str) -> str:
     """The token that the command prints."""
-    result = run(folder, "admin.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    result = run_here(folder, token.main, *arguments, EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 0, result.stderr
-    (token,) = result.stdout.splitlines()
-    assert token not in result.stderr
-    return token
+    (made,) = result.stdout.splitlines()
+    assert made not in result.stderr
+    return made
 
 
 def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path) -> None:
@@ -36,14 +37,14 @@ def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path)
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", "192.0.2.1"])
 def test_an_address_that_is_none_of_this_machines_is_named(tmp_path: Path, host: str) -> None:
-    result = run(tmp_path, "local", HOST=host, PORT=str(free_port()))
+    result = run_here(tmp_path, serve, HOST=host, PORT=str(free_port()))
     assert (result.returncode, result.stderr) == (1, f"HOST is {host}, which is no address of this machine.\n")
 
 
 def test_a_bad_token_file_is_named_and_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "tokens.json").write_text(json.dumps({"tokens": [{"sha256": SECRET}]}))
     (tmp_path / "tokens.json").chmod(0o600)
-    result = run(tmp_path, "local", PORT=str(free_port()), EVENTLOG_TOKENS="tokens.json")
+    result = run_here(tmp_path, serve, PORT=str(free_port()), EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 1
     assert result.stderr.startswith("The token file tokens.json can't be used: entry 1, sha256: ")
     assert SECRET not in result.stdout + result.stderr
@@ -89,7 +90,7 @@ def test_the_file_has_hashes_alone_and_is_its_owners(tmp_path: Path) -> None:
 def test_what_makes_no_entry_changes_nothing(tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
     make_token(tmp_path, "first", "--scope", "events:read")
     before = (tmp_path / "tokens.json").read_bytes()
-    result = run(tmp_path, "admin.token", *arguments, EVENTLOG_TOKENS="tokens.json")
+    result = run_here(tmp_path, token.main, *arguments, EVENTLOG_TOKENS="tokens.json")
     assert (result.returncode, result.stdout) == (code, "")
     assert told in result.stderr
     assert (tmp_path / "tokens.json").read_bytes() == before
@@ -98,7 +99,7 @@ def test_what_makes_no_entry_changes_nothing(tmp_path: Path, arguments: list[str
 def test_a_file_that_can_not_be_used_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     path.write_text("{}")
-    result = run(tmp_path, "admin.token", "a", "--scope", "events:read", EVENTLOG_TOKENS="tokens.json")
+    result = run_here(tmp_path, token.main, "a", "--scope", "events:read", EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 1
     assert result.stderr.startswith(
         "Nothing was added: the token file tokens.json can't be used: others than its owner"
@@ -107,6 +108,6 @@ def test_a_file_that_can_not_be_used_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_file_must_be_named(tmp_path: Path) -> None:
-    result = run(tmp_path, "admin.token", "a", "--scope", "events:read")
+    result = run_here(tmp_path, token.main, "a", "--scope", "events:read")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("EVENTLOG_TOKENS (environment or .env) must name the file of tokens")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx2
 
-from tests.e2e.processes import Running, run, server
+from local import restore
+from tests.support.processes import Running, run, run_here, server
 
 EVENT = {"event_type": "t", "source_id": "s", "timestamp": "2026-11-23T12:00:00Z", "payload": {}}
 
@@ -36,7 +37,7 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
         running.end_with(signal.SIGTERM)
     done = run(tmp_path, "local.restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (0, "")
-    again = run(tmp_path, "local.restore", "main", "the disk broke")
+    again = run_here(tmp_path, restore.main, "main", "the disk broke")
     assert (again.returncode, "nothing was lost" in again.stderr) == (1, True)
     with server(tmp_path) as running:
         assert append_and_audit(running)["status"] == "intact"
@@ -45,7 +46,7 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
 
 
 def test_a_restore_without_a_reason_says_how_to_ask(tmp_path: Path) -> None:
-    done = run(tmp_path, "local.restore", "main", "")
+    done = run_here(tmp_path, restore.main, "main", "")
     assert (done.returncode, done.stderr.startswith("usage: make restore CHAIN=")) == (2, True)
 
 

@@ -12,7 +12,7 @@ from eventlog.formats.proof import verify_inclusion
 from eventlog.store.mongo.roles import ROLES
 from local.demo.tamper import edit_payload
 from local.machine import wait_until
-from tests.e2e.start_api import PASSWORD, StartApi, event, start
+from tests.e2e.start_api import PASSWORD, PRIVATE, StartApi, event, start
 
 
 @pytest.fixture(scope="module")
@@ -168,5 +168,5 @@ def test_no_secret_is_in_a_log_an_artefact_an_environment_or_on_the_console(
         running = api.runtimes(name)
         assert running
         places |= {f"{name} {pid}": Path(f"/proc/{pid}/environ").read_text() for pid in running}
-    for secret in [*secrets, *tokens, "10248"]:
+    for secret in [*secrets, *tokens, PRIVATE]:
         assert [place for place, text in places.items() if secret in text] == []

@@ -63,7 +63,7 @@ def test_a_function_that_takes_too_long_is_ended_and_the_next_request_works(api:
     with frozen_database(api):
         answer = api.post("late", chain="late")
     assert answer.status_code == 500
-    assert LIMIT <= answer.elapsed.total_seconds() < LIMIT + 5
+    assert LIMIT <= answer.elapsed.total_seconds() < 6 * LIMIT
     assert "Reset initiated: Timeout" in api.log("IngestFunction")
     assert api.post("late", chain="late").status_code in {200, 201}
     assert api.post("after", chain="late").status_code == 201
@@ -116,4 +116,4 @@ def test_ctrl_c_ends_everything_and_leaves_no_process(api: StartApi) -> None:
     api.process.send_signal(signal.SIGINT)
     assert api.process.wait(SECONDS) == 0
     assert api.output.rstrip().endswith("Stopped.")
-    wait_until("all processes to end", lambda: not [pid for pid in started if is_running(pid)], 10)
+    wait_until("all processes to end", lambda: not [pid for pid in started if is_running(pid)])

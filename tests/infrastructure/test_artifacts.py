@@ -21,8 +21,6 @@ from eventlog.formats.proof import verify_inclusion
 from eventlog.ingest.queue_message import parse_message
 from tests.infrastructure import sam
 
-pytestmark = pytest.mark.xdist_group("sam")
-
 CREDENTIALS: sam.Json = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 ORIGIN = "log.example.com/artifacts"
 CALLS = {
@@ -76,6 +74,7 @@ class Artifacts:
             fixed
             | (evidence if "EVENTLOG_ANCHORS" in variables else {})
             | {
+                "PYTHONDONTWRITEBYTECODE": "1",  # the build is shared
                 "PYTHONPATH": os.pathsep.join(map(str, path)),
                 "MONGO_URI": self.mongo_uri,
                 "MONGO_DATABASE": self.database,
@@ -111,16 +110,6 @@ class Artifacts:
         assert done.returncode == 0, done.stderr
         given: list[sam.Json] = json.loads(answers.read_text(encoding="utf-8"))
         return given
-
-
-@pytest.fixture(scope="module")
-def host_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sam.build("host", tmp_path_factory.mktemp("host"))
-
-
-@pytest.fixture(scope="module")
-def lambda_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sam.build("lambda", tmp_path_factory.mktemp("lambda"))
 
 
 @pytest.fixture(scope="module")

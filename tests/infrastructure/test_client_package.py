@@ -46,7 +46,7 @@ def test_the_client_imports_without_the_server_s_libraries(module: str) -> None:
 
 
 def test_what_is_refused_here_is_really_refused() -> None:
-    assert "ModuleNotFoundError: pymongo" in isolated("import eventlog.store.mongo").stderr
+    assert "ModuleNotFoundError: pymongo" in isolated("import eventlog.store.mongo.store").stderr
 
 
 def test_the_command_works_without_the_server_s_libraries() -> None:

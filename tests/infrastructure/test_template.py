@@ -10,7 +10,6 @@ from eventlog.settings import Settings
 from tests.infrastructure import sam
 from tests.infrastructure.stack import NEEDED, deployed
 
-pytestmark = pytest.mark.xdist_group("sam")
 LAMBDA = "AWS::Lambda::Function"
 HTTP_SAMPLES = [name for name in sam.samples() if "routeKey" in sam.sample(name)]
 SECRETS = {

@@ -16,7 +16,6 @@ from tools.package_check.result import explains
 from tools.package_check.template import read
 
 TEMPLATE = read(sam.ROOT / "template.yaml")
-pytestmark = pytest.mark.xdist_group("sam")
 ROUTE = "AWS::ApiGatewayV2::Route"
 BEHIND_THE_API = [name for name in sam.FUNCTIONS if name != "IngestQueueFunction"]
 TOKENS = {"JwtIssuer": "https://id.example.com", "JwtAudience": "one,two"}

@@ -9,7 +9,6 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[impor
 from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
 
-pytestmark = pytest.mark.xdist_group("sam")
 TAG = ("service", "event-log")
 ARCHITECTURES = ["x86_64", "arm64"]
 MACHINES = {"x86_64": 62, "arm64": 183}
@@ -42,11 +41,10 @@ def test_layer_and_functions_are_for_the_processor_of_the_parameter(architecture
         assert function["Architectures"] == [architecture]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_sam_build_compiles_for_the_processor_of_the_parameter(architecture: str, tmp_path: Path) -> None:
-    parameters = ["--parameter-overrides", f"Architecture={architecture}"]
-    built = sam.build("lambda", tmp_path, "EventLogLayer", *parameters)
-    assert machines(built) == {MACHINES[architecture]}
+def test_sam_build_compiles_for_the_processor_of_the_parameter(lambda_build: Path, tmp_path: Path) -> None:
+    assert machines(lambda_build) == {MACHINES["x86_64"]}, "of samconfig.toml"
+    built = sam.build("lambda", tmp_path, "EventLogLayer", "--parameter-overrides", "Architecture=arm64")
+    assert machines(built) == {MACHINES["arm64"]}
 
 
 def test_there_is_a_processor_for_every_choice() -> None:

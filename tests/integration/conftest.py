@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from moto import mock_aws
 from starlette.testclient import TestClient
 
@@ -15,9 +16,11 @@ from functions.chain_audit.app import routers as audit_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
 from local.mongod.secured import SecuredMongo
+from local.server import build_app
 from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Recorder
 from tests.support.secured import SecuredLog, secured_mongo
+from tests.support.serving import served
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -43,6 +46,21 @@ def make_api(mongo_uri: str) -> MakeApi:
 def api(make_api: MakeApi, database: str) -> Iterator[TestClient]:
     with make_api(database) as client:
         yield client
+
+
+@pytest.fixture
+def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
+    """The app of the development server; with ``url``, for tests that need a real connection, such as a stream's."""
+    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
+    yield app
+    app.state.connection.close()
+
+
+@pytest.fixture
+def url(app: FastAPI) -> Iterator[str]:
+    """Where it is served."""
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ def test_workers_end_with_their_parent(mongo_uri: str, database: str, sign: sign
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2
         parent.send_signal(sign)
-        parent.wait(20)
+        parent.wait(60)
         wait_until("the workers' end", lambda: not any(map(alive, pids)))
 
 

@@ -42,12 +42,6 @@ def store(app: FastAPI) -> MongoStore:
     return found
 
 
-@pytest.fixture
-def url(app: FastAPI) -> Iterator[str]:
-    with served(app) as url:
-        yield url
-
-
 class InParts:
     """ASGI middleware: streams as behind Lambda."""
 

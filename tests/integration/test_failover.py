@@ -16,8 +16,6 @@ WRITERS = 8
 PROGRESS = 40
 """Receipts between two failovers."""
 
-pytestmark = pytest.mark.xdist_group("failover")
-
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:

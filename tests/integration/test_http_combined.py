@@ -38,7 +38,7 @@ class Pushes:
         ) -> PushImage | None:
             self.events.append(len(entries))
             self.began.set()
-            assert self.go_on.wait(20)
+            assert self.go_on.wait(60)
             return push(operations, chain, entries, bound)
 
         monkeypatch.setattr(Operations, "push", watched)

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from eventlog.formats.times import format_time
 from eventlog.store.mongo.store import connect
 from tests.integration.conftest import MakeApi
+from tests.support.each import each
 
 EVENTS, BATCH = "/api/v1/events", "/api/v1/events/batch"
 START = 1_700_000_000_000
@@ -92,9 +93,9 @@ SOME_TYPES = [[], ["a"], ["c.d", "a"], ["b", "none"], ["none"], ["=", "="]]
 SOME_SOURCES = [[], ["x"], ["ü", "/y?z=1&u"], ["none"]]
 
 
-@pytest.mark.parametrize("order", ["asc", "desc", None])
-@pytest.mark.parametrize("sources", SOME_SOURCES, ids=str)
-@pytest.mark.parametrize("types", SOME_TYPES, ids=str)
+@each("order", ["asc", "desc", None])
+@each("sources", SOME_SOURCES)
+@each("types", SOME_TYPES)
 def test_every_filter_gives_what_a_plain_filter_gives(
     full: TestClient, stored: list[Shown], types: list[str], sources: list[str], order: str | None
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from eventlog.formats.event import Entry, make_entry
 from eventlog.store.interface import Draft, Order, Position, Query
 from eventlog.store.mongo.store import connect, open_log
+from tests.support.each import each
 from tools.benchmarks.plans import Explainer
 
 COUNT, LIMIT, START = 3000, 20, 1_700_000_000_000
@@ -70,9 +71,9 @@ FILTERS |= {
 PAGES = {"first": None, "in the middle of a millisecond": Position(START + 30, COUNT // 2)}
 
 
-@pytest.mark.parametrize("order", get_args(Order))
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("filters", FILTERS)
+@each("order", get_args(Order))
+@each("page", PAGES)
+@each("filters", FILTERS)
 def test_a_page_examines_what_it_shows_and_little_more(
     explainer: Explainer, filters: str, page: str, order: Order
 ) -> None:

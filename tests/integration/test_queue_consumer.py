@@ -60,7 +60,8 @@ def consume(wired: QueueWiring, *messages: Message) -> Outcome:
 
 class Dead:
     """Dead letters in memory, kept once for each ``once``; ``error`` says how the next one fails, ``keeps`` whether it
-    is kept all the same."""
+    is kept all the same.
+    """
 
     def __init__(self, error: Callable[[], Exception | None] = lambda: None, keeps: bool = False) -> None:
         self.kept: dict[str, tuple[str, str, str | None]] = {}

@@ -9,6 +9,7 @@ from pymongo import IndexModel, InsertOne, MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from tests.support.each import each
 from tests.support.secured import SecuredLog
 
 Db = Database[dict[str, Any]]
@@ -123,7 +124,7 @@ def users(full: SecuredLog) -> Iterator[dict[str, MongoClient[dict[str, Any]]]]:
         client.close()
 
 
-@pytest.mark.parametrize(("function", "collection", "act"), CASES)
+@each("function, collection, act", CASES)
 def test_the_user_is_refused(
     full: SecuredLog, users: dict[str, MongoClient[dict[str, Any]]], function: str, collection: str, act: Act
 ) -> None:

@@ -34,8 +34,8 @@ def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
 
 @pytest.fixture(scope="module")
 def instance(shared_runtime: Runtime) -> Iterator[Instance]:
-    variables = {"GIVEN": "1", "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
-    running = Instance(Function("f", shared_runtime.logs, "app.handler", 2, variables), shared_runtime, 1)
+    variables = {"GIVEN": "1", "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_TIMEOUT": "5"}
+    running = Instance(Function("f", shared_runtime.logs, "app.handler", 5, variables), shared_runtime, 1)
     running.start()
     yield running
     running.stop()
@@ -57,7 +57,7 @@ def test_a_warm_function_is_the_same_process(instance: Instance) -> None:
     [
         (b'{"raise": "no"}', "ValueError"),
         (b'{"exit": 3}', "Runtime.ExitError"),
-        (b'{"sleep": 30}', "Task timed out after 2.00 seconds"),
+        (b'{"sleep": 30}', "Task timed out after 5.00 seconds"),
         (b'{"size": 7000000}', "Function.ResponseSizeTooLarge"),
     ],
 )

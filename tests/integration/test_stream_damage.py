@@ -1,49 +1,26 @@
 """What a live stream does when the database shows what can't be: it ends and says so, and nobody waits for ever."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from bson import DatetimeMS
-from fastapi import FastAPI
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError
 
-from eventlog.settings import Settings
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored import codec
 from eventlog.streams import watcher
 from eventlog.streams.readers import EndedError, Subscription
-from local.server import build_app
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
-from tests.support.serving import served
 from tests.support.streams import streams_of
 
 NO_TIME = 10**15
 """Milliseconds that no year of four digits has."""
-
-
-@pytest.fixture
-def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
-    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
-    yield app
-    app.state.connection.close()
-
-
-@pytest.fixture
-def url(app: FastAPI) -> Iterator[str]:
-    with served(app) as url:
-        yield url
-
-
-@pytest.fixture
-def store(app: FastAPI) -> MongoStore:
-    found: MongoStore = app.state.connection.log
-    return found
 
 
 def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: str, store: MongoStore) -> None:
@@ -51,11 +28,8 @@ def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: s
     live, late = Subscriber(url), Subscriber(url, last_id="-1")
     live.until("head")
     late.events(1)
-    sequences = operations_of(store).sequences
-    found = sequences.find_one({"_id": "main"})
-    assert found is not None
-    entry = found["pending"][0] | {"timestamp": DatetimeMS(NO_TIME)}
-    sequences.update_one({"_id": "main"}, {"$push": {"pending": entry}, "$inc": {"size": 1}})
+    entry = codec.entry_fields(draft().entry) | {"timestamp": DatetimeMS(NO_TIME)}
+    operations_of(store).sequences.update_one({"_id": "main"}, {"$push": {"pending": entry}, "$inc": {"size": 1}})
     for subscriber in (live, late):
         end = subscriber.until("end")
         assert (end.value, end.id) == ({"reason": "damaged"}, "0")

@@ -22,6 +22,8 @@ from tests.support.factories import draft
 
 SAMPLE = json.loads((Path(__file__).parents[2] / "events" / "get-stream.json").read_text())
 SECONDS = 0.6
+LONG = 25.0
+"""What answers at once takes less than this on any machine."""
 
 
 class Function:
@@ -48,8 +50,14 @@ class Function:
 
 
 @pytest.fixture
-def function(mongo_uri: str, database: str) -> Iterator[Function]:
-    settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=SECONDS)
+def seconds() -> float:
+    """How long the function waits for something."""
+    return SECONDS
+
+
+@pytest.fixture
+def function(mongo_uri: str, database: str, seconds: float) -> Iterator[Function]:
+    settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=seconds)
     app = create_app(*routers, title="query", settings=settings)
     yield Function(lambda_handler(app), app.state.connection.log)
     app.state.connection.close()
@@ -59,24 +67,26 @@ def ids(source: Interpreter) -> list[int]:
     return [int(message.id) for message in source.messages if message.type == "message"]
 
 
+@pytest.mark.parametrize("seconds", [LONG])
 def test_it_answers_at_once_if_there_is_something(function: Function) -> None:
     function.append(3)
     started = time.monotonic()
     source = function.get("from_seq=1")
-    assert time.monotonic() - started < SECONDS
+    assert time.monotonic() - started < LONG
     assert (ids(source), source.last_id, source.retry) == ([1, 2], "2", 1000)
     assert function.answer["headers"]["content-type"] == "text/event-stream"
 
 
+@pytest.mark.parametrize("seconds", [LONG])
 def test_it_answers_as_soon_as_there_is_something(function: Function) -> None:
     function.append(2)
     function.get("from_seq=0")  # the connection is made
-    timer = threading.Timer(SECONDS / 4, function.append)
+    timer = threading.Timer(0.2, function.append)
     timer.start()
     started = time.monotonic()
     source = function.get("", last_id="1")
     timer.join()
-    assert SECONDS / 4 <= time.monotonic() - started < SECONDS
+    assert 0.2 <= time.monotonic() - started < LONG
     assert ids(source) == [2]
 
 
@@ -84,7 +94,7 @@ def test_it_answers_in_time_if_there_is_nothing_and_says_how_to_go_on(function: 
     function.append(2)
     started = time.monotonic()
     source = function.get("")
-    assert SECONDS <= time.monotonic() - started < SECONDS + 2
+    assert SECONDS <= time.monotonic() - started < LONG
     assert [(message.type, message.id) for message in source.messages] == [("head", "1")]
     assert (source.last_id, source.retry) == ("1", 1000)
 
@@ -101,6 +111,7 @@ def test_what_matches_nothing_is_not_read_again(function: Function) -> None:
     assert (ids(source), source.last_id) == ([], "699")
 
 
+@pytest.mark.parametrize("seconds", [LONG])
 def test_a_new_checkpoint_is_something_and_the_one_before_is_not(function: Function) -> None:
     function.append(2)
     put_anchor(function.store)

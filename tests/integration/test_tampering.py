@@ -4,22 +4,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
-import bson
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, MaxKey, MinKey
 from pymongo import MongoClient
 
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
-from eventlog.formats import hashing
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, open_log, operations_of
+from tests.support.edits import EDITS, NOT_CANONICAL, Document, forged
 from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 SIZE = 20
 PLACES = [0, 11, SIZE - 1]
-Document = dict[str, Any]
 Kinds = list[tuple[str, int | None]]
 
 
@@ -75,63 +73,18 @@ def log(shared: MongoStore) -> Log:
     return Log(shared)
 
 
-def forged(document: Document, **fields: Any) -> Document:
-    """The document with fields changed and every one of its own hashes recomputed; its nodes stay."""
-    changed = document | fields
-    payload = hashing.payload_hash(changed["salt"], changed["payload"].encode())
-    names = ("chain", "event_id", "event_type", "source_id", "principal")
-    content = hashing.content_hash(
-        **{name: changed[name] for name in names},
-        timestamp=int(changed["timestamp"]),
-        received_at=int(changed["received_at"]),
-        payload_hash=payload,
-    )
-    digest = hashing.leaf_hash(hashing.leaf(int(changed["seq"]), changed["prev_hash"], content))
-    return changed | {"payload_hash": payload, "content_hash": content, "hash": digest}
-
-
 def test_a_chain_nobody_touched_is_intact(log: Log) -> None:
     report = log.audit()
     assert (report.status, report.findings, report.events_checked) == ("intact", (), SIZE)
     assert report.checked_root == log.store.chain("main").state.root.hex()  # type: ignore[union-attr]
 
 
-EDITS: list[tuple[str, Document]] = [
-    ("payload_mismatch", {"payload": '{"n":"forged"}'}),
-    ("payload_mismatch", {"payload": "{}"}),
-    ("unexpected", {"payload": ""}),
-    ("unexpected", {"payload": "[1]"}),
-    ("payload_mismatch", {"salt": b"\0" * 16}),
-    ("unexpected", {"salt": b""}),
-    ("unexpected", {"salt": b"\0" * 17}),
-    ("payload_mismatch", {"payload_hash": b"\0" * 32}),
-    ("unexpected", {"payload_hash": b""}),
-    ("unexpected", {"content_hash": b"\0" * 33}),
-    ("content_mismatch", {"event_type": "forged"}),
-    ("content_mismatch", {"source_id": "forged"}),
-    ("content_mismatch", {"event_id": "forged"}),
-    ("content_mismatch", {"principal": "forged"}),
-    ("content_mismatch", {"timestamp": DatetimeMS(1_700_000_000_001)}),
-    ("content_mismatch", {"timestamp": DatetimeMS(-(2**62))}),
-    ("content_mismatch", {"received_at": DatetimeMS(0)}),
-    ("content_mismatch", {"content_hash": b"\0" * 32}),
-    ("hash_mismatch", {"hash": b"\0" * 32}),
-    ("link_mismatch", {"prev_hash": b"\0" * 32}),
-    ("node_mismatch", {"nodes": [b"\0" * 32]}),
-    ("node_mismatch", {"nodes": [b"\0" * 32] * 2}),
-    ("unexpected", {"v": 2}),
-    ("unexpected", {"v": Int64(1)}),
-    ("unexpected", {"note": None}),
-    ("unexpected", {"hash": b"\0" * 31}),
-    ("unexpected", {"payload": {"n": 1}}),
-    ("unexpected", {"timestamp": "2023-11-14T22:13:20.000Z"}),
-    ("unexpected", {"nodes": None}),
-    ("unexpected", {"salt": bson.Binary(b"\0" * 16, 4)}),
-]
+ONE_OF_EACH_KIND = dict(reversed(EDITS))
+"""The first edit of each kind; all of them, and these at every place, are in tests/unit/test_verify.py."""
 
 
 @pytest.mark.parametrize("seq", PLACES)
-@pytest.mark.parametrize(("kind", "fields"), EDITS)
+@pytest.mark.parametrize(("kind", "fields"), ONE_OF_EACH_KIND.items())
 def test_an_edited_field_gives_its_one_finding_at_that_event(log: Log, seq: int, kind: str, fields: Document) -> None:
     log.set(seq, **fields)
     assert log.found() == [(kind, seq)]
@@ -148,12 +101,8 @@ def test_bytes_moved_between_payload_and_salt_are_found_though_every_hash_stays_
         assert log.found("incremental") in ([], [("unexpected", seq)])
 
 
-NOT_CANONICAL = ['{"n": 1}', '{"n":1.0}', '{"n":1,"n":1}', '{"b":1,"a":1}', '{"n":1} ', "{}}", '{"n":"\\u0061"}', "{n}"]
-
-
-@pytest.mark.parametrize("payload", NOT_CANONICAL)
-def test_a_payload_that_no_append_wrote_is_unexpected_though_its_hashes_were_made_anew(log: Log, payload: str) -> None:
-    document = forged(log.get(SIZE - 1), payload=payload)
+def test_a_payload_that_no_append_wrote_is_unexpected_though_its_hashes_were_made_anew(log: Log) -> None:
+    document = forged(log.get(SIZE - 1), payload=NOT_CANONICAL[0])
     log.events.replace_one({"_id": document["_id"]}, document)
     assert ("unexpected", SIZE - 1) in log.found()
 

@@ -204,7 +204,8 @@ def audit(store: MongoStore) -> AuditReport:
 
 def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
     """The audit is intact and nothing is left unsettled; every acknowledged event is there once, with its receipt's
-    seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size."""
+    seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size.
+    """
     report = audit(store)
     assert (report.status, report.findings) == ("intact", ())
     operations = operations_of(store)

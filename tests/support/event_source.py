@@ -92,7 +92,7 @@ class Subscriber:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(20)
+        self.socket.settimeout(60)
         self.socket.connect((place.hostname, place.port))
         resume = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
         query = urlencode(parameters, doseq=True)

@@ -7,6 +7,7 @@ from eventlog.formats.checkpoint import MAX_SIZE, Checkpoint, format_checkpoint,
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, VerifierKey, format_note, parse_note, sign_note
 from eventlog.formats.times import MAX_MILLIS
+from tests.support.each import each
 from tests.support.evidence import KEY, LINE, START, Key, anchored
 
 CHECKPOINT = Checkpoint(LINE, 7, bytes(range(32)))
@@ -47,7 +48,7 @@ def test_the_digest_covers_every_byte() -> None:
     assert len(digests) == 2
 
 
-@pytest.mark.parametrize("byte", range(48))
+@each("byte", range(48))
 def test_a_changed_number_time_or_previous_is_refused(byte: int) -> None:
     value = bytearray(sealed(SEAL))
     value[byte] ^= 1
@@ -55,7 +56,7 @@ def test_a_changed_number_time_or_previous_is_refused(byte: int) -> None:
         verify_anchor(with_seal(bytes(value)), [KEY.public_key])
 
 
-@pytest.mark.parametrize("byte", range(48, 112))
+@each("byte", range(48, 112))
 def test_a_changed_signature_of_the_seal_is_refused(byte: int) -> None:
     value = bytearray(sealed(SEAL))
     value[byte] ^= 0x80

@@ -16,6 +16,7 @@ from eventlog.formats.event import ChainState
 from eventlog.formats.event_json import format_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import format_vkey
+from tests.support.each import each
 from tests.support.evidence import (
     CHAIN,
     KEY,
@@ -35,7 +36,7 @@ PINNED = [KEY.named()]
 ALL_TIME = TimeRange(None, None)
 
 
-@pytest.mark.parametrize("size", range(1, 13))
+@each("size", range(1, 13))
 def test_every_range_of_every_small_tree_is_shown_complete(size: int) -> None:
     for start in range(size + 1):
         for end in range(start, size + 1):
@@ -44,7 +45,7 @@ def test_every_range_of_every_small_tree_is_shown_complete(size: int) -> None:
             assert (part.complete, part.events, part.checkpoint.size) == ((start, end), end - start, size)
 
 
-@pytest.mark.parametrize("shown", range(2**7))
+@each("shown", range(2**7))
 def test_any_choice_of_events_stands_under_the_checkpoint(shown: int) -> None:
     seqs = [seq for seq in range(7) if shown >> seq & 1]
     (part,) = verify_bundle(bundle_lines(EVENTS[:7], seqs, ALL_TIME), PINNED).parts
@@ -150,7 +151,7 @@ def long_bundle(count: int, note: bytes) -> Iterator[bytes]:
 
 
 def test_memory_stays_flat_over_many_events() -> None:
-    count, state = 20_000, ChainState(0, hashing.genesis(ORIGIN, CHAIN))
+    count, state = 5_000, ChainState(0, hashing.genesis(ORIGIN, CHAIN))
     for _ in events(count, state, payload="{}"):
         pass
     note = signed(Checkpoint(LINE, count, state.root))

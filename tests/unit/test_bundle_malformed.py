@@ -11,6 +11,7 @@ from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import format_vkey
+from tests.support.each import each
 from tests.support.evidence import CHAIN, KEY, LINE, ORIGIN, Key, bundle_lines, checkpoint_of, events, signed
 
 EVENTS = list(events(13))
@@ -82,7 +83,7 @@ BAD_HEADERS: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "why"), BAD_HEADERS)
+@each("line, why", BAD_HEADERS)
 def test_a_header_that_is_not_this_bundles_is_refused(line: bytes, why: str) -> None:
     refused(HEADER, line, why)
 
@@ -128,6 +129,6 @@ BAD_LINES: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "why"), BAD_LINES)
+@each("line, why", BAD_LINES)
 def test_a_malformed_line_is_refused(line: bytes, why: str) -> None:
     refused(FIRST_GAP, line, f"^line 2: .*{why}" if not why.startswith("line") else why)

@@ -13,6 +13,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState, Event, make_entry
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog.formats.note import format_vkey
+from tests.support.each import each
 from tests.support.evidence import CHAIN, KEY, ORIGIN, START, bundle_lines, checkpoint_of, events, signed
 
 EVENTS = list(events(13))
@@ -56,7 +57,7 @@ def test_the_bundle_is_right_before_it_is_changed() -> None:
     assert swap(FIFTH, shown(EVENTS[5])) == LINES
 
 
-@pytest.mark.parametrize("number", range(len(LINES)))
+@each("number", range(len(LINES)))
 def test_any_one_byte_changed_is_refused(number: int) -> None:
     line = LINES[number]
     for at in range(len(line)):
@@ -84,7 +85,7 @@ def test_lines_in_another_order_are_refused() -> None:
             refused(lines, "^line [0-9]+: ")
 
 
-@pytest.mark.parametrize("length", range(len(LINES)))
+@each("length", range(len(LINES)))
 def test_a_bundle_that_was_cut_off_is_refused(length: int) -> None:
     refused(LINES[:length], f"^line {length + 1}: the bundle is cut off")
     refused([*LINES, *LINES[:length]] if length else [], "the bundle is cut off")
@@ -112,7 +113,7 @@ def test_every_field_of_an_event_is_tried() -> None:
     assert [name for change in OTHER_FIELDS for name in change] == list(event_fields(EVENTS[5]))
 
 
-@pytest.mark.parametrize("change", OTHER_FIELDS, ids=lambda change: next(iter(change)))
+@each("change", OTHER_FIELDS)
 def test_any_field_of_an_event_changed_is_refused(change: dict[str, Any]) -> None:
     why = r"^line 4: (event 5: \w+ is not the hash|event 5 is not of the header's chain|event 6 stands where event 5)"
     refused(swap(FIFTH, shown(EVENTS[5], **change)), why)

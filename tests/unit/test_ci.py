@@ -73,6 +73,15 @@ def test_make_test_says_first_that_chromium_is_missing(machine: Path) -> None:
     assert "The dashboard's tests need Chromium: apt-get install chromium" in done.stderr
 
 
+def needed(target: str) -> list[str]:
+    """What a target of the Makefile needs, in order."""
+    (rule,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(f"{target}:"))
+    return rule.partition(" ##")[0].split()[1:]
+
+
 def test_make_test_looks_for_chromium_before_anything_else() -> None:
-    (rule,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("test:"))
-    assert rule.partition(" ##")[0].split() == ["test:", "chromium", "lint", "package-check"]
+    assert needed("test") == ["chromium", "lint", "package-check"]
+
+
+def test_make_check_asks_for_nothing_but_the_virtual_environment() -> None:
+    assert (needed("check"), needed("lint")) == (["lint"], [".venv/.ready"])

@@ -7,6 +7,7 @@ from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedEr
 from eventlog_client.monitor import Monitor, entry_bundles
 from eventlog_client.state import Trusted
 from tests.support.anchoring import KEY, Key
+from tests.support.each import each
 from tests.support.memory_log import ORIGIN, VKEY, MemoryLog, signed
 
 
@@ -14,8 +15,8 @@ def check(log: MemoryLog, trusted: Trusted | None = None) -> Trusted:
     return Monitor(log, "main", [VKEY]).check(trusted)
 
 
-@pytest.mark.parametrize("first", [0, 1, 255, 256, 257, 600])
-@pytest.mark.parametrize("more", [0, 1, 255, 256, 300])
+@each("first", [0, 1, 255, 256, 257, 600])
+@each("more", [0, 1, 255, 256, 300])
 def test_an_honest_log_passes_however_it_grows(first: int, more: int) -> None:
     log = MemoryLog().grow(first)
     trusted = check(log)
@@ -40,8 +41,8 @@ def test_a_full_bundle_serves_where_the_partial_one_is_gone() -> None:
     assert check(log).checkpoint == trusted.checkpoint
 
 
-@pytest.mark.parametrize("place", [0, 5, 299])
-@pytest.mark.parametrize("byte", [0, 7, 8, 39, 40, 71])
+@each("place", [0, 5, 299])
+@each("byte", [0, 7, 8, 39, 40, 71])
 def test_any_changed_byte_of_a_leaf_is_found(place: int, byte: int) -> None:
     log = MemoryLog().grow(300)
     leaf = bytearray(log.leaves[place])

@@ -35,7 +35,7 @@ class Store:
         self.writes.append([d.entry.event_id for d in drafts])
         self.threads.append(threading.get_ident())
         self.began.release()
-        assert self.permits.acquire(timeout=20)
+        assert self.permits.acquire(timeout=60)
         if failure := self.failures.get(number):
             raise failure
         if conflicts := [d.entry.event_id for d in drafts if d.entry.event_id in self.taken]:

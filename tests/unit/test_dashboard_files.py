@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
+
 DASHBOARD = Path(__file__).parents[2] / "functions" / "query" / "dashboard"
 VENDOR = DASHBOARD / "vendor"
 OWN = sorted(path for path in DASHBOARD.rglob("*") if path.is_file() and VENDOR not in path.parents)
@@ -37,7 +39,7 @@ def test_each_library_has_its_licence_and_is_named_with_version_and_origin() -> 
         assert re.search(rf"\| {name}.*\| {re.escape(version)} \| MIT .*`sha512-", readme, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("path", [*OWN, *LIBRARIES], ids=lambda path: path.relative_to(DASHBOARD).as_posix())
+@each("path", [*OWN, *LIBRARIES])
 def test_a_file_names_no_other_host(path: Path) -> None:
     if path.name not in {"LICENSE"}:
         assert hosts(path.read_text(encoding="utf-8")) == []
@@ -56,7 +58,7 @@ def test_another_host_would_be_found(text: str) -> None:
     assert hosts(text)
 
 
-@pytest.mark.parametrize("path", [path for path in OWN if path.suffix == ".js"], ids=lambda path: path.name)
+@each("path", [path for path in OWN if path.suffix == ".js"])
 def test_modules_are_imported_by_relative_paths_that_are_there(path: Path) -> None:
     found = re.findall(r"(?:from |import\(|import )'([^']+)'", path.read_text(encoding="utf-8"))
     for name in found:

@@ -12,6 +12,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import check_event, event_fields, format_event, parse_event
 from eventlog.formats.members import parse_json
+from tests.support.each import each
 from tests.support.evidence import events
 
 EVENTS = [event._replace(nodes=()) for event in events(5)]
@@ -102,7 +103,7 @@ def test_what_is_no_object_is_no_event(value: Any) -> None:
         parse_event(fields(payload=value))
 
 
-@pytest.mark.parametrize("name", sorted(fields()))
+@each("name", sorted(fields()))
 def test_an_event_without_one_of_its_members_is_refused(name: str) -> None:
     less = fields()
     del less[name]
@@ -115,23 +116,21 @@ def test_an_unknown_member_is_refused() -> None:
         parse_event(fields(more=1))
 
 
-@pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("value", [None, 1, [], {}, True, "\ud800"])
+@each("name", TEXTS)
+@each("value", [None, 1, [], {}, True, "\ud800"])
 def test_a_text_of_another_type_is_refused(name: str, value: Any) -> None:
     with pytest.raises(EvidenceError, match=f"{name} must be a string"):
         parse_event(fields(**{name: value}))
 
 
-@pytest.mark.parametrize("value", [None, "1", 1.0, True, -1, 2**53, 1e16, [1]])
+@each("value", [None, "1", 1.0, True, -1, 2**53, 1e16, [1]])
 def test_a_seq_that_is_no_whole_number_in_range_is_refused(value: Any) -> None:
     with pytest.raises(EvidenceError, match="seq must be a whole number"):
         parse_event(fields(seq=value))
 
 
-@pytest.mark.parametrize("name", HASHES)
-@pytest.mark.parametrize(
-    "value", [None, 1, "", "00" * 31, "00" * 33, "AA" * 32, "0" * 63, " " * 64, "é" * 64, "0x" * 32]
-)
+@each("name", HASHES)
+@each("value", [None, 1, "", "00" * 31, "00" * 33, "AA" * 32, "0" * 63, " " * 64, "é" * 64, "0x" * 32])
 def test_a_hash_in_another_form_is_refused(name: str, value: Any) -> None:
     with pytest.raises(EvidenceError, match=f"{name} must be 32 bytes in lower-case hex"):
         parse_event(fields(**{name: value}))
@@ -143,8 +142,8 @@ def test_a_salt_in_another_form_is_refused(value: str) -> None:
         parse_event(fields(salt=value))
 
 
-@pytest.mark.parametrize("name", TIMES)
-@pytest.mark.parametrize(
+@each("name", TIMES)
+@each(
     "value",
     [
         "2024-11-23T12:34:56Z",

@@ -18,6 +18,7 @@ from eventlog.stored.layout import EventLayout
 from eventlog.verify.fast_path import advance, verify_segment
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import ChainVerifier, VerifierState
+from tests.support.each import each
 from tests.unit.test_verify import FIELDS, GENESIS, VALUES, encoded_chain, verify
 
 STEP = 8
@@ -50,7 +51,7 @@ def same(documents: list[bytes]) -> None:
     assert quickly(documents) == verify(documents)
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 35])
+@each("size", [0, 1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 35])
 def test_an_honest_chain_is_followed_to_its_end(size: int) -> None:
     state = ChainState(0, GENESIS)
     assert advance("main", state, iter(HONEST[:size])) is None
@@ -135,7 +136,7 @@ def test_a_document_of_another_chain_is_not_followed() -> None:
     assert advance("other", ChainState(0, GENESIS), HONEST[:1]) == HONEST[0]
 
 
-@pytest.mark.parametrize("size", range(2, len(HONEST)))
+@each("size", range(2, len(HONEST)))
 def test_segments_join_to_the_same_state(size: int) -> None:
     findings, state, joined = in_segments(dict(enumerate(HONEST[:size])), size)
     assert (findings, state) == verify(HONEST[:size])
@@ -161,8 +162,8 @@ EDITS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seq", PLACES)
-@pytest.mark.parametrize("fields", EDITS, ids=str)
+@each("seq", PLACES)
+@each("fields", EDITS)
 def test_an_edit_anywhere_in_a_segment_gives_the_same_findings(seq: int, fields: dict[str, Any]) -> None:
     documents = dict(enumerate(HONEST))
     documents[seq] = codec.encode(codec.decode(HONEST[seq]) | fields)
@@ -171,7 +172,7 @@ def test_an_edit_anywhere_in_a_segment_gives_the_same_findings(seq: int, fields:
     assert joined >= 2
 
 
-@pytest.mark.parametrize("seq", PLACES)
+@each("seq", PLACES)
 def test_an_event_missing_anywhere_in_a_segment_gives_the_same_findings(seq: int) -> None:
     documents = dict(enumerate(HONEST))
     del documents[seq]
@@ -180,7 +181,7 @@ def test_an_event_missing_anywhere_in_a_segment_gives_the_same_findings(seq: int
     assert joined >= 2
 
 
-@pytest.mark.parametrize("seq", [*range(STEP - 2, STEP + 2), 2 * STEP - 1])
+@each("seq", [*range(STEP - 2, STEP + 2), 2 * STEP - 1])
 def test_a_segment_perfect_in_itself_that_does_not_follow_is_not_joined(seq: int) -> None:
     documents = dict(enumerate(HONEST))
     documents[seq] = forged(seq)

@@ -16,6 +16,7 @@ from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.note import format_vkey
 from eventlog.formats.proof import Node
 from eventlog.formats.tiles import Tile, decode_entries, encode_entries, exists, format_tile, tile_nodes
+from tests.support.each import each
 from tests.support.evidence import KEY, LINE, START, Key, anchored, signed
 from tests.support.oracles import HAS_AICS
 
@@ -122,7 +123,7 @@ def tiles_by_us(entries: list[bytes]) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("others", [tiles_by_definition, *([tiles_by_aics] if HAS_AICS else [])])
-@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 600, 65_536, 66_000])
+@each("size", [0, 1, 2, 255, 256, 257, 600, 65_536, 66_000])
 def test_tiles_and_entries_are_those_of_the_other_implementation(others: Tiles, size: int) -> None:
     entries = [b"entry %d" % number for number in range(size)]
     assert tiles_by_us(entries) == others(entries)

@@ -2,9 +2,8 @@
 
 from hashlib import sha256
 
-import pytest
-
 from eventlog.formats import merkle
+from tests.support.each import each
 
 LEAVES = [sha256(bytes([0, n])).digest() for n in range(130)]
 SIZES = range(len(LEAVES) + 1)
@@ -29,13 +28,13 @@ def grown(size: int) -> tuple[list[bytes], list[list[bytes]]]:
     return frontier, nodes
 
 
-@pytest.mark.parametrize("size", SIZES)
+@each("size", SIZES)
 def test_the_root_of_the_frontier_is_the_root_of_the_tree(size: int) -> None:
     frontier, _ = grown(size)
     assert merkle.root(frontier) == naive_root(LEAVES[:size])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@each("size", SIZES)
 def test_the_frontier_holds_the_root_of_one_perfect_subtree_for_each_bit_of_the_size(size: int) -> None:
     expected, start = [], 0
     for bit in reversed(range(8)):
@@ -45,7 +44,7 @@ def test_the_frontier_holds_the_root_of_one_perfect_subtree_for_each_bit_of_the_
     assert grown(size)[0] == expected
 
 
-@pytest.mark.parametrize("seq", range(len(LEAVES)))
+@each("seq", range(len(LEAVES)))
 def test_a_leaf_completes_the_perfect_subtrees_that_end_at_it(seq: int) -> None:
     levels = [level for level in range(1, 8) if (seq + 1) % 2**level == 0]
     expected = [naive_root(LEAVES[seq + 1 - 2**level : seq + 1]) for level in levels]

@@ -10,6 +10,7 @@ import pytest
 from eventlog.formats import note
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Note, Signature, VerifierKey
+from tests.support.each import each
 from tests.support.evidence import KEY, Key
 
 EXAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent.parent / "vectors" / "notes.json").read_text())
@@ -90,7 +91,7 @@ def test_two_signatures_of_one_key_are_refused() -> None:
         note.verify_note(Note(TEXT, (line, line)), [KEY.named("a.example/log")])
 
 
-@pytest.mark.parametrize("bit", range(8 * 64))
+@each("bit", range(8 * 64))
 def test_any_one_bit_changed_in_a_signature_is_refused(bit: int) -> None:
     signature = int.from_bytes(KEY.sign(b"message"), "big") ^ 1 << bit
     with pytest.raises(EvidenceError, match="is not valid"):

@@ -8,6 +8,7 @@ from eventlog.formats import merkle, proof
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.proof import Node
+from tests.support.each import each
 from tests.support.oracles import Oracle, oracle
 
 MANY, SOME, FEW = 130, 64, 9
@@ -76,12 +77,12 @@ def flips(value: bytes) -> list[bytes]:
     return [(number ^ 1 << bit).to_bytes(len(value), "big") for bit in range(8 * len(value))]
 
 
-@pytest.mark.parametrize("size", range(MANY + 1))
+@each("size", range(MANY + 1))
 def test_roots_are_those_of_the_other_implementation(others: Oracle, size: int) -> None:
     assert ROOTS[size] == others.root(size)
 
 
-@pytest.mark.parametrize("size", range(1, MANY + 1))
+@each("size", range(1, MANY + 1))
 def test_inclusion_proofs_are_those_of_the_other_implementation_and_verify(others: Oracle, size: int) -> None:
     for index in range(size):
         hashes = inclusion(index, size)
@@ -89,7 +90,7 @@ def test_inclusion_proofs_are_those_of_the_other_implementation_and_verify(other
         proof.verify_inclusion(LEAVES[index], index, size, hashes, ROOTS[size])
 
 
-@pytest.mark.parametrize("second", range(1, SOME + 1))
+@each("second", range(1, SOME + 1))
 def test_consistency_proofs_are_those_of_the_other_implementation_and_verify(others: Oracle, second: int) -> None:
     for first in range(1, second + 1):
         hashes = consistency(first, second)
@@ -97,7 +98,7 @@ def test_consistency_proofs_are_those_of_the_other_implementation_and_verify(oth
         proof.verify_consistency(first, second, hashes, ROOTS[first], ROOTS[second])
 
 
-@pytest.mark.parametrize("size", range(1, MANY + 1))
+@each("size", range(1, MANY + 1))
 def test_a_proof_takes_at_most_two_nodes_for_each_level_of_the_tree(size: int) -> None:
     levels = (size - 1).bit_length()
     for index in range(size):
@@ -107,7 +108,7 @@ def test_a_proof_takes_at_most_two_nodes_for_each_level_of_the_tree(size: int) -
         assert len(proof.needed(proof.consistency_ranges(index, size))) <= 2 * levels + 1
 
 
-@pytest.mark.parametrize("size", range(1, FEW))
+@each("size", range(1, FEW))
 def test_any_one_bit_changed_in_an_inclusion_proof_is_refused(size: int) -> None:
     for index in range(size):
         values = [LEAVES[index], ROOTS[size], *inclusion(index, size)]
@@ -118,7 +119,7 @@ def test_any_one_bit_changed_in_an_inclusion_proof_is_refused(size: int) -> None
                     proof.verify_inclusion(changed[0], index, size, changed[2:], changed[1])
 
 
-@pytest.mark.parametrize("second", range(2, FEW))
+@each("second", range(2, FEW))
 def test_any_one_bit_changed_in_a_consistency_proof_is_refused(second: int) -> None:
     for first in range(1, second):
         values = [ROOTS[first], ROOTS[second], *consistency(first, second)]
@@ -129,7 +130,7 @@ def test_any_one_bit_changed_in_a_consistency_proof_is_refused(second: int) -> N
                     proof.verify_consistency(first, second, changed[2:], *changed[:2])
 
 
-@pytest.mark.parametrize("size", range(1, SOME + 1))
+@each("size", range(1, SOME + 1))
 def test_a_proof_of_one_leaf_proves_no_other_index(size: int) -> None:
     for index in range(size):
         hashes = inclusion(index, size)
@@ -138,7 +139,7 @@ def test_a_proof_of_one_leaf_proves_no_other_index(size: int) -> None:
                 proof.verify_inclusion(LEAVES[index], other, size, hashes, ROOTS[size])
 
 
-@pytest.mark.parametrize("size", range(1, 33))
+@each("size", range(1, 33))
 def test_a_proof_under_one_root_proves_nothing_under_the_root_of_another_size(size: int) -> None:
     for index in range(size):
         hashes = inclusion(index, size)
@@ -147,7 +148,7 @@ def test_a_proof_under_one_root_proves_nothing_under_the_root_of_another_size(si
                 proof.verify_inclusion(LEAVES[index], index, other, hashes, ROOTS[other])
 
 
-@pytest.mark.parametrize("size", range(1, 17))
+@each("size", range(1, 17))
 def test_under_the_same_root_another_place_passes_only_where_the_path_takes_the_same_turns(size: int) -> None:
     """So a root alone does not fix the size: it counts only together with it, as a checkpoint signs it."""
     for index in range(size):
@@ -161,7 +162,7 @@ def test_under_the_same_root_another_place_passes_only_where_the_path_takes_the_
                 assert passes == (turns(other, other_size) == turns(index, size))
 
 
-@pytest.mark.parametrize("second", range(1, 33))
+@each("second", range(1, 33))
 def test_a_consistency_proof_proves_nothing_of_other_sizes_and_their_roots(second: int) -> None:
     for first in range(1, second + 1):
         hashes = consistency(first, second)
@@ -172,7 +173,7 @@ def test_a_consistency_proof_proves_nothing_of_other_sizes_and_their_roots(secon
                 proof.verify_consistency(old, new, hashes, ROOTS[old], ROOTS[new])
 
 
-@pytest.mark.parametrize("size", range(1, SOME + 1))
+@each("size", range(1, SOME + 1))
 def test_a_hash_more_or_less_is_refused(size: int) -> None:
     for index in range(size):
         hashes = inclusion(index, size)
@@ -189,7 +190,7 @@ def test_a_hash_more_or_less_is_refused(size: int) -> None:
                 proof.verify_consistency(index, size, changed[:-1], ROOTS[index], ROOTS[size])
 
 
-@pytest.mark.parametrize("size", range(SOME + 1))
+@each("size", range(SOME + 1))
 def test_every_tree_extends_the_empty_one_and_itself_without_a_hash(size: int) -> None:
     proof.verify_consistency(0, size, [], merkle.EMPTY_ROOT, ROOTS[size])
     proof.verify_consistency(size, size, [], ROOTS[size], ROOTS[size])
@@ -214,7 +215,7 @@ def test_a_tree_does_not_extend_a_larger_one() -> None:
         proof.verify_consistency(3, 2, [], ROOTS[3], ROOTS[2])
 
 
-@pytest.mark.parametrize("end", range(SOME + 1))
+@each("end", range(SOME + 1))
 def test_a_cover_is_the_fewest_perfect_subtrees_side_by_side(end: int) -> None:
     for start in range(end + 1):
         nodes, at = proof.cover(start, end), start

@@ -26,7 +26,7 @@ class Held:
 
     def invoke(self, payload: bytes) -> bytes:
         self.invoked += 1
-        assert self.may_answer.wait(10)
+        assert self.may_answer.wait(60)
         return b"%d:%s" % (self.number, payload)
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.proof import Node
 from eventlog.formats.tiles import Tile, decode_entries, encode_entries, exists, format_tile, parse_tile, tile_nodes
+from tests.support.each import each
 
 PATHS = [
     ("0/000", Tile(0, 0)),
@@ -91,7 +92,7 @@ def test_a_needless_element_or_a_width_beyond_a_tile_is_refused(place: str) -> N
         parse_tile("0", place)
 
 
-@pytest.mark.parametrize("level", range(4))
+@each("level", range(4))
 def test_a_tile_holds_the_nodes_of_eight_levels_up(level: int) -> None:
     nodes = tile_nodes(Tile(level, 3, 17))
     assert nodes == [Node(8 * level, 3 * 256 + at) for at in range(17)]
@@ -113,7 +114,7 @@ def test_the_example_of_the_specification() -> None:
     assert widths(2, 70_000) == {0: 1}
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 70_000])
+@each("size", [0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 70_000])
 def test_a_tree_has_its_tiles_whole_or_in_part_and_no_more(size: int) -> None:
     for level in (0, 1, 2, 3):
         found = widths(level, size)
@@ -123,7 +124,7 @@ def test_a_tree_has_its_tiles_whole_or_in_part_and_no_more(size: int) -> None:
     assert not exists(Tile(63, 0, 1), size)
 
 
-@pytest.mark.parametrize("size", range(0, 600, 7))
+@each("size", range(0, 600, 7))
 def test_a_bundle_of_entries_goes_with_the_tile_of_its_leaves(size: int) -> None:
     for index in range(4):
         for width in (1, 100, 255, 256):

@@ -10,6 +10,7 @@ from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.hashing import leaf
 from eventlog.formats.tlog_proof import MAX_PROOF, TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
+from tests.support.each import each
 from tests.support.evidence import KEY, Key, anchored, checkpoint_of, events, nodes_of, signed
 
 EVENTS = list(events(13))
@@ -33,7 +34,7 @@ GOOD = made(5)
 DATA = format_tlog_proof(GOOD)
 
 
-@pytest.mark.parametrize("size", range(1, 14))
+@each("size", range(1, 14))
 def test_the_proof_of_every_event_verifies_and_comes_back_as_it_was_written(size: int) -> None:
     for seq in range(size):
         for extra in (leaf_of(seq), None):
@@ -139,7 +140,7 @@ def test_a_malformed_proof_is_refused(data: bytes, why: str) -> None:
         parse_tlog_proof(data)
 
 
-@pytest.mark.parametrize("at", range(len(DATA)))
+@each("at", range(len(DATA)))
 def test_any_one_byte_changed_is_refused(at: int) -> None:
     changed = bytearray(DATA)
     changed[at] ^= 1

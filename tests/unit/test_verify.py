@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import bson
@@ -17,6 +18,8 @@ from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored import codec
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import ChainVerifier, VerifierState
+from tests.support.each import each
+from tests.support.edits import EDITS, NOT_CANONICAL, Document, forged
 
 GENESIS = hashing.genesis("example.com/log", "main")
 LIMIT = 2**53 - 1
@@ -78,7 +81,7 @@ def kinds(documents: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
 HONEST = encoded_chain(*[{"payload": {"n": number}} for number in range(12)])
 
 
-@pytest.mark.parametrize("size", range(71))
+@each("size", range(71))
 def test_an_honest_chain_of_any_length_is_not_accused(size: int) -> None:
     documents = encoded_chain(*[{}] * size)
     findings, state = verify(documents)
@@ -115,15 +118,15 @@ VALUES: st.SearchStrategy[Any] = (
 
 
 @settings(max_examples=400, deadline=None)
-@given(seq=st.integers(0, 11), name=st.sampled_from(sorted(HONEST[0])), value=VALUES)
+@given(seq=st.integers(0, 11), name=st.sampled_from([*sorted(HONEST[0]), "extra"]), value=VALUES)
 def test_any_other_value_of_any_field_is_found(seq: int, name: str, value: Any) -> None:
     changed = {**HONEST[seq], name: value}
     if codec.encode(changed) != codec.encode(HONEST[seq]):
         assert kinds([*HONEST[:seq], changed, *HONEST[seq + 1 :]])
 
 
-@pytest.mark.parametrize("seq", [0, 1, 7, 11])
-@pytest.mark.parametrize("name", sorted(HONEST[0]))
+@each("seq", [0, 1, 7, 11])
+@each("name", sorted(HONEST[0]))
 def test_a_field_removed_or_of_another_type_is_unexpected_there_only(name: str, seq: int) -> None:
     removed = {key: value for key, value in HONEST[seq].items() if key != name}
     retyped = HONEST[seq] | {name: bson.Regex("x")}
@@ -151,11 +154,37 @@ SAME_VALUE: list[tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("change"), [c[1] for c in SAME_VALUE], ids=[c[0] for c in SAME_VALUE])
-@pytest.mark.parametrize("seq", [0, 7, 11])
+@each("seq", [0, 7, 11])
 def test_the_same_value_in_another_encoding_is_unexpected(
     change: Callable[[dict[str, Any]], dict[str, Any]], seq: int
 ) -> None:
     assert kinds([*HONEST[:seq], change(HONEST[seq]), *HONEST[seq + 1 :]]) == [("unexpected", seq)]
+
+
+@pytest.mark.parametrize(("kind", "fields"), EDITS)
+@each("seq", range(12))
+def test_an_edited_field_gives_its_one_finding_at_that_event(kind: str, fields: Document, seq: int) -> None:
+    assert kinds([*HONEST[:seq], HONEST[seq] | fields, *HONEST[seq + 1 :]]) == [(kind, seq)]
+
+
+@pytest.mark.parametrize("payload", NOT_CANONICAL)
+def test_a_payload_that_no_append_wrote_is_unexpected_though_its_hashes_were_made_anew(payload: str) -> None:
+    assert ("unexpected", 11) in kinds([*HONEST[:11], forged(HONEST[11], payload=payload)])
+
+
+@each("first, second", combinations(range(12), 2))
+def test_two_events_that_change_places_are_found(first: int, second: int) -> None:
+    """Each gets the other's seq, links and nodes."""
+    names = ("seq", "prev_hash", "hash", "nodes")
+    documents = list(HONEST)
+    for place, moved in ((first, second), (second, first)):
+        documents[place] = HONEST[moved] | {name: HONEST[place][name] for name in names}
+    assert {seq for _, seq in kinds(documents)} >= {first, second}
+
+
+@each("seq", range(11))
+def test_a_deleted_event_is_missing(seq: int) -> None:
+    assert kinds([*HONEST[:seq], *HONEST[seq + 1 :]]) == [("missing", seq)]
 
 
 def test_a_doubled_field_is_unexpected() -> None:
@@ -169,7 +198,7 @@ def test_a_doubled_field_is_unexpected() -> None:
     assert [(finding.kind, finding.seq) for finding in findings] == [("unexpected", 3)]
 
 
-@pytest.mark.parametrize("seq", range(11))
+@each("seq", range(11))
 def test_an_event_rewritten_with_all_its_own_hashes_is_found_at_the_next_link(seq: int) -> None:
     stored = codec.decode_event(codec.encode(HONEST[seq]))
     forged = rebuilt(stored, '{"n":"forged"}')

@@ -1,17 +1,20 @@
-"""`python -m local` and `python -m local.demo` as processes of their own, each in a directory of its own."""
+"""Commands in a directory of their own: as processes of their own, or in this one where only what they say matters."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx2
 
 from local.machine import HOST, free_port, wait_until
+from local.main import main
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 90
@@ -70,6 +73,34 @@ def run(folder: Path, module: str, *arguments: str, **variables: str) -> subproc
         timeout=SECONDS,
         check=False,
     )
+
+
+def serve(_: Sequence[str]) -> int:
+    """``python -m local`` for ``run_here``, where something stands in its way: else it would serve for ever."""
+    return main()
+
+
+def run_here(
+    folder: Path, command: Callable[[Sequence[str]], int], *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command's main function to its end, in the folder and the environment that ``run`` would give it.
+
+    An interpreter of its own would spend a second on imports; that the module starts as one, other tests show.
+    """
+    stdout, stderr, handler = io.StringIO(), io.StringIO(), signal.getsignal(signal.SIGTERM)
+    with (
+        patch.dict(os.environ, environment(**variables), clear=True),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        try:
+            code = command(arguments)
+        except SystemExit as end:  # argparse, for wrong usage
+            code = int(end.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
 
 @contextlib.contextmanager

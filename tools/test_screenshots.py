@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.processes import run
+from tests.support.processes import run
 from tools.screenshots import HEIGHT, THEMES, WIDTH, main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "screenshots"
 VIEWS = ("overview", "events", "verify", "chain", "audits", "audits-tampered", "keys", "live")
 NAMES = sorted(f"{view}-{theme}.png" for view in VIEWS for theme in THEMES)

@@ -16,7 +16,7 @@ from pymongo.database import Database
 from eventlog.settings import Settings
 from eventlog_client.client import EventLog
 from local.server import build_app
-from tests.e2e.processes import environment
+from tests.support.processes import environment
 from tests.support.serving import served
 from tools.load import ledger
 from tools.load.appends import Appends

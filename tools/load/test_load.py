@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.machine import HOST, LocalError, free_port
-from tests.e2e.processes import environment
+from tests.support.processes import environment
 from tools.load import report
 from tools.load.__main__ import ELSEWHERE, LOCAL, PAGE
 from tools.load.target import target

@@ -1,0 +1,82 @@
+"""What all tests share: a real mongod a process (or MONGO_URI), one build of the artefacts a session, and their order.
+
+Each tier's own set-up is in the conftest.py of its folder; helpers are in tests/support.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from eventlog.store.mongo.store import MongoStore, connect, open_log
+from local.mongod.embedded import EmbeddedMongo
+from tests.support.once import made_once
+from tools.package_check.build import build
+
+SLOW_FIRST = ("tests/e2e", "tools", "tests/infrastructure", "tests/browser", "tests/integration", "tests/contract")
+"""Folders whose files are handed out first, so that no process is left with a long file while the others are done."""
+JOURNAL_MILLIS = 5
+"""Dropping a database waits for the journal: MongoDB's own 100 ms would be a third of most tests' time."""
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as a terminal's job does: a shell's background job ignores it, and so would all that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow folders first; within a folder the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        places = [number for number, folder in enumerate(SLOW_FIRST) if item.nodeid.startswith(f"{folder}/")]
+        return places[0] if places else len(SLOW_FIRST)
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A replica set's URI."""
+    if given := os.environ.get("MONGO_URI"):
+        yield given
+        return
+    with EmbeddedMongo(tmp_path_factory.mktemp("mongo"), journal_millis=JOURNAL_MILLIS) as mongod:
+        yield mongod.uri
+
+
+@pytest.fixture(scope="session")
+def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with connect(mongo_uri) as client:
+        yield client
+
+
+@pytest.fixture
+def database(client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The name of a fresh database, dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield name
+    client.drop_database(name)
+
+
+@pytest.fixture
+def store(client: MongoClient[dict[str, Any]], database: str) -> MongoStore:
+    return open_log(client, database, "example.com/log")
+
+
+@pytest.fixture(scope="session")
+def host_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam build` makes for this Python, so that it can be imported."""
+    return made_once(tmp_path_factory, "host-build", partial(build, "host")) / "built"
+
+
+@pytest.fixture(scope="session")
+def lambda_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is deployed: for Lambda, on the processor that samconfig.toml names."""
+    return made_once(tmp_path_factory, "lambda-build", partial(build, "lambda")) / "built"
