@@ -72,10 +72,11 @@ bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/ben
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
 	@$(BIN)/python -m tools.benchmarks --quick
 
-lint: .venv/.ready  ## format, ruff and mypy
+lint: .venv/.ready  ## format, ruff, mypy, and which room may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo > .import-linter.log || { cat .import-linter.log; exit 1; }
 
 package-check: .venv/.ready .venv-checkov/.ready  ## what would be deployed: weight, imports, wildcards, checkov, secrets
 	@$(BIN)/python -m tools.package_check .venv-checkov/bin/checkov
