@@ -17,6 +17,8 @@ from eventlog.anchors.s3 import S3Anchors, connect
 from eventlog.anchors.store import MAX_READ, AnchorStore
 from eventlog.store.errors import AnchorsUnavailableError
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 Open = Callable[[], AnchorStore]
 RACERS = 16
 ODD_NAMES = ["", ".", "..", ".tmp-1", "-a", "A", "a/b", "../a", "a b", "a\n", "ä", "a" * 82]
@@ -38,7 +40,7 @@ class OneAtATime:
 
 
 @pytest.fixture(params=["directory", "s3", "s3-prefix"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> Iterator[Open]:
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens one and the same store, each time anew."""
     if request.param == "directory":
         yield lambda: open_anchors(str(tmp_path / "not" / "made yet"), 30)
@@ -56,7 +58,7 @@ def store(open_store: Open) -> AnchorStore:
 
 
 @pytest.fixture(params=["directory", "chain", "s3"])
-def unavailable(request: pytest.FixtureRequest, tmp_path: Path, aws: None) -> AnchorStore:
+def unavailable(request: pytest.FixtureRequest, tmp_path: Path) -> AnchorStore:
     """A store that can't be reached: a file where a directory should be, or an endpoint where nobody listens."""
     if request.param == "s3":
         config = Config(retries={"total_max_attempts": 1})

@@ -103,7 +103,7 @@ def test_32_appends_at_once_take_two_pushes(
 
 @pytest.mark.parametrize("event_id", [None, "new", "known"])
 def test_a_caller_alone_makes_the_round_trips_it_made_without(
-    operations: Watched, client: MongoClient[dict[str, Any]], database: str, event_id: str | None
+    client: MongoClient[dict[str, Any]], database: str, event_id: str | None
 ) -> None:
     def steps(combined: bool) -> Counter[str]:
         watched = Watched(client, f"{database}_{combined}")

@@ -1,5 +1,6 @@
-"""Whatever stands in a damaged sequence document or beside it, the store answers as its contract says: with a result
-or a ``StoreError``, never with an error of Python's that a caller takes for a bug.
+"""Whatever stands in a damaged sequence document or beside it, the store answers as its contract says.
+
+That is with a result or a ``StoreError``, never with an error of Python's that a caller takes for a bug.
 """
 
 from collections.abc import Callable

@@ -108,7 +108,6 @@ def test_a_write_that_fails_loses_and_doubles_nothing(
     store: MongoStore,
     faulty: Faulty,
     failing: MongoStore,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     step: str,
     error: Exception,

@@ -16,12 +16,14 @@ from eventlog.anchors.places import open_anchors
 from eventlog.anchors.s3 import ATTEMPTS, S3Anchors, connect
 from eventlog.store.errors import AnchorsUnavailableError
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 WHERE: Any = {"LocationConstraint": "eu-central-1"}
 OBJECT: Any = {"Bucket": "anchors", "Key": "main/1.note"}
 
 
 @pytest.fixture
-def client(aws: None) -> Iterator[Any]:
+def client() -> Iterator[Any]:
     with mock_aws():
         client = connect()
         client.create_bucket(Bucket="anchors", ObjectLockEnabledForBucket=True, CreateBucketConfiguration=WHERE)
@@ -34,7 +36,7 @@ def store(client: Any) -> S3Anchors:
 
 
 @pytest.fixture
-def stubbed(aws: None) -> Iterator[tuple[S3Anchors, Stubber]]:
+def stubbed() -> Iterator[tuple[S3Anchors, Stubber]]:
     client = boto3.client("s3")
     with Stubber(client) as stubber:
         yield S3Anchors(client, "anchors"), stubber

@@ -56,7 +56,8 @@ def test_a_window_without_events_is_empty(filled: MongoStore) -> None:
     assert read(filled, TimeRange(MONTH + 5, MONTH)) == (Span(0, 0), [])
 
 
-def test_scattered_events_are_read_without_those_between(filled: MongoStore, mongo_uri: str, database: str) -> None:
+@pytest.mark.usefixtures("filled")
+def test_scattered_events_are_read_without_those_between(mongo_uri: str, database: str) -> None:
     explainer = Explainer(mongo_uri, database)
     finds = explainer.finds_of(lambda store: read(store, TimeRange(None, MONTH)))
     documents = explainer.examined([find for find in finds if "find" in find]).documents

@@ -28,12 +28,14 @@ from eventlog.store.errors import SigningError, StoreUnavailableError
 from local.start_api import kms as kms_server
 from local.start_api.kms import KmsServer
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 CHECKPOINT = Checkpoint("log.example.com/production/main", 2**40, bytes(32))
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture
-def kms(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[KmsServer]:
+def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[KmsServer]:
     with kms_server.serve() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", server.url)
         yield server
@@ -202,28 +204,28 @@ def test_a_kms_key_of_another_kind_is_refused(kms: KmsServer, key: KmsKey) -> No
         _ = key.public_key
 
 
-def test_a_kms_key_that_is_not_there_is_named(kms: KmsServer) -> None:
+@pytest.mark.usefixtures("kms")
+def test_a_kms_key_that_is_not_there_is_named() -> None:
     with pytest.raises(SigningError, match="KMS key alias/gone: NotFoundException in Sign"):
         open_signer("kms:alias/gone").sign(b"message")
 
 
-def test_a_kms_that_does_not_answer_is_an_error_of_signing(aws: None) -> None:
+def test_a_kms_that_does_not_answer_is_an_error_of_signing() -> None:
     config = Config(retries={"total_max_attempts": 1})
     client = boto3.client("kms", endpoint_url="http://127.0.0.1:1", config=config)
     with pytest.raises(SigningError, match="EndpointConnectionError"):
         KmsKey(client, "alias/log").sign(b"message")
 
 
-def test_kms_without_a_region_is_an_error_of_signing(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kms_without_a_region_is_an_error_of_signing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(SigningError, match="NoRegionError"):
         open_signer("kms:alias/log")
 
 
 @pytest.mark.parametrize(("algorithm", "kind"), [("ED25519_PH_SHA_512", "DIGEST"), ("ED25519_SHA_512", "DIGEST")])
-def test_the_server_of_these_tests_refuses_what_kms_refuses(
-    kms: KmsServer, key: KmsKey, algorithm: Any, kind: Any
-) -> None:
+@pytest.mark.usefixtures("key")
+def test_the_server_of_these_tests_refuses_what_kms_refuses(algorithm: Any, kind: Any) -> None:
     client = boto3.client("kms")
     with pytest.raises(client.exceptions.InvalidKeyUsageException):
         client.sign(KeyId="alias/log", Message=bytes(64), SigningAlgorithm=algorithm, MessageType=kind)

@@ -81,7 +81,8 @@ def test_the_samples_leave_one_intact_chain(answers: dict[str, httpx2.Response])
 
 
 @pytest.mark.parametrize("name", ["schedule-incremental", "schedule-full"])
-def test_a_schedule_audits_every_chain(api: StartApi, answers: dict[str, httpx2.Response], name: str) -> None:
+@pytest.mark.usefixtures("answers")
+def test_a_schedule_audits_every_chain(api: StartApi, name: str) -> None:
     audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]
     assert {audit["chain"] for audit in audits} >= {"main", "eventlog.registry"}
     assert {audit["status"] for audit in audits} == {"intact"}

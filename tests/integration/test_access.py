@@ -153,7 +153,8 @@ def test_a_token_that_is_none_is_called_invalid(way: Way) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_an_event_has_its_caller_as_principal(way: Way, audits: dict[str, str]) -> None:
+@pytest.mark.usefixtures("audits")
+def test_an_event_has_its_caller_as_principal(way: Way) -> None:
     receipt = way.call("POST", Sample("/api/v1/events", json=EVENT | {"chain": "mine"}), LIMITED).json()
     found = Sample(f"/api/v1/events/{receipt['event_id']}", params={"chain": "mine"})
     assert way.call("GET", found, UNLIMITED).json()["principal"] == "limited"

@@ -1,6 +1,5 @@
 """What somebody has claimed for the next anchor is finished if it is true, and else refused: nothing is signed."""
 
-from pathlib import Path
 
 import pytest
 
@@ -85,7 +84,7 @@ def test_a_claim_of_a_later_head_is_left_to_whoever_has_seen_it(grown: AnchoredL
     assert check_anchors(grown) == [5, 11]
 
 
-def test_a_note_of_another_key_in_the_next_place_is_a_finding(grown: AnchoredLog, tmp_path: Path) -> None:
+def test_a_note_of_another_key_in_the_next_place_is_a_finding(grown: AnchoredLog) -> None:
     put(grown, "000000000002.note", anchors(grown)[0].data)
     assert {kind for kind, _ in grown.found("incremental")} == {"checkpoint_invalid"}
     assert grown.found("full") == [("checkpoint_invalid", None)]

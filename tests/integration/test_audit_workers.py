@@ -140,9 +140,8 @@ def test_a_tampered_log_gets_the_same_report(
     assert watched.segments >= 2
 
 
-def test_a_history_rewritten_after_an_audit_is_rewritten(
-    filled: MongoStore, mongo_uri: str, database: str, watched: Watched
-) -> None:
+@pytest.mark.usefixtures("watched")
+def test_a_history_rewritten_after_an_audit_is_rewritten(filled: MongoStore, mongo_uri: str, database: str) -> None:
     auditor = make(filled, mongo_uri, database)
     whole(auditor)
     operations = operations_of(filled)

@@ -116,9 +116,7 @@ def test_a_first_anchor_is_made_under_no_other_name_than_the_settings_say(log: A
     ],
     ids=lambda odd: str(sorted(odd)),
 )
-def test_a_damaged_report_is_listed_as_such_among_the_others(
-    api: TestClient, database: str, odd: dict[str, Any]
-) -> None:
+def test_a_damaged_report_is_listed_as_such_among_the_others(api: TestClient, odd: dict[str, Any]) -> None:
     event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
     assert api.post("/api/v1/events", json=event).status_code == 201
     assert api.post("/api/v1/audits").status_code == 200

@@ -225,9 +225,8 @@ def test_an_event_that_was_rewritten_after_it_was_shown_is_caught(lying: Lying) 
             next(found)
 
 
-def test_a_chain_that_was_cut_is_caught(
-    app: FastAPI, store: MongoStore, client: MongoClient[dict[str, Any]], database: str
-) -> None:
+@pytest.mark.usefixtures("store")
+def test_a_chain_that_was_cut_is_caught(app: FastAPI, client: MongoClient[dict[str, Any]], database: str) -> None:
     with served(InParts(app)) as url, EventLog(url, sleep=lambda _: None) as log:
         log.append_batch(some(5))
         found = log.tail(from_seq=0)

@@ -236,33 +236,38 @@ def signed(api: TestClient) -> AnchorCopy:
     return put_anchor(store_of(api), 8)
 
 
-def test_a_checkpoint_of_another_tree_is_never_given_as_proof(api: TestClient, signed: AnchorCopy) -> None:
+@pytest.mark.usefixtures("signed")
+def test_a_checkpoint_of_another_tree_is_never_given_as_proof(api: TestClient) -> None:
     put_anchor(store_of(api), 9, root=bytes(32))
     damaged(api, "/api/v1/events/e1/proof")
     damaged(api, f"{CHAIN}/consistency?first=8&second=9")
     damaged(api, "/api/v1/export")
 
 
-def test_a_chain_shorter_than_its_checkpoint_proves_nothing(api: TestClient, signed: AnchorCopy) -> None:
+@pytest.mark.usefixtures("signed")
+def test_a_chain_shorter_than_its_checkpoint_proves_nothing(api: TestClient) -> None:
     put_anchor(store_of(api), 11, root=bytes(32))
     for path in ("/api/v1/events/e1/proof", "/api/v1/export", f"{CHAIN}/tlog/tile/0/000.p/2"):
         damaged(api, path)
 
 
-def test_an_event_with_another_hash_than_its_leaf_is_not_proven(api: TestClient, signed: AnchorCopy) -> None:
+@pytest.mark.usefixtures("signed")
+def test_an_event_with_another_hash_than_its_leaf_is_not_proven(api: TestClient) -> None:
     operations_of(store_of(api)).events.update_one({"seq": 4}, {"$set": {"content_hash": bytes(32)}})
     damaged(api, "/api/v1/events/e4/proof")
     assert proof(api, "e5").status_code == 200
 
 
-def test_a_changed_node_is_not_served_in_a_proof(api: TestClient, signed: AnchorCopy) -> None:
+@pytest.mark.usefixtures("signed")
+def test_a_changed_node_is_not_served_in_a_proof(api: TestClient) -> None:
     operations_of(store_of(api)).events.update_one({"seq": 3}, {"$set": {"nodes.1": bytes(32)}})
     damaged(api, "/api/v1/events/e6/proof?size=10")
     damaged(api, f"{CHAIN}/consistency?first=5&second=8")
     assert proof(api, "e1", size=10).status_code == 200
 
 
-def test_a_checkpoint_that_is_none_is_damage(api: TestClient, signed: AnchorCopy) -> None:
+@pytest.mark.usefixtures("signed")
+def test_a_checkpoint_that_is_none_is_damage(api: TestClient) -> None:
     operations_of(store_of(api)).checkpoints.update_one({}, {"$set": {"note": "hello"}})
     damaged(api, CHAIN)
     damaged(api, "/api/v1/events/e1/proof")

@@ -131,7 +131,8 @@ def test_what_takes_too_long_to_count_is_refused_and_not_tried_again(
 
 
 @pytest.mark.parametrize("by", [None, "event_type", "source_id"])
-def test_no_document_is_read(filled: TestClient, store: MongoStore, by: CountedField | None) -> None:
+@pytest.mark.usefixtures("filled")
+def test_no_document_is_read(store: MongoStore, by: CountedField | None) -> None:
     store.settle("main")
     buckets = Buckets(chain="main", start=1_700_000_000_000, end=1_900_000_000_000, width=86_400_000, by=by)
     assert EventCounter(store).count(buckets, 12).all.total() == 4

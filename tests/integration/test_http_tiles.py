@@ -142,7 +142,7 @@ def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, fi
     assert api.get(f"{LOG}/tile/entries/000.p/1").status_code == 200
 
 
-def test_behind_lambda_a_tile_is_sent_as_base64_and_a_checkpoint_as_text(full: TestClient, mongo_uri: str) -> None:
+def test_behind_lambda_a_tile_is_sent_as_base64_and_a_checkpoint_as_text(full: TestClient) -> None:
     settings: Settings = full.app.state.connection.settings  # type: ignore[attr-defined]
     handler: Any = lambda_handler(create_app(*routers, title="query", settings=settings))
     event = json.loads((Path(__file__).parents[2] / "events" / "get-log-tile.json").read_text(encoding="utf-8"))

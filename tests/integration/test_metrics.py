@@ -229,9 +229,7 @@ def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
     assert records(lines, "AuditsFinished") == []
 
 
-def test_a_finding_of_an_audit_over_http_is_told(
-    mongo_uri: str, database: str, wired: AuditWiring, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_finding_of_an_audit_over_http_is_told(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
     push(wired, 2)
     wired.log.settle("main")
     operations_of(wired.log).events.delete_one({"chain": "main", "seq": 1})

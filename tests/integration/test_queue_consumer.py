@@ -59,8 +59,9 @@ def consume(wired: QueueWiring, *messages: Message) -> Outcome:
 
 
 class Dead:
-    """Dead letters in memory, kept once for each ``once``; ``error`` says how the next one fails, ``keeps`` whether it
-    is kept all the same.
+    """Dead letters in memory, kept once for each ``once``.
+
+    ``error`` says how the next one fails, ``keeps`` whether it is kept all the same.
     """
 
     def __init__(self, error: Callable[[], Exception | None] = lambda: None, keeps: bool = False) -> None:
@@ -250,9 +251,7 @@ def test_while_dead_letters_can_not_be_kept_poison_and_what_follows_wait(
     assert (len(again.dead), again.failed, ids(store)) == (1, [], ["a", "b"])
 
 
-def test_while_dead_letters_can_not_be_kept_a_conflict_and_what_follows_wait(
-    wired: QueueWiring, store: MongoStore
-) -> None:
+def test_while_dead_letters_can_not_be_kept_a_conflict_and_what_follows_wait(store: MongoStore) -> None:
     store.append("main", [draft("b")])
     delivery = [message("a"), message("b", payload={"n": 2}), message("c")]
     outcome = Consumer(store.append, Dead(lambda: QueueUnavailableError("down"))).consume(

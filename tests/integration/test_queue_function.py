@@ -59,9 +59,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[Json]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
-def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(
-    queues: Queues, wired: QueueWiring, store: MongoStore
-) -> None:
+@pytest.mark.usefixtures("wired")
+def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(queues: Queues, store: MongoStore) -> None:
     chains = [f"c{n * n % 3}" for n in range(25)]
     for n, chain in enumerate(chains):
         put(queues, f"e{n}", chain)
@@ -72,8 +71,9 @@ def test_chains_that_were_queued_in_turn_are_appended_each_in_its_order(
         assert ids(store, chain) == [f"e{n}" for n, other in enumerate(chains) if other == chain]
 
 
+@pytest.mark.usefixtures("wired")
 def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
-    queues: Queues, wired: QueueWiring, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
+    queues: Queues, store: MongoStore, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
     store.append("main", [draft("x")])
     put(queues, "a", payload={"n": 1})
@@ -92,9 +92,8 @@ def test_what_fails_is_delivered_again_in_order_and_poison_goes_aside(
     ]
 
 
-def test_a_dead_letter_can_be_sent_back_and_is_appended_then(
-    queues: Queues, wired: QueueWiring, store: MongoStore
-) -> None:
+@pytest.mark.usefixtures("wired")
+def test_a_dead_letter_can_be_sent_back_and_is_appended_then(queues: Queues, store: MongoStore) -> None:
     store.append("main", [draft("x")])
     put(queues, "x", "main", payload={"n": 2})
     queues.poll(handler)

@@ -203,8 +203,9 @@ def audit(store: MongoStore) -> AuditReport:
 
 
 def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
-    """The audit is intact and nothing is left unsettled; every acknowledged event is there once, with its receipt's
-    seq and hashes; seqs are contiguous and no id stands twice. Returns the chain's size.
+    """Check that the chain is intact and settled, and holds each acknowledged event once; return its size.
+
+    Every event has its receipt's seq and hashes; seqs are contiguous and no id stands twice.
     """
     report = audit(store)
     assert (report.status, report.findings) == ("intact", ())
