@@ -56,7 +56,7 @@ RunAudits = Callable[[str], dict[str, Any]]
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """The whole API in one app; without tokens it is open, to this machine alone."""
+    """Build the whole API as one app; without tokens it is open, to this machine alone."""
     routers = (*ingest.routers, *query.routers, query.dashboard_router, *chain_audit.routers)
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
     if not settings.tokens:
@@ -77,6 +77,7 @@ class AuditSchedule(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        """Audit on time until ``stop``; started by ``start`` as a thread is."""
         while not self._stopping.wait(self._every):
             self._tick()
 
@@ -127,11 +128,13 @@ class Server(uvicorn.Server):
         self._when_stopping = when_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind as uvicorn does, then call ``when_ready`` if that succeeded."""
         await super().startup(sockets)
         if self.started:
             self._when_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Call ``when_stopping``, then shut down as uvicorn does."""
         self._when_stopping()  # ends streams, which uvicorn would wait for in vain
         await super().shutdown(sockets)
 

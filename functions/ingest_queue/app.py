@@ -12,7 +12,7 @@ wired = QueueWiring(Connection())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A delivery of the queue -> ``{"batchItemFailures": [...]}``, what to deliver again."""
+    """Append a delivery of the queue; ``{"batchItemFailures": [...]}`` names the messages to deliver again."""
     return wired.deliveries.consume(event, lambda: context.get_remaining_time_in_millis() / 1000)
 
 

@@ -43,7 +43,7 @@ class Source:
 
 
 def declared(template: Path) -> dict[str, str]:
-    """The type of each resource by its logical id, as written."""
+    """Read the type of each resource by its logical id, as the template is written."""
     return {name: found["Type"] for name, found in get_template_data(str(template))["Resources"].items()}
 
 
@@ -58,12 +58,12 @@ class Served:
         self._stacks, _ = SamLocalStackProvider.get_stacks(str(template.absolute()), parameter_overrides=symbols)
 
     def of_type(self, kind: str) -> dict[str, Json]:
-        """Properties by name of the resources of one CloudFormation type."""
+        """Return the properties, by name, of the resources of one CloudFormation type."""
         resources = self._stacks[0].resources
         return {name: found["Properties"] for name, found in resources.items() if found["Type"] == kind}
 
     def api(self) -> Api:
-        """The routes of the HTTP API.
+        """Collect the routes of the HTTP API.
 
         SAM looks for routes in functions' own events when a template has functions of its own kind; ours spells out
         the API, and SAM's reader of plain CloudFormation understands it. Locally an alias is its function.
@@ -76,16 +76,20 @@ class Served:
         return api
 
     def functions(self) -> list[Function]:
-        """The functions, with the environment that Lambda would give them."""
+        """Collect the functions, with the environment that Lambda would give them."""
         return [_function(found) for found in SamFunctionProvider(self._stacks).get_all()]
 
     def layers(self) -> list[Path]:
-        """Where the layers' Python packages are."""
+        """List the folders with the layers' Python packages."""
         found = {layer.codeuri for each in SamFunctionProvider(self._stacks).get_all() for layer in each.layers}
         return [Path(str(folder)) / "python" for folder in sorted(found, key=str)]
 
     def schedules(self) -> list[Schedule]:
-        """Raises: LocalError for a schedule that is no rate."""
+        """Collect the schedules of functions.
+
+        Raises:
+            LocalError: a schedule is no rate.
+        """
         return [
             Schedule(name, each.name, _seconds(event["Properties"]["ScheduleExpression"]), _input(event["Properties"]))
             for each in SamFunctionProvider(self._stacks).get_all()
@@ -94,7 +98,7 @@ class Served:
         ]
 
     def sources(self) -> list[Source]:
-        """The queues that functions consume."""
+        """Collect the queues that functions consume."""
         return [
             Source(
                 found["FunctionName"].partition(".")[0],

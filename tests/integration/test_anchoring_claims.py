@@ -1,6 +1,5 @@
 """What somebody has claimed for the next anchor is finished if it is true, and else refused: nothing is signed."""
 
-
 import pytest
 
 from eventlog.store.mongo.tree import TreeReader

@@ -47,7 +47,7 @@ def judge(template: Template, found: Found) -> list[str]:
 
 
 def suppressions(template: Template) -> Found:
-    """The comment of each suppression, by resource and rule."""
+    """Read the comment of each suppression, by resource and rule."""
     declared = {}
     for name, section in template.metadata("checkov"):
         for skip in section.get("skip", ()):
@@ -56,7 +56,7 @@ def suppressions(template: Template) -> Found:
 
 
 def scan(template: Template, checkov: Path) -> tuple[Found, int]:
-    """What checkov finds without any suppression, by written resource and rule, with how many verdicts it gave."""
+    """Run checkov without any suppression: its findings by written resource and rule, and how many verdicts it gave."""
     with TemporaryDirectory(prefix="eventlog-checkov-") as folder:
         files = []
         for name, content in (("written", template.written), ("transformed", template.transformed)):
@@ -72,7 +72,7 @@ def scan(template: Template, checkov: Path) -> tuple[Found, int]:
 
 
 def _bare(content: Json) -> Json:
-    """A copy without suppressions."""
+    """Copy a template without its suppressions."""
     bare = copy.deepcopy(content)
     for resource in bare["Resources"].values():
         resource.get("Metadata", {}).pop("checkov", None)
@@ -108,7 +108,7 @@ def _failed(name: str, rule: str, title: str) -> str:
 
 
 def _unclear(name: str, rule: str, comment: str, declared: Found) -> str:
-    """What is wrong with a suppression's comment; empty if nothing is."""
+    """Say what is wrong with a suppression's comment; empty if nothing is."""
     if not explains(comment):
         return f"{name}: the suppression of {rule} explains nothing: say in its comment why the rule is not for {name}."
     if list(declared.values()).count(comment) > 1:

@@ -27,7 +27,7 @@ class Template:
         return self.transformed_with({})
 
     def transformed_with(self, parameters: Mapping[str, str], artifacts: Mapping[str, str] | None = None) -> Json:
-        """The same with these parameters, a few of which decide what SAM generates; `artifacts` says where code is."""
+        """Transform with these parameters, a few of which decide what SAM generates; `artifacts` says where code is."""
         template = copy.deepcopy(self.written)
         for name, resource in template["Resources"].items():
             for key in resource.get("Properties", {}).keys() & {"CodeUri", "ContentUri"}:
@@ -47,7 +47,7 @@ class Template:
         return found
 
     def origin(self, name: str) -> str:
-        """The written resource that a transformed one was made of: SAM puts suffixes to its name."""
+        """Find the written resource that a transformed one was made of: SAM adds suffixes to its name."""
         written = self.written["Resources"]
         return max((own for own in written if name.startswith(own)), key=len, default=name)
 

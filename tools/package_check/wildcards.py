@@ -101,7 +101,7 @@ def _managed(resource: Json, resources: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _choices(value: Any) -> Iterator[Any]:
-    """What a value may be: both sides of Fn::If, else itself."""
+    """Iterate over what a value may be: both sides of Fn::If, else itself."""
     if isinstance(value, dict) and "Fn::If" in value:
         for choice in value["Fn::If"][1:]:
             yield from _choices(choice)

@@ -24,23 +24,27 @@ class DirectoryAnchors:
         self._path = Path(path)
 
     def chains(self) -> Iterator[str]:
+        """See ``AnchorStore.chains``: the directories that hold an object."""
         with _mapped():
             found = names(entry.name for entry in _scan(self._path) if entry.is_dir())
             yield from (name for name in found if any(self.keys(name)))
 
     def keys(self, chain: str, after: str = "") -> Iterator[str]:
+        """See ``AnchorStore.keys``: the names of the files in the chain's directory."""
         if not is_name(chain):
             return
         with _mapped():
             yield from sorted(key for key in names(entry.name for entry in _scan(self._path / chain)) if key > after)
 
     def read(self, chain: str, key: str) -> bytes | None:
+        """See ``AnchorStore.read``."""
         if not (is_name(chain) and is_name(key)):
             return None
         with _mapped():
             return _read(self._path / chain / key)
 
     def create(self, chain: str, key: str, data: bytes) -> bool:
+        """See ``AnchorStore.create``; the file is read-only from the start."""
         check_names(chain, key)
         with _mapped():
             return create_file(self._path / chain / key, data, 0o444)

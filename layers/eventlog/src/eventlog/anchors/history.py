@@ -63,7 +63,7 @@ class AnchorHistory:
         return self._trusted()
 
     def reader(self, chain: str, origins: Sequence[str]) -> AnchorReader:
-        """Reads a chain's anchors."""
+        """Open a reader of a chain's anchors; ``origins`` are the names that the log may have in them."""
         return AnchorReader(self._anchors, chain, self.public_keys, origins, partial(self.rotated, chain))
 
     def standing(self, chain: str, origins: Sequence[str]) -> Standing:

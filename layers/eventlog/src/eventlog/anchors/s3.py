@@ -42,11 +42,13 @@ class S3Anchors:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def chains(self) -> Iterator[str]:
+        """See ``AnchorStore.chains``."""
         for page in self._pages(Prefix=self._prefix):
             folders = [found["Prefix"][len(self._prefix) : -1] for found in page.get("CommonPrefixes", ())]
             yield from names(folders)
 
     def keys(self, chain: str, after: str = "") -> Iterator[str]:
+        """See ``AnchorStore.keys``; S3 lists keys in this order itself."""
         if not is_name(chain):
             return
         folder = self._key(chain, "")
@@ -54,6 +56,7 @@ class S3Anchors:
             yield from names(found["Key"][len(folder) :] for found in page.get("Contents", ()))
 
     def read(self, chain: str, key: str) -> bytes | None:
+        """See ``AnchorStore.read``."""
         if not (is_name(chain) and is_name(key)):
             return None
         with _mapped():
@@ -67,6 +70,7 @@ class S3Anchors:
                 return bytes(body.read(MAX_READ))
 
     def create(self, chain: str, key: str, data: bytes) -> bool:
+        """See ``AnchorStore.create``; a conflict with another put is waited out, up to ``ATTEMPTS`` times."""
         check_names(chain, key)
         with _mapped():
             for attempt in range(ATTEMPTS):

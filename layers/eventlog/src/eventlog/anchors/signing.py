@@ -39,9 +39,11 @@ class KeyFile:
 
     @property
     def public_key(self) -> bytes:
+        """See ``Signer.public_key``."""
         return self._key.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
+        """See ``Signer.sign``."""
         return self._key.sign(message)
 
     @cached_property
@@ -66,6 +68,7 @@ class KmsKey:
 
     @cached_property
     def public_key(self) -> bytes:
+        """See ``Signer.public_key``; KMS is asked once, and again after a signature that did not verify."""
         with _mapped(self._key_id):
             der = self._client.get_public_key(KeyId=self._key_id)["PublicKey"]
         try:
@@ -77,6 +80,7 @@ class KmsKey:
         return key.public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
+        """See ``Signer.sign``; what KMS returns is verified first, and a long message is refused."""
         if len(message) > MAX_KMS_MESSAGE:
             raise SigningError(f"KMS signs at most {MAX_KMS_MESSAGE} bytes, not {len(message)}")
         with _mapped(self._key_id):

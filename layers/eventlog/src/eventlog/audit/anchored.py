@@ -41,7 +41,7 @@ class AuditAnchors:
         yield REGISTRY
 
     def look(self, opened: OpenReport) -> Standing | None:
-        """What is anchored of the chain, and the event of a change of keys, before anything else is read.
+        """Read what is anchored of the chain before anything else, and announce a change of keys in the chain.
 
         None: nothing is anchored in this log.
         """
@@ -68,7 +68,7 @@ class AuditAnchors:
         return standing
 
     def steps(self, run: AuditRun) -> Iterator[Step]:
-        """A full audit looks at every anchor; an incremental one has looked at the last ones."""
+        """Iterate over the anchors that a full audit checks; an incremental one checked the last ones in ``look``."""
         walk, report = run.walk, run.report
         if self._anchoring is None or not walk.last or report.mode != "full":
             return
@@ -140,7 +140,7 @@ class AuditAnchors:
             self._registry.write(chain, event_id, "eventlog.key_rotated", payload)
 
     def _origins(self, chain: str) -> list[str]:
-        """What the chain's origin may be: what its sequence document says, or what the settings say."""
+        """List the origins that the chain may have: its sequence document's, and the one in the settings."""
         try:
             found = self._store.chain(chain)
         except StoreError:
@@ -149,14 +149,14 @@ class AuditAnchors:
 
 
 def with_anchor(report: AuditReport, anchor: Anchor | None) -> AuditReport:
-    """The report with how far the chain is anchored, and since when."""
+    """Add to a report how far the chain is anchored, and since when."""
     if anchor is None:
         return report
     return replace(report, anchored_size=anchor.checkpoint.size, anchored_at=anchor.seal.time)
 
 
 def with_unanchored(report: AuditReport, size: int | None) -> AuditReport:
-    """The report with how many of the chain's ``size`` events are beyond the newest anchor; None: it is not known."""
+    """Add to a report how many of the chain's ``size`` events the newest anchor does not cover."""
     if size is None:
         return report
     return replace(report, unanchored_events=max(0, size - (report.anchored_size or 0)))

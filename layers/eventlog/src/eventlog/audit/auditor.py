@@ -154,7 +154,7 @@ class Auditor:
             return self._keeper.give_up(new_report(chain, mode, self._millis()), because, self._millis())
 
     def _audit_rows_without_chain(self, mode: Mode) -> AuditReport | None:
-        """A report of its own, without a chain, on rows that belong to none; None as there are none, as a rule."""
+        """Report rows that belong to no chain, in a report of their own; None if there are none, as is normal."""
         rows = self._audits.rows_without_chain(MAX_FINDINGS)
         if not rows:
             return None
@@ -166,7 +166,7 @@ class Auditor:
         return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
-        """What the schedule does: resume what is running, then audit every chain, those that are gone too."""
+        """Resume what is running, then audit every chain, those that are gone too: what the schedule does."""
         return list(self.each(mode, seconds))
 
     def each(self, mode: Mode, seconds: float) -> Iterator[AuditReport]:
@@ -185,7 +185,7 @@ class Auditor:
                 yield report
 
     def finished(self, mode: Mode, reports: Iterable[AuditReport]) -> set[Mode]:
-        """The modes in which every chain was gone over once the schedule has made these reports in ``mode``.
+        """Tell in which modes all chains have been audited, now that the schedule made these reports in ``mode``.
 
         What runs out of time is resumed by later schedules; the one that brings the last of it to its end counts then.
         """
@@ -195,11 +195,11 @@ class Auditor:
         return ({mode} - left) | {of for of in resumed if not self._audits.is_running(of)}
 
     def backlog(self) -> Backlog:
-        """What waits to be settled, in all chains."""
+        """Count what waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
 
     def report(self, audit_id: str) -> AuditReport:
-        """A stored report.
+        """Read a stored report.
 
         Raises:
             NotFoundError: there is no such report.
@@ -212,7 +212,7 @@ class Auditor:
     def reports(
         self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
     ) -> list[AuditReport]:
-        """Stored reports, newest first; on chains ``among`` these names only (chain_names.py)."""
+        """Read stored reports, newest first; with ``among``, only those on these chains (chain_names.py)."""
         return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
 
     def _settle(self, chain: str) -> str | None:

@@ -43,19 +43,19 @@ def conclude(run: AuditRun, anchors: AuditAnchors, clock: Callable[[], int]) -> 
 
 
 def _verdict(report: AuditReport) -> Status:
-    """A finding counts for more than what could not be checked."""
+    """Decide the status: a finding outweighs what could not be checked."""
     if report.findings_total:
         return "tampered"
     return "intact" if report.incomplete_because is None else "incomplete"
 
 
 def _verified(state: VerifierState) -> ChainState:
-    """The state as it is known for sure: without a finding there is one link, and every node of the frontier."""
+    """Take the state as it is known for sure: without a finding there is one link, and every node of the frontier."""
     return ChainState(state.size, state.links[0], [node for node in state.frontier if node is not None])
 
 
 def _check_settled(state: VerifierState, target: ChainState, emit: Emit) -> None:
-    """The sequence document's settled head is the one the events give."""
+    """Check that the settled head in the sequence document is the one that the events give."""
     if state.links and target.hash not in state.links:
         detail = "settled.hash is not the hash of the last settled event"
         emit(Finding("sequence_mismatch", None, state.links[0].hex(), target.hash.hex(), detail))

@@ -49,19 +49,19 @@ _SINCE_ANCHORS = {
 
 
 def encode_report(report: AuditReport, lease: int, verified: ChainState | None = None) -> bytes:
-    """The document of a report that is done; ``verified``: what a later audit may go on from."""
+    """Write the document of a finished report; ``verified`` is the state that a later audit may start from."""
     document = _report_fields(report, lease)
     return codec.encode(document if verified is None else document | {"verified": settled_fields(verified)})
 
 
 def encode_run(run: AuditRun) -> bytes:
-    """The document of a running audit."""
+    """Write the document of a running audit."""
     document = _report_fields(run.report, run.lease) | _run_fields(run)
     return codec.encode(document if run.voucher is None else document | {"voucher": run.voucher})
 
 
 def read_report(raw: bytes) -> AuditReport:
-    """The report in a stored document; one that somebody has damaged gives a report that says so."""
+    """Read the report in a stored document; a damaged document gives a report that says so."""
     try:
         return _report(Fields(_SINCE_ANCHORS | codec.decode(raw)))
     except NotOursError:
@@ -70,7 +70,7 @@ def read_report(raw: bytes) -> AuditReport:
 
 
 def read_run(raw: bytes) -> AuditRun:
-    """The running audit in a stored document.
+    """Read the running audit in a stored document.
 
     Raises:
         NotOursError: it was stored otherwise than this version does, or was damaged.
@@ -106,7 +106,7 @@ def read_run(raw: bytes) -> AuditRun:
 
 
 def voucher_message(raw: bytes) -> bytes:
-    """What is signed of a stored running audit: all of it but the lease and the signature, as it is written.
+    """Build what is signed of a stored running audit: all of it but the lease and the signature.
 
     Raises:
         NotOursError: not decodable.

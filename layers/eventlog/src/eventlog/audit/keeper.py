@@ -76,5 +76,5 @@ class Keeper:
 
 
 def given_up(report: AuditReport, because: str, now: int) -> AuditReport:
-    """The report with the reason why there is no more of it."""
+    """End a report early, with the reason."""
     return replace(report, status="incomplete", incomplete_because=because, finished_at=now)

@@ -30,7 +30,7 @@ class Marks:
         self._known = run.known if run.known and run.known.size > run.position else None
 
     def take(self, size: int) -> list[Mark]:
-        """The marks up to ``size`` that were not taken yet; what is wrong with their anchors becomes a finding."""
+        """Take the marks up to ``size`` that were not taken yet; a faulty anchor among them becomes a finding."""
         marks = list(self._anchors(size))
         if self._known is not None and self._known.size <= size:
             if self._known.size > self._run.report.from_seq:

@@ -34,7 +34,7 @@ class AuditLog:
 
 
 def audited(reports: Iterable[AuditReport]) -> dict[str, list[float]]:
-    """What reports say, one value each; of no report a zero, as an alarm takes no data for no audit."""
+    """Turn reports into metrics, one value for each; without reports a zero, as alarms take no data for no audit."""
     found: dict[str, list[float]] = {
         name: [] for name in ("AuditFindings", "IncompleteAudits", "EventsAudited", "UnanchoredEvents")
     }
@@ -48,12 +48,12 @@ def audited(reports: Iterable[AuditReport]) -> dict[str, list[float]]:
 
 
 def waiting(backlog: Backlog) -> None:
-    """What a scheduled audit finds waiting, before it settles."""
+    """Emit what a scheduled audit finds waiting, before it settles."""
     metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
 
 
 def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]) -> None:
-    """A scheduled audit is done, and in these modes all chains were gone over."""
+    """Emit that a scheduled audit is done, and that all chains were audited in these modes."""
     metrics.emit(
         SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
     )

@@ -10,14 +10,14 @@ class Notices(Protocol):
     """Hears of findings and failures as they come. What it does with them may not raise."""
 
     def found(self, report: AuditReport, new: int) -> None:
-        """A report is about to be stored that has findings; ``new`` of them nobody has heard of yet.
+        """Hear of a report with findings that is about to be stored; ``new`` of them were not told before.
 
         Called whenever there are new ones, and (with ``new`` 0, if need be) once more when the audit is done.
         """
         ...
 
     def failed(self, what: str, chain: str, error: StoreError) -> None:
-        """Something about audits was not to be done, and the audits go on without it."""
+        """Hear of something that an audit could not do, and that it goes on without."""
         ...
 
 
@@ -25,7 +25,7 @@ class Silence:
     """Tells nobody: for whoever looks at the reports at once."""
 
     def found(self, report: AuditReport, new: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def failed(self, what: str, chain: str, error: StoreError) -> None:
-        """Nothing."""
+        """Do nothing."""

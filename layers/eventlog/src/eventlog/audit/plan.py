@@ -125,7 +125,7 @@ def _report_truncated(tree: Trees, opened: OpenReport, least: int, size: int) ->
 
 
 def _genesis(opened: OpenReport, image: SequenceImage | None, origin: str) -> list[bytes]:
-    """What the first event may link to; if the origin was changed, that is the sequence document's finding."""
+    """List what the first event may link to; a changed origin is the sequence document's finding, not the event's."""
     origins = dict.fromkeys([image.origin, origin] if image else [origin])
     return [hashing.genesis(name, opened.report.chain) for name in origins]
 

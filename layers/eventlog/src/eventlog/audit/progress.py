@@ -25,12 +25,12 @@ def backlog(heads: Iterable[ChainHead], now: int) -> Backlog:
 
 
 def anchored(reports: Iterable[AuditReport]) -> dict[str, int]:
-    """How many events of each chain anchors cover, as the newest of its reports says."""
+    """Tell how many events of each chain are anchored, by the newest of its reports."""
     return {report.chain: report.anchored_size or 0 for report in reports}
 
 
 def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
-    """Which part of all events, in percent, belongs to what audits have verified and found intact.
+    """Compute the percentage of all events that audits have verified and found intact.
 
     Of an audit that goes on, what it has verified so far counts; of a chain with a finding, nothing does. What is
     anchored of a chain that is gone counts as events.
@@ -45,7 +45,7 @@ def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
 
 
 def _verified(reports: Iterable[AuditReport]) -> dict[str, int]:
-    """The furthest that any of a chain's reports has come without a finding."""
+    """Find the furthest size that any of a chain's reports reached without a finding."""
     reached: dict[str, int] = {}
     tampered = set()
     for report in reports:

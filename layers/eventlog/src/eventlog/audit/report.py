@@ -86,18 +86,18 @@ class AuditReport:
     findings_total: int = 0
 
     def with_finding(self, finding: Finding) -> "AuditReport":
-        """The report with one finding more: it is counted, and kept if it is among the first."""
+        """Add one finding: it is counted, and kept if it is among the first ``MAX_FINDINGS``."""
         kept = (*self.findings, finding) if len(self.findings) < MAX_FINDINGS else self.findings
         return replace(self, findings=kept, findings_total=self.findings_total + 1)
 
 
 def new_report(chain: str, mode: Mode, now: int) -> AuditReport:
-    """The report of an audit that begins now."""
+    """Start the report of an audit that begins now, in milliseconds since 1970."""
     return AuditReport(audit_id=str(uuid7()), chain=chain, mode=mode, started_at=now)
 
 
 def damaged_report(audit_id: str, chain: str) -> AuditReport:
-    """What stands for a stored report that can't be read any more."""
+    """Make a report that stands in for a stored one that can't be read."""
     because = "the stored report is damaged"
     return AuditReport(
         audit_id=audit_id,

@@ -70,7 +70,7 @@ class Restorer:
         return self._auditor.run(self._auditor.start(chain, "full"), float("inf"))
 
     def _kept(self, found: Chain, standing: Standing) -> Anchor | None:
-        """The newest anchor that the chain, as it is now, extends; it is looked for backwards."""
+        """Find the newest anchor that the chain still extends, searching backwards."""
         newest = standing.holds or standing.newest
         for number in range(newest.seal.number if newest else 0, 0, -1):
             data = self._anchoring.anchors.read(found.name, note_key(number))
@@ -104,7 +104,7 @@ class Restorer:
         return declared
 
     def _check_alone(self, found: Chain, declared: Restore) -> None:
-        """What is left must be intact in itself; what earlier audits saw beyond it is forgotten."""
+        """Check that what is left is intact in itself; what earlier audits saw beyond it is forgotten."""
         self._audits.forget_verified(found.name, declared.kept_size)
         alone = Auditor(self._store, self._audits, found.origin)
         report = alone.run(alone.start(found.name, "full"), float("inf"))

@@ -112,7 +112,7 @@ class Pass:
 
 
 def _added(total: SkewSummary, skew: Skew) -> SkewSummary:
-    """What a step found, counted into the summary; the event that is furthest off stays in it."""
+    """Add what a step found to the summary, which names the event that is furthest off."""
     if skew.events:
         total = replace(total, events=total.events + skew.events)
     if abs(skew.millis) > abs(total.seconds * 1000):

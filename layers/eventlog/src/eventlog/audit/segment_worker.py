@@ -28,12 +28,12 @@ class Work:
     after: ClusterTime | None
 
     def encode(self) -> bytes:
-        """The message."""
+        """Write the message that a worker is sent first."""
         return codec.encode(asdict(self) | {"after": timestamp(self.after)})
 
     @classmethod
     def decode(cls, message: bytes) -> "Work":
-        """The other way round."""
+        """Read the message that ``encode`` wrote."""
         fields = Fields(codec.decode(message))
         return cls(
             uri=fields.get("uri", str),
@@ -44,17 +44,17 @@ class Work:
 
 
 def encode_task(start: int, stop: int) -> bytes:
-    """A segment to verify: the events start..stop-1."""
+    """Write the task to verify a segment: the events start..stop-1."""
     return codec.encode({"start": start, "stop": stop})
 
 
 def encode_answer(segment: Segment | None) -> bytes:
-    """A worker's answer; None: the segment is not perfect."""
+    """Write a worker's answer; None says that the segment is not perfect."""
     return codec.encode({} if segment is None else asdict(segment) | {"skew": list(segment.skew)})
 
 
 def decode_answer(answer: bytes) -> Segment | None:
-    """The other way round."""
+    """Read the answer that ``encode_answer`` wrote."""
     fields = codec.decode(answer)
     return Segment(**fields | {"skew": tuple(fields["skew"])}) if fields else None
 

@@ -32,7 +32,7 @@ _one_audit = threading.Lock()
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -49,7 +49,7 @@ class Workers:
     def start(
         self, chain: str, after: ClusterTime | None, *, start: int, end: int, step: int
     ) -> Iterator["Pool | None"]:
-        """Workers for start..end-1, or None: one core, too few events, or an audit in this process has them already."""
+        """Start workers for start..end-1; None on one core, for few events, or if this process has workers already."""
         if self.count < 2 or end - start < self.least or not _one_audit.acquire(blocking=False):
             yield None
             return
@@ -80,7 +80,7 @@ class Pool:
         self._workers[worker.pipe] = worker
 
     def segment(self, start: int) -> Segment | None:
-        """The segment from ``start`` on if a worker found it perfect; else, or if none works on it, None.
+        """Return the segment from ``start`` on if a worker found it perfect, None if not or if no worker has it.
 
         Workers get segments that start at a multiple of the step and end at the next, or at the end of all.
         """
@@ -153,7 +153,7 @@ class _Worker:
         return self._send(encode_task(start, stop))
 
     def answer(self) -> dict[int, Segment | None]:
-        """The next answer by its segment's start; the first message only says that the worker is ready.
+        """Read the next answer, by its segment's start; the first message only says that the worker is ready.
 
         Raises:
             EOFError, OSError: the worker is gone.

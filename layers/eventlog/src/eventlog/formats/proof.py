@@ -231,5 +231,5 @@ def _check_hashes(hashes: Sequence[bytes]) -> None:
 
 
 def _split(size: int) -> int:
-    """The largest power of two below ``size`` (RFC 9162, section 2.1.1)."""
+    """Find the largest power of two below ``size`` (RFC 9162, section 2.1.1)."""
     return 1 << ((size - 1).bit_length() - 1)

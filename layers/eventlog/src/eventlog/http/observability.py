@@ -31,6 +31,7 @@ class Observed:
         self._logger = Logger(service=f"eventlog-{service}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, then log and count it; every answer gets the correlation id as a header."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -67,6 +67,7 @@ class Outcome:
 
     @property
     def stored(self) -> int:
+        """How many events this delivery added to the log; one that came twice in it counts once."""
         places = {(item.event.entry.chain, item.event.seq) for item in self.placed if not item.replayed}
         return len(places)
 
@@ -92,7 +93,7 @@ class Consumer:
         self._dead_letters = dead_letters
 
     def consume(self, messages: Iterable[Message], seconds_left: Callable[[], float]) -> Outcome:
-        """Append a delivery, chain by chain; no step begins that ``seconds_left`` might not be enough for."""
+        """Append a delivery, chain by chain; no step begins unless ``seconds_left`` is enough for it."""
         outcome = Outcome()
         chains: dict[str, list[_Waiting]] = {}
         for message in messages:
@@ -124,7 +125,7 @@ class Consumer:
             del waiting[:run]
 
     def _dead_letter(self, waiting: list[_Waiting], index: int, outcome: Outcome) -> None:
-        """Of a message that can't be dead-lettered now, and of those after it, none is done; those before it are."""
+        """Dead-letter a message and take it off; if that fails, it and those after it fail, and those before stay."""
         message, _, reason = waiting[index]
         try:
             self._dead_letters.send(message.group, message.body, once=message.message_id, reason=reason)
@@ -147,7 +148,7 @@ def _read(message: Message) -> _Waiting:
 
 
 def _run(waiting: Sequence[_Waiting]) -> int:
-    """How many messages go in one batch: their ids are distinct, and they keep to the limits of a batch.
+    """Count how many messages go in one batch: their ids differ, and they keep to the limits of a batch.
 
     A second message with the same id goes in the next batch, so it is answered as a replay or a conflict.
     """

@@ -1,6 +1,6 @@
-"""The message that an accepted event waits in until it is appended (version 1).
+r"""The message that an accepted event waits in until it is appended (version 1).
 
-One JSON object in ASCII (SQS refuses or replaces some characters: others are written as ``\\uXXXX``), without white
+One JSON object in ASCII (SQS refuses or replaces some characters: others are written as ``\uXXXX``), without white
 space, its members in this order:
 
     {"v":1,"chain":"main","event_id":"...","event_type":"...","source_id":"...","timestamp":"2026-11-23T12:00:00.000Z",
@@ -72,7 +72,7 @@ def enqueue(draft: Draft, queue: Queue) -> None:
 
 
 def format_message(draft: Draft) -> str:
-    """The message of a draft.
+    """Write the message of a draft.
 
     Raises:
         TooLargeError: canonical text can get up to six times as long by escapes.
@@ -90,7 +90,7 @@ def format_message(draft: Draft) -> str:
 
 
 def parse_message(message: str) -> Draft:
-    """The draft of a message; its id counts as chosen, as every message may be delivered more than once.
+    """Read the draft in a message; its id counts as chosen, as every message may be delivered more than once.
 
     Raises:
         MessageError: anything but what ``format_message`` writes of a draft that the API could have made.
@@ -118,7 +118,7 @@ def _parse(message: str) -> object:
 
 
 def _draft(fields: Mapping[str, object]) -> Draft:
-    """What the API would have made of the event; only the salt is taken from the message."""
+    """Make of the event what the API would have made of it; only the salt is taken from the message."""
     payload = _payload(text(fields, "payload"))
     chain, principal = text(fields, "chain"), text(fields, "principal")
     received_at = time(fields, "received_at")
@@ -133,7 +133,7 @@ def _draft(fields: Mapping[str, object]) -> Draft:
 
 
 def _open_chain(chain: str) -> str:
-    """A chain that clients may append to; that of a native event ``native.read`` checks."""
+    """Check that clients may append to this chain; for a native event ``native.read`` does the same."""
     try:
         return _CHAIN.validate_python(chain)
     except ValidationError as error:

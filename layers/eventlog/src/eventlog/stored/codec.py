@@ -45,17 +45,17 @@ _values = itemgetter(*_NAMES)
 
 
 def document_id(chain: str, event_id: str) -> str:
-    """``_id`` in ``events``: unique within a chain, so one tenant can't probe or take another's ids."""
+    """Make the ``_id`` in ``events``: unique within a chain, so one tenant can't probe or take another's ids."""
     return f"{chain}/{event_id}"
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """A pending entry: the event without chain, seq and link."""
+    """Write a pending entry: the event without chain, seq and link."""
     return bson.encode(entry_fields(entry), codec_options=CODEC)
 
 
 def encode_event(event: Event) -> bytes:
-    """A document of ``events``."""
+    """Write a document of ``events``."""
     entry = event.entry
     document = {
         "_id": document_id(entry.chain, entry.event_id),
@@ -94,7 +94,7 @@ def decode_events(batch: bytes) -> list[Event]:
 
 
 def sizes(batch: bytes) -> Iterator[int]:
-    """The bytes of each document of a batch."""
+    """Iterate over the sizes in bytes of the documents in a batch."""
     start = 0
     while start < len(batch):
         size = int.from_bytes(batch[start : start + 4], "little")
@@ -103,7 +103,7 @@ def sizes(batch: bytes) -> Iterator[int]:
 
 
 def decode_entry(document: Any, chain: str) -> Entry:
-    """An entry of a document that ``decode`` gave.
+    """Read an entry of a document that ``decode`` gave.
 
     Raises:
         NotOursError: as in ``decode_event``.

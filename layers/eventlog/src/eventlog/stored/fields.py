@@ -75,49 +75,49 @@ class Fields:
         self._document: dict[str, object] = document
 
     def get(self, name: str, kind: type[_T]) -> _T:
-        """A value of exactly this type."""
+        """Read a value of exactly this type."""
         value = self._value(name)
         if type(value) is not kind:
             raise NotOursError(f"{name} is of type {type(value).__name__}")
         return value
 
     def maybe(self, name: str, kind: type[_T]) -> _T | None:
-        """As ``get``, or null."""
+        """Read as ``get`` does, or null."""
         return None if self._value(name) is None else self.get(name, kind)
 
     def count(self, name: str) -> int:
-        """A whole number."""
+        """Read a whole number."""
         value = self._value(name)
         if not isinstance(value, int) or isinstance(value, bool):
             raise NotOursError(f"{name} is of type {type(value).__name__}")
         return int(value)
 
     def maybe_count(self, name: str) -> int | None:
-        """As ``count``, or null."""
+        """Read as ``count`` does, or null."""
         return None if self._value(name) is None else self.count(name)
 
     def date(self, name: str) -> int:
-        """A time in milliseconds since 1970, up to the year 9999."""
+        """Read a time in milliseconds since 1970, up to the year 9999."""
         millis = int(self.get(name, DatetimeMS))
         if not 0 <= millis <= MAX_MILLIS:
             raise NotOursError(f"{name} is outside the years 1970..9999")
         return millis
 
     def maybe_date(self, name: str) -> int | None:
-        """As ``date``, or null."""
+        """Read as ``date`` does, or null."""
         return None if self._value(name) is None else self.date(name)
 
     def maybe_timestamp(self, name: str) -> ClusterTime | None:
-        """A moment of the cluster's clock, or null."""
+        """Read a moment of the cluster's clock, or null."""
         found = self.maybe(name, Timestamp)
         return None if found is None else ClusterTime(found.time, found.inc)
 
     def inner(self, name: str) -> "Fields":
-        """The fields of a document inside this one."""
+        """Open the document in this field."""
         return Fields(self._value(name))
 
     def items(self, name: str, *kinds: type[_T]) -> list[_T]:
-        """An array whose items are each of one of these types."""
+        """Read an array whose items are each of one of these types."""
         found: list[_T] = self.get(name, list)
         for item in found:
             if type(item) not in kinds:

@@ -86,7 +86,7 @@ class EventLayout:
 
 
 def _ending(nodes: int) -> bytes:
-    """The template for so many nodes."""
+    """Build the template of what follows the payload, for so many nodes."""
     names = (b"payload_hash", b"content_hash", b"prev_hash", b"hash")
     fixed = b"\0\x05salt\0\x10\0\0\0\0%b" + b"".join(map(_hash, names))
     items = b"".join(_hash(b"%d" % number) for number in range(nodes))

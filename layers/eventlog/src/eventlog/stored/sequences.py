@@ -29,7 +29,7 @@ class SequenceImage:
     pending_bytes: int
 
     def events(self) -> Iterator[Event]:
-        """The pending entries with their places."""
+        """Give the pending entries their seqs and hashes."""
         return self.settled.copy().extend(self.pending)
 
 
@@ -77,12 +77,12 @@ def encode_sequence(image: SequenceImage) -> bytes:
 
 
 def settled_fields(state: ChainState) -> dict[str, Any]:
-    """The ``settled`` part of a sequence document."""
+    """Write the ``settled`` part of a sequence document."""
     return {"size": Int64(state.size), "hash": state.hash, "frontier": list(state.frontier)}
 
 
 def new_sequence(chain: str, origin: str, genesis: bytes) -> dict[str, Any]:
-    """The sequence document of an empty chain."""
+    """Make the sequence document of an empty chain."""
     return {
         "_id": chain,
         "origin": origin,

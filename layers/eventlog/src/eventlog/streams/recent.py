@@ -46,6 +46,7 @@ class RecentEvents:
 
     @property
     def end(self) -> int:
+        """The seq after the newest event."""
         return self.start + len(self._items)
 
     def extend(self, items: Iterable[Item]) -> None:

@@ -94,6 +94,7 @@ class ChainWatcher(threading.Thread):
 
     @property
     def stopping(self) -> bool:
+        """Whether it has ended or was told to end."""
         return self._stopping.is_set()
 
     def run(self) -> None:

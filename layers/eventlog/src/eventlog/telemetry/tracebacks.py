@@ -4,6 +4,6 @@ import traceback
 
 
 def where(error: BaseException) -> list[str]:
-    """The innermost five places of an error's traceback, each as ``file:line function``; no values."""
+    """List the innermost five places of an error's traceback, each as ``file:line function``, without values."""
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

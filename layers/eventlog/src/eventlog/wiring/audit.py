@@ -23,7 +23,7 @@ class AuditWiring(Wiring):
 
     @per_connection
     def auditor(self, connected: Connected) -> Auditor:
-        """Starts, runs and resumes audits."""
+        """Build what starts, runs and resumes audits."""
         settings = self.settings
         return Auditor(
             connected.log,
@@ -36,7 +36,7 @@ class AuditWiring(Wiring):
 
     @per_connection
     def restorer(self, connected: Connected) -> Restorer:
-        """Declares restores.
+        """Build what declares restores.
 
         Raises:
             ConfigurationError: Nothing is anchored, so that nothing says what was there before.
@@ -48,12 +48,12 @@ class AuditWiring(Wiring):
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:
-        """See to it that one audit of the schedule is at work at a time."""
+        """Open the leases, by which only one scheduled audit in a mode is at work at a time."""
         return Leases(connected.log)
 
     @per_connection
     def anchoring(self, connected: Connected) -> Anchoring | None:
-        """Signs and anchors; None if nothing is anchored."""
+        """Build what signs and anchors; None if nothing is anchored."""
         if self.anchors is None:
             return None
         return Anchoring(

@@ -143,7 +143,7 @@ class _PerConnection(Generic[W, T]):
 
 
 def _client(uri: str, pool_size: int, setting: str) -> MongoClient[dict[str, Any]]:
-    """A client for the URI; no error shows any of it, as it holds a password."""
+    """Make a client for the URI; no error shows any of it, as it holds a password."""
     unusable = ConfigurationError(f"{setting} is no connection string that can be used")
     if not uri.startswith(("mongodb://", "mongodb+srv://")):  # the driver would take it for the name of a server
         raise unusable

@@ -13,7 +13,7 @@ class IngestWiring(Wiring):
 
     @per_connection
     def ingest(self, connected: Connected) -> Ingest:
-        """Appends; requests that come at the same time share a write."""
+        """Build what appends; requests that come at the same time share a write."""
         return Ingest(GroupCommit(connected.log.append))
 
     @cached_property

@@ -19,17 +19,17 @@ class QueryWiring(Wiring):
 
     @per_connection
     def evidence(self, connected: Connected) -> Evidence:
-        """Proofs, checkpoints and tiles."""
+        """Open the proofs, checkpoints and tiles."""
         return Evidence(MongoEvidenceReader(connected.log))
 
     @per_connection
     def counts(self, connected: Connected) -> EventCounts:
-        """Counts for statistics."""
+        """Open the counts for statistics."""
         return EventCounter(connected.log)
 
     @per_connection
     def audits(self, connected: Connected) -> AuditStore:
-        """Stored audit reports."""
+        """Open the stored audit reports."""
         return AuditStore(connected.log)
 
     @cached_property

@@ -27,7 +27,7 @@ class ConnectionString:
         return "MONGO_URI" if self._settings().mongo_uri else "MONGO_URI_SECRET"
 
     def get(self) -> str:
-        """The URI.
+        """Read the URI from where the settings say it is.
 
         Raises:
             ConfigurationError: Neither setting is set.
@@ -41,7 +41,7 @@ class ConnectionString:
         return _read(settings.mongo_uri_secret)
 
     def get_again(self) -> str | None:
-        """The URI as it is now; None if it can't have changed, was read again within a second, or can't be read.
+        """Read the URI again; None if it can't have changed, was read within the last second, or can't be read.
 
         The second bounds what a wrong password costs: each refused request would else ask AWS for the secret.
         """

@@ -43,7 +43,7 @@ class AuditStore:
         self.tree = TreeReader(log)
 
     def chain_names(self) -> list[str]:
-        """Every chain that has a sequence document or an event."""
+        """List every chain that has a sequence document or an event."""
         with mapped():
             sequences, events = (held.with_options(_LENIENT) for held in (self._ops.sequences, self._ops.events))
             names = [found["_id"] for found in sequences.find({}, {"_id": 1})]
@@ -52,13 +52,13 @@ class AuditStore:
         return sorted({name for name in names if isinstance(name, str)})
 
     def heads(self) -> list[ChainHead]:
-        """What all sequence documents say, in one read; a damaged one is for its audit to find and counts as empty."""
+        """Read what all sequence documents say, at once; a damaged one is for its audit to find and counts as empty."""
         fields = {"size": 1, "settled": "$settled.size", "oldest": {"$min": "$pending.received_at"}}
         with mapped():
             return [_head(found) for found in self._ops.sequences.with_options(_LENIENT).find({}, fields)]
 
     def rows_without_chain(self, limit: int) -> list[str]:
-        """Ids of rows whose chain is no text, so that they are in no chain at all."""
+        """List the ids of rows whose chain is no text, so that they are in no chain at all."""
         events = self._ops.events.with_options(_LENIENT)
         with mapped():
             found = events.find({"chain": {"$not": {"$type": "string"}}}, {"_id": 1}, limit=limit)

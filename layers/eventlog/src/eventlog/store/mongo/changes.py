@@ -65,6 +65,7 @@ class Changes:
         return self._stream is not None
 
     def wait(self, size: int, seconds: float) -> None:
+        """See ``ChangeHints.wait``; without a change stream it sleeps, longer each time the size stays the same."""
         deadline = time.monotonic() + seconds
         if self._stream is None and time.monotonic() >= self._reopen_at:
             self._open()

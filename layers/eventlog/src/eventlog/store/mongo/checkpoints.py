@@ -30,18 +30,22 @@ class CheckpointStore:
             indexes.ensure(self._checkpoints, indexes.CHECKPOINTS)
 
     def newest(self, chain: str, session: ClientSession | None = None) -> AnchorCopy | None:
+        """See ``AnchorCopies.newest``."""
         return self._last({"chain": chain}, session)
 
     def at_size(self, chain: str, size: int, session: ClientSession | None = None) -> AnchorCopy | None:
+        """See ``AnchorCopies.at_size``."""
         return self._last({"chain": chain, "size": Int64(size)}, session)
 
     def scan(self, chain: str, first: int = 1, last: int | None = None) -> Iterator[AnchorCopy]:
+        """See ``AnchorCopies.scan``."""
         numbers = {"$gte": Int64(first)} | ({} if last is None else {"$lte": Int64(last)})
         with mapped():
             found = self._checkpoints.find({"chain": chain, "number": numbers}, sort=[("number", ASCENDING)])
             yield from map(read_copy, found)
 
     def stored(self, chain: str, first: int = 1) -> Iterator[tuple[int | None, bytes]]:
+        """See ``AnchorCopies.stored``."""
         query = {"chain": chain, "number": {"$not": {"$lt": Int64(first)}}}
         with mapped():
             for found in self._raw.find(query, sort=[("number", ASCENDING)]):
@@ -49,6 +53,7 @@ class CheckpointStore:
                 yield int(number) if isinstance(number, int) else None, bytes(found.raw)
 
     def add(self, copy: AnchorCopy) -> None:
+        """See ``AnchorCopies.add``; after a duplicate key the stored copy decides whether it is the same."""
         document = copy_fields(copy)
         with mapped():
             try:

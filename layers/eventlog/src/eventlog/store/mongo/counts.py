@@ -29,6 +29,7 @@ class EventCounter:
         self._operations = operations_of(log)
 
     def count(self, buckets: Buckets, most: int) -> Counts:
+        """See ``EventCounts.count``; MongoDB counts what is settled, this process what is pending."""
         with mapped(), self._operations.session() as session:
             image = self._operations.read_sequence(buckets.chain, session)
             if image is None:

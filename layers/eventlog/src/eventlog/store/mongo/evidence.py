@@ -41,9 +41,11 @@ class MongoEvidenceView(MongoTreeView):
     """``EvidenceView`` on MongoDB."""
 
     def events(self, start: int, end: int) -> Iterator[list[Event]]:
+        """See ``EvidenceView.events``."""
         return self.batches(Span(start, end), None)
 
     def events_in(self, window: TimeRange, start: int, end: int) -> Iterator[list[Event]]:
+        """See ``EvidenceView.events_in``; the span to read is found by the index on time."""
         span = self.span(window, end)
         return self.batches(span._replace(low=max(span.low, start)), window)
 
@@ -109,10 +111,12 @@ class MongoEvidenceReader:
         self._copies = CheckpointStore(log)
 
     def copy(self, chain: str, size: int | None) -> AnchorCopy | None:
+        """See ``EvidenceReader.copy``."""
         return self._copies.newest(chain) if size is None else self._copies.at_size(chain, size)
 
     @contextmanager
     def view(self, chain: str, size: int | None) -> Iterator[tuple[MongoEvidenceView | None, AnchorCopy | None]]:
+        """See ``EvidenceReader.view``; the copy is read before the tree, so the tree is at least as long."""
         with self._operations.session() as session:
             newest, at_size = self._copies.newest, self._copies.at_size
             copy = newest(chain, session) if size is None else at_size(chain, size, session)

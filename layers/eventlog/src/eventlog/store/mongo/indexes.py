@@ -21,11 +21,12 @@ class Index:
 
     @property
     def name(self) -> str:
-        """MongoDB's own default."""
+        """The name that MongoDB itself would give it."""
         return "_".join(f"{field}_1" for field in self.fields)
 
     @property
     def keys(self) -> list[tuple[str, int]]:
+        """The fields with their direction, as ``create_index`` takes them."""
         return [(field, ASCENDING) for field in self.fields]
 
 

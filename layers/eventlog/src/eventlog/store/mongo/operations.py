@@ -62,7 +62,7 @@ class Operations:
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
     def session(self) -> AbstractContextManager[ClientSession]:
-        """A causally consistent session on the primary."""
+        """Open a causally consistent session on the primary."""
         return causal_session(self._client)
 
     def ensure_indexes(self) -> None:

@@ -48,7 +48,7 @@ class Declared:
 
 
 def _fields(properties: dict[str, Schema]) -> Schema:
-    """A document with exactly these fields."""
+    """Describe a document with exactly these fields."""
     return {
         "bsonType": "object",
         "required": list(properties),

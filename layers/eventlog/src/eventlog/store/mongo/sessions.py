@@ -13,7 +13,7 @@ _NO_SESSIONS = "Sessions are not supported"
 
 @contextmanager
 def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
-    """A causally consistent session on the primary.
+    """Open a causally consistent session on the primary.
 
     A connection that was made while its server was neither primary nor secondary (it has just started, or is stepping
     down) takes no sessions for as long as it lives, and the driver would use it again and again.

@@ -58,9 +58,11 @@ class MongoStore:
         self._last_pushes = LastPushes()
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        """See ``EventAppender.append``."""
         return append(self._operations, self._last_pushes, chain, self._origin, drafts)
 
     def settle(self, chain: str) -> int:
+        """See ``EventAppender.settle``."""
         with mapped():
             return Settler(self._operations, chain).drain()
 
@@ -70,6 +72,7 @@ class MongoStore:
             return {found["_id"]: int(found["size"]) for found in self._operations.read_unsettled()}
 
     def get(self, chain: str, event_id: str) -> Event | None:
+        """See ``EventReader.get``."""
         with mapped(), self._operations.session() as session:
             image = self._operations.read_sequence(chain, session)
             # An entry leaves the sequence document only after it is in events, so in this order it can't be missed.
@@ -80,21 +83,25 @@ class MongoStore:
             return next(iter(self._operations.read_events(chain, [event_id], session)), None)
 
     def page(self, query: Query) -> Page:
+        """See ``EventReader.page``."""
         with mapped():
             return read_page(self._operations, query)
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+        """See ``EventReader.chains``."""
         query = {"_id": {"$gt": after}} | ({} if names is None else among("_id", names))
         with mapped():
             found = self._operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
             return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
 
     def chain(self, name: str) -> Chain | None:
+        """See ``EventReader.chain``; the head is computed from the settled state and the pending entries."""
         with mapped():
             found = self._operations.raw_sequences.find_one({"_id": name})
             return None if found is None else _chain(bytes(found.raw))
 
     def ping(self) -> None:
+        """See ``EventReader.ping``."""
         with mapped():
             self._operations.sequences.find_one({"_id": ""})
 

@@ -40,20 +40,25 @@ class MongoTreeView:
 
     @property
     def chain(self) -> str:
+        """See ``TreeView.chain``."""
         return self.image.chain
 
     @property
     def origin(self) -> str:
+        """See ``TreeView.origin``."""
         return self.image.origin
 
     @property
     def size(self) -> int:
+        """See ``TreeView.size``."""
         return self.image.size
 
     def root(self, size: int) -> bytes:
+        """See ``TreeView.root``."""
         return _root(self.nodes(proof.cover(0, size)), size)
 
     def inclusion(self, index: int, size: int) -> InclusionPath:
+        """See ``TreeView.inclusion``; the path and the frontier are read by one query."""
         # The root is folded from the stored frontier, one of whose nodes is the perfect subtree that the leaf is in. A
         # verifier recomputes that node from the leaf: so if a node below it is damaged, the proof does not verify.
         ranges = proof.inclusion_ranges(index, size)
@@ -61,11 +66,13 @@ class MongoTreeView:
         return InclusionPath(proof.heads(ranges, nodes), _root(nodes, size))
 
     def consistency(self, first: int, second: int) -> ConsistencyPath:
+        """See ``TreeView.consistency``; the path and both frontiers are read by one query."""
         ranges = proof.consistency_ranges(first, second)
         nodes = self.nodes(proof.needed([*ranges, (0, first), (0, second)]))
         return ConsistencyPath(proof.heads(ranges, nodes), _root(nodes, first), _root(nodes, second))
 
     def event(self, event_id: str) -> Event | None:
+        """See ``TreeView.event``."""
         waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
         if waiting is not None:
             return waiting
@@ -73,6 +80,7 @@ class MongoTreeView:
             return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
+        """See ``TreeView.leaves``."""
         found: dict[int, tuple[Any, Any]] = {e.seq: (e.prev_hash, e.entry.content_hash) for e in self.pending}
         try:
             with mapped():
@@ -82,6 +90,7 @@ class MongoTreeView:
             raise self._damaged("a leaf is missing or damaged") from error
 
     def nodes(self, needed: Collection[Node]) -> dict[Node, bytes]:
+        """See ``TreeView.nodes``."""
         try:
             found = self._levels({node.last for node in needed})
             return {node: _hash(found[node.last][node.level]) for node in needed}
@@ -112,12 +121,14 @@ class TreeReader:
 
     @contextmanager
     def view(self, chain: str) -> Iterator[MongoTreeView | None]:
+        """See ``Trees.view``."""
         with self._operations.session() as session:
             with mapped():
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoTreeView(self._operations, session, image)
 
     def newest_size(self, chain: str) -> int | None:
+        """See ``Trees.newest_size``."""
         with mapped():
             found = self._operations.sequences.with_options(read_concern=ReadConcern("linearizable")).find_one(
                 {"_id": chain}, {"size": 1}, max_time_ms=_LINEARIZABLE_MS
@@ -135,6 +146,7 @@ class TreeReader:
             return view.inclusion(index, size)
 
     def consistency(self, chain: str, first: int, second: int) -> ConsistencyPath:
+        """See ``Trees.consistency``."""
         with self._existing(chain) as view:
             return view.consistency(first, second)
 
