@@ -24,7 +24,7 @@ def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> I
     Where the database refuses to keep a lease, as one can be made to do, the work is done without.
 
     Raises:
-        CredentialsRefusedError
+        CredentialsRefusedError: MongoDB refused the user or the password.
     """
     holder, done = uuid4().hex, threading.Event()
     try:

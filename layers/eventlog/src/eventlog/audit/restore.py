@@ -50,7 +50,7 @@ class Restorer:
         Raises:
             NotFoundError: there is no such chain, or it was never anchored.
             InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
-            StoreError
+            StoreError: the database, the anchors or the key can't be reached.
         """
         self._store.settle(chain)
         found = self._store.chain(chain)

@@ -156,7 +156,8 @@ class _Worker:
         """Read the next answer, by its segment's start; the first message only says that the worker is ready.
 
         Raises:
-            EOFError, OSError: the worker is gone.
+            EOFError: the worker has ended.
+            OSError: the pipe to it is broken.
         """
         answer = self.pipe.recv_bytes()
         if not self.ready:

@@ -28,7 +28,8 @@ class SqsQueue:
         ASCII and cut; it is left out where a message that somebody else wrote leaves no room for it.
 
         Raises:
-            QueueUnavailableError, MessageTooLargeError
+            MessageTooLargeError: SQS takes no message of this size.
+            QueueUnavailableError: SQS does not answer or refuses; the message may be in the queue or not.
         """
         message: dict[str, Any] = {"MessageGroupId": group, "MessageDeduplicationId": once, "MessageBody": body}
         told = json.dumps(reason or "")[1:-1][:_REASON]

@@ -51,7 +51,7 @@ def check_batch(submissions: Sequence[Submission]) -> None:
 
     Raises:
         InvalidError: every item of another chain than the first, and every repeated id, by its index.
-        TooLargeError
+        TooLargeError: the payloads together are over 4 MiB.
     """
     problems: list[Problem] = []
     first: dict[str, int] = {}
