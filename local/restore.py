@@ -1,6 +1,7 @@
 """`python -m local.restore CHAIN REASON`: ``admin.restore``; without MONGO_URI, on the development log."""
 
 import sys
+from collections.abc import Sequence
 
 from admin import restore
 from local.anchors import open_anchors
@@ -19,5 +20,10 @@ def run(chain: str, reason: str) -> int:
         return restore.declare(open_anchors(uri, embedded=given is None).settings, place, chain, reason)
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Return the exit code, as ``admin.restore.main`` does."""
+    return restore.main(arguments, run)
+
+
 if __name__ == "__main__":
-    sys.exit(restore.main(sys.argv[1:], run))
+    sys.exit(main(sys.argv[1:]))
