@@ -21,7 +21,7 @@ def run(chain: str, reason: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return the exit code of ``admin.restore.main``."""
+    """Return the exit code, as ``admin.restore.main`` does."""
     return restore.main(arguments, run)
 
 

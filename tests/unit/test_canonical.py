@@ -43,6 +43,19 @@ def test_any_json_value_gives_the_bytes_of_the_reference(value: Any) -> None:
     assert canonicalize(value) == rfc8785.dumps(value)
 
 
+def test_floats_near_the_borders_of_plain_decimals_are_written_as_by_the_reference() -> None:
+    borders = [1e-4, 1e-3, 0.1, 1.0, 1e14, 1e15, 1e16, 1e21]
+    for value in [math.nextafter(border, to) for border in borders for to in (0.0, math.inf)] + borders:
+        for signed in (value, -value):
+            assert canonicalize([signed]) == rfc8785.dumps([signed]), signed
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.floats(1e-5, 1e16) | st.decimals(-(10**15), 10**15, places=4).map(float))
+def test_plain_decimals_are_written_as_by_the_reference(value: float) -> None:
+    assert canonicalize({"n": value}) == rfc8785.dumps({"n": value})
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(KEYS, st.integers(0, 9), max_size=12))
 def test_keys_are_sorted_by_utf_16_code_units_like_the_reference(value: dict[str, int]) -> None:
