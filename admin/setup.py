@@ -16,7 +16,7 @@ from eventlog.store.mongo.schema import COLLECTIONS, Declared
 State = Literal["as declared", "created", "changed", "missing", "differs", "refused", "skipped", "extra"]
 IN_ORDER: frozenset[State] = frozenset({"as declared", "created", "changed", "skipped", "extra"})
 Document = dict[str, Any]
-Verdict = tuple[State, str]
+StepOutcome = tuple[State, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Setup:
             yield self._outcome("role", role.name, partial(self._role, role))
             yield self._outcome("user", role.name, partial(self._user, role, passwords.get(role.name)))
 
-    def _outcome(self, kind: str, name: str, step: Callable[[], Verdict]) -> SetupResult:
+    def _outcome(self, kind: str, name: str, step: Callable[[], StepOutcome]) -> SetupResult:
         # What the server refuses is a result of this one step; the others may still be possible.
         try:
             state, detail = step()
@@ -61,7 +61,7 @@ class Setup:
             return SetupResult(kind, name, "refused", f"by MongoDB: {why}")
         return SetupResult(kind, name, state, detail)
 
-    def _collection(self, declared: Declared) -> Verdict:
+    def _collection(self, declared: Declared) -> StepOutcome:
         found = next(self._db.list_collections(filter={"name": declared.name}), None)
         if found is None:
             if not self._check:
@@ -88,7 +88,7 @@ class Setup:
             detail = f"not declared{': ' if harmful else ''}{', '.join(harmful)}; left alone"
             yield SetupResult("index", f"{declared.name} {existing['name']}", "differs" if harmful else "extra", detail)
 
-    def _index(self, collection: str, index: Index, existing: Document | None) -> Verdict:
+    def _index(self, collection: str, index: Index, existing: Document | None) -> StepOutcome:
         if existing is None:
             if not self._check:
                 self._db[collection].create_index(index.keys, unique=index.unique)
@@ -100,7 +100,7 @@ class Setup:
         # While an index is made again there is none, so that is for the operator to do.
         return "differs", f"{options or 'no options'} instead of {wanted or 'none'}; drop it in a quiet hour, run again"
 
-    def _shard_key(self, declared: Declared, key: Index) -> Verdict:
+    def _shard_key(self, declared: Declared, key: Index) -> StepOutcome:
         if not self._is_sharded:
             return "skipped", "does not apply: this is no sharded cluster"
         # A shard key can't be changed with a command that is quick and safe: the operator is told of reshardCollection.
@@ -114,7 +114,7 @@ class Setup:
             return "as declared", ""
         return "differs", f"it is {dict(found['key'])}; see reshardCollection"
 
-    def _role(self, role: Role) -> Verdict:
+    def _role(self, role: Role) -> StepOutcome:
         found = self._db.command("rolesInfo", role.name, showPrivileges=True)["roles"]
         wanted: Document = {"privileges": role.privileges(self._db.name), "roles": []}
         if not found:
@@ -130,7 +130,7 @@ class Setup:
             self._db.command("updateRole", role.name, **wanted)
         return self._corrected(wrong)
 
-    def _user(self, role: Role, password: str | None) -> Verdict:
+    def _user(self, role: Role, password: str | None) -> StepOutcome:
         # Without a password for it, a missing user is fine: this database may not need it. Of one that exists the
         # roles are compared. Its password can't be read, so signing in with the given one shows whether it is the same.
         found = self._db.command("usersInfo", role.name)["users"]
@@ -161,10 +161,10 @@ class Setup:
     def _is_sharded(self) -> bool:
         return bool(self._client.admin.command("hello").get("msg") == "isdbgrid")
 
-    def _made(self) -> Verdict:
+    def _made(self) -> StepOutcome:
         return ("missing", "") if self._check else ("created", "")
 
-    def _corrected(self, wrong: list[str]) -> Verdict:
+    def _corrected(self, wrong: list[str]) -> StepOutcome:
         if not wrong:
             return "as declared", ""
         return ("differs" if self._check else "changed"), "; ".join(wrong)

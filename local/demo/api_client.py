@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from local.demo.events_file import Line
+from local.demo.events_file import EventLine
 from local.machine import LocalError
 
 AUDIT_SECONDS = 300
@@ -24,7 +24,7 @@ class ApiClient:
         """Close the connections."""
         self._http.close()
 
-    def append(self, path: Path, batch: Sequence[Line]) -> list[dict[str, Any]]:
+    def append(self, path: Path, batch: Sequence[EventLine]) -> list[dict[str, Any]]:
         """Send the lines as one NDJSON batch; return their receipts, in order."""
         body = "\n".join(line.text for line in batch).encode()
         answer = self._http.post("/events/batch", content=body, headers={"Content-Type": "application/x-ndjson"})
@@ -77,7 +77,7 @@ def checked(answer: httpx2.Response) -> dict[str, Any]:
     return body
 
 
-def refusal(answer: httpx2.Response, batch: Sequence[Line]) -> str:
+def refusal(answer: httpx2.Response, batch: Sequence[EventLine]) -> str:
     """Return why a batch was refused, with the first bad line's number if the API names one."""
     try:
         first = answer.json()["errors"][0]

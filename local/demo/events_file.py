@@ -13,7 +13,7 @@ MAX_BYTES = 2 << 20  # half of what the API accepts: canonical text may be longe
 
 
 @dataclass(frozen=True)
-class Line:
+class EventLine:
     """One event as it stands in the file."""
 
     number: int
@@ -21,7 +21,7 @@ class Line:
     event: dict[str, Any]
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[EventLine]:
     """Read all events of a file; blank lines are skipped.
 
     Raises:
@@ -40,7 +40,7 @@ def read_lines(path: Path) -> list[Line]:
     return lines
 
 
-def parse_line(path: Path, number: int, text: str) -> Line:
+def parse_line(path: Path, number: int, text: str) -> EventLine:
     """Read one line.
 
     Raises:
@@ -52,12 +52,12 @@ def parse_line(path: Path, number: int, text: str) -> Line:
         raise LocalError(f"{path}, line {number} is not JSON: {error}.") from error
     if not isinstance(event, dict):
         raise LocalError(f"{path}, line {number} is not a JSON object.")
-    return Line(number, text.strip(), event)
+    return EventLine(number, text.strip(), event)
 
 
-def batches(lines: Sequence[Line]) -> Iterator[list[Line]]:
+def batches(lines: Sequence[EventLine]) -> Iterator[list[EventLine]]:
     """Yield the lines in order, in groups within the API's limits."""
-    group: list[Line] = []
+    group: list[EventLine] = []
     size = 0
     for line in lines:
         length = len(line.text.encode()) + 1

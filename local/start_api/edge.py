@@ -24,18 +24,17 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from local.hosts import is_foreign, is_own
 from local.machine import HOST, LocalError
 from local.start_api.functions import MAX_PAYLOAD, FunctionError
-from local.start_api.pool import ThrottledError
+from local.start_api.pool import Submit, ThrottledError
 from local.start_api.tokens import JwtAuthorizer, UnknownTokenError
 
 BACKLOG = 128
 SECONDS = 30  # how long API Gateway waits for a function
 TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
-Submit = Callable[[bytes], Future[bytes]]
-Answer = tuple[dict[str, str], int, dict[str, str]]
+GatewayAnswer = tuple[dict[str, str], int, dict[str, str]]
 
 
-class TooLargeError(Exception):
+class EventTooLargeError(Exception):
     """An event is larger than Lambda accepts (413)."""
 
 
@@ -58,10 +57,10 @@ class Runner:
 
         Raises:
             ThrottledError: too many requests are running and waiting.
-            TooLargeError: the event is larger than Lambda accepts.
+            EventTooLargeError: the event is larger than Lambda accepts.
         """
         if len(payload) > MAX_PAYLOAD:
-            raise TooLargeError
+            raise EventTooLargeError
         return self._pools[name](payload)
 
     def invoke(self, name: str, event: str, stdout: Any, **_: Any) -> None:
@@ -69,7 +68,7 @@ class Runner:
 
         Raises:
             ThrottledError: too many requests are running and waiting.
-            TooLargeError: the event is larger than Lambda accepts.
+            EventTooLargeError: the event is larger than Lambda accepts.
             FunctionError: the function failed.
             TimeoutError: API Gateway would not wait any longer; the function goes on.
         """
@@ -111,7 +110,7 @@ class Edge(LocalApigwService):  # type: ignore[misc]
         return event
 
 
-def refuse_pages() -> Answer | None:
+def refuse_pages() -> GatewayAnswer | None:
     """Refuse requests of web pages: an invocation needs no token, and its event says who the caller is."""
     if is_own(request.host) and not is_foreign(request.method, request.headers.get("Origin"), request.host):
         return None
@@ -128,7 +127,7 @@ def body_of(encoded: str | None, media_type: str) -> dict[str, Any]:
     return {"body": encoded, "isBase64Encoded": True}
 
 
-def answer_with(status: HTTPStatus) -> Callable[[Exception], Answer]:
+def answer_with(status: HTTPStatus) -> Callable[[Exception], GatewayAnswer]:
     """Return an error handler that answers as API Gateway does."""
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if status is HTTPStatus.UNAUTHORIZED else {}
     return lambda _: ({"message": status.phrase}, int(status), headers)
@@ -138,7 +137,7 @@ STATUS: dict[type[Exception] | int, HTTPStatus] = {
     404: HTTPStatus.NOT_FOUND,
     405: HTTPStatus.NOT_FOUND,
     UnknownTokenError: HTTPStatus.UNAUTHORIZED,
-    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    EventTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ThrottledError: HTTPStatus.TOO_MANY_REQUESTS,
     FunctionError: HTTPStatus.INTERNAL_SERVER_ERROR,
     LocalError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -6,6 +6,9 @@ from itertools import count
 from threading import Lock
 from typing import Protocol
 
+Submit = Callable[[bytes], Future[bytes]]
+"""Hands an event, as JSON, to a function; the future is its answer, as JSON."""
+
 
 class ThrottledError(Exception):
     """Too many requests for the function at once: Lambda's TooManyRequestsException (429)."""

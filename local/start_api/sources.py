@@ -2,8 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,10 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.machine import LocalError
 from local.start_api.aws import REGION
 from local.start_api.functions import FunctionError
-from local.start_api.pool import ThrottledError
+from local.start_api.pool import Submit, ThrottledError
 from local.start_api.template import Json, Schedule, Source
 
-Submit = Callable[[bytes], Future[bytes]]
 STOP_SECONDS = 5
 MOST = 10  # messages in one answer of SQS
 

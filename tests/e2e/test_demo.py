@@ -13,7 +13,7 @@ from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from local.demo.api_client import ApiClient
-from local.demo.events_file import MAX_BYTES, Line, batches
+from local.demo.events_file import MAX_BYTES, EventLine, batches
 from local.demo.run import Demo, main
 from local.demo.tamper import forge
 from local.machine import LocalError
@@ -116,7 +116,7 @@ def test_an_edit_that_is_not_found_fails_the_demo(wrong_demo: Demo) -> None:
 
 
 def test_batches_keep_under_the_limit_of_bytes_and_the_order() -> None:
-    lines = [Line(number, "x" * (MAX_BYTES // 2), {}) for number in range(3)]
+    lines = [EventLine(number, "x" * (MAX_BYTES // 2), {}) for number in range(3)]
     assert [[line.number for line in batch] for batch in batches(lines)] == [[0], [1], [2]]
 
 

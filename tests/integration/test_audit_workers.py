@@ -17,7 +17,7 @@ from eventlog.audit import scan, workers
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.documents import read_run
 from eventlog.audit.report import AuditReport
-from eventlog.audit.workers import Pool, Workers
+from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -38,11 +38,11 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.segments = 0
         self.pids: list[int] = []
-        self.before: Callable[[Pool, int], object] = lambda _pool, _start: None
-        asked = Pool.segment
+        self.before: Callable[[WorkerPool, int], object] = lambda _pool, _start: None
+        asked = WorkerPool.segment
         self._patch = monkeypatch
 
-        def segment(pool: Pool, start: int) -> Segment | None:
+        def segment(pool: WorkerPool, start: int) -> Segment | None:
             self.pids += [worker._process.pid for worker in pool._workers.values()]
             while not all(worker.ready for worker in pool._workers.values()):
                 pool._receive(1)
@@ -51,7 +51,7 @@ class Watched:
             self.segments += found is not None
             return found
 
-        monkeypatch.setattr(Pool, "segment", segment)
+        monkeypatch.setattr(WorkerPool, "segment", segment)
 
     def impatient(self) -> None:
         self._patch.setattr(workers, "_ANSWER_SECONDS", 0.3)
@@ -158,7 +158,7 @@ def test_workers_that_die_or_hang_are_done_without(
     filled: MongoStore, mongo_uri: str, watched: Watched, victims: int, sign: signal.Signals
 ) -> None:
 
-    def strike(pool: Pool, start: int) -> None:
+    def strike(pool: WorkerPool, start: int) -> None:
         if start == 2 * STEP:
             for worker in list(pool._workers.values())[:victims]:
                 os.kill(worker._process.pid, sign)

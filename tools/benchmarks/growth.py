@@ -56,7 +56,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class CostsAtSize:
     """Everything at one size."""
 
     count: int
@@ -112,7 +112,7 @@ def run(run: Run) -> BenchmarkReport:
     exponents = range(3, 5 if run.quick else 7)
     counts = [10**exponent for exponent in exponents]
     stores = storage(run, counts[-1])  # before anything else is written there
-    sizes = [Size(count, appends(run, count), pages(run, count), audits(run, count)) for count in counts]
+    sizes = [CostsAtSize(count, appends(run, count), pages(run, count), audits(run, count)) for count in counts]
     tables = [_table(sizes), _compared(run, counts), proofs.table(run, counts), stores]
     return BenchmarkReport(tables, {"growth.svg": lambda path: draw(path, _plot(sizes))})
 
@@ -128,7 +128,7 @@ def _queries(count: int, number: int) -> Iterator[Query]:
         yield replace(query, after=after, size=count)
 
 
-def _table(sizes: Sequence[Size]) -> Table:
+def _table(sizes: Sequence[CostsAtSize]) -> Table:
     # Each operation has three columns: ours, the plain one, their ratio.
     columns = ["events stored"]
     for operation in ("append ms", "page ms", "audit us/event"):
@@ -177,7 +177,7 @@ def _compared(run: Run, counts: Sequence[int]) -> Table:
     )
 
 
-def _plot(sizes: Sequence[Size]) -> Plot:
+def _plot(sizes: Sequence[CostsAtSize]) -> Plot:
     costs = {
         "append": [size.append.p50 for size in sizes],
         "page of 100": [size.page.p50 for size in sizes],

@@ -19,7 +19,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Assignment:
     """What a client is to do: send these requests, in random order, on each of its keep-alive connections."""
 
     port: int
@@ -48,7 +48,7 @@ class Clients:
         count = min(connections, len(self._pipes))
         pipes = self._pipes[:count]
         for pipe in pipes:
-            pipe.send(Order(port, requests, connections // count, seconds))
+            pipe.send(Assignment(port, requests, connections // count, seconds))
         for pipe in pipes:
             _expect(pipe)
         at = time.monotonic() + _LEAD_SECONDS
@@ -79,7 +79,7 @@ def _serve(pipe: Connection, number: int) -> None:
     rng = Random(number)
     while True:
         try:
-            order: Order = pipe.recv()
+            order: Assignment = pipe.recv()
         except EOFError:
             return
         try:
@@ -94,7 +94,7 @@ def _serve(pipe: Connection, number: int) -> None:
             pipe.send(f"{type(error).__name__}: {error}")
 
 
-def _work(sockets: Sequence[socket.socket], order: Order, rng: Random, at: float) -> tuple[list[float], float]:
+def _work(sockets: Sequence[socket.socket], order: Assignment, rng: Random, at: float) -> tuple[list[float], float]:
     # Every connection has one open request. After the end none is sent, but those that are open are still waited for:
     # the slowest answers count too.
     time.sleep(max(0.0, at - time.monotonic()))

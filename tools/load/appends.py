@@ -9,7 +9,7 @@ import httpx2
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event_json import check_receipt, parse_receipt
 from tools.load.exchange import Exchange, Reply, Shared, WrongError
-from tools.load.ledger import Receipt
+from tools.load.ledger import ReceiptFields
 from tools.load.mix import Made
 
 _TRIES = 6
@@ -115,7 +115,7 @@ class Appends:
         if outcome.refused:
             self._shared.ledger.refuse([made.mark for made in batch])
 
-    def _acknowledge(self, batch: Sequence[Made], receipts: Sequence[Receipt]) -> None:
+    def _acknowledge(self, batch: Sequence[Made], receipts: Sequence[ReceiptFields]) -> None:
         pairs = list(zip(batch, receipts, strict=True))
         for made, receipt in pairs:
             _check(made, receipt)
@@ -123,7 +123,7 @@ class Appends:
         self._shared.events.extend(pairs)
 
 
-def _check(made: Made, receipt: Receipt) -> None:
+def _check(made: Made, receipt: ReceiptFields) -> None:
     """Check a receipt by itself, and that it is of this event."""
     try:
         known = parse_receipt(receipt)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from tools.load.ledger import Ledger, Receipt
+from tools.load.ledger import Ledger, ReceiptFields
 from tools.load.mix import Made, Mix
 
 TIMEOUT = 30.0
@@ -37,10 +37,10 @@ class Shared:
     ledger: Ledger
     mix: Mix
     rng: Random
-    events: deque[tuple[Made, Receipt]] = field(default_factory=lambda: deque(maxlen=2000))
+    events: deque[tuple[Made, ReceiptFields]] = field(default_factory=lambda: deque(maxlen=2000))
     has_queue: bool = False
 
-    def pick(self, wanted: Callable[[Made], bool] = lambda _: True) -> tuple[Made, Receipt] | None:
+    def pick(self, wanted: Callable[[Made], bool] = lambda _: True) -> tuple[Made, ReceiptFields] | None:
         """Return a random event that is wanted, or None if 20 tries find none."""
         for _ in range(20):
             if self.events and wanted((found := self.rng.choice(self.events))[0]):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-Receipt = dict[str, Any]
+ReceiptFields = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Sent:
     """
 
     chain: str
-    receipt: Receipt | None = None
+    receipt: ReceiptFields | None = None
     accepted: str | None = None
     in_doubt: int = 0
 
@@ -47,7 +47,7 @@ class Ledger:
         """Note that these events are about to be sent, perhaps again."""
         self._write({"chain": chain, "sent": marks})
 
-    def acknowledge(self, receipts: Mapping[str, Receipt]) -> None:
+    def acknowledge(self, receipts: Mapping[str, ReceiptFields]) -> None:
         """Note the receipts of events, by mark."""
         self._write({"receipts": receipts})
 

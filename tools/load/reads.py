@@ -7,7 +7,7 @@ import httpx2
 from eventlog.formats import proof
 from eventlog.formats.errors import EvidenceError
 from tools.load.exchange import Exchange, Shared, WrongError
-from tools.load.ledger import Receipt
+from tools.load.ledger import ReceiptFields
 from tools.load.mix import TYPES
 
 _AROUND = 100
@@ -119,7 +119,7 @@ class Reads:
 
         self._exchange.send("POST", "POST /audits", "/audits", check, (200, 202), json=body)
 
-    def _receipt(self) -> Receipt | None:
+    def _receipt(self) -> ReceiptFields | None:
         found = self._shared.pick()
         return found[1] if found else None
 
@@ -128,7 +128,7 @@ def _hashes(shown: list[str]) -> list[bytes]:
     return [bytes.fromhex(value) for value in shown]
 
 
-def _expect(event: Any, receipt: Receipt) -> None:
+def _expect(event: Any, receipt: ReceiptFields) -> None:
     """Check that an event is shown as its receipt says."""
     if {name: event[name] for name in receipt} != receipt:
         raise WrongError("wrong: an event that is not as its receipt says")

@@ -18,7 +18,7 @@ from eventlog.formats.members import parse_json
 from eventlog_client.client import EventLog
 from eventlog_client.errors import ClientError
 from tools.load import ledger
-from tools.load.ledger import LedgerError, Receipt, Sent
+from tools.load.ledger import LedgerError, ReceiptFields, Sent
 from tools.load.mix import mark_of
 
 SHOWN = 20
@@ -146,7 +146,7 @@ class Verifier:
                 if there:
                     self._tell(f"{sent.chain}: event {self._found[mark]} was refused and is stored")
 
-    def _tell_lost(self, receipt: Receipt) -> None:
+    def _tell_lost(self, receipt: ReceiptFields) -> None:
         chain, event_id = receipt["chain"], receipt["event_id"]
         self._tell(f"{chain}: event {event_id} was acknowledged at seq {receipt['seq']} and is lost")
 

@@ -18,7 +18,7 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Artefacts:
+class BuildDirectory:
     """A build directory: the layer and each function in a folder of its own, named by its logical id."""
 
     folder: Path
@@ -50,7 +50,7 @@ def sam(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
     )
 
 
-def build(target: Target, directory: Path, *arguments: str) -> Artefacts:
+def build(target: Target, directory: Path, *arguments: str) -> BuildDirectory:
     """Build into an existing empty directory: for Lambda, or for this Python so that the result can be imported.
 
     Raises:
@@ -67,4 +67,4 @@ def build(target: Target, directory: Path, *arguments: str) -> Artefacts:
     done = sam("build", *arguments, "--build-dir", str(built), cwd=source, EVENTLOG_BUILD_TARGET=target)
     if done.returncode != 0:
         raise BuildError(done.stderr)
-    return Artefacts(built)
+    return BuildDirectory(built)

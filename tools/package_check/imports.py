@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.package_check.build import Artefacts
+from tools.package_check.build import BuildDirectory
 from tools.package_check.result import Result
 
 TABLE = Path(__file__).with_name("imports.toml")
@@ -24,7 +24,7 @@ def read_table(path: Path = TABLE) -> Needs:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def check(built: Artefacts, functions: Mapping[str, str], needs: Needs) -> Result:
+def check(built: BuildDirectory, functions: Mapping[str, str], needs: Needs) -> Result:
     """Check the functions of a build for this Python; ``functions`` has folder names by logical id."""
     # A function that does not start has no list of modules to compare. The table must fit exactly: what is loaded and
     # not listed costs every start, and what is listed and not loaded would hide the next such import.

@@ -8,7 +8,7 @@ import pytest
 
 from tools.package_check import imports, leaks, weight
 from tools.package_check.__main__ import main, report
-from tools.package_check.build import ROOT, Artefacts
+from tools.package_check.build import ROOT, BuildDirectory
 from tools.package_check.imports import Needs
 from tools.package_check.result import Result, explains
 from tools.package_check.template import read
@@ -17,17 +17,17 @@ FUNCTIONS = read(ROOT / "template.yaml").functions
 
 
 @pytest.fixture
-def built(host_build: Path) -> Artefacts:
-    return Artefacts(host_build)
+def built(host_build: Path) -> BuildDirectory:
+    return BuildDirectory(host_build)
 
 
 @pytest.fixture
-def broken(built: Artefacts, tmp_path: Path) -> Artefacts:
+def broken(built: BuildDirectory, tmp_path: Path) -> BuildDirectory:
     """The functions of the build to be broken, with a link to its layer."""
     for name in FUNCTIONS:
         shutil.copytree(built.folder / name, tmp_path / name)
     (tmp_path / built.layer.name).symlink_to(built.layer)
-    return Artefacts(tmp_path)
+    return BuildDirectory(tmp_path)
 
 
 @pytest.fixture
@@ -35,29 +35,29 @@ def needs() -> Needs:
     return imports.read_table()
 
 
-def small(folder: Path) -> Artefacts:
+def small(folder: Path) -> BuildDirectory:
     """Artefacts of a layer and a function with hardly anything in them."""
-    made = Artefacts(folder)
+    made = BuildDirectory(folder)
     for place in (made.layer, folder / "IngestFunction"):
         place.mkdir()
         (place / "app.py").write_text("handler = None\n", encoding="utf-8")
     return made
 
 
-def weighed(made: Artefacts) -> list[str]:
+def weighed(made: BuildDirectory) -> list[str]:
     return weight.check({"Lambda": made}, ["IngestFunction"]).problems
 
 
-def imported(made: Artefacts, needs: Needs) -> list[str]:
+def imported(made: BuildDirectory, needs: Needs) -> list[str]:
     return imports.check(made, FUNCTIONS, needs).problems
 
 
-def add_import(made: Artefacts, module: str, function: str = "IngestFunction") -> None:
+def add_import(made: BuildDirectory, module: str, function: str = "IngestFunction") -> None:
     app = made.folder / function / "app.py"
     app.write_text(f"{app.read_text(encoding='utf-8')}\nimport {module}\n", encoding="utf-8")
 
 
-def test_what_is_built_is_within_its_budgets(built: Artefacts) -> None:
+def test_what_is_built_is_within_its_budgets(built: BuildDirectory) -> None:
     found = weight.check({"this Python": built}, FUNCTIONS)
     assert found.problems == []
     assert "layer for this Python" in found.figures
@@ -96,13 +96,13 @@ def test_a_dashboard_over_its_budget_is_refused_and_counts_as_no_code(tmp_path: 
     assert problem == "IngestFunction has a dashboard of 300001 bytes, over 300000: make it lighter."
 
 
-def test_starts_load_what_the_table_says(built: Artefacts, needs: Needs) -> None:
+def test_starts_load_what_the_table_says(built: BuildDirectory, needs: Needs) -> None:
     assert imported(built, needs) == []
 
 
 @pytest.mark.parametrize("module", ["cryptography", "eventlog.audit.auditor"])
 def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
-    broken: Artefacts, needs: Needs, module: str
+    broken: BuildDirectory, needs: Needs, module: str
 ) -> None:
     add_import(broken, module)
     problems = imported(broken, needs)
@@ -110,32 +110,34 @@ def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
     assert all(problem.startswith("ingest loads") for problem in problems)
 
 
-def test_a_start_that_needs_what_only_the_runtime_has_is_refused(broken: Artefacts, needs: Needs) -> None:
+def test_a_start_that_needs_what_only_the_runtime_has_is_refused(broken: BuildDirectory, needs: Needs) -> None:
     add_import(broken, "boto3")
     (problem,) = imported(broken, needs)
     assert problem.startswith("ingest does not start from its artefacts alone (ModuleNotFoundError: No module named")
 
 
 @pytest.mark.parametrize(("part", "kind"), [("query", "eventlog"), ("every", "packages")])
-def test_a_need_that_no_start_has_any_more_is_refused(built: Artefacts, needs: Needs, part: str, kind: str) -> None:
+def test_a_need_that_no_start_has_any_more_is_refused(
+    built: BuildDirectory, needs: Needs, part: str, kind: str
+) -> None:
     needs[part][kind].append("gone")
     problems = imported(built, needs)
     assert len(problems) == (1 if part == "query" else len(FUNCTIONS))
     assert all("does not load" in problem and "gone any more: remove it" in problem for problem in problems)
 
 
-def test_a_part_of_the_table_for_no_function_is_refused(built: Artefacts, needs: Needs) -> None:
+def test_a_part_of_the_table_for_no_function_is_refused(built: BuildDirectory, needs: Needs) -> None:
     needs["gone"] = {"eventlog": []}
     assert imported(built, needs) == ["tools/package_check/imports.toml has gone, which is for no function: remove it."]
 
 
-def test_a_function_that_is_not_in_the_table_is_refused(built: Artefacts, needs: Needs) -> None:
+def test_a_function_that_is_not_in_the_table_is_refused(built: BuildDirectory, needs: Needs) -> None:
     del needs["query"]
     problems = imported(built, needs)
     assert "query loads pymongo when it starts: import it where it is needed" in "\n".join(problems)
 
 
-def test_there_is_no_secret_in_what_is_built(built: Artefacts) -> None:
+def test_there_is_no_secret_in_what_is_built(built: BuildDirectory) -> None:
     found = leaks.check([built.folder, ROOT / "template.yaml", ROOT / "samconfig.toml"])
     assert found.problems == []
     assert int(found.figures.split()[0]) > 1000

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from tools.package_check.build import Artefacts
+from tools.package_check.build import BuildDirectory
 from tools.package_check.result import Result
 
 UNZIPPED = 60_000_000
@@ -29,7 +29,7 @@ browser fetches all of it at the first visit.
 """
 
 
-def check(builds: Mapping[str, Artefacts], functions: Iterable[str]) -> Result:
+def check(builds: Mapping[str, BuildDirectory], functions: Iterable[str]) -> Result:
     """Check builds, which are named by their purpose; ``functions`` are the folders of their handlers."""
     # A handler too heavy is so in every build; its problem is reported once.
     figures, problems = [], []

@@ -18,7 +18,7 @@ NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
 """Exit codes: it could not be done; wrong usage; evidence does not verify or the log misbehaved."""
 
 Key = Annotated[list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.")]
-Chain = Annotated[str, typer.Option("--chain", help="Which chain.")]
+ChainOption = Annotated[str, typer.Option("--chain", help="Which chain.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import typer
 
 from eventlog_client.errors import ClientError
 from eventlog_client.output import progress
-from eventlog_client.session import MISBEHAVED, Chain, session_of
+from eventlog_client.session import MISBEHAVED, ChainOption, session_of
 
 COLUMNS = ("kind", "seq", "expected", "actual", "detail")
 
@@ -17,7 +17,7 @@ class NotFinishedError(ClientError):
 
 def audit(
     context: typer.Context,
-    chain: Chain = "main",
+    chain: ChainOption = "main",
     full: Annotated[bool, typer.Option("--full", help="From the first event on, not from the last audit.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the report.")] = 300,
 ) -> int:

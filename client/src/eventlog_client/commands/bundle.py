@@ -14,7 +14,7 @@ from eventlog.formats.bundle_check import BundleReport
 from eventlog.formats.bundle_check import verify_bundle as check
 from eventlog_client.exports import complete_ranges, file_lines
 from eventlog_client.output import Advance, progress
-from eventlog_client.session import Chain, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, need_keys, session_of
 
 
 def export(
@@ -25,7 +25,7 @@ def export(
     to_seq: Annotated[int | None, typer.Option(min=0, help="Before this seq.")] = None,
     start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
     end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
-    chain: Chain = "main",
+    chain: ChainOption = "main",
 ) -> None:
     """Write events as an evidence bundle.
 

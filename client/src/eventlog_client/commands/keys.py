@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from eventlog_client.keys import new_key_file, vkey_of_file
-from eventlog_client.session import Chain, session_of
+from eventlog_client.session import ChainOption, session_of
 
 app = typer.Typer(rich_markup_mode=None, help="Make and show keys; see which keys a log says it has.")
 
@@ -39,7 +39,7 @@ def show(
 
 
 @app.command()
-def fetch(context: typer.Context, chain: Chain = "main") -> None:
+def fetch(context: typer.Context, chain: ChainOption = "main") -> None:
     """Show the keys that the log says it signs a chain with, which is no reason to trust them."""
     session = session_of(context)
     with session.log() as log:

@@ -10,7 +10,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.output import Output, printable
-from eventlog_client.session import Chain, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, need_keys, session_of
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
@@ -29,7 +29,7 @@ def query(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many events.")] = 100,
     everything: Annotated[bool, typer.Option("--all", help="All events that match.")] = False,
-    chain: Chain = "main",
+    chain: ChainOption = "main",
 ) -> None:
     """Find events.
 
@@ -65,7 +65,7 @@ def tail(
         typer.Option("--verify/--no-verify", help="Also hold each signed checkpoint against the events; or no checks."),
     ] = None,
     key: Key = [],  # noqa: B006
-    chain: Chain = "main",
+    chain: ChainOption = "main",
 ) -> None:
     """Show events as they come.
 

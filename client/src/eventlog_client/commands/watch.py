@@ -11,7 +11,7 @@ import typer
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
-from eventlog_client.session import Chain, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, need_keys, session_of
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
 
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
@@ -23,7 +23,7 @@ def verify_log(
     *,
     url: Annotated[str, typer.Argument(help="The log's URL.")],
     key: Key = [],  # noqa: B006
-    chain: Chain = "main",
+    chain: ChainOption = "main",
     state: Annotated[Path | None, typer.Option(help="File that remembers what was verified, for the next run.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Fetch the events and recompute all their hashes.")] = False,
     every: Annotated[float | None, typer.Option(min=0.1, help="Go on, with so many seconds between checks.")] = None,

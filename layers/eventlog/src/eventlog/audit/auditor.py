@@ -23,7 +23,7 @@ from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, new_report
 from eventlog.audit.run import AuditRun, OpenReport
-from eventlog.audit.workers import Pool, Workers
+from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
@@ -225,7 +225,7 @@ class Auditor:
             return None  # MongoDB can't be asked, or only later
         return None
 
-    def _pool(self, run: AuditRun) -> AbstractContextManager[Pool | None]:
+    def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:
         end = run.report.to_seq if run.report.status == "running" else None
         if self._workers is None or end is None:
             return nullcontext()

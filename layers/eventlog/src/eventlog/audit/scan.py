@@ -8,12 +8,12 @@ from itertools import islice
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
-from eventlog.audit.workers import Pool
+from eventlog.audit.workers import WorkerPool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.documents import understand
-from eventlog.verify.fast_path import Segment, Skew, segment_roots
+from eventlog.verify.fast_path import ClockSkew, Segment, segment_roots
 from eventlog.verify.verifier import ChainVerifier
 
 STEP = 8192
@@ -25,7 +25,7 @@ _RENEW_SECONDS = 2.0
 class Pass:
     """Goes on with one running audit. ``pool``: the workers that verify ahead of it; None: it works alone."""
 
-    def __init__(self, audits: AuditDatabase, run: AuditRun, marks: Marks, pool: Pool | None) -> None:
+    def __init__(self, audits: AuditDatabase, run: AuditRun, marks: Marks, pool: WorkerPool | None) -> None:
         self._audits = audits
         self._run = run
         self._marks = marks
@@ -33,7 +33,7 @@ class Pass:
 
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP``; whether the end is reached."""
-        run, skew = self._run, Skew()
+        run, skew = self._run, ClockSkew()
         verifier = ChainVerifier(run.state, run.emit, skew)
         start, end = run.position, run.report.to_seq
         stop = (start // STEP + 1) * STEP
@@ -111,7 +111,7 @@ class Pass:
         self._run.report = replace(report, events_checked=report.events_checked + events)
 
 
-def _added(total: SkewSummary, skew: Skew) -> SkewSummary:
+def _added(total: SkewSummary, skew: ClockSkew) -> SkewSummary:
     """Add what a step found to the summary, which names the event that is furthest off."""
     if skew.events:
         total = replace(total, events=total.events + skew.events)

@@ -48,12 +48,12 @@ class Workers:
     @contextmanager
     def start(
         self, chain: str, after: ClusterTime | None, *, start: int, end: int, step: int
-    ) -> Iterator["Pool | None"]:
+    ) -> Iterator["WorkerPool | None"]:
         """Start workers for start..end-1; None on one core, for few events, or if this process has workers already."""
         if self.count < 2 or end - start < self.least or not _one_audit.acquire(blocking=False):
             yield None
             return
-        pool = Pool(end, step)
+        pool = WorkerPool(end, step)
         try:
             work = Work(self.uri, self.database, chain, after).encode()
             for _ in range(self.count):
@@ -64,7 +64,7 @@ class Workers:
             _one_audit.release()
 
 
-class Pool:
+class WorkerPool:
     """Running workers. Each has up to ``_AHEAD`` segments to do; answers wait until they are asked for."""
 
     def __init__(self, end: int, step: int) -> None:

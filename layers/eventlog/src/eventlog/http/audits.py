@@ -63,7 +63,7 @@ def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
         return audit_fields(schedule.restore(wired.restorer, chain, reason))
 
 
-Wired = Annotated[AuditWiring, Depends(wired_by(AuditWiring))]
+WiredAudits = Annotated[AuditWiring, Depends(wired_by(AuditWiring))]
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 
 router = api_router("audit")
@@ -78,7 +78,7 @@ router = api_router("audit")
     },
     openapi_extra=BODY,
 )
-def start_audit(caller: AuditStarter, wired: Wired, body: Body) -> Response:
+def start_audit(caller: AuditStarter, wired: WiredAudits, body: Body) -> Response:
     """Audit a chain now; an empty body audits the default chain incrementally."""
     return start(wired, body, caller)
 
@@ -86,7 +86,7 @@ def start_audit(caller: AuditStarter, wired: Wired, body: Body) -> Response:
 @router.get("/audits", responses={200: {"model": AuditReports}, **documented(422, 500, 503)})
 def list_audits(
     caller: Reader,
-    wired: Wired,
+    wired: WiredAudits,
     chain: ChainName | None = None,
     before: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -97,6 +97,6 @@ def list_audits(
 
 
 @router.get("/audits/{audit_id}", responses={200: {"model": AuditReport}, **documented(404, 422, 500, 503)})
-def get_audit(caller: Reader, wired: Wired, audit_id: AuditId) -> Response:
+def get_audit(caller: Reader, wired: WiredAudits, audit_id: AuditId) -> Response:
     """One report, or how far a running audit is."""
     return find(wired, audit_id, caller)

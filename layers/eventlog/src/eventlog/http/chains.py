@@ -10,7 +10,7 @@ from eventlog.fields import ChainName
 from eventlog.http.access import Reader
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.http.schemas import ChainDetail, Chains, audit_fields, chain_fields, json_response
 
 router = api_router("query")
@@ -19,7 +19,7 @@ router = api_router("query")
 @router.get("/chains", responses={200: {"model": Chains}, **documented(422, 500, 503)})
 def list_chains(
     caller: Reader,
-    wired: Wired,
+    wired: WiredQuery,
     after: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
@@ -30,7 +30,7 @@ def list_chains(
 
 
 @router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})
-def get_chain(caller: Reader, wired: Wired, chain: ChainName) -> Response:
+def get_chain(caller: Reader, wired: WiredQuery, chain: ChainName) -> Response:
     """A chain's head, its newest checkpoint and its last audit."""
     caller.check(chain)
     checkpoint = checkpoint_fields(wired.evidence.newest(chain))

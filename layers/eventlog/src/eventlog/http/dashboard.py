@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from eventlog.errors import NotFoundError
 from eventlog.http.access import SCOPES
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.http.schemas import json_response
 from eventlog.settings import Settings, listed
 
@@ -92,15 +92,15 @@ def dashboard(folder: Path) -> APIRouter:
     router = APIRouter(include_in_schema=False)  # these are no part of the API: no prefix, no caller
 
     @router.get("/")
-    def page(wired: Wired, request: Request) -> Response:
+    def page(wired: WiredQuery, request: Request) -> Response:
         return files.answer(request, "index.html", policy(wired.settings))
 
     @router.get("/dashboard/config.json")
-    def config(wired: Wired) -> Response:
+    def config(wired: WiredQuery) -> Response:
         return json_response(configuration(wired.settings), headers=_HEADERS)
 
     @router.get("/dashboard/{file:path}")
-    def file(wired: Wired, request: Request, file: str) -> Response:
+    def file(wired: WiredQuery, request: Request, file: str) -> Response:
         return files.answer(request, file, policy(wired.settings))
 
     return router

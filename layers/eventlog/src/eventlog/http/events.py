@@ -7,7 +7,7 @@ from eventlog.fields import ChainName
 from eventlog.formats.event_json import event_fields
 from eventlog.http.access import Reader
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import EventId, Wired
+from eventlog.http.query import EventId, WiredQuery
 from eventlog.http.schemas import EventOut, Receipt, json_response, receipt
 from eventlog.store.interface import Placed
 
@@ -15,7 +15,7 @@ router = api_router("query")
 
 
 @router.get("/events/{event_id}", responses={200: {"model": EventOut}, **documented(404, 422, 500, 503)})
-def get_event(caller: Reader, wired: Wired, event_id: EventId, chain: ChainName = "main") -> Response:
+def get_event(caller: Reader, wired: WiredQuery, event_id: EventId, chain: ChainName = "main") -> Response:
     """One event, found as soon as it is acknowledged."""
     event = wired.log.get(chain, event_id) if caller.may(chain) else None
     if event is None:
@@ -24,7 +24,7 @@ def get_event(caller: Reader, wired: Wired, event_id: EventId, chain: ChainName 
 
 
 @router.get("/events/{event_id}/receipt", responses={200: {"model": Receipt}, **documented(404, 422, 500, 503)})
-def get_receipt(caller: Reader, wired: Wired, event_id: EventId, chain: ChainName = "main") -> Response:
+def get_receipt(caller: Reader, wired: WiredQuery, event_id: EventId, chain: ChainName = "main") -> Response:
     """An event's receipt as its append answers it; of one accepted with 202, as soon as it has its place."""
     event = wired.log.get(chain, event_id) if caller.may(chain) else None
     if event is None:

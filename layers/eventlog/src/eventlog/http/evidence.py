@@ -17,7 +17,7 @@ from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import EventId, Wired
+from eventlog.http.query import EventId, WiredQuery
 from eventlog.http.schemas import json_response
 from eventlog.stored.anchor_copies import AnchorCopy
 
@@ -112,7 +112,7 @@ router = api_router("query")
     responses={200: {"model": ProofOut, **TEXT_CONTENT}, **documented(404, 422, 500, 503)},
 )
 def get_proof(
-    caller: Reader, wired: Wired, request: Request, event_id: EventId, parameters: Annotated[ProofQuery, Query()]
+    caller: Reader, wired: WiredQuery, request: Request, event_id: EventId, parameters: Annotated[ProofQuery, Query()]
 ) -> Response:
     """Proof that the event is in the log: JSON, or a C2SP tlog-proof file by the Accept header."""
     caller.check(parameters.chain)
@@ -121,7 +121,7 @@ def get_proof(
 
 @router.get("/chains/{chain}/consistency", responses={200: {"model": ConsistencyOut}, **documented(404, 422, 500, 503)})
 def get_consistency(
-    caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[ConsistencyQuery, Query()]
+    caller: Reader, wired: WiredQuery, chain: ChainName, parameters: Annotated[ConsistencyQuery, Query()]
 ) -> Response:
     """Proof that the log at one size is the beginning of the log at another."""
     caller.check(chain)
@@ -129,7 +129,9 @@ def get_consistency(
 
 
 @router.get("/chains/{chain}/root", responses={200: {"model": RootOut}, **documented(404, 422, 500, 503)})
-def get_root(caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[SizeQuery, Query()]) -> Response:
+def get_root(
+    caller: Reader, wired: WiredQuery, chain: ChainName, parameters: Annotated[SizeQuery, Query()]
+) -> Response:
     """The Merkle root at a size, by default the chain's now."""
     caller.check(chain)
     return root(wired.evidence, chain, parameters.size)
@@ -141,7 +143,7 @@ def get_root(caller: Reader, wired: Wired, chain: ChainName, parameters: Annotat
     responses={200: TEXT_CONTENT, **documented(404, 422, 500, 503)},
 )
 def get_checkpoint(
-    caller: Reader, wired: Wired, chain: ChainName, parameters: Annotated[SizeQuery, Query()]
+    caller: Reader, wired: WiredQuery, chain: ChainName, parameters: Annotated[SizeQuery, Query()]
 ) -> Response:
     """A signed checkpoint byte for byte, the newest or the one of a size."""
     return checkpoint(wired.evidence, chain, parameters.size, caller)
@@ -152,7 +154,9 @@ def get_checkpoint(
     response_class=Response,
     responses={200: TEXT_CONTENT, **documented(404, 422, 500, 503)},
 )
-def get_tlog_checkpoint(caller: Reader, wired: Wired, chain: ChainName, _: Annotated[NoQuery, Query()]) -> Response:
+def get_tlog_checkpoint(
+    caller: Reader, wired: WiredQuery, chain: ChainName, _: Annotated[NoQuery, Query()]
+) -> Response:
     """The newest checkpoint, where clients of C2SP tlog-tiles look for it."""
     return checkpoint(wired.evidence, chain, None, caller)
 
@@ -163,7 +167,7 @@ def get_tlog_checkpoint(caller: Reader, wired: Wired, chain: ChainName, _: Annot
     responses={200: BINARY_CONTENT, **documented(404, 422, 500, 503)},
 )
 def get_tile(
-    caller: Reader, wired: Wired, chain: ChainName, level: str, tile: str, _: Annotated[NoQuery, Query()]
+    caller: Reader, wired: WiredQuery, chain: ChainName, level: str, tile: str, _: Annotated[NoQuery, Query()]
 ) -> Response:
     """A tile of the tree, or with `entries` for its level a bundle of leaves (C2SP tlog-tiles)."""
     caller.check(chain)

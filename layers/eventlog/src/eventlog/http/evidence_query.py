@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from eventlog.fields import ChainName
 from eventlog.formats.checkpoint import MAX_SIZE
 
-Size = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+TreeSize = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 
 
 class ProofQuery(BaseModel):
@@ -16,7 +16,7 @@ class ProofQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     chain: ChainName = "main"
-    size: Size | None = Field(default=None, description="Tree size; default: that of the newest checkpoint")
+    size: TreeSize | None = Field(default=None, description="Tree size; default: that of the newest checkpoint")
 
 
 class ConsistencyQuery(BaseModel):
@@ -24,8 +24,8 @@ class ConsistencyQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    first: Size = Field(description="The smaller size")
-    second: Size = Field(description="The larger size, at most the chain's")
+    first: TreeSize = Field(description="The smaller size")
+    second: TreeSize = Field(description="The larger size, at most the chain's")
 
 
 class SizeQuery(BaseModel):
@@ -33,7 +33,7 @@ class SizeQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    size: Size | None = Field(default=None, description="Default: the newest")
+    size: TreeSize | None = Field(default=None, description="Default: the newest")
 
 
 class NoQuery(BaseModel):

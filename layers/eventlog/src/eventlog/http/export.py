@@ -16,7 +16,7 @@ from eventlog.formats.event_json import DamagedEventError
 from eventlog.http.access import Reader
 from eventlog.http.event_query import Seq
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.store.errors import StoreError
 
 NDJSON = "application/x-ndjson"
@@ -75,7 +75,9 @@ router = api_router("query")
 
 
 @router.get("/export", response_class=Response, responses={200: CONTENT, **documented(404, 422, 500, 503)})
-def get_export(caller: Reader, wired: Wired, request: Request, parameters: Annotated[ExportQuery, Query()]) -> Response:
+def get_export(
+    caller: Reader, wired: WiredQuery, request: Request, parameters: Annotated[ExportQuery, Query()]
+) -> Response:
     """An evidence bundle: events by seq or by time with all it takes to verify them offline."""
     caller.check(parameters.chain)
     return stream(wired.evidence, request, parameters)

@@ -2,13 +2,13 @@
 
 from eventlog.http.access import Reader
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 
 router = api_router("query")
 
 
 @router.get("/health", responses=documented(503))
-def health(_: Reader, wired: Wired) -> dict[str, str]:
+def health(_: Reader, wired: WiredQuery) -> dict[str, str]:
     """Whether the log can reach its database."""
     wired.log.ping()
     return {"status": "ok"}

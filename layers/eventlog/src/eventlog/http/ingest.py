@@ -50,7 +50,7 @@ class AppendOneQuery(AppendQuery):
     )
 
 
-Parameters = Annotated[AppendQuery, Query()]
+AppendParameters = Annotated[AppendQuery, Query()]
 OneParameters = Annotated[AppendOneQuery, Query()]
 
 _EVENT = {"$ref": "#/components/schemas/NewEvent"}
@@ -136,7 +136,7 @@ def _count(request: Request, placed: Iterable[Placed]) -> None:
     setattr(request.state, NEW_EVENTS, sum(not item.replayed for item in placed))
 
 
-Wired = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
+WiredIngest = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
 _ERRORS = documented(400, 404, 409, 413, 415, 422, 500, 503)
 
 router = api_router("ingest")
@@ -153,7 +153,9 @@ router = api_router("ingest")
     },
     openapi_extra=EVENT_BODY,
 )
-async def append_event(caller: Writer, wired: Wired, request: Request, body: Body, query: OneParameters) -> Response:
+async def append_event(
+    caller: Writer, wired: WiredIngest, request: Request, body: Body, query: OneParameters
+) -> Response:
     """Append one event: native JSON, or a CloudEvent in structured or binary mode; at once, or by a queue."""
     return await append_one(wired, request, body, query=query, caller=caller)
 
@@ -164,6 +166,6 @@ async def append_event(caller: Writer, wired: Wired, request: Request, body: Bod
     responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
     openapi_extra=BATCH_BODY,
 )
-def append_batch(caller: Writer, wired: Wired, request: Request, body: Body, query: Parameters) -> Response:
+def append_batch(caller: Writer, wired: WiredIngest, request: Request, body: Body, query: AppendParameters) -> Response:
     """Append up to 500 events of one chain in their order, all or none."""
     return append_all(wired, request, body, chain=query.chain, caller=caller)

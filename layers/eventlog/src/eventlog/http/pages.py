@@ -10,7 +10,7 @@ from eventlog.http.access import Reader
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.http.schemas import EventPage, json_response, to_csv, to_ndjson
 from eventlog.store.interface import Page, Position
 
@@ -23,7 +23,9 @@ router = api_router("query")
 
 
 @router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(422, 500, 503)})
-def list_events(caller: Reader, wired: Wired, request: Request, parameters: Annotated[EventQuery, Query()]) -> Response:
+def list_events(
+    caller: Reader, wired: WiredQuery, request: Request, parameters: Annotated[EventQuery, Query()]
+) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
     found = wired.log.page(query) if caller.may(query.chain) else _NOTHING

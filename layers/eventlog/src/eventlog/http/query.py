@@ -8,5 +8,5 @@ from eventlog.fields import ID_PATTERN
 from eventlog.http.wired import wired_by
 from eventlog.wiring.query import QueryWiring
 
-Wired = Annotated[QueryWiring, Depends(wired_by(QueryWiring))]
+WiredQuery = Annotated[QueryWiring, Depends(wired_by(QueryWiring))]
 EventId = Annotated[str, Path(pattern=ID_PATTERN)]

@@ -15,7 +15,7 @@ from eventlog.formats.times import format_time
 from eventlog.http.access import Reader
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.http.schemas import json_response
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
@@ -86,7 +86,7 @@ class Stats(BaseModel):
     series: list[Series] = Field(description=f"The {SHOWN} most frequent values, then the others together")
 
 
-Parameters = Annotated[StatsQuery, Query()]
+StatsParameters = Annotated[StatsQuery, Query()]
 
 
 def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Response:
@@ -131,6 +131,6 @@ router = api_router("query")
 
 
 @router.get("/stats", responses={200: {"model": Stats}, **documented(422, 500, 503)})
-def get_stats(caller: Reader, wired: Wired, parameters: Parameters) -> Response:
+def get_stats(caller: Reader, wired: WiredQuery, parameters: StatsParameters) -> Response:
     """How many events there are by time, and by type or source: from an index alone, at most a million of its keys."""
     return stats(wired.counts, parameters, caller)

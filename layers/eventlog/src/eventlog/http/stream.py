@@ -23,7 +23,7 @@ from eventlog.http import access
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Seq
 from eventlog.http.problems import api_router, documented
-from eventlog.http.query import Wired
+from eventlog.http.query import WiredQuery
 from eventlog.streams.readers import EndedError, StreamReader, Subscription
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
@@ -79,7 +79,7 @@ router = api_router("query")
 @router.get("/events/stream", response_class=Response, responses={200: CONTENT, **documented(422, 500, 503)})
 async def get_stream(
     caller: access.Reader,
-    wired: Wired,
+    wired: WiredQuery,
     request: Request,
     parameters: Annotated[StreamQuery, Query()],
     last_event_id: LastEventId = None,

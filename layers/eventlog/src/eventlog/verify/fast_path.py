@@ -22,7 +22,7 @@ from eventlog.stored.layout import ENDINGS, EventLayout
 
 
 @dataclass(slots=True)
-class Skew:
+class ClockSkew:
     """Events whose claimed time is more than ``LIMIT`` milliseconds from when they were received, and the furthest one.
 
     That is no tampering: the time is the client's claim, and late or imported events are honest.
@@ -36,9 +36,9 @@ class Skew:
 
     def add(self, seq: int, millis: int) -> None:
         """Count an event; ``millis``: received_at - timestamp, over the limit either way."""
-        self.merge(Skew(1, seq, millis))
+        self.merge(ClockSkew(1, seq, millis))
 
-    def merge(self, other: "Skew") -> None:
+    def merge(self, other: "ClockSkew") -> None:
         """Count those of the events that come next."""
         if abs(other.millis) > abs(self.millis):
             self.seq, self.millis = other.seq, other.millis
@@ -49,7 +49,7 @@ def advance(
     chain: str,
     state: ChainState,
     documents: Iterable[bytes],
-    skew: Skew | None = None,
+    skew: ClockSkew | None = None,
     leaves: bytearray | None = None,
 ) -> bytes | None:
     """Advance the state over documents that are, byte for byte, the chain's next events.
@@ -63,7 +63,7 @@ def advance(
     """
     split = EventLayout(chain).split
     size, previous, frontier = state.size, state.hash, state.frontier
-    limit, skew = Skew.LIMIT, skew or Skew()
+    limit, skew = ClockSkew.LIMIT, skew or ClockSkew()
     for raw in documents:
         try:
             parts = split(raw)  # by position; up to the payload, all but the values is compared here
@@ -151,7 +151,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     except NotOursError:
         return None
     state = ChainState(start, prev_hash)
-    skew, leaves = Skew(), bytearray()
+    skew, leaves = ClockSkew(), bytearray()
     odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
     rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:

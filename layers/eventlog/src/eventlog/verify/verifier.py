@@ -13,7 +13,7 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Event
 from eventlog.stored import codec
 from eventlog.verify.documents import check_entry, understand
-from eventlog.verify.fast_path import Segment, Skew, advance
+from eventlog.verify.fast_path import ClockSkew, Segment, advance
 from eventlog.verify.findings import Emit, Finding, FindingKind, mismatch
 
 
@@ -75,9 +75,9 @@ class VerifierState:
 class ChainVerifier:
     """Verifies the documents of one chain, handed over in the order of their seq."""
 
-    def __init__(self, state: VerifierState, emit: Emit, skew: Skew | None = None) -> None:
+    def __init__(self, state: VerifierState, emit: Emit, skew: ClockSkew | None = None) -> None:
         self.state = state
-        self.skew = skew or Skew()
+        self.skew = skew or ClockSkew()
         self._emit = emit
 
     def documents(self, chain: str, documents: Iterable[bytes]) -> int:
@@ -131,7 +131,7 @@ class ChainVerifier:
             return False
         state.size, state.links = segment.size, [segment.hash]
         state.frontier += segment.frontier
-        self.skew.merge(Skew(*segment.skew))
+        self.skew.merge(ClockSkew(*segment.skew))
         self.document(segment.last)
         return True
 
@@ -155,7 +155,7 @@ class ChainVerifier:
         if self.state.hole:
             self._fill(event.prev_hash)
         entry, seq = event.entry, event.seq
-        if abs(entry.received_at - entry.timestamp) > Skew.LIMIT:
+        if abs(entry.received_at - entry.timestamp) > ClockSkew.LIMIT:
             self.skew.add(seq, entry.received_at - entry.timestamp)
         findings: list[Finding] = []
         contents = check_entry(entry, seq, findings.append)
