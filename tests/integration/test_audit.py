@@ -10,8 +10,8 @@ from bson import Int64
 
 from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.documents import read_run
 from eventlog.audit.report import AuditReport
+from eventlog.audit.run_documents import read_run
 from eventlog.errors import NotFoundError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of

@@ -15,8 +15,8 @@ from bson import Int64
 
 from eventlog.audit import scan, workers
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.documents import read_run
 from eventlog.audit.report import AuditReport
+from eventlog.audit.run_documents import read_run
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore

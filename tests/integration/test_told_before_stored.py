@@ -10,7 +10,7 @@ from pymongo.database import Database
 from starlette.testclient import TestClient
 
 from eventlog.audit import scan
-from eventlog.audit.documents import read_report
+from eventlog.audit.report_documents import read_report
 from eventlog.http import audits
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import operations_of

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from bson import DatetimeMS, Int64
 
-from eventlog.audit.documents import encode_report, encode_run, read_report, read_run, voucher_message
 from eventlog.audit.report import SkewSummary, damaged_report
+from eventlog.audit.report_documents import encode_report, read_report
+from eventlog.audit.run_documents import encode_run, read_run, voucher_message
 from eventlog.http.schemas import audit_fields
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from eventlog.audit import report as reports
-from eventlog.audit.documents import encode_report
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, SkewSummary, Status, new_report
+from eventlog.audit.report_documents import encode_report
 from eventlog.http import audit_schemas
 from eventlog.http.schemas import AuditRequest, audit_fields
 from eventlog.store.mongo.schema import COLLECTIONS

@@ -9,9 +9,9 @@ from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.store import is_name
 from eventlog.anchors.walk import Step
-from eventlog.audit.documents import voucher_message
 from eventlog.audit.report import AuditReport
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.run_documents import voucher_message
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey

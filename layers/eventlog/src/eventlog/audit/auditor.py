@@ -15,14 +15,15 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
 from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
-from eventlog.audit.documents import encode_run, read_report, read_run, voucher_message
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, new_report
+from eventlog.audit.report_documents import read_report
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.run_documents import encode_run, read_run, voucher_message
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError

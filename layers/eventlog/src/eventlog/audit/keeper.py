@@ -6,10 +6,11 @@ too, and ends no audit: what was found must be heard, and other chains be looked
 
 from dataclasses import replace
 
-from eventlog.audit.documents import encode_report, encode_run
 from eventlog.audit.notices import Notices
 from eventlog.audit.report import AuditReport
+from eventlog.audit.report_documents import encode_report
 from eventlog.audit.run import AuditRun
+from eventlog.audit.run_documents import encode_run
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import ReportStore

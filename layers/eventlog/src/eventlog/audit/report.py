@@ -1,6 +1,6 @@
 """An audit's report: the one shape that is stored, shown over HTTP, told to alarms and read by the client.
 
-``audit/documents.py`` says how it is stored, ``http/audit_schemas.py`` how it is shown. A test holds both, the
+``audit/report_documents.py`` says how it is stored, ``http/audit_schemas.py`` how it is shown. A test holds both, the
 database's validator and the client against this type.
 """
 

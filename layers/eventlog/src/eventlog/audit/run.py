@@ -45,7 +45,7 @@ class AnchorWalk:
 
 @dataclass(slots=True, kw_only=True)
 class AuditRun(OpenReport):
-    """All that a running audit keeps, and stores after each step (``documents.py``). Sizes are counts of events."""
+    """All that a running audit keeps, and stores after each step (``run_documents.py``). Sizes are counts of events."""
 
     lease: int
     """When it was last said that somebody is at work on this audit, in milliseconds since 1970; 0: nobody is."""

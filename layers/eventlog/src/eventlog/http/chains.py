@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from eventlog.audit.documents import read_report
+from eventlog.audit.report_documents import read_report
 from eventlog.errors import NotFoundError
 from eventlog.fields import ChainName
 from eventlog.http.access import Reader

@@ -92,7 +92,7 @@ class AuditReads(Protocol):
 
 
 class ReportStore(Protocol):
-    """Where audits keep their reports: documents that ``audit/documents.py`` writes and reads.
+    """Where audits keep their reports: documents of ``audit/report_documents.py`` and ``run_documents.py``.
 
     Of a document only ``_id``, ``chain``, ``mode``, ``status``, ``lease``, ``to_seq`` and ``verified`` are known here.
     What is written is committed by a majority of the replica set. Every method may raise StoreUnavailableError.

@@ -1,0 +1,109 @@
+"""How a running audit is stored, so that another process can go on with it.
+
+Its document has the fields of a report (``report_documents.py``), then what it takes to go on (``AuditRun``), then
+``voucher``: the signature of everything but ``lease`` and itself. The order of the fields is part of what is signed.
+"""
+
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from eventlog.anchors.walk import Reached
+from eventlog.audit.report_documents import report_fields, report_of
+from eventlog.audit.run import AnchorWalk, AuditRun
+from eventlog.formats.event import ChainState
+from eventlog.stored import codec
+from eventlog.stored.fields import Fields, count, maybe_count, timestamp
+from eventlog.stored.sequences import decode_settled, settled_fields
+from eventlog.verify.verifier import VerifierState
+
+_NEVER_SIGNED = {"lease", "voucher"}
+
+
+def encode_run(run: AuditRun) -> bytes:
+    """Write the document of a running audit."""
+    document = report_fields(run.report, run.lease) | _run_fields(run)
+    return codec.encode(document if run.voucher is None else document | {"voucher": run.voucher})
+
+
+def read_run(raw: bytes) -> AuditRun:
+    """Read the running audit in a stored document.
+
+    Raises:
+        NotOursError: another version stored it, or it was damaged.
+    """
+    document = codec.decode(raw)
+    fields = Fields(document)
+    walk, state = fields.inner("walk"), fields.inner("state")
+    return AuditRun(
+        report=report_of(fields),
+        lease=fields.date("lease"),
+        walk=AnchorWalk(
+            reached=_reached(walk.inner("reached")),
+            rewritten=walk.get("rewritten", bool),
+            last=fields.count("last_anchor"),
+            copied=fields.count("copied"),
+        ),
+        known=_chain_state(fields.maybe("known", dict)),
+        read_at=fields.maybe_timestamp("read_at"),
+        origin=fields.get("origin", str),
+        size=fields.maybe_count("size"),
+        tail=fields.items("tail", bytes),
+        unreached=fields.maybe_count("unreached"),
+        target=_chain_state(fields.maybe("target", dict)),
+        position=fields.count("position"),
+        state=VerifierState(
+            size=state.count("size"),
+            links=state.items("links", bytes),
+            # A node that a finding has left unknown is null.
+            frontier=state.items("frontier", bytes, type(None)),
+            hole=state.get("hole", bool),
+        ),
+        # Where nothing is anchored, nothing is signed, and the field is not there.
+        voucher=fields.maybe("voucher", bytes) if "voucher" in document else None,
+    )
+
+
+def voucher_message(raw: bytes) -> bytes:
+    """Build what is signed of a stored running audit: all of it but the lease and the signature.
+
+    Raises:
+        NotOursError: it can't be decoded.
+    """
+    signed = {name: value for name, value in codec.decode(raw).items() if name not in _NEVER_SIGNED}
+    return f"eventlog/audit/v1\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
+
+
+def _run_fields(run: AuditRun) -> dict[str, Any]:
+    reached, state = run.walk.reached, run.state
+    # asdict gives the fields in their order; only numbers need a type of their own in the document.
+    numbers = {"number": count(reached.number), "size": count(reached.size), "time": count(reached.time)}
+    return {
+        "walk": {"reached": asdict(reached) | numbers, "rewritten": run.walk.rewritten},
+        "last_anchor": count(run.walk.last),
+        "copied": count(run.walk.copied),
+        "known": None if run.known is None else settled_fields(run.known),
+        "read_at": timestamp(run.read_at),
+        "origin": run.origin,
+        "size": maybe_count(run.size),
+        "tail": run.tail,
+        "unreached": maybe_count(run.unreached),
+        "target": None if run.target is None else settled_fields(run.target),
+        "position": count(run.position),
+        "state": asdict(state) | {"size": count(state.size)},
+    }
+
+
+def _reached(fields: Fields) -> Reached:
+    return Reached(
+        fields.count("number"),
+        fields.maybe("digest", bytes),
+        fields.count("size"),
+        fields.maybe("root", bytes),
+        fields.count("time"),
+        fields.maybe("key", bytes),
+    )
+
+
+def _chain_state(settled: dict[str, Any] | None) -> ChainState | None:
+    return None if settled is None else decode_settled(settled)
