@@ -224,7 +224,7 @@ def test_kms_without_a_region_is_an_error_of_signing(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(("algorithm", "kind"), [("ED25519_PH_SHA_512", "DIGEST"), ("ED25519_SHA_512", "DIGEST")])
-@pytest.mark.usefixtures("key")
+@pytest.mark.usefixtures("aws", "key")
 def test_the_server_of_these_tests_refuses_what_kms_refuses(algorithm: Any, kind: Any) -> None:
     client = boto3.client("kms")
     with pytest.raises(client.exceptions.InvalidKeyUsageException):

@@ -21,7 +21,7 @@ from eventlog.verify.findings import Finding
 
 
 class AuditAnchors:
-    """Does nothing where nothing is anchored (``anchoring`` is None). What can't be reached makes it incomplete."""
+    """An audit's work on anchors; none if ``anchoring`` is None. If anchors can't be reached, it is incomplete."""
 
     def __init__(self, store: EventStore, anchoring: Anchoring | None, origin: str, clock: Callable[[], int]) -> None:
         self._store = store
@@ -30,7 +30,10 @@ class AuditAnchors:
         self._registry = Registry(store, clock)
 
     def names(self, stored: Iterable[str]) -> Iterator[str]:
-        """Every chain in the database, among the anchors or in the registry, which is audited last as it grows."""
+        """Iterate over every chain in the database, the anchor store or the registry.
+
+        The registry itself comes last, as the audits of the others add to it.
+        """
         names = set(stored)
         if self._anchoring is not None:
             with suppress(StoreError):  # the audits of what is known will say so
@@ -57,7 +60,7 @@ class AuditAnchors:
         except StoreError as error:
             opened.leave_incomplete(f"what is anchored is not known: {error}")
             return Standing()
-        # A full audit reads every anchor on its way and finds then what is wrong with the last ones.
+        # A full audit reads every anchor on its way, so it finds by itself what is wrong with the last ones.
         incremental = opened.report.mode == "incremental"
         for finding in standing.restore_findings + (standing.findings if incremental else []):
             opened.emit(finding)
@@ -79,7 +82,7 @@ class AuditAnchors:
     def vouch(self, message: bytes) -> bytes | None:
         """Sign what a running audit is stored as, so that it can be resumed and still anchor what it finds.
 
-        None: nothing is anchored, or it can't be signed, and whoever resumes the audit anchors nothing.
+        None: nothing is anchored, or signing failed; whoever resumes the audit then anchors nothing.
         """
         if self._anchoring is not None:
             with suppress(StoreError):
@@ -87,9 +90,9 @@ class AuditAnchors:
         return None
 
     def check_voucher(self, run: AuditRun, stored: bytes) -> None:
-        """Check that an audit has signed the state that is to be gone on with, given as it is ``stored``.
+        """Check that an audit has signed the state that this one resumes from, given as it is ``stored``.
 
-        Else anyone who can write to the database could say that something was verified, and have it anchored.
+        Otherwise anyone who can write to the database could claim that events were verified, and have that anchored.
         """
         if self._anchoring is None:
             return
@@ -128,7 +131,7 @@ class AuditAnchors:
             run.leave_incomplete(f"what was verified could not be anchored: {error}")
 
     def _rotate(self, chain: str, standing: Standing) -> None:
-        """Say in the chain itself that another key signs from the next anchor on, before it does."""
+        """Announce in the chain itself, in advance, that another key will sign from the next anchor on."""
         newest, holds, anchoring = standing.newest, standing.holds, self._anchoring
         if newest is None or anchoring is None or standing.findings or standing.restore_findings:
             return

@@ -61,7 +61,7 @@ class Auditor:
 
         Raises:
             NotFoundError: no such chain.
-            StoreError: MongoDB can't be asked.
+            StoreError: MongoDB can't be reached.
         """
         opened = OpenReport(new_report(chain, mode, self._millis()))
         standing = self._anchors.look(opened)
@@ -69,6 +69,8 @@ class Auditor:
         outside = check_outside(self._audits, opened)
         if damage and not opened.report.findings:
             opened.emit(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
+        # A chain without a sequence document does not exist, unless something speaks of it: an anchor, a stored event
+        # (that is a finding), or anchors that could not be read.
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
@@ -78,7 +80,7 @@ class Auditor:
         return run
 
     def run(self, run: AuditRun, seconds: float) -> AuditReport:
-        """Go on with a running audit until it is done or the time is over; the report as stored."""
+        """Continue a running audit until it is done or time is up; return the report as stored."""
         until = time.monotonic() + seconds
         with self._pool(run) as pool:
             if run.report.status == "running":
@@ -87,7 +89,7 @@ class Auditor:
         return run.report
 
     def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
-        """Step by step, each stored, to the end or until the time is over."""
+        """Take steps, and store each, to the end or until time is up."""
         over = False
         while not over and run.report.status == "running":
             done = way.step()
@@ -100,7 +102,7 @@ class Auditor:
             self._keep(run, conclusion, over=over)
 
     def _keep(self, run: AuditRun, conclusion: Conclusion | None, *, over: bool) -> None:
-        """Store what a step has come to. ``over``: nobody works on it from now on, and any process may resume it."""
+        """Store the state after a step. ``over``: this process stops here, and any process may resume the audit."""
         if conclusion is None and over:
             run.voucher = self._anchors.vouch(voucher_message(encode_run(run)))
         run.lease = 0 if over else self._millis()
@@ -112,7 +114,7 @@ class Auditor:
             self._keeper.keep_run(run)
 
     def resume(self, seconds: float) -> list[AuditReport]:
-        """Go on with audits that nobody is at work on; each report as soon as it is there."""
+        """Continue the audits that no process is working on; return their reports."""
         return list(self._resumed(seconds))
 
     def _resumed(self, seconds: float) -> Iterator[AuditReport]:
@@ -123,7 +125,7 @@ class Auditor:
                 yield self._resume(audit_id, stored, until - time.monotonic())
 
     def _resume(self, audit_id: str, stored: bytes, seconds: float) -> AuditReport:
-        """Go on with an audit; one that was stored otherwise than this version does, or was damaged, is given up."""
+        """Continue an audit; one that another version stored, or that was damaged, is given up."""
         try:
             run = read_run(stored)
         except NotOursError as error:
@@ -134,7 +136,7 @@ class Auditor:
             return self.run(run, seconds)
         except StoreUnavailableError:
             raise
-        except Exception as error:  # whatever it is, it may stop neither this audit for ever nor those of other chains
+        except Exception as error:  # whatever it is, it must block neither this audit for ever nor other chains
             return self._give_up_resumed(audit_id, stored, error)
 
     def _give_up_resumed(self, audit_id: str, stored: bytes, error: BaseException) -> AuditReport:
@@ -150,7 +152,7 @@ class Auditor:
             return None
         except StoreUnavailableError:
             raise
-        except Exception as error:  # one chain's damage may not keep the others from being audited
+        except Exception as error:  # one chain's damage must not keep the others from being audited
             because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
             return self._keeper.give_up(new_report(chain, mode, self._millis()), because, self._millis())
 
@@ -171,13 +173,13 @@ class Auditor:
         return list(self.each(mode, seconds))
 
     def each(self, mode: Mode, seconds: float) -> Iterator[AuditReport]:
-        """``audit_all``, each report as soon as it is there."""
+        """Do what ``audit_all`` does, and yield each report as soon as it is there."""
         until = time.monotonic() + seconds
         try:
             yield from self._resumed(seconds / 2)
         except CredentialsRefusedError:
             raise
-        except StoreError as error:  # a database that lets nobody lease an audit may keep none from being made anew
+        except StoreError as error:  # even if no audit can be leased, new ones are made
             self._notices.failed("audits that are running could not be resumed", "", error)
         if rows := self._audit_rows_without_chain(mode):
             yield rows
@@ -188,7 +190,8 @@ class Auditor:
     def finished(self, mode: Mode, reports: Iterable[AuditReport]) -> set[Mode]:
         """Tell in which modes all chains have been audited, now that the schedule made these reports in ``mode``.
 
-        What runs out of time is resumed by later schedules; the one that brings the last of it to its end counts then.
+        An audit that runs out of time is resumed by a later run of the schedule. Its mode counts as finished in the run
+        that completes the last of its audits.
         """
         found = [(report.mode, report.status == "running") for report in reports]
         left = {of for of, running in found if running}
@@ -217,13 +220,13 @@ class Auditor:
         return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
 
     def _settle(self, chain: str) -> str | None:
-        """Settle; what stands in the way, which as a rule the audit finds itself, and says where."""
+        """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
         try:
             self._store.settle(chain)
         except CorruptionError as error:
             return str(error)
         except StoreError:
-            return None  # MongoDB can't be asked, or only later
+            return None  # MongoDB can't be reached: the audit's own reads say so, if it still is the case
         return None
 
     def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:

@@ -1,4 +1,4 @@
-"""How an audit ends: what the events gave is held against what was said of them, anchored, and summed up."""
+"""How an audit ends: what the events give is compared with what was said of them, anchored, and summed up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ def conclude(run: AuditRun, anchors: AuditAnchors, clock: Callable[[], int]) -> 
     root = None if state.hole else state.root
     run.report = replace(run.report, checked_root=root.hex() if root else None)
     if root is not None and not run.report.findings_total and run.report.incomplete_because is None:
-        # Everything was read and nothing was found. The anchors may still contradict it, and then they say so.
+        # Everything was read and nothing was found. If an anchor contradicts it, ``advance`` adds the finding.
         anchors.advance(run, VerifiedHead(run.report.chain, run.origin, state.size, root))
     report = replace(run.report, finished_at=clock(), status=_verdict(run.report))
     return Conclusion(report, _verified(state) if report.status == "intact" else None)

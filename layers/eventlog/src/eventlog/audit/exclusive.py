@@ -1,4 +1,4 @@
-"""One at a time: work that another process does already is not begun."""
+"""One at a time: work that another process is doing already is not started."""
 
 import logging
 import threading
@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> Iterator[bool]:
-    """Hold a lease while the block runs, renewed by a thread; whether it was to be had.
+    """Hold a lease while the block runs, renewed by a thread; yield whether it was free.
 
-    Who dies with it holds up the next for as long as a lease lasts. One that was lost, because the process stood still,
-    stops nobody: two at once do twice the work and nothing wrong.
+    If the holder dies, the next one has to wait until the lease expires. If the holder loses it, because its process
+    stood still, it goes on all the same: two at once do the work twice, and nothing wrong.
 
-    Where the database refuses to keep a lease, as one can be made to do, the work is done without.
+    If the database refuses to store leases, as somebody may have made it do, the work is done without one.
 
     Raises:
         CredentialsRefusedError: MongoDB refused the user or the password.
@@ -51,5 +51,5 @@ def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> I
     finally:
         done.set()
         renewing.join()
-        with suppress(StoreError):  # then it ends by itself
+        with suppress(StoreError):  # then it expires
             leases.release(name, holder)

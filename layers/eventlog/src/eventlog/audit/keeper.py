@@ -1,7 +1,7 @@
 """Tells what audits find, and stores their reports: in this order.
 
-Whoever has the database can have it refuse what it should remember (a validator, a full disk). That it does is told,
-too, and ends no audit: what was found must be heard, and other chains be looked at.
+Whoever controls the database can make it refuse a report (a validator, a full disk). That is told too, and ends no
+audit: findings must be heard, and the other chains must still be audited.
 """
 
 from dataclasses import replace
@@ -39,18 +39,18 @@ class Keeper:
         self._told[report.audit_id] = report.findings_total
 
     def keep_run(self, run: AuditRun) -> bool:
-        """Keep how far an audit is; whether it could be stored."""
+        """Store how far an audit has come; return whether that worked."""
         return self._keep(run.report, encode_run(run))
 
     def keep(self, report: AuditReport, lease: int, verified: ChainState | None = None) -> bool:
-        """Keep a report that is done; whether it could be stored.
+        """Store a finished report; return whether that worked.
 
         ``lease``: milliseconds since 1970. ``verified``: the state from which a later audit may go on.
         """
         return self._keep(report, encode_report(report, lease, verified))
 
     def give_up(self, report: AuditReport, because: str, now: int) -> AuditReport:
-        """Keep a report of an audit that can't be made, in place of any other."""
+        """Store a report that says why an audit can't be made, in the place of the one with its id."""
         report = given_up(report, because, now)
         self.keep(report, report.started_at)
         return report
@@ -65,7 +65,7 @@ class Keeper:
         return True
 
     def _tell(self, report: AuditReport) -> None:
-        """Tell of findings that nobody has heard of yet, and of each report with findings when it is done."""
+        """Tell of findings that are new, and once more of each report with findings when it is done."""
         total, done = report.findings_total, report.status != "running"
         new = total - self._told.get(report.audit_id, 0)
         if total and (new or done):

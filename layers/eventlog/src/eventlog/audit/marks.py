@@ -39,7 +39,7 @@ class Marks:
         return sorted(marks, key=lambda mark: mark.size)
 
     def check(self, mark: Mark, root: bytes | None, links: Sequence[bytes]) -> None:
-        """Hold what the events give at a mark against it; what can't be known is no finding."""
+        """Compare what the events give with a mark; where a finding has left it unknown, nothing is compared."""
         seq = mark.size - 1
         if mark.hash is not None and links and mark.hash not in links:
             detail = f"an earlier audit verified {mark.size} events with another last hash"
@@ -51,7 +51,7 @@ class Marks:
         self._run.emit(Finding("rewritten", seq, mark.root.hex(), root.hex(), detail))
 
     def check_state(self, mark: Mark, state: VerifierState) -> None:
-        """As ``check``, if the verifier is at the mark."""
+        """Check a mark that the verifier has just reached; do nothing if it is elsewhere."""
         if state.size == mark.size and not state.hole:
             self.check(mark, state.root, state.links)
 

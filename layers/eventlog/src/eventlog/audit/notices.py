@@ -7,7 +7,7 @@ from eventlog.store.errors import StoreError
 
 
 class Notices(Protocol):
-    """Hears of findings and failures as they come. What it does with them may not raise."""
+    """Hears of findings and failures as they come. Its methods must not raise."""
 
     def found(self, report: AuditReport, new: int) -> None:
         """Hear of a report with findings that is about to be stored; ``new`` of them were not told before.
@@ -22,7 +22,7 @@ class Notices(Protocol):
 
 
 class Silence:
-    """Tells nobody: for whoever looks at the reports at once."""
+    """Tells nobody: for callers that look at the reports themselves."""
 
     def found(self, report: AuditReport, new: int) -> None:
         """Do nothing."""

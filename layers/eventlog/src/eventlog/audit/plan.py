@@ -62,7 +62,7 @@ def plan(audits: AuditReads, opened: OpenReport, outside: Outside, standing: Sta
     ``standing``: what is anchored of the chain; None where nothing ever is. ``origin``: the log's name by the settings.
 
     Raises:
-        StoreUnavailableError: MongoDB does not even show what was anchored before, as a primary that is none any more.
+        StoreUnavailableError: MongoDB does not even show what was anchored before: a replaced primary answered.
     """
     known, image, anchored = outside.known, outside.image, standing.holds if standing else None
     start = VerifierState(0, _genesis(opened, image, origin))
@@ -116,7 +116,13 @@ def _start_incremental(
 
 
 def _report_truncated(tree: Trees, opened: OpenReport, least: int, size: int) -> None:
-    """Only the newest state of the database counts: a primary that has just been replaced may not know that yet."""
+    """Report that a chain is too short, if the newest state of the database says so too.
+
+    A primary that has just been replaced may not know the last events yet.
+
+    Raises:
+        StoreUnavailableError: the newest state is long enough.
+    """
     newest = tree.newest_size(opened.report.chain)
     if newest is not None and newest >= least:
         raise StoreUnavailableError(_OLD_PRIMARY)
@@ -152,7 +158,7 @@ def _check_verified(
 def _anchored_state(tree: Trees, opened: OpenReport, anchored: Anchor, chain_size: int) -> VerifierState:
     """Take the state at an anchor from stored nodes and the last event's hash, which must give the signed root.
 
-    If they don't, the rest is verified with nothing known of what is left of it.
+    If they don't, that is a finding, and the events after it are verified from a state that is not known.
     """
     size, root = anchored.checkpoint.size, anchored.checkpoint.root
     last = proof.Node(0, size - 1)
@@ -167,7 +173,7 @@ def _anchored_state(tree: Trees, opened: OpenReport, anchored: Anchor, chain_siz
         if merkle.root(frontier) != root:
             raise EvidenceError("the stored nodes do not give the anchored root")
     except (CorruptionError, EvidenceError) as error:
-        if not opened.report.findings:  # else they are what is wrong with it
+        if not opened.report.findings:  # else those say already what is wrong
             detail = f"what is stored of the first {size} events is not what was anchored: {error}"
             opened.emit(Finding("rewritten", size - 1, root.hex(), None, detail))
         return VerifierState(size, [], [None] * size.bit_count())

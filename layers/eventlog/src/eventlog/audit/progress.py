@@ -32,8 +32,8 @@ def anchored(reports: Iterable[AuditReport]) -> dict[str, int]:
 def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
     """Compute the percentage of all events that audits have verified and found intact.
 
-    Of an audit that goes on, what it has verified so far counts; of a chain with a finding, nothing does. What is
-    anchored of a chain that is gone counts as events.
+    A running audit counts with what it has verified so far, a chain with a finding with nothing. The anchored events of
+    a chain that is gone still count among all events.
     """
     found = list(reports)
     there = dict(sizes)

@@ -19,7 +19,7 @@ Status = Literal["running", "intact", "tampered", "incomplete"]
 """incomplete: nothing was found, but not all could be checked; ``incomplete_because`` says why."""
 
 MAX_FINDINGS = 100
-"""So many findings a report names; it counts all."""
+"""A report names this many findings, and counts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SkewSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What an audit says of one chain, when it is done or so far. Times are milliseconds since 1970."""
+    """What an audit says of one chain, finished or so far. Times are milliseconds since 1970."""
 
     audit_id: str
     """A UUID (version 7), so that ids sort by the time when the audits began."""

@@ -57,11 +57,15 @@ class Restorer:
         if found is None:
             raise NotFoundError(f"There is no chain {chain}; nothing of it was restored.")
         standing = self._anchoring.history.standing(chain, [found.origin])
+        # A restore is declared against an anchor that the chain contradicts. Without an anchor, or if the newest one
+        # that holds is still extended, there is nothing to declare.
         if standing.newest is None:
             raise NotFoundError(f"Chain {chain} was never anchored; there is nothing to go on from.")
         kept = self._kept(found, standing)
         if kept is not None and kept == standing.holds:
             raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
+        # The signed note comes last: from then on audits accept the chain as it is, so by then what is left of it must
+        # be known to be intact, and the chain itself must say what was lost.
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
         self._write(found, standing, declared)
@@ -74,6 +78,8 @@ class Restorer:
         newest = standing.holds or standing.newest
         for number in range(newest.seal.number if newest else 0, 0, -1):
             data = self._anchoring.anchors.read(found.name, note_key(number))
+            # An anchor that is missing, can't be verified or isn't extended does not stop the search: one of those
+            # before it may be. One that an earlier restore has superseded never holds again.
             try:
                 anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
                 head = anchor.checkpoint
@@ -89,6 +95,7 @@ class Restorer:
 
     def _declared(self, found: Chain, standing: Standing, kept: Anchor | None, reason: str) -> Restore:
         newest = standing.newest
+        # If no anchor is still extended, nothing is kept: number 0, of 0 events.
         declared = Restore(
             origin=origin_line(found.origin, found.name, standing.epoch + 1),
             number=newest.seal.number + 1 if newest else 1,
@@ -98,7 +105,7 @@ class Restorer:
             reason=reason,
         )
         try:
-            format_restore(declared)
+            format_restore(declared)  # before anything is written: only the reason can be refused
         except EvidenceError as error:
             raise InvalidError([Problem("/reason", str(error))]) from error
         return declared

@@ -1,4 +1,4 @@
-"""A running audit: its report so far, and all that it takes to go on with it, here or in another process."""
+"""A running audit: its report so far, and all it takes to resume it, here or in another process."""
 
 from dataclasses import dataclass, field, replace
 
@@ -48,7 +48,7 @@ class AuditRun(OpenReport):
     """All that a running audit keeps, and stores after each step (``run_documents.py``). Sizes are counts of events."""
 
     lease: int
-    """When it was last said that somebody is at work on this audit, in milliseconds since 1970; 0: nobody is."""
+    """When a process last said that it is at work on this audit, in milliseconds since 1970; 0: none is."""
 
     walk: AnchorWalk
     """How far the anchors are read."""

@@ -1,4 +1,4 @@
-"""An audit's way through the settled part of a chain, in steps that can be stored, and past the marks on it."""
+"""The scan of the settled part of a chain, in steps that can be stored, with a check at each mark on the way."""
 
 import time
 from contextlib import suppress
@@ -17,13 +17,13 @@ from eventlog.verify.fast_path import ClockSkew, Segment, segment_roots
 from eventlog.verify.verifier import ChainVerifier
 
 STEP = 8192
-"""Events a step; a power of two, for segments (fast_path.py)."""
+"""Events in a step; a power of two, for segments (fast_path.py)."""
 _CHUNK = 500
 _RENEW_SECONDS = 2.0
 
 
 class Pass:
-    """Goes on with one running audit. ``pool``: the workers that verify ahead of it; None: it works alone."""
+    """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone."""
 
     def __init__(self, audits: AuditDatabase, run: AuditRun, marks: Marks, pool: WorkerPool | None) -> None:
         self._audits = audits
@@ -32,7 +32,7 @@ class Pass:
         self._pool = pool
 
     def step(self) -> bool:
-        """Verify the next documents, up to a multiple of ``STEP``; whether the end is reached."""
+        """Verify the next documents, up to a multiple of ``STEP``; return whether the end is reached."""
         run, skew = self._run, ClockSkew()
         verifier = ChainVerifier(run.state, run.emit, skew)
         start, end = run.position, run.report.to_seq
@@ -51,7 +51,7 @@ class Pass:
         return done
 
     def finish(self) -> None:
-        """Look at the marks that are left: on what is pending, whose entries were checked at the start, and beyond."""
+        """Check the marks that are left, on the pending events, whose entries were checked at the start."""
         marks, state = self._marks.take(2**63), self._run.state
         frontier = [node for node in state.frontier if node is not None]
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
@@ -64,7 +64,7 @@ class Pass:
                     self._marks.check(mark, head.root, [head.hash])
 
     def _join(self, verifier: ChainVerifier, segment: Segment, marks: list[Mark]) -> bool:
-        """Go on over a worker's segment and past its marks; False if it does not follow what was verified."""
+        """Skip a worker's segment and check the marks in it; False if it does not follow what was verified."""
         left = [node for node in verifier.state.frontier if node is not None]
         known = len(left) == len(verifier.state.frontier)
         if not verifier.join(segment):
@@ -79,7 +79,7 @@ class Pass:
         return True
 
     def _scan(self, verifier: ChainVerifier, marks: list[Mark], start: int, stop: int) -> tuple[int, bool]:
-        """Verify the documents from ``start`` to ``stop`` in order; where to go on, and whether nothing is left."""
+        """Verify the documents from ``start`` to ``stop`` in order; return where to go on, and whether nothing is left."""
         run = self._run
         chain, end, after = run.report.chain, run.report.to_seq, run.read_at
         rows = self._audits.scan(chain, start, stop, after=after)

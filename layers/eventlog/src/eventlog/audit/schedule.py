@@ -27,7 +27,7 @@ class ShortReport(TypedDict):
 
 
 class Round(TypedDict):
-    """What the schedule is answered. ``skipped``: why nothing was done."""
+    """The answer to the schedule. ``skipped``: why nothing was done."""
 
     mode: Mode
     skipped: NotRequired[str]
@@ -35,7 +35,7 @@ class Round(TypedDict):
 
 
 def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: float) -> Round:
-    """Audit every chain and go on with audits still running, for so many seconds; a short form of each report.
+    """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -81,7 +81,7 @@ def tell(reports: list[AuditReport]) -> None:
 
 
 def _run(auditor: Auditor, mode: Mode, seconds: float) -> list[AuditReport]:
-    """All reports; those that are there when the round breaks off are told too."""
+    """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
         for report in auditor.each(mode, seconds):

@@ -64,7 +64,7 @@ def serve(pipe: Connection, tasks: Tasks, audits: AuditReads, work: Work) -> Non
 
     Raises:
         StoreError: the database does not answer.
-        OSError: nobody listens any more.
+        OSError: the audit has closed its end of the pipe.
     """
     next(audits.scan(work.chain, 0, 0, after=work.after), None)  # the connection is there before any task is taken
     pipe.send_bytes(b"ready")

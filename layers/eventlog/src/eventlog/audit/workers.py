@@ -1,7 +1,7 @@
 """Worker processes that verify segments of a chain ahead of an audit, so that it uses every core.
 
-Nothing depends on them: what they don't answer, or don't find perfect, the audit verifies itself. They are programs of
-their own, talked to by pipes alone, as AWS Lambda has no shared memory; one whose pipe ends, ends.
+Nothing depends on them: what they don't answer, or don't find perfect, the audit verifies itself. They are processes
+that talk by pipes alone, as AWS Lambda has no shared memory; a worker ends when its pipe does.
 """
 
 import os
@@ -51,7 +51,7 @@ class Workers:
     ) -> Iterator["WorkerPool | None"]:
         """Start workers for start..end-1; None on one core, for few events, or if this process has workers already."""
         if self.count < 2 or end - start < self.least or not _one_audit.acquire(blocking=False):
-            yield None
+            yield None  # the audit works alone: there is too little to share, or the cores are taken
             return
         pool = WorkerPool(end, step)
         try:
@@ -101,7 +101,7 @@ class WorkerPool:
             self._give_up(worker)
 
     def _order(self, start: int) -> None:
-        """Give out the next segments from ``start`` on, those first that are needed first."""
+        """Hand out the next segments from ``start`` on, in the order in which they are needed."""
         self._next = max(self._next, start)
         for waiting in range(_AHEAD):
             for worker in list(self._workers.values()):
@@ -113,7 +113,7 @@ class WorkerPool:
                         self._give_up(worker)
 
     def _receive(self, seconds: float) -> bool:
-        """Take what workers have answered; whether any did, or ended, in time."""
+        """Take the answers that are there; return whether any worker answered, or ended, in time."""
         found = wait(list(self._workers), max(0.0, seconds))
         for pipe in found:
             worker = self._workers[pipe]  # type: ignore[index]
@@ -148,7 +148,7 @@ class _Worker:
         self._send(work)
 
     def order(self, start: int, stop: int) -> bool:
-        """Hand over a segment; whether the worker is still there to take it."""
+        """Hand over a segment; return whether the worker is still there to take it."""
         self.tasks.append(start)
         return self._send(encode_task(start, stop))
 

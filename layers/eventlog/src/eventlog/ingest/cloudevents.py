@@ -48,8 +48,8 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
     JSON data becomes ``data``, text in UTF-8 ``data`` as a string, everything else ``data_base64``.
 
     Raises:
-        MalformedJSONError: the data says that it is JSON and is not.
-        InvalidError: a header that can't be decoded, or may not be one.
+        MalformedJSONError: the data claims to be JSON and isn't.
+        InvalidError: a header can't be decoded, or is not allowed in binary mode.
         UnsupportedError: JSON in another charset than UTF-8.
     """
     event: dict[str, object] = {}
@@ -88,6 +88,7 @@ def read(value: object, chain: str) -> Submission:
     problems = _problems(value)
     if problems:
         raise InvalidError(problems)
+    # From here on every attribute is known to be of its type.
     time = value.get("time")
     return Submission(
         chain=chain,
@@ -116,7 +117,7 @@ def _unquote(name: str, value: str) -> str:
 
 
 def _problems(value: Mapping[str, object]) -> list[Problem]:
-    """Everything that is wrong, one problem an attribute: the first that was found, where the last one stood."""
+    """List what is wrong, one problem for each attribute: the first one found, in the place of the last one."""
     problems = [_required(value, name) for name in ("id", "source", "type")]
     if value.get("specversion") != "1.0":
         problems.append(Problem("/specversion", "must be the string 1.0"))

@@ -1,11 +1,11 @@
 """From delivered messages to appended events: each chain in its order, each event once.
 
-A message stays in the queue until it is acknowledged, and its group (its chain) waits for it. So a message is done when
-it was appended or dead-lettered, and failed, which means it comes again with all that follow it, when nothing says that
-it is at fault: the store or the dead-letter queue can't be reached, or the chain's stored data is damaged.
+A message stays in the queue until it is acknowledged, and its group (its chain) waits for it. So a message is done
+once it is appended or dead-lettered. It has failed, and comes again with all that follow it, when it is not known to be
+at fault: the store or the dead-letter queue can't be reached, or the chain's stored data is damaged.
 
-A message is dead-lettered at once, with the reason, if no repetition can help: it is not one that ``parse_message``
-takes, it waits in another chain's group, or its id exists with other content. A chain is never blocked by such a one.
+A message is dead-lettered at once, with the reason, if trying again can't help: ``parse_message`` does not take it, it
+waits in another chain's group, or its id exists with other content. Such a message never blocks its chain.
 
 A process may die, or a reply be lost, between any two steps; then messages that are done already come again:
 
@@ -57,8 +57,8 @@ class Failure(NamedTuple):
 class Outcome:
     """What became of a delivery: each of its messages is appended, dead or failed.
 
-    ``placed`` are the appended ones with their places. ``stored`` counts events that this delivery added to the log. An
-    exact repetition of a delivery whose acknowledgement was lost counts again, as nothing tells it from the first.
+    ``placed`` are the appended ones with their places. ``stored`` counts events that this delivery added to the log. A
+    delivery that is repeated exactly, as its acknowledgement was lost, counts again: nothing tells it from the first.
     """
 
     placed: list[Placed] = field(default_factory=list)
@@ -109,6 +109,7 @@ class Consumer:
 
     def _step(self, chain: str, waiting: list[_Waiting], outcome: Outcome) -> None:
         """Dead-letter the first message that is at fault, or append the longest run there is; take them off."""
+        # Messages at fault are taken out first; what is left is appended in runs that are as long as can be.
         at_fault = next((index for index, item in enumerate(waiting) if item.draft is None), None)
         if at_fault is not None:
             self._dead_letter(waiting, at_fault, outcome)
@@ -118,6 +119,8 @@ class Consumer:
         try:
             outcome.placed += self._append(chain, drafts)
         except IdConflictError as conflict:
+            # Nothing was stored. Those in conflict are marked here, and the next steps dead-letter them; then what is
+            # left of the run is appended.
             for index, item in enumerate(waiting[:run]):
                 if item.draft and item.draft.entry.event_id in conflict.ids:
                     waiting[index] = _Waiting(item.message, None, "conflict: the id exists with other content")

@@ -44,7 +44,7 @@ _CHAIN = TypeAdapter[str](OpenChainName)
 
 
 class MessageError(ValueError):
-    """A message that no append can come of; the text says why naming members, not values."""
+    """A message that can't be appended; the text says why, and names members but never values."""
 
 
 class Queue(Protocol):
@@ -75,7 +75,7 @@ def format_message(draft: Draft) -> str:
     """Write the message of a draft.
 
     Raises:
-        TooLargeError: canonical text can get up to six times as long by escapes.
+        TooLargeError: the message is too long; escapes make canonical text up to six times as long.
     """
     entry = draft.entry
     values: tuple[Any, ...] = (

@@ -1,4 +1,4 @@
-"""Messages to SQS FIFO queues. boto3 is imported with the first one: most starts of a function send none."""
+"""Sends messages to SQS FIFO queues. boto3 is imported by the first send: most starts of a function send nothing."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _ROOM = 64
 
 
 class SqsQueue:
-    """A FIFO queue: what is sent to one group is delivered in that order, each again until it is acknowledged."""
+    """A FIFO queue: messages of a group are delivered in the order they were sent in, each until it is acknowledged."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -24,8 +24,8 @@ class SqsQueue:
     def send(self, group: str, body: str, *, once: str, reason: str | None = None) -> None:
         """Send a message to a group; the queue takes one with the same ``once`` only once in five minutes.
 
-        So the client's own retry, which repeats it, doubles nothing. ``reason`` becomes an attribute of the message, in
-        ASCII and cut; it is left out where a message that somebody else wrote leaves no room for it.
+        So a retry by boto3 adds no second message. ``reason`` becomes an attribute of the message, in ASCII and cut to
+        length; it is left out if the message, which somebody else may have written, leaves no room for it.
 
         Raises:
             MessageTooLargeError: SQS takes no message of this size.

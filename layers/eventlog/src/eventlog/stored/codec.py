@@ -168,7 +168,7 @@ def _decode_document(document: dict[str, Any]) -> Event:
     try:
         values = _values(document)
     except KeyError:
-        values = ()
+        values = ()  # a field is missing: the checks below name it
     if tuple(map(type, values)) != _VALUE_TYPES:
         check_types(document, _EVENT_TYPES)
         check_types(document, _ENTRY_TYPES)

@@ -157,6 +157,7 @@ class ChainWatcher(threading.Thread):
         """
         announced = self._new_checkpoints()
         if self._recent is None:
+            # The first look: readers that want older events page through the chain themselves.
             found = self._sources.events().chain(self.chain)
             recent = RecentEvents(found.state.size if found else 0)
             self._publish(recent, [], announced)
@@ -165,6 +166,7 @@ class ChainWatcher(threading.Thread):
             page = read(self._sources.events(), self.chain, self._end(), _PAGE)
             more = page.more
             self._check_size(page.size)
+            # A checkpoint may come without events: they were published by an earlier look.
             if page.events or announced:
                 self._publish(self._recent, map(item_of, page.events), announced)
                 announced = ()

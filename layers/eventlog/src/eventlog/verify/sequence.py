@@ -72,7 +72,7 @@ def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settle
     for raw in documents:
         _, why, seq = understand(raw)
         if seq is not None and settled is not None and later is not None and settled <= seq < later.settled.size:
-            continue
+            continue  # settled between the two reads of the sequence document
         if seq is None or expected.get(seq) != raw:
             detail = why or "no acknowledged event stands at this seq"
             emit(Finding("unexpected", seq, None, None, detail))

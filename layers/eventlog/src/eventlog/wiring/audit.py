@@ -1,4 +1,4 @@
-"""What the chain_audit function works with; `make restore` takes it, too."""
+"""What the chain_audit function works with; `make restore` uses it too."""
 
 from functools import cached_property
 

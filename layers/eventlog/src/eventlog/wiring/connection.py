@@ -88,9 +88,9 @@ class Connection:
 
 
 class Wiring:
-    """What one function works with. A subclass a function adds what it needs, each part made on first use.
+    """What one function works with. Each function has a subclass with the parts it needs, made on first use.
 
-    What stands on the connection is a ``per_connection`` attribute, anything else a ``cached_property``.
+    A part that depends on the connection is a ``per_connection`` attribute, any other a ``cached_property``.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -111,7 +111,7 @@ W = TypeVar("W", bound=Wiring)
 
 
 def per_connection(make: Callable[[W, Connected], T]) -> "_PerConnection[W, T]":
-    """Decorate a method of a wiring: an attribute that is made on first use, and anew when the connection is another.
+    """Decorate a method of a wiring: an attribute that is made on first use, and again for another connection.
 
     Two threads that ask at the same moment may make one each; one of the two is kept.
     """
@@ -119,14 +119,14 @@ def per_connection(make: Callable[[W, Connected], T]) -> "_PerConnection[W, T]":
 
 
 class _PerConnection(Generic[W, T]):
-    """The descriptor behind ``per_connection``. What it made stands in the wiring, beside the connection it is for."""
+    """The descriptor behind ``per_connection``. It keeps what it made in the wiring, with the connection it was made for."""
 
     def __init__(self, make: Callable[[W, Connected], T]) -> None:
         self._make = make
         self.__doc__ = make.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._place = f"_{name} of the connection"  # no attribute of anybody's can have this name
+        self._place = f"_{name} of the connection"  # no real attribute has blanks in its name
 
     @overload
     def __get__(self, wiring: None, owner: type) -> "_PerConnection[W, T]": ...

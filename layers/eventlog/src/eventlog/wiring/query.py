@@ -34,11 +34,11 @@ class QueryWiring(Wiring):
 
     @cached_property
     def streams(self) -> Streams:
-        """The live streams of this process, of which a quarter of the connections may watch for changes."""
+        """The live streams of this process; a quarter of its connections may watch for changes."""
         changes = ChangeStreams(lambda: self.log, max(1, self.settings.mongo_pool_size // 4))
         return Streams(Sources(lambda: self.log, lambda: CheckpointStore(self.log)), changes.hints)
 
     def end_streams(self) -> None:
-        """End live streams, which would go on for ever."""
+        """End live streams, which would otherwise go on for ever."""
         if "streams" in self.__dict__:
             self.streams.close()

@@ -1,4 +1,4 @@
-"""What is made of the connection string, and made anew when the secret has another."""
+"""What is made from the connection string, and made again when the secret has a new one."""
 
 import threading
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class _Made(NamedTuple, Generic[T]):
 
 
 class Renewed(Generic[T]):
-    """One value for all threads, made on first use, and anew when a password is refused and the secret has another.
+    """One value for all threads, made on first use, and again when a password is refused and the secret has another.
 
     A value that was replaced is still used by the requests that have it. It is closed when the value after it has been
     replaced too, so that no more than two are open.
@@ -57,7 +57,7 @@ class Renewed(Generic[T]):
         Never raises: a secret that can't be read or used changes nothing but a line in the log.
         """
         if not self._renewing.acquire(blocking=False):
-            return  # another thread is reading the secret; who was refused here asks again and finds what it made
+            return  # another thread is reading the secret; the caller asks again and finds what that thread made
         try:
             uri, old = self._source.get_again(), self._current
             if uri is None or old is None or uri == old.uri:

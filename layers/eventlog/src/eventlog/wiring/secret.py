@@ -43,7 +43,7 @@ class ConnectionString:
     def get_again(self) -> str | None:
         """Read the URI again; None if it can't have changed, was read within the last second, or can't be read.
 
-        The second bounds what a wrong password costs: each refused request would else ask AWS for the secret.
+        The second bounds what a wrong password costs: each refused request would otherwise ask AWS for the secret.
         """
         if self._settings().mongo_uri or time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
             return None

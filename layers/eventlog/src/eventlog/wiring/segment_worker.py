@@ -13,7 +13,7 @@ from eventlog.store.mongo.store import connect, open_log
 
 
 def main() -> None:
-    """Take tasks and give answers by one pipe, whose end, however it comes, is this process's end."""
+    """Take tasks and give answers over one pipe; when the pipe ends, for whatever reason, the process ends."""
     pipe = Connection(int(sys.argv[1]))
     try:
         work = Work.decode(pipe.recv_bytes())

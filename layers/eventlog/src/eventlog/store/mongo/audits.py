@@ -205,6 +205,8 @@ def _scan(
 ) -> Iterator[bytes]:
     """See ``AuditStore.scan``; ``seqs``: start and end."""
     start, end = seqs
+    # A bound matches a seq of any numeric type, and an array if one of its items lies within: the audit sees what
+    # nobody should have written, too.
     bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
     bounds |= {} if arrays else {"$not": {"$type": "array"}}
     query = {"chain": chain, "seq": bounds}

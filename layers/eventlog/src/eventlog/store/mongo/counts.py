@@ -45,8 +45,10 @@ class EventCounter:
 def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> Counts:
     """Put what MongoDB counted and what is pending together."""
     counts = Counts(Counter({row["_id"]: row["count"] for row in found["all"]}), {})
+    # A value may be in both parts, with the same counts: those of all settled events that have it.
     for row in (row for part in ("most", "pending") for row in found.get(part, ())):
         counts.by_value[row["_id"]] = Counter({each["start"]: each["count"] for each in row["counts"]})
+    # MongoDB has not seen the pending events. Their values were counted by it in any case, so these sums are whole.
     for entry in pending:
         start = entry.timestamp - entry.timestamp % buckets.width
         counts.all[start] += 1

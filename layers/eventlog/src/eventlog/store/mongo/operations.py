@@ -207,6 +207,7 @@ class Operations:
         Returns the content hashes of what is pending then, or None if something else was settled.
         """
         sequences = self.sequences if session else self.sequences.with_options(write_concern=WriteConcern(w=1))
+        # The filter names what was settled before: if another process has trimmed meanwhile, nothing matches.
         found = sequences.find_one_and_update(
             place_of(chain, before),
             trim_update(after.size - before[0], after, size),
