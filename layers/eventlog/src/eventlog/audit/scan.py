@@ -79,7 +79,7 @@ class Pass:
         return True
 
     def _scan(self, verifier: ChainVerifier, marks: list[Mark], start: int, stop: int) -> tuple[int, bool]:
-        """Verify the documents from ``start`` to ``stop`` in order; return where to go on, and whether nothing is left."""
+        """Verify the documents from ``start`` to ``stop``; return where to go on, and whether nothing is left."""
         run = self._run
         chain, end, after = run.report.chain, run.report.to_seq, run.read_at
         rows = self._audits.scan(chain, start, stop, after=after)

@@ -111,7 +111,7 @@ W = TypeVar("W", bound=Wiring)
 
 
 def per_connection(make: Callable[[W, Connected], T]) -> "_PerConnection[W, T]":
-    """Decorate a method of a wiring: an attribute that is made on first use, and again for another connection.
+    """Decorate a method of a wiring: an attribute made on first use, and again for another connection.
 
     Two threads that ask at the same moment may make one each; one of the two is kept.
     """
