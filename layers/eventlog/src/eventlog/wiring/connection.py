@@ -119,7 +119,7 @@ def per_connection(make: Callable[[W, Connected], T]) -> "_PerConnection[W, T]":
 
 
 class _PerConnection(Generic[W, T]):
-    """The descriptor behind ``per_connection``. It keeps what it made in the wiring, with the connection it was made for."""
+    """The descriptor behind ``per_connection``; it keeps in the wiring what it made, and for which connection."""
 
     def __init__(self, make: Callable[[W, Connected], T]) -> None:
         self._make = make
