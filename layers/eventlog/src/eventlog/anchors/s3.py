@@ -83,6 +83,7 @@ class S3Anchors:
 
     def _put(self, key: str, data: bytes) -> bool | None:
         """Put an object; return whether this call created it. None: another put is under way, and may still fail."""
+        # S3 itself decides who creates the object: the condition is that there is none under this key.
         try:
             self._client.put_object(
                 Bucket=self._bucket,

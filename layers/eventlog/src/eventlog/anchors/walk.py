@@ -170,7 +170,9 @@ class AnchorReader:
             EvidenceError: it doesn't; the text says why.
         """
         head, seal = anchor.checkpoint, anchor.seal
+        # Each restore declared so far has moved the chain to its next origin line.
         epoch = 1 + sum(restore.number <= number for restore in restores)
+        # It must be in its own place, under this log's name, and linked to the very anchor that was read before it.
         if seal.number != number:
             raise EvidenceError(f"it was made as anchor {seal.number}")
         if head.origin not in {origin_line(origin, self.chain, epoch) for origin in self.origins}:

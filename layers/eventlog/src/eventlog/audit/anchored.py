@@ -55,6 +55,7 @@ class AuditAnchors:
             opened.emit(Finding("unexpected", None, None, None, "no chain can have this name"))
             return Standing()
         try:
+            # A change of keys is announced now, so that this audit verifies the event before it signs with the new key.
             standing = self._anchoring.history.standing(chain, self._origins(chain))
             self._rotate(chain, standing)
         except StoreError as error:
@@ -112,9 +113,12 @@ class AuditAnchors:
         if self._anchoring is None:
             return
         try:
+            # The anchors are read again: other audits may have made some since this one began.
             standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
                 run.emit(finding)
+            # Whoever controls the database can create a chain under any origin; the log signs none but its own, unless
+            # it has signed that origin before.
             if standing.newest is None and head.origin != self._origin:
                 because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
                 run.leave_incomplete(because)

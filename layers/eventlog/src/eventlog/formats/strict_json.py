@@ -79,6 +79,8 @@ def _decode(body: bytes) -> str:
 
 
 def _load(text: str, refused: list[Any], doubles: bool) -> Any:
+    # json.loads has a hook for each kind of value that needs a stricter rule. A hook does not know where its value
+    # stands, so it leaves a marker there; ``_problems`` finds the markers and their pointers.
     def refuse(why: str) -> _Refused:
         refused.append(why)
         return _Refused(why)
@@ -99,6 +101,7 @@ def _load(text: str, refused: list[Any], doubles: bool) -> Any:
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
+        # A key is there twice, and the dict has kept the last one.
         seen: set[str] = set()
         duplicate = _Duplicate(found)
         duplicate.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]

@@ -30,11 +30,13 @@ def parse_time(text: str) -> int:
     *fields, fraction, sign, hours, minutes = match.groups()
     if sign and (int(hours) > 23 or int(minutes) > 59):
         raise ValueError("the offset must be within -23:59..+23:59")
+    # datetime knows which days a month has. It knows no leap seconds: those have no place of their own on our clock.
     offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta(0)
     try:
         local = datetime(*map(int, fields), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[misc, arg-type]
     except ValueError as error:
         raise ValueError(f"no such time: {error}; leap seconds are not accepted") from error
+    # Whole numbers only: a float would round the last digit of some times.
     millis = (local - _EPOCH) // _MILLISECOND + int((fraction or "0")[:3].ljust(3, "0"))
     if not 0 <= millis <= MAX_MILLIS:
         raise ValueError("the year must be 1970..9999 in UTC")

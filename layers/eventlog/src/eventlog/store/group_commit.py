@@ -97,6 +97,7 @@ class GroupCommit:
             async with asyncio.timeout(WAIT_SECONDS):
                 await told.wait()
         except TimeoutError:
+            # If it is being written by now, giving up does nothing, and the outcome is worth waiting for.
             waiting.give_up()
             await told.wait()
         finally:
@@ -159,6 +160,7 @@ class GroupCommit:
                     size += waiting.size
             if lane in self._lanes:
                 self._lanes[lane] = left
+        # A caller may have given up just now. From this step on it can't: its append will be written.
         taken[:] = [waiting for waiting in taken if waiting.future.set_running_or_notify_cancel()]
 
     def _commit(self, chain: str, taken: Sequence[_Waiting]) -> None:

@@ -39,6 +39,8 @@ class EventLayout:
             struct.error: the document is shorter than its lengths say.
             UnicodeDecodeError: a text is not UTF-8.
         """
+        # From text to text: each step unpacks the fixed fields up to the length of the next text, which says where that
+        # ends. The names between them are compared after that, all at once.
         size, name0, length0, prefix = self._to_id.unpack_from(raw)
         at = self._to_id.size
         end = at + length0 - self._prefix - 1

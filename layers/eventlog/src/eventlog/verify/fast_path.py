@@ -150,6 +150,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
         prev_hash = decode_event(first).prev_hash
     except NotOursError:
         return None
+    # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.
     state = ChainState(start, prev_hash)
     skew, leaves = ClockSkew(), bytearray()
     odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)

@@ -61,7 +61,7 @@ class Renewed(Generic[T]):
         try:
             uri, old = self._source.get_again(), self._current
             if uri is None or old is None or uri == old.uri:
-                return
+                return  # the secret says nothing new, so neither would a new connection
             new = _Made(uri, self._make(uri))
             if self._replaced is not None:
                 self._close(self._replaced.value)

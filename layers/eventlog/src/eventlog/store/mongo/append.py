@@ -127,6 +127,7 @@ class Appender:
             except ConnectionFailure:
                 self._pause()
                 continue
+            # What is there with the same content is a replay; with other content it stops the whole append.
             found = {i: events[i] for i in self._drafts if i in events}
             conflicts = [i for i, event in found.items() if not _same(self._drafts[i], event.entry)]
             if conflicts:

@@ -42,6 +42,7 @@ def read_page(operations: Operations, query: Query) -> Page:
         found = _settled(operations, query, min(size, image.settled.size), session)
         if pending := _pending(query, image, size):
             found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
+        # One event beyond the page is looked at, which says that there are more. A page has one event at least.
         events: list[Event] = []
         taken = 0
         for event, length in found:
@@ -104,6 +105,7 @@ def _fits(query: Query, event: Event) -> bool:
         return low <= event.seq < high
     entry, after = event.entry, query.after
     if after is not None:
+        # By time the order is (timestamp, seq), so events of one millisecond have an order, too.
         place = (entry.timestamp, event.seq)
         previous = (after.timestamp, after.seq)
         if place == previous or (place > previous) is (query.order == "desc"):
@@ -137,6 +139,8 @@ def _time_ranges(query: Query, size: int) -> list[_Filter]:
     if query.end_time is not None:
         times["$lt"] = DatetimeMS(query.end_time)
     settled = {"$lt": Int64(size)}
+    # The first page has no cursor. On a later one the rest of the cursor's millisecond is cut by seq, all else by time:
+    # two ranges, each of which an index can scan in order.
     if query.after is None:
         return [{"timestamp": times, "seq": settled}]
     place, asc = query.after.timestamp, query.order == "asc"
