@@ -79,6 +79,7 @@ class Registry:
             IdConflictError: it exists with other content.
             StoreError: it is not known to be stored.
         """
+        # The time is not part of what a repetition must have in common, so another process may have written it before.
         now = self._clock()
         entry = make_entry(
             chain=chain,

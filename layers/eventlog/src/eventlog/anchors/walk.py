@@ -89,6 +89,8 @@ class AnchorReader:
         wrong: list[Finding] = []
         keys = self.store.keys(self.chain, _RESTORES)
         for key in takewhile(lambda key: key.startswith(_RESTORES), keys):
+            # The chain begins under line 1, so the first restore is for line 2. One that is not the next in line is
+            # ignored, and reported: a note copied from another chain or place must not begin a new history.
             try:
                 restore = verify_restore(self.store.read(self.chain, key) or b"", self.public_keys)
                 lines = [origin_line(origin, self.chain, len(found) + 2) for origin in self.origins]

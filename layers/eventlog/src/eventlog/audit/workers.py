@@ -88,6 +88,8 @@ class WorkerPool:
         self._answers = {at: answer for at, answer in self._answers.items() if at >= start}
         if start % self._step == 0:
             self._order(start)
+        # A worker that has this segment is worth waiting for, but only so long: one that stands still is given up, and
+        # the audit verifies the segment itself.
         until = time.monotonic() + _ANSWER_SECONDS
         while worker := next((worker for worker in self._workers.values() if start in worker.tasks), None):
             if not self._receive(until - time.monotonic()):

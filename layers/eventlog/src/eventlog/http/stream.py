@@ -139,6 +139,8 @@ async def _part(reader: StreamReader, deadline: float) -> bytes:
     """
     body, size = bytearray(), 0
     try:
+        # Wait for the first news only; after that, take what is there. The size is that of the answer as a JSON string,
+        # which is how Lambda returns it.
         while size < PART_BYTES:
             chunk = await reader.more(0 if reader.news else deadline - time.monotonic())
             if not chunk:

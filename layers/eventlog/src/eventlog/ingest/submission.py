@@ -55,6 +55,7 @@ def check_batch(submissions: Sequence[Submission]) -> None:
     """
     problems: list[Problem] = []
     first: dict[str, int] = {}
+    # Ids that the log makes can't be the same, so only those that the client gave are compared.
     for index, item in enumerate(submissions):
         if item.chain != submissions[0].chain:
             detail = f"a batch goes to one chain; the first is {submissions[0].chain}"

@@ -102,6 +102,7 @@ class StreamReader:
                 raise StoreUnavailableError("the chain can't be followed now")
             if not await self._woken(deadline - time.monotonic()):
                 raise StoreUnavailableError("the chain could not be read in time")
+        # A place beyond the end is kept: the events there are still to come.
         end = self._watcher.view(0, 0).end
         self.next = end if self._wanted.from_seq is None else self._wanted.from_seq
         if self.behind:

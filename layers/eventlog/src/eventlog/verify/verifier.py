@@ -193,6 +193,7 @@ class ChainVerifier:
         fresh = codec.encode_event(event)
         if fresh == raw:
             return
+        # It differs: name the fields. If all are equal, it is their order or their encoding.
         document = codec.decode(fresh)
         stored = codec.decode(raw)
         if not intact:

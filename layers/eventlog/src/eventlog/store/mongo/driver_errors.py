@@ -26,6 +26,7 @@ def mapped() -> Iterator[None]:
     """
     try:
         yield
+    # Its base class is PyMongoError, so it comes first.
     except ConfigurationError:
         raise
     except InvalidBSON as error:

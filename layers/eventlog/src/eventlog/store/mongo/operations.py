@@ -128,6 +128,7 @@ class Operations:
             CorruptionError: the sequence document is damaged.
             NotOursError: an entry is not one that this version writes.
         """
+        # The server skips what comes before ``start``. If more was settled meanwhile, the entries begin after it.
         skip = {"$max": [0, {"$subtract": [start, "$settled.size"]}]}
         fields = {"settled.size": 1, "pending": {"$slice": ["$pending", skip, end - start]}}
         found = self.sequences.find_one({"_id": chain}, fields)
@@ -185,6 +186,8 @@ class Operations:
         try:
             self.raw_events.insert_many(map(RawBSONDocument, documents), ordered=False, session=session)
         except BulkWriteError as error:
+            # Unordered: all inserts were tried. A duplicate means that another settler was here, or that something else
+            # stands in the place; a read tells which. After any other error it is not known what was stored.
             details = error.details or {}
             failed = details.get("writeErrors", [])
             if details.get("writeConcernErrors") or any(e["code"] != _DUPLICATE_KEY for e in failed):
@@ -231,6 +234,7 @@ class Operations:
             CorruptionError: another document stands in an event's place.
             StoreUnavailableError: an event is not yet committed by a majority.
         """
+        # A duplicate key is one of the id or of the seq: both are looked up.
         chain, ids = events[0].entry.chain, [codec.document_id(e.entry.chain, e.entry.event_id) for e in events]
         places = {"chain": chain, "seq": {"$in": [Int64(event.seq) for event in events]}}
         found = {
