@@ -110,6 +110,7 @@ class AnchorHistory:
         last = found.restores[-1]
         if not last.supersedes(newest.seal.number, newest.checkpoint.size):
             return newest
+        # The newest anchor contradicts the restored chain. The one that the restore names is read and verified anew.
         try:
             data = self._anchors.read(chain, note_key(last.kept)) if last.kept else None
             return None if data is None else verify_anchor(data, self.public_keys)

@@ -97,9 +97,11 @@ class AuditAnchors:
         """
         if self._anchoring is None:
             return
+        # The signature is of the state as it was stored; after the next step it would be wrong, so it is dropped here.
         signature, run.voucher = run.voucher, None
         message = voucher_message(stored)
         try:
+            # Any trusted key will do: an audit may have been stored before a change of keys.
             for key in self._anchoring.history.public_keys:
                 with suppress(EvidenceError):
                     VerifierKey("audit", key).verify(message, signature or b"")

@@ -48,7 +48,7 @@ class AuditRun(OpenReport):
     """All that a running audit keeps, and stores after each step (``run_documents.py``). Sizes are counts of events."""
 
     lease: int
-    """When a process last said that it is at work on this audit, in milliseconds since 1970; 0: none is."""
+    """When a process last said that it works on this audit, in milliseconds since 1970; 0: none does."""
 
     walk: AnchorWalk
     """How far the anchors are read."""

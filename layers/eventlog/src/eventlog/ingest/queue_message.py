@@ -100,6 +100,7 @@ def parse_message(message: str) -> Draft:
         if fields.keys() != set(_MEMBERS) or type(fields["time_given"]) is not bool:
             raise MessageError("a message has the members that version 1 says, all of them and no other")
         draft = _draft(fields)
+        # Written anew it must be the same text: a message has one form, so there is nothing in it that was not read.
         written = format_message(draft)
     except (EvidenceError, InputError) as error:
         raise MessageError(str(error)) from error

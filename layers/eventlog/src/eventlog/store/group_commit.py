@@ -105,7 +105,7 @@ class GroupCommit:
         return waiting.future.result()
 
     def _enter(self, lane: _Lane, waiting: _Waiting) -> bool:
-        """Queue an append; whether no write is under way, so that the caller has to start one."""
+        """Queue an append; return whether the caller has to start the write, as none is under way."""
         with self._lock:
             queue = self._lanes.get(lane)
             if queue is None:
@@ -124,7 +124,7 @@ class GroupCommit:
             _fail(left, StoreUnavailableError("this process ends; nothing was stored"))
 
     def _write(self, lane: _Lane) -> None:
-        """One write of what waits in a lane; what comes meanwhile is left to the next."""
+        """Write once what waits in a lane; what comes meanwhile is left to the next write."""
         taken: list[_Waiting] = []
         try:
             self._take(lane, taken)

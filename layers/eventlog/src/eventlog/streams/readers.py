@@ -209,7 +209,7 @@ class StreamReader:
         self._page = [item_of(event) for event in page.events]
 
     async def _woken(self, seconds: float) -> bool:
-        """Wait until the watcher has something to tell; whether it had in time."""
+        """Wait until the watcher has something to tell; return whether it had in time."""
         try:
             async with asyncio.timeout(seconds):
                 await self._listener.wake.wait()

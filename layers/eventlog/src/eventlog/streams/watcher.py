@@ -136,7 +136,7 @@ class ChainWatcher(threading.Thread):
             self._listeners.add(listener)
 
     def leave(self, listener: Listener) -> bool:
-        """Wake a listener no more; whether none is left."""
+        """Stop waking a listener; return whether none is left."""
         with self._lock:
             self._listeners.discard(listener)
             return not self._listeners

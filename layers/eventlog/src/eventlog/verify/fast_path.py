@@ -129,6 +129,8 @@ def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> 
     roots: dict[int, bytes] = {}
     frontier: list[bytes] = []
     at = segment.start
+    # A segment is no longer than a step and starts at a multiple of it, so no subtree reaches beyond its start: its
+    # own frontier can be built apart from the chain's.
     for size in sizes:
         for seq in range(at, size):
             place = (seq - segment.start) * 32

@@ -19,6 +19,7 @@ def main() -> None:
         work = Work.decode(pipe.recv_bytes())
     except EOFError:
         return
+    # Another thread reads the pipe, so that its end is noticed even while this one verifies a segment.
     tasks: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
     with connect(work.uri) as client:

@@ -9,7 +9,7 @@ from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
 
 LEASE_MILLIS = 30_000
-"""So long a lease lasts that its holder does not renew."""
+"""A lease lasts this long if its holder does not renew it."""
 
 
 class ChainHead(NamedTuple):
@@ -107,7 +107,7 @@ class ReportStore(Protocol):
         ...
 
     def renew(self, audit_id: str) -> None:
-        """Say that somebody is at work on an audit."""
+        """Say that a process is still working on an audit."""
         ...
 
     def get(self, audit_id: str) -> bytes | None:
@@ -125,11 +125,11 @@ class ReportStore(Protocol):
         ...
 
     def take_running(self) -> str | None:
-        """Lease an audit that is running but has nobody at work, so that nobody else gets it; its id."""
+        """Lease a running audit that no process is working on, so that no other gets it; return its id."""
         ...
 
     def is_running(self, mode: str) -> bool:
-        """Whether an audit in this mode has not come to its end, at work or not."""
+        """Whether an audit in this mode is unfinished, whether a process is working on it or not."""
         ...
 
 
@@ -138,14 +138,14 @@ class AuditDatabase(AuditReads, ReportStore, Protocol):
 
 
 class LeaseStore(Protocol):
-    """Leases on what only one process at a time should do. Nothing rests on them but that work is not done twice."""
+    """Leases on what only one process at a time should do. Without them work is done twice, and nothing goes wrong."""
 
     def take(self, name: str, holder: str) -> bool:
-        """Take a lease, unless somebody who is at work holds it; whether it was to be had."""
+        """Take a lease, unless a live process holds it; return whether it was free."""
         ...
 
     def renew(self, name: str, holder: str) -> None:
-        """Say that the holder is still at work; nothing happens if the lease is another's by now."""
+        """Extend a lease; nothing happens if another holder has it by now."""
         ...
 
     def release(self, name: str, holder: str) -> None:

@@ -131,7 +131,7 @@ class AuditStore:
             self._ops.audits.update_many(further, {"$unset": {"verified": 1}})
 
     def take_running(self) -> str | None:
-        """Lease an audit that is running but has nobody at work; its id."""
+        """Lease a running audit that no process is working on; return its id."""
         stale = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
         query = {"_id": _REPORTS, "status": "running", "$expr": stale}
         with mapped():
@@ -139,7 +139,7 @@ class AuditStore:
         return None if found is None else str(found["_id"])
 
     def is_running(self, mode: str) -> bool:
-        """Whether an audit in this mode has not come to its end, at work or not."""
+        """Whether an audit in this mode is unfinished, whether a process is working on it or not."""
         with mapped():
             return (
                 self._ops.audits.find_one({"_id": _REPORTS, "status": "running", "mode": mode}, {"_id": 1}) is not None

@@ -34,7 +34,7 @@ class Leases:
         self._audits = operations_of(log).audits
 
     def take(self, name: str, holder: str) -> bool:
-        """Take a lease by one conditional write, unless somebody who is at work holds it."""
+        """Take a lease by one conditional write, unless a live process holds it."""
         ours = {"_id": name, "holder": {"$literal": holder}, "lease": "$$NOW"}
         update: list[dict[str, Any]] = [{"$replaceWith": {"$cond": [_IS_HELD, "$$ROOT", ours]}}]
         with mapped():
@@ -47,7 +47,7 @@ class Leases:
         return found is not None and bool(found.get("holder") == holder)
 
     def renew(self, name: str, holder: str) -> None:
-        """Say that the holder is still at work; nothing if the lease is another's by now."""
+        """Extend a lease; nothing happens if another holder has it by now."""
         with mapped():
             self._audits.update_one({"_id": name, "holder": holder}, [{"$set": {"lease": "$$NOW"}}])
 

@@ -221,7 +221,7 @@ class Operations:
         return None if found is None else content_hashes(found)
 
     def trim_all(self, chain: str, before: SettledHead, after: ChainState, size: int) -> bool:
-        """Trim as ``trim`` does, but only if nothing else is pending; whether it was so. Cheaper for many entries."""
+        """Trim as ``trim`` does, if nothing else is pending; return whether that was so. Cheaper for many entries."""
         update = {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
         sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
         place = place_of(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
