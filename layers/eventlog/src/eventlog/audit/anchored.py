@@ -93,7 +93,7 @@ class AuditAnchors:
         """
         if self._anchoring is None:
             return
-        signature, run.voucher = run.voucher, None
+        signature, run.voucher = run.voucher, None  # the state will change, and is signed anew when it is stored
         message = voucher_message(stored)
         try:
             for key in self._anchoring.history.public_keys:
@@ -109,13 +109,16 @@ class AuditAnchors:
         if self._anchoring is None:
             return
         try:
+            # The anchors are read again: others may have been made while this audit ran.
             standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
                 run.emit(finding)
             if standing.newest is None and head.origin != self._origin:
+                # The name comes from the database alone: no signature is given to a log of another name.
                 because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
                 run.leave_incomplete(because)
             elif not run.report.findings_total:
+                # What somebody who died had anchored gets its copies first, so that they have no gap; then the head.
                 self._anchoring.keep_copies(head.chain, standing)
                 anchor = self._anchoring.advance(head, standing)
                 run.report = with_unanchored(with_anchor(run.report, anchor), run.size)
@@ -128,7 +131,11 @@ class AuditAnchors:
             run.leave_incomplete(f"what was verified could not be anchored: {error}")
 
     def _rotate(self, chain: str, standing: Standing) -> None:
-        """Say in the chain itself that another key signs from the next anchor on, before it does."""
+        """Say in the chain itself that another key signs from the next anchor on, before it does.
+
+        Not where something is wrong with the anchors, nor while the chain is shorter than what they cover: then nothing
+        will be anchored, and the event would only stand beside the damage.
+        """
         newest, holds, anchoring = standing.newest, standing.holds, self._anchoring
         if newest is None or anchoring is None or standing.findings or standing.restore_findings:
             return

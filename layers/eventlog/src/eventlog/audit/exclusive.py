@@ -16,15 +16,13 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> Iterator[bool]:
-    """Hold a lease while the block runs, renewed by a thread; whether it was to be had.
+    """Hold a lease while the block runs; yields whether this process may do the work. A thread renews the lease.
 
-    Who dies with it holds up the next for as long as a lease lasts. One that was lost, because the process stood still,
-    stops nobody: two at once do twice the work and nothing wrong.
-
-    Where the database refuses to keep a lease, as one can be made to do, the work is done without.
+    If the process dies, the next one has to wait until the lease is over. If it stands still so long that it loses the
+    lease, it goes on all the same: two at once do the work twice, and nothing wrong.
 
     Raises:
-        CredentialsRefusedError
+        CredentialsRefusedError: the database refuses the password.
     """
     holder, done = uuid4().hex, threading.Event()
     try:
@@ -32,6 +30,7 @@ def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> I
     except CredentialsRefusedError:
         raise
     except StoreError as error:
+        # The database refuses to keep a lease, as somebody can make it do: an audit must not depend on that.
         logger.warning("no lease can be had on %s, so that others may do the same at once: %s", name, error)
         yield True
         return

@@ -52,6 +52,7 @@ class Restorer:
             InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
             StoreError
         """
+        # What is left is settled, so that it stands where the audit of it alone will verify it.
         self._store.settle(chain)
         found = self._store.chain(chain)
         if found is None:
@@ -62,6 +63,9 @@ class Restorer:
         kept = self._kept(found, standing)
         if kept is not None and kept == standing.holds:
             raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
+        # The signed note comes last: until it is there the anchors contradict the chain, as they did, and after a crash
+        # the restore is declared again. The event that says what was lost is in the chain before the note allows it to
+        # go on.
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
         self._write(found, standing, declared)
@@ -77,6 +81,7 @@ class Restorer:
             try:
                 anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
                 head = anchor.checkpoint
+                # An earlier restore gave this one up already.
                 if any(restore.supersedes(number, head.size) for restore in standing.restores):
                     continue
                 if head.size <= found.state.size:
