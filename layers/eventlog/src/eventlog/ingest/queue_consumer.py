@@ -57,8 +57,7 @@ class Failure(NamedTuple):
 class Outcome:
     """What became of a delivery: each of its messages is appended, dead or failed.
 
-    ``placed`` are the appended ones with their places. ``stored`` counts events that this delivery added to the log. An
-    exact repetition of a delivery whose acknowledgement was lost counts again, as nothing tells it from the first.
+    ``placed`` are the appended ones with their places.
     """
 
     placed: list[Placed] = field(default_factory=list)
@@ -67,6 +66,10 @@ class Outcome:
 
     @property
     def stored(self) -> int:
+        """How many events this delivery added to the log.
+
+        If an acknowledgement was lost and the same delivery comes again, they count again: nothing tells the two apart.
+        """
         places = {(item.event.entry.chain, item.event.seq) for item in self.placed if not item.replayed}
         return len(places)
 
@@ -117,6 +120,7 @@ class Consumer:
         try:
             outcome.placed += self._append(chain, drafts)
         except IdConflictError as conflict:
+            # Nothing of the run was stored. The next steps dead-letter those at fault, and append the rest.
             for index, item in enumerate(waiting[:run]):
                 if item.draft and item.draft.entry.event_id in conflict.ids:
                     waiting[index] = _Waiting(item.message, None, "conflict: the id exists with other content")
@@ -124,7 +128,7 @@ class Consumer:
             del waiting[:run]
 
     def _dead_letter(self, waiting: list[_Waiting], index: int, outcome: Outcome) -> None:
-        """Of a message that can't be dead-lettered now, and of those after it, none is done; those before it are."""
+        """Dead-letter one message; if that can't be done now, it and all after it fail, so that none overtakes it."""
         message, _, reason = waiting[index]
         try:
             self._dead_letters.send(message.group, message.body, once=message.message_id, reason=reason)
@@ -147,7 +151,7 @@ def _read(message: Message) -> _Waiting:
 
 
 def _run(waiting: Sequence[_Waiting]) -> int:
-    """How many messages go in one batch: their ids are distinct, and they keep to the limits of a batch.
+    """Count the messages that go in one batch: their ids are distinct, and they keep to the limits of a batch.
 
     A second message with the same id goes in the next batch, so it is answered as a replay or a conflict.
     """
