@@ -91,7 +91,8 @@ class Auditor:
 
     def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
         """Go on step by step, to the end or until the time is over. Each step is stored: if this process dies after it,
-        another goes on from there."""
+        another goes on from there.
+        """
         over = False
         while not over and run.report.status == "running":
             done = way.step()
