@@ -72,22 +72,11 @@ bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/ben
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
 	@$(BIN)/python -m tools.benchmarks --quick
 
-<<<<<<< HEAD
-lint: .venv/.ready  ## format, ruff, mypy, and which room may import which
-||||||| 02b8cfb
-lint: .venv/.ready  ## format, ruff and mypy
-=======
 lint: .venv/.ready  ## format, ruff, mypy and the directions of imports
->>>>>>> h-tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-<<<<<<< HEAD
-	@$(BIN)/lint-imports --no-logo > .import-linter.log || { cat .import-linter.log; exit 1; }
-||||||| 02b8cfb
-=======
 	@$(BIN)/lint-imports
->>>>>>> h-tests
 
 package-check: .venv/.ready .venv-checkov/.ready  ## what would be deployed: weight, imports, wildcards, checkov, secrets
 	@$(BIN)/python -m tools.package_check .venv-checkov/bin/checkov
