@@ -72,11 +72,11 @@ bench: .venv/.ready  ## measure everything (under 10 minutes) and write docs/ben
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
 	@$(BIN)/python -m tools.benchmarks --quick
 
-lint: .venv/.ready  ## format, ruff, mypy, and which room may import which
+lint: .venv/.ready  ## format, ruff, mypy and the directions of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo > .import-linter.log || { cat .import-linter.log; exit 1; }
+	@$(BIN)/lint-imports
 
 package-check: .venv/.ready .venv-checkov/.ready  ## what would be deployed: weight, imports, wildcards, checkov, secrets
 	@$(BIN)/python -m tools.package_check .venv-checkov/bin/checkov
@@ -93,4 +93,4 @@ build: .venv/.ready  ## sam build
 	@$(BIN)/sam build
 
 clean:  ## remove what the targets made, except the log in .eventlog/
-	@rm -rf .venv .venv-checkov .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .venv-checkov .aws-sam .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

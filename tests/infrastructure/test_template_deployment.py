@@ -4,7 +4,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
@@ -21,6 +20,9 @@ def config() -> sam.Json:
 
 
 def takes_tags(kind: str) -> bool:
+    # Imported here: it takes seconds, and every process collects every file.
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", kind).schema
     return bool(schema["tagging"]["taggable"]) if "tagging" in schema else "Tags" in schema["properties"]
 

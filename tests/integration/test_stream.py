@@ -189,6 +189,9 @@ def test_not_even_a_stored_payload_that_was_tampered_with_breaks_a_frame(
 ) -> None:
     append(store, 2)
     store.settle("main")
+    client[database].events.update_one({"seq": 0}, {"$set": {"payload": '{"n":\n\n\r\r1}'}})
+    messages = Subscriber(url, from_seq=0).take(3)
+    assert [(message.type, message.id) for message in messages] == [("head", "-1"), ("message", "0"), ("message", "1")]
     client[database].events.update_one({"seq": 0}, {"$set": {"payload": '{"n":\n\nid: 7\r\rdata: {}\n\n1}'}})
     answer = httpx2.get(f"{url}{PATH}", params={"from_seq": 0})
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")

@@ -97,8 +97,7 @@ class AuditAnchors:
         """
         if self._anchoring is None:
             return
-        # The signature is of the state as it was stored; after the next step it would be wrong, so it is dropped here.
-        signature, run.voucher = run.voucher, None
+        signature, run.voucher = run.voucher, None  # the state will change, and is signed anew when it is stored
         message = voucher_message(stored)
         try:
             # Any trusted key will do: an audit may have been stored before a change of keys.
@@ -115,16 +114,17 @@ class AuditAnchors:
         if self._anchoring is None:
             return
         try:
-            # The anchors are read again: other audits may have made some since this one began.
+            # The anchors are read again: others may have been made while this audit ran.
             standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
             for finding in standing.restore_findings + standing.findings:
                 run.emit(finding)
-            # Whoever controls the database can create a chain under any origin; the log signs none but its own, unless
-            # it has signed that origin before.
+            # The origin comes from the database alone, and whoever controls that can write any. So a first anchor is
+            # made for the log's own name only.
             if standing.newest is None and head.origin != self._origin:
                 because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
                 run.leave_incomplete(because)
             elif not run.report.findings_total:
+                # If an auditor died before it made its copies, they are made first, so that there is no gap; then the head.
                 self._anchoring.keep_copies(head.chain, standing)
                 anchor = self._anchoring.advance(head, standing)
                 run.report = with_unanchored(with_anchor(run.report, anchor), run.size)
@@ -137,7 +137,11 @@ class AuditAnchors:
             run.leave_incomplete(f"what was verified could not be anchored: {error}")
 
     def _rotate(self, chain: str, standing: Standing) -> None:
-        """Announce in the chain itself, in advance, that another key will sign from the next anchor on."""
+        """Announce in the chain itself, in advance, that another key will sign from the next anchor on.
+
+        Nothing is announced if something is wrong with the anchors, or while the chain is shorter than what they cover:
+        then nothing will be anchored, and the event would only stand beside the damage.
+        """
         newest, holds, anchoring = standing.newest, standing.holds, self._anchoring
         if newest is None or anchoring is None or standing.findings or standing.restore_findings:
             return

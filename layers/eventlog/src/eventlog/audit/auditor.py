@@ -64,13 +64,15 @@ class Auditor:
             StoreError: MongoDB can't be reached.
         """
         opened = OpenReport(new_report(chain, mode, self._millis()))
+        # What is anchored is read first: what the database says later must reach at least as far.
         standing = self._anchors.look(opened)
+        # Settling leaves as few events as possible outside the part that is streamed. If it fails because something is
+        # damaged, the reads that follow find out what, and where; if they don't, that it failed is the finding.
         damage = self._settle(chain)
         outside = check_outside(self._audits, opened)
         if damage and not opened.report.findings:
             opened.emit(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
-        # A chain without a sequence document does not exist, unless something speaks of it: an anchor, a stored event
-        # (that is a finding), or anchors that could not be read.
+        # A chain of which nothing is there, and of which nothing says that it ever was, does not exist.
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
@@ -89,7 +91,10 @@ class Auditor:
         return run.report
 
     def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
-        """Take steps, and store each, to the end or until time is up."""
+        """Take steps to the end, or until time is up.
+
+        Each step is stored: if this process dies after it, another goes on from there.
+        """
         over = False
         while not over and run.report.status == "running":
             done = way.step()
@@ -176,6 +181,7 @@ class Auditor:
         """Do what ``audit_all`` does, and yield each report as soon as it is there."""
         until = time.monotonic() + seconds
         try:
+            # Audits that ran out of time get half of it, so that one of a huge chain can't starve all other chains.
             yield from self._resumed(seconds / 2)
         except CredentialsRefusedError:
             raise
@@ -183,6 +189,8 @@ class Auditor:
             self._notices.failed("audits that are running could not be resumed", "", error)
         if rows := self._audit_rows_without_chain(mode):
             yield rows
+        # When the time is over each chain still gets its one step: it finds what is wrong at a chain's edges, and the
+        # rest is resumed by a later round.
         for chain in self._anchors.names(self._audits.chain_names()):
             if report := self._audit(chain, mode, until):
                 yield report

@@ -16,15 +16,13 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> Iterator[bool]:
-    """Hold a lease while the block runs, renewed by a thread; yield whether it was free.
+    """Hold a lease while the block runs; yield whether this process may do the work. A thread renews the lease.
 
-    If the holder dies, the next one has to wait until the lease expires. If the holder loses it, because its process
-    stood still, it goes on all the same: two at once do the work twice, and nothing wrong.
-
-    If the database refuses to store leases, as somebody may have made it do, the work is done without one.
+    If the process dies, the next one has to wait until the lease expires. If it stands still so long that it loses the
+    lease, it goes on all the same: two at once do the work twice, and nothing wrong.
 
     Raises:
-        CredentialsRefusedError: MongoDB refused the user or the password.
+        CredentialsRefusedError: the database refuses the password.
     """
     holder, done = uuid4().hex, threading.Event()
     try:
@@ -32,6 +30,7 @@ def exclusive(leases: LeaseStore, name: str, every: float = _RENEW_SECONDS) -> I
     except CredentialsRefusedError:
         raise
     except StoreError as error:
+        # Somebody may have made the database refuse leases: an audit must not depend on them.
         logger.warning("no lease can be had on %s, so that others may do the same at once: %s", name, error)
         yield True
         return

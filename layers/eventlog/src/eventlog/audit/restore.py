@@ -52,6 +52,7 @@ class Restorer:
             InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
             StoreError: the database, the anchors or the key can't be reached.
         """
+        # What is left is settled, so that it stands where the audit of it alone will verify it.
         self._store.settle(chain)
         found = self._store.chain(chain)
         if found is None:
@@ -64,8 +65,9 @@ class Restorer:
         kept = self._kept(found, standing)
         if kept is not None and kept == standing.holds:
             raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
-        # The signed note comes last: from then on audits accept the chain as it is, so by then what is left of it must
-        # be known to be intact, and the chain itself must say what was lost.
+        # The signed note comes last: until it is there the anchors contradict the chain, as they did, and after a crash
+        # the restore is declared again. The event that says what was lost is in the chain before the note allows it to
+        # go on.
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
         self._write(found, standing, declared)
@@ -79,7 +81,7 @@ class Restorer:
         for number in range(newest.seal.number if newest else 0, 0, -1):
             data = self._anchoring.anchors.read(found.name, note_key(number))
             # An anchor that is missing, can't be verified or isn't extended does not stop the search: one of those
-            # before it may be. One that an earlier restore has superseded never holds again.
+            # before it may be. One that an earlier restore has given up never holds again.
             try:
                 anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
                 head = anchor.checkpoint

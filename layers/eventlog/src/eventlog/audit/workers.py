@@ -84,12 +84,12 @@ class WorkerPool:
 
         Workers get segments that start at a multiple of the step and end at the next, or at the end of all.
         """
+        # Answers that are there are taken in; those to segments that the audit has passed are of no use.
         self._receive(0)
         self._answers = {at: answer for at, answer in self._answers.items() if at >= start}
         if start % self._step == 0:
             self._order(start)
-        # A worker that has this segment is worth waiting for, but only so long: one that stands still is given up, and
-        # the audit verifies the segment itself.
+        # If a worker is at work on it, it gets a moment to answer; then it is given up, and the audit verifies it.
         until = time.monotonic() + _ANSWER_SECONDS
         while worker := next((worker for worker in self._workers.values() if start in worker.tasks), None):
             if not self._receive(until - time.monotonic()):

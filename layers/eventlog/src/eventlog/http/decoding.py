@@ -58,7 +58,7 @@ def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Su
 
 
 def _values(kind: str, body: bytes) -> list[object]:
-    """The items of a batch as they are parsed, 1..500 of them."""
+    """Parse the items of a batch, 1..500 of them."""
     if kind == NDJSON:
         return _lines(body)
     if kind == CLOUDEVENTS:
@@ -72,7 +72,7 @@ def _values(kind: str, body: bytes) -> list[object]:
 
 
 def _lines(body: bytes) -> list[object]:
-    """The values of newline-delimited JSON. Blank lines don't count; what is wrong with any line is told of all."""
+    """Parse newline-delimited JSON. Blank lines don't count; the problems of all lines are collected."""
     lines = [line for line in body.split(b"\n") if line.strip()]
     _check_count(len(lines))  # before any is parsed: 4 MiB may hold millions of lines
     values: list[object] = []

@@ -1,1 +1,1 @@
-"""A submission's way in: native events, CloudEvents, batches and queue messages become drafts, drafts are appended."""
+"""A submission's way in: what is sent is read into submissions, these become drafts, and drafts are appended."""

@@ -6,6 +6,7 @@ The CloudEvents SDK parses JSON leniently (duplicate keys, NaN), so it is not us
 import base64
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
@@ -52,28 +53,32 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
         InvalidError: a header can't be decoded, or is not allowed in binary mode.
         UnsupportedError: JSON in another charset than UTF-8.
     """
-    event: dict[str, object] = {}
-    for name, value in headers.items():
-        if name.lower().startswith("ce-"):
-            event[name[3:].lower()] = _unquote(name.lower(), value)
+    event: dict[str, object] = {
+        name[3:].lower(): _unquote(name.lower(), value)
+        for name, value in headers.items()
+        if name.lower().startswith("ce-")
+    }
     if reserved := event.keys() & {"data", "data_base64", "datacontenttype"}:
         raise InvalidError([Problem(f"/{name}", "not as a ce- header in binary mode") for name in sorted(reserved)])
     content_type = headers.get("content-type")
-    if content_type:  # binary mode has the data's type here (section 3.1.1)
+    if content_type:  # in binary mode it is the type of the data (section 3.1.1)
         event["datacontenttype"] = content_type
-    if not body:
-        return event
+    return event | _binary_data(content_type, body) if body else event
+
+
+def _binary_data(content_type: str | None, body: bytes) -> dict[str, object]:
+    """Put the data into ``data`` or ``data_base64``."""
     in_utf8 = _CHARSET.search(content_type or "") is None
+    # Data of no type is JSON (JSON event format, section 3.1), and what is said to be JSON must be.
     if content_type is None or _JSON_TYPE.fullmatch(content_type):
         if not in_utf8:
             raise UnsupportedError([Problem("/header/content-type", "JSON is accepted in utf-8 only")])
-        return event | {"data": _json_data(body)}
+        return {"data": _json_data(body)}
+    # Text is readable in the payload if it can be decoded; all else is kept byte for byte.
     if in_utf8 and content_type.lower().startswith("text/"):
-        try:
-            return event | {"data": body.decode()}
-        except UnicodeDecodeError:
-            pass  # not the text that it says it is: kept byte for byte
-    return event | {"data_base64": base64.b64encode(body).decode()}
+        with suppress(UnicodeDecodeError):
+            return {"data": body.decode()}
+    return {"data_base64": base64.b64encode(body).decode()}
 
 
 def read(value: object, chain: str) -> Submission:
@@ -117,13 +122,17 @@ def _unquote(name: str, value: str) -> str:
 
 
 def _problems(value: Mapping[str, object]) -> list[Problem]:
-    """List what is wrong, one problem for each attribute: the first one found, in the place of the last one."""
-    problems = [_required(value, name) for name in ("id", "source", "type")]
-    if value.get("specversion") != "1.0":
-        problems.append(Problem("/specversion", "must be the string 1.0"))
-    problems += [_attribute(name, item) for name, item in value.items() if name not in {"data", "data_base64"}]
-    problems += [_time(value), _data(value)]
-    return list({problem.pointer: problem for problem in reversed(problems) if problem}.values())[::-1]
+    """List what is wrong, one problem for each attribute."""
+    found = [
+        *(_required(value, name) for name in ("id", "source", "type")),
+        None if value.get("specversion") == "1.0" else Problem("/specversion", "must be the string 1.0"),
+        *(_attribute(name, item) for name, item in value.items() if name not in {"data", "data_base64"}),
+        _time(value),
+        _data(value),
+    ]
+    # An attribute may fail twice: the first problem is the more telling one, and it goes where the second one stood.
+    first = {problem.pointer: problem for problem in reversed(found) if problem}
+    return list(first.values())[::-1]
 
 
 def _required(value: Mapping[str, object], name: str) -> Problem | None:
@@ -170,10 +179,8 @@ def _data(value: Mapping[str, object]) -> Problem | None:
         return None
     if "data" in value:
         return Problem("/data_base64", "not together with data")
-    try:
-        if isinstance(encoded, str):
+    if isinstance(encoded, str):
+        with suppress(ValueError):  # not base64 (binascii.Error), or not ASCII
             base64.b64decode(encoded, validate=True)
             return None
-    except ValueError:  # binascii.Error is one
-        pass
     return Problem("/data_base64", "must be a base64 string")

@@ -57,8 +57,7 @@ class Failure(NamedTuple):
 class Outcome:
     """What became of a delivery: each of its messages is appended, dead or failed.
 
-    ``placed`` are the appended ones with their places. ``stored`` counts events that this delivery added to the log. A
-    delivery that is repeated exactly, as its acknowledgement was lost, counts again: nothing tells it from the first.
+    ``placed`` are the appended ones with their places.
     """
 
     placed: list[Placed] = field(default_factory=list)
@@ -67,7 +66,10 @@ class Outcome:
 
     @property
     def stored(self) -> int:
-        """How many events this delivery added to the log; one that came twice in it counts once."""
+        """How many events this delivery added to the log.
+
+        If an acknowledgement was lost and the same delivery comes again, they count again: nothing tells the two apart.
+        """
         places = {(item.event.entry.chain, item.event.seq) for item in self.placed if not item.replayed}
         return len(places)
 
@@ -119,8 +121,7 @@ class Consumer:
         try:
             outcome.placed += self._append(chain, drafts)
         except IdConflictError as conflict:
-            # Nothing was stored. Those in conflict are marked here, and the next steps dead-letter them; then what is
-            # left of the run is appended.
+            # Nothing of the run was stored. The next steps dead-letter those at fault, and append the rest.
             for index, item in enumerate(waiting[:run]):
                 if item.draft and item.draft.entry.event_id in conflict.ids:
                     waiting[index] = _Waiting(item.message, None, "conflict: the id exists with other content")
@@ -128,7 +129,7 @@ class Consumer:
             del waiting[:run]
 
     def _dead_letter(self, waiting: list[_Waiting], index: int, outcome: Outcome) -> None:
-        """Dead-letter a message and take it off; if that fails, it and those after it fail, and those before stay."""
+        """Dead-letter one message; if that can't be done now, it and all after it fail, so that none overtakes it."""
         message, _, reason = waiting[index]
         try:
             self._dead_letters.send(message.group, message.body, once=message.message_id, reason=reason)
@@ -151,7 +152,7 @@ def _read(message: Message) -> _Waiting:
 
 
 def _run(waiting: Sequence[_Waiting]) -> int:
-    """Count how many messages go in one batch: their ids differ, and they keep to the limits of a batch.
+    """Count the messages that go in one batch: their ids are distinct, and they keep to the limits of a batch.
 
     A second message with the same id goes in the next batch, so it is answered as a replay or a conflict.
     """

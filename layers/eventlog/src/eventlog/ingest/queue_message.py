@@ -16,7 +16,7 @@ Specified in docs/formats/queue-message.md.
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,10 +36,10 @@ from eventlog.store.interface import Draft
 
 MAX_MESSAGE = (1 << 20) - (4 << 10)
 """Bytes of a message: what SQS takes, and room for the reason that a dead letter is given."""
-_MEMBERS = (
+_MEMBERS = {
     *("v", "chain", "event_id", "event_type", "source_id", "timestamp"),
     *("received_at", "principal", "payload", "salt", "time_given"),
-)
+}
 _CHAIN = TypeAdapter[str](OpenChainName)
 
 
@@ -75,14 +75,23 @@ def format_message(draft: Draft) -> str:
     """Write the message of a draft.
 
     Raises:
-        TooLargeError: the message is too long; escapes make canonical text up to six times as long.
+        TooLargeError: the queue takes no message of this size; escapes make a payload up to six times as long.
     """
     entry = draft.entry
-    values: tuple[Any, ...] = (
-        *(1, entry.chain, entry.event_id, entry.event_type, entry.source_id, format_time(entry.timestamp)),
-        *(format_time(entry.received_at), entry.principal, entry.payload, entry.salt.hex(), draft.time_given),
-    )
-    message = json.dumps(dict(zip(_MEMBERS, values, strict=True)), separators=(",", ":"))
+    fields = {
+        "v": 1,
+        "chain": entry.chain,
+        "event_id": entry.event_id,
+        "event_type": entry.event_type,
+        "source_id": entry.source_id,
+        "timestamp": format_time(entry.timestamp),
+        "received_at": format_time(entry.received_at),
+        "principal": entry.principal,
+        "payload": entry.payload,
+        "salt": entry.salt.hex(),
+        "time_given": draft.time_given,
+    }
+    message = json.dumps(fields, separators=(",", ":"))
     if len(message) > MAX_MESSAGE:
         detail = f"{len(message)} bytes as a message, of which the queue takes {MAX_MESSAGE}; send it with ?async=false"
         raise TooLargeError([Problem("", detail)])
@@ -90,18 +99,17 @@ def format_message(draft: Draft) -> str:
 
 
 def parse_message(message: str) -> Draft:
-    """Read the draft in a message; its id counts as chosen, as every message may be delivered more than once.
+    """Read the draft of a message; its id counts as chosen, as every message may be delivered more than once.
 
     Raises:
         MessageError: anything but what ``format_message`` writes of a draft that the API could have made.
     """
     try:
         fields = members(_parse(message), "a message")
-        if fields.keys() != set(_MEMBERS) or type(fields["time_given"]) is not bool:
+        if fields.keys() != _MEMBERS or type(fields["time_given"]) is not bool:
             raise MessageError("a message has the members that version 1 says, all of them and no other")
         draft = _draft(fields)
-        # Written anew it must be the same text: a message has one form, so there is nothing in it that was not read.
-        written = format_message(draft)
+        written = format_message(draft)  # a field that is not what the API would have made of it shows here
     except (EvidenceError, InputError) as error:
         raise MessageError(str(error)) from error
     if written != message:
@@ -123,7 +131,7 @@ def _draft(fields: Mapping[str, object]) -> Draft:
     payload = _payload(text(fields, "payload"))
     chain, principal = text(fields, "chain"), text(fields, "principal")
     received_at = time(fields, "received_at")
-    # A CloudEvent is its payload, and all else follows from that. Of a native event the payload is one field.
+    # A CloudEvent is its payload, and its id, type, source and time follow from that; a native event says them itself.
     if text(fields, "event_id").startswith(CE_PREFIX):
         submission = cloudevents.read(payload, _open_chain(chain))
     else:
@@ -134,7 +142,7 @@ def _draft(fields: Mapping[str, object]) -> Draft:
 
 
 def _open_chain(chain: str) -> str:
-    """Check that clients may append to this chain; for a native event ``native.read`` does the same."""
+    """Check that clients may append to a chain; ``native.read`` does so itself, as an event may name its chain."""
     try:
         return _CHAIN.validate_python(chain)
     except ValidationError as error:
