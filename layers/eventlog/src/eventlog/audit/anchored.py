@@ -124,7 +124,7 @@ class AuditAnchors:
                 because = f"its origin is {head.origin}, and a first anchor is made for {self._origin} alone"
                 run.leave_incomplete(because)
             elif not run.report.findings_total:
-                # If an auditor died before it made its copies, they are made first, so that there is no gap; then the head.
+                # If an auditor died before it made its copies, they come first, so that there is no gap; then the head.
                 self._anchoring.keep_copies(head.chain, standing)
                 anchor = self._anchoring.advance(head, standing)
                 run.report = with_unanchored(with_anchor(run.report, anchor), run.size)

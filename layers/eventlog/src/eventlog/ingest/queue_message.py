@@ -77,6 +77,7 @@ def format_message(draft: Draft) -> str:
     Raises:
         TooLargeError: the queue takes no message of this size; escapes make a payload up to six times as long.
     """
+    # The order is that of version 1: ``parse_message`` compares the whole text.
     entry = draft.entry
     fields = {
         "v": 1,
