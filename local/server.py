@@ -77,7 +77,7 @@ class AuditSchedule(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Audit on time until ``stop``; started by ``start`` as a thread is."""
+        """Audit at each interval until ``stop`` is called; ``start`` runs this in the thread."""
         while not self._stopping.wait(self._every):
             self._tick()
 
@@ -128,7 +128,7 @@ class Server(uvicorn.Server):
         self._when_stopping = when_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Bind as uvicorn does, then call ``when_ready`` if that succeeded."""
+        """Start as uvicorn does, then call ``when_ready`` if that succeeded."""
         await super().startup(sockets)
         if self.started:
             self._when_ready()
