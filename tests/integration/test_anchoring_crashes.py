@@ -107,7 +107,7 @@ def test_eight_auditors_at_once_while_events_are_logged_anchor_one_history(
         found: set[tuple[str, str]] = set()
         while not over.is_set():
             report = log.audit(mode)
-            found.add((report.status, str(report.findings)))
+            found.add((report.status, str(list(report.findings))))
         return found
 
     with ThreadPoolExecutor(8) as threads:
