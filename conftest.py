@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pydantic.v1  # noqa: F401  before eventlog.start hides it from what starts: SAM needs it in this process
 import pytest
 from pymongo import MongoClient
 
