@@ -141,6 +141,13 @@ ATTACKS = [
     ),
     Attack("rewrite a chain with fresh hashes", "4", database.rewrite_chain, INCREMENTAL, "main rewritten 38"),
     Attack(
+        "rewrite it, beside a damaged mark of what was verified",
+        "4",
+        database.rewrite_beside_a_damaged_mark,
+        INCREMENTAL,
+        "main unexpected",
+    ),
+    Attack(
         "rewrite it from the middle, without reports", "4", database.rewrite_middle, INCREMENTAL, "main rewritten 38"
     ),
     Attack(

@@ -146,6 +146,12 @@ def rewrite_middle(log: DrillLog) -> None:
     remove_records(log)
 
 
+def rewrite_beside_a_damaged_mark(log: DrillLog) -> None:
+    """Rewrite a chain, and plant a report whose claim of what was verified can't be read."""
+    rewrite_chain(log)
+    log.audits.insert_one({"_id": "0", "chain": "main", "status": "intact", "to_seq": Int64(2**62), "verified": 1})
+
+
 def rewrite_tail(log: DrillLog) -> None:
     """Rewrite events that were logged after the newest anchor."""
     log.append("main", 5)

@@ -47,7 +47,7 @@ def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:
     """Read pinned keys from the command line.
 
     Raises:
-        typer.BadParameter: .
+        typer.BadParameter: what was given can't be used; the text says what is wrong with it.
     """
     try:
         return pinned(texts)
@@ -59,7 +59,7 @@ def need_keys(texts: list[str]) -> tuple[VerifierKey, ...]:
     """Read pinned keys from the command line, at least one.
 
     Raises:
-        typer.BadParameter: .
+        typer.BadParameter: what was given can't be used; the text says what is wrong with it.
     """
     if not texts:
         raise typer.BadParameter("a pinned verifier key is needed", param_hint="--key")

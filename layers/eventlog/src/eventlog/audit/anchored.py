@@ -55,12 +55,15 @@ class AuditAnchors:
             opened.emit(Finding("unexpected", None, None, None, "no chain can have this name"))
             return Standing()
         try:
-            # A change of keys is announced now, so that this audit verifies the event before it signs with the new key.
             standing = self._anchoring.history.standing(chain, self._origins(chain))
-            self._rotate(chain, standing)
         except StoreError as error:
             opened.leave_incomplete(f"what is anchored is not known: {error}")
             return Standing()
+        try:
+            # A change of keys is announced now, so that this audit verifies the event before it signs with the new key.
+            self._rotate(chain, standing)
+        except StoreError as error:  # the chain is held against its anchors all the same
+            opened.leave_incomplete(f"a change of keys could not be announced: {error}")
         # A full audit reads every anchor on its way, so it finds by itself what is wrong with the last ones.
         incremental = opened.report.mode == "incremental"
         for finding in standing.restore_findings + (standing.findings if incremental else []):

@@ -63,7 +63,18 @@ class Auditor:
             NotFoundError: no such chain.
             StoreError: MongoDB can't be reached.
         """
-        opened = OpenReport(new_report(chain, mode, self._millis()))
+        return self._begin(OpenReport(new_report(chain, mode, self._millis())))
+
+    def _begin(self, opened: OpenReport) -> AuditRun:
+        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises."""
+        try:
+            return self._plan(opened)
+        except Exception:
+            self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
+            raise
+
+    def _plan(self, opened: OpenReport) -> AuditRun:
+        chain = opened.report.chain
         # What is anchored is read first: what the database says later must reach at least as far.
         standing = self._anchors.look(opened)
         # Settling leaves as few events as possible outside the part that is streamed. If it fails because something is
@@ -87,7 +98,11 @@ class Auditor:
         with self._pool(run) as pool:
             if run.report.status == "running":
                 way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool)
-                self._go_on(run, way, until)
+                try:
+                    self._go_on(run, way, until)
+                except Exception:
+                    self._keeper.tell(run.report)  # as in ``_begin``
+                    raise
         return run.report
 
     def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
@@ -134,7 +149,7 @@ class Auditor:
         try:
             run = read_run(stored)
         except NotOursError as error:
-            return self._give_up_resumed(audit_id, stored, error.__cause__ or error)
+            return self._give_up_resumed(audit_id, read_report(stored), error.__cause__ or error)
         try:
             self._keeper.resume(run.report)
             self._anchors.check_voucher(run, stored)
@@ -142,24 +157,28 @@ class Auditor:
         except StoreUnavailableError:
             raise
         except Exception as error:  # whatever it is, it must block neither this audit for ever nor other chains
-            return self._give_up_resumed(audit_id, stored, error)
+            return self._give_up_resumed(audit_id, run.report, error)
 
-    def _give_up_resumed(self, audit_id: str, stored: bytes, error: BaseException) -> AuditReport:
+    def _give_up_resumed(self, audit_id: str, report: AuditReport, error: BaseException) -> AuditReport:
+        """Give an audit up. Nothing of its stored report can be relied on but that what it found was found."""
         because = f"it was begun by another version, or its report was damaged ({type(error).__name__})"
-        fresh = new_report(read_report(stored).chain, "full", self._millis())
-        return self._keeper.give_up(replace(fresh, audit_id=audit_id), because, self._millis())
+        fresh = replace(new_report(report.chain, "full", self._millis()), audit_id=audit_id)
+        found = replace(fresh, findings=report.findings, findings_total=report.findings_total)
+        return self._keeper.give_up(found, because, self._millis())
 
     def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | None:
         """Start and run one audit of the schedule; None: there is no such chain."""
+        opened = OpenReport(new_report(chain, mode, self._millis()))
         try:
-            return self.run(self.start(chain, mode), max(0.0, until - time.monotonic()))
+            opened = run = self._begin(opened)
+            return self.run(run, max(0.0, until - time.monotonic()))
         except NotFoundError:  # there is no registry yet
             return None
         except StoreUnavailableError:
             raise
         except Exception as error:  # one chain's damage must not keep the others from being audited
             because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
-            return self._keeper.give_up(new_report(chain, mode, self._millis()), because, self._millis())
+            return self._keeper.give_up(opened.report, because, self._millis())
 
     def _audit_rows_without_chain(self, mode: Mode) -> AuditReport | None:
         """Report rows that belong to no chain, in a report of their own; None if there are none, as is normal."""

@@ -7,7 +7,7 @@ audit: findings must be heard, and the other chains must still be audited.
 from dataclasses import replace
 
 from eventlog.audit.notices import Notices
-from eventlog.audit.report import AuditReport
+from eventlog.audit.report import AuditReport, Status
 from eventlog.audit.report_documents import encode_report
 from eventlog.audit.run import AuditRun
 from eventlog.audit.run_documents import encode_run
@@ -40,29 +40,34 @@ class Keeper:
 
     def keep_run(self, run: AuditRun) -> bool:
         """Store how far an audit has come; return whether that worked."""
-        return self._keep(run.report, encode_run(run))
+        self._tell(run.report)
+        return self._save(run.report, encode_run(run))
 
     def keep(self, report: AuditReport, lease: int, verified: ChainState | None = None) -> bool:
         """Store a finished report; return whether that worked.
 
         ``lease``: milliseconds since 1970. ``verified``: the state from which a later audit may go on.
         """
-        return self._keep(report, encode_report(report, lease, verified))
+        self._tell(report)
+        return self._save(report, encode_report(report, lease, verified))
 
     def give_up(self, report: AuditReport, because: str, now: int) -> AuditReport:
-        """Store a report that says why an audit can't be made, in the place of the one with its id."""
+        """Store a report that says why an audit can't go on, in the place of the one with its id; findings stand."""
         report = given_up(report, because, now)
         self.keep(report, report.started_at)
         return report
 
-    def _keep(self, report: AuditReport, document: bytes) -> bool:
-        self._tell(report)
+    def _save(self, report: AuditReport, document: bytes) -> bool:
         try:
             self._store.save(report.audit_id, document)
         except StoreError as error:
             self._notices.failed(_NOT_STORED, report.chain, error)
             return False
         return True
+
+    def tell(self, report: AuditReport) -> None:
+        """Tell what was found so far, because the audit may not come to keep it."""
+        self._tell(report)
 
     def _tell(self, report: AuditReport) -> None:
         """Tell of findings that are new, and once more of each report with findings when it is done."""
@@ -72,10 +77,11 @@ class Keeper:
             self._notices.found(report, new)
         if done:
             self._told.pop(report.audit_id, None)
-        else:
+        elif total:
             self._told[report.audit_id] = total
 
 
 def given_up(report: AuditReport, because: str, now: int) -> AuditReport:
-    """End a report early, with the reason."""
-    return replace(report, status="incomplete", incomplete_because=because, finished_at=now)
+    """End a report early, with the reason. What was found stands, whatever happened to the audit afterwards."""
+    status: Status = "tampered" if report.findings_total else "incomplete"
+    return replace(report, status=status, incomplete_because=because, finished_at=now)

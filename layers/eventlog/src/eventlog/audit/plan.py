@@ -10,7 +10,7 @@ from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.interface.audits import AuditReads
+from eventlog.store.interface.audits import AuditReads, ChainReads
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import ClusterTime
@@ -44,7 +44,7 @@ def check_outside(audits: AuditReads, opened: OpenReport) -> Outside:
     chain that grows, or is created, between two reads would look truncated, or without its sequence document.
     """
     with audits.together(opened.report.chain) as reads:
-        known = reads.verified()
+        known = _known(reads, opened)
         first = reads.first()
         image = check_sequence(reads.sequence(), first, opened.emit)
         settled = image.settled.size if image else None
@@ -54,6 +54,19 @@ def check_outside(audits: AuditReads, opened: OpenReport) -> Outside:
             later = reads.sequence()
             check_strays(chunk, _understood(later), settled, opened.emit)
         return Outside(known, image, reads.time)
+
+
+def _known(reads: ChainReads, opened: OpenReport) -> ChainState | None:
+    """Read the furthest state that an audit has verified; one that no audit can have stored is a finding.
+
+    Whoever can write to the database can put it there. It must not stop the audit: that would hide all else.
+    """
+    try:
+        return reads.verified()
+    except CorruptionError as error:
+        detail = f"what a stored report says was verified is damaged: {error}"
+        opened.emit(Finding("unexpected", None, None, None, detail))
+        return None
 
 
 def plan(audits: AuditReads, opened: OpenReport, outside: Outside, standing: Standing | None, origin: str) -> AuditRun:

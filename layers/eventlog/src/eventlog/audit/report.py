@@ -16,7 +16,11 @@ Mode = Literal["full", "incremental"]
 where nothing is anchored."""
 
 Status = Literal["running", "intact", "tampered", "incomplete"]
-"""incomplete: nothing was found, but not all could be checked; ``incomplete_because`` says why."""
+"""tampered: something was found, also where the audit could not go on after it. incomplete: nothing was found, but not
+all could be checked; ``incomplete_because`` says why."""
+
+MAX_DETAIL = 1000
+"""Characters of a finding's detail that a report keeps."""
 
 MAX_FINDINGS = 100
 """A report names this many findings, and counts all of them."""
@@ -86,7 +90,11 @@ class AuditReport:
     findings_total: int = 0
 
     def with_finding(self, finding: Finding) -> "AuditReport":
-        """Add one finding: it is counted, and kept if it is among the first ``MAX_FINDINGS``."""
+        """Add one finding: it is counted, and kept if it is among the first ``MAX_FINDINGS``.
+
+        Its detail is cut: it may name fields, whose names may be as long as a document, which a report must fit into.
+        """
+        finding = replace(finding, detail=finding.detail[:MAX_DETAIL])
         kept = (*self.findings, finding) if len(self.findings) < MAX_FINDINGS else self.findings
         return replace(self, findings=kept, findings_total=self.findings_total + 1)
 

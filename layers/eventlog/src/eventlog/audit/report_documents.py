@@ -86,6 +86,10 @@ def report_of(fields: Fields) -> AuditReport:
     """
     # Fields that a report does not know are left alone: a running audit has more.
     skew = fields.inner("skew")
+    findings = tuple(_finding(Fields(item)) for item in fields.items("findings", dict))
+    total = fields.count("findings_total")
+    if total < len(findings):  # else a report could take findings back as it goes on
+        raise NotOursError("findings_total is less than the findings there are")
     return AuditReport(
         audit_id=fields.get("_id", str),
         chain=fields.get("chain", str),
@@ -102,8 +106,8 @@ def report_of(fields: Fields) -> AuditReport:
         incomplete_because=fields.maybe("incomplete_because", str),
         started_at=fields.date("started_at"),
         finished_at=fields.maybe_date("finished_at"),
-        findings=tuple(_finding(Fields(item)) for item in fields.items("findings", dict)),
-        findings_total=fields.count("findings_total"),
+        findings=findings,
+        findings_total=total,
     )
 
 

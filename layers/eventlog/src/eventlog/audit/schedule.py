@@ -1,5 +1,6 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declaration of a restore."""
 
+from collections.abc import Callable
 from typing import Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
@@ -51,7 +52,7 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
     return {"mode": wanted, "audits": [_short(report) for report in reports]}
 
 
-def restore(restorer: Restorer, chain: str, reason: str) -> AuditReport:
+def restore(restorer: Callable[[], Restorer], chain: str, reason: str) -> AuditReport:
     """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows.
 
     Raises:
@@ -60,7 +61,7 @@ def restore(restorer: Restorer, chain: str, reason: str) -> AuditReport:
         StoreError: the database, the anchors or the key can't be reached.
     """
     Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
-    report = restorer.restore(chain, reason)
+    report = restorer().restore(chain, reason)
     tell([report])
     return report
 

@@ -60,7 +60,7 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
 def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
     """Declare for an operator that a chain was restored from a backup; the report of the audit that follows."""
     with wired.connection.renew_if_refused():
-        return audit_fields(schedule.restore(wired.restorer, chain, reason))
+        return audit_fields(schedule.restore(lambda: wired.restorer, chain, reason))
 
 
 WiredAudits = Annotated[AuditWiring, Depends(wired_by(AuditWiring))]

@@ -25,6 +25,7 @@ RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
 )
 _HASH = hashing.HASH_SIZE
+_LAST_INT64 = (1 << 63) - 1
 _ENTRY_TYPES: dict[str, type] = {
     "event_id": str,
     "event_type": str,
@@ -175,6 +176,8 @@ def _decode_document(document: dict[str, Any]) -> Event:
     _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, *hashes = values[:13]
     if version != 1:
         raise NotOursError(f"v is {version}")
+    if document["seq"] == _LAST_INT64:  # the seq after it would fit nowhere
+        raise NotOursError("seq is the largest number there is")
     _check_lengths(document)
     entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
     prev_hash, digest = hash_at(document, "prev_hash"), hash_at(document, "hash")

@@ -15,6 +15,9 @@ from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.stored.codec import check_types, decode, decode_entry, encode, entry_fields, hash_at, hashes_at
 from eventlog.stored.errors import NotOursError
 
+MAX_SIZE = 1 << 53
+"""No chain has so many events: seqs are shown as JSON numbers, which are exact up to there (RFC 7493, section 2.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceImage:
@@ -45,6 +48,8 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     state = decode_settled(document["settled"])
     pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
+    if not 0 <= size < MAX_SIZE:
+        raise NotOursError("size is negative, or more than a chain can have")
     return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
 
 
@@ -56,8 +61,8 @@ def decode_settled(settled: Any) -> ChainState:
     """
     check_types(settled, {"size": Int64, "hash": bytes, "frontier": list})
     state = ChainState(int(settled["size"]), hash_at(settled, "hash"), list(hashes_at(settled, "frontier")))
-    if state.size < 0:
-        raise NotOursError("settled.size is negative")
+    if not 0 <= state.size < MAX_SIZE:
+        raise NotOursError("settled.size is negative, or more than a chain can have")
     if len(state.frontier) != state.size.bit_count():
         raise NotOursError("settled.frontier does not have one hash for each bit of settled.size")
     return state

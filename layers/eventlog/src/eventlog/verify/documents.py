@@ -46,7 +46,7 @@ def _seq(raw: bytes) -> int | None:
         seq: Any = codec.decode(raw).get("seq")
     except NotOursError:
         return None
-    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or not abs(seq) < 2**63:
+    if isinstance(seq, bool) or not isinstance(seq, (int, float)) or not abs(seq) < 2**63 - 1:
         return None
     return int(seq) if seq == int(seq) else None
 

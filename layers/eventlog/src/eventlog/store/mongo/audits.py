@@ -125,9 +125,13 @@ class AuditStore:
             return [bytes(report.raw) for report in found]
 
     def forget_verified(self, chain: str, size: int) -> None:
-        """Forget that audits have verified the chain beyond ``size``: those events were lost."""
+        """Forget that audits have verified the chain beyond ``size``: those events were lost.
+
+        What can't be read as such a claim is forgotten, too.
+        """
         with mapped():
-            further = {"chain": chain, "verified.size": {"$gt": Int64(size)}}
+            within = {"$not": {"$lte": Int64(size)}}
+            further = {"chain": chain, "verified": {"$exists": True}, "verified.size": within}
             self._ops.audits.update_many(further, {"$unset": {"verified": 1}})
 
     def take_running(self) -> str | None:
