@@ -28,7 +28,7 @@ class Keeper:
 
     def begin(self, run: AuditRun) -> None:
         """Keep an audit that has just begun."""
-        self._tell(run.report)
+        self.tell(run.report)
         try:
             self._store.add(encode_run(run))
         except StoreError as error:
@@ -40,7 +40,7 @@ class Keeper:
 
     def keep_run(self, run: AuditRun) -> bool:
         """Store how far an audit has come; return whether that worked."""
-        self._tell(run.report)
+        self.tell(run.report)
         return self._save(run.report, encode_run(run))
 
     def keep(self, report: AuditReport, lease: int, verified: ChainState | None = None) -> bool:
@@ -48,7 +48,7 @@ class Keeper:
 
         ``lease``: milliseconds since 1970. ``verified``: the state from which a later audit may go on.
         """
-        self._tell(report)
+        self.tell(report)
         return self._save(report, encode_report(report, lease, verified))
 
     def give_up(self, report: AuditReport, because: str, now: int) -> AuditReport:
@@ -66,11 +66,10 @@ class Keeper:
         return True
 
     def tell(self, report: AuditReport) -> None:
-        """Tell what was found so far, because the audit may not come to keep it."""
-        self._tell(report)
+        """Tell of findings that are new, and once more of each report with findings when it is done.
 
-    def _tell(self, report: AuditReport) -> None:
-        """Tell of findings that are new, and once more of each report with findings when it is done."""
+        Keeping a report does this first; an audit that something stops calls it, as it keeps nothing any more.
+        """
         total, done = report.findings_total, report.status != "running"
         new = total - self._told.get(report.audit_id, 0)
         if total and (new or done):
