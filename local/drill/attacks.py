@@ -1,70 +1,8 @@
-"""The attacks of the tamper drill: who can carry each one out, how, and what finds it.
+"""The table of the tamper drill: every attack, in the order in which it is shown (``attack.py`` says what one is)."""
 
-The attackers: 1 a client with write scope, 2 a bug, a bad migration or a restored backup, 3 a database administrator
-who edits rows, 4 one who also recomputes every hash, 5 one who also holds the signing key. ``+ anchors``: the attacker
-can also change the anchors, which should be kept where no database administrator can reach them.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from eventlog.formats.checkpoint import origin_line
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill.log import CHAINS, ORIGIN, DrillLog
-
-INCREMENTAL = "incremental audit"
-FULL = "full audit"
-MONITOR = "monitor that kept a checkpoint"
-REPORT = "audit report (it stays intact)"
-RECORD = "restore note, event in the chain"
-NOBODY = "nobody"
-
-
-def ask_monitor(log: DrillLog) -> list[str]:
-    """Return the findings of a monitor that has seen the honest log."""
-    return log.monitor.look()
-
-
-def read_record(log: DrillLog) -> list[str]:
-    """Return the traces of a declared restore: the event in the chain and the signed note, which stay for good."""
-    found = []
-    for chain in CHAINS:
-        newest = log.checkpoints.find_one({"chain": chain}, sort=[("number", -1)]) or {}
-        event = log.events.find_one({"chain": chain, "event_type": "eventlog.chain_restored"}) or {}
-        note = (log.folder / chain / "restore-0002.note").exists()
-        if event and note and newest["note"].startswith(f"{origin_line(ORIGIN, chain, 2)}\n"):
-            found.append(f"{chain}~2: {event['event_type']} {event['seq']}")
-    return found
-
-
-def read_skew(log: DrillLog) -> list[str]:
-    """Return what the newest audit report says about claimed times."""
-    report = log.audits.find_one({"chain": "main"}, sort=[("_id", -1)]) or {}
-    skew = report["skew"]
-    days = round(skew["seconds"] / 86_400)
-    return [f"main skew {skew['seq']}: {days} days"] if skew["events"] else []
-
-
-@dataclass(frozen=True)
-class Attack:
-    """An attack, ``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
-
-    ``look`` is called when both audits say that every chain is intact.
-    """
-
-    name: str
-    attacker: str
-    act: Callable[[DrillLog], None]
-    where: str
-    found: str = ""
-    look: Callable[[DrillLog], list[str]] = ask_monitor
-
-    @property
-    def by(self) -> str:
-        """Who finds what ``look`` returns."""
-        return MONITOR if self.where == NOBODY else self.where
-
+from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, RECORD, REPORT, Attack, read_record, read_skew
 
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),

@@ -20,7 +20,8 @@ from rich.table import Table
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.audit.report import Mode
 from eventlog.store.mongo.store import connect
-from local.drill.attacks import ATTACKS, NOBODY, Attack
+from local.drill.attack import NOBODY, Attack
+from local.drill.attacks import ATTACKS
 from local.drill.log import DrillLog, Honest, make_honest
 from local.machine import LocalError
 from local.mongod.embedded import EmbeddedMongo

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from local.drill.attacks import ATTACKS, NOBODY
+from local.drill.attack import NOBODY
+from local.drill.attacks import ATTACKS
 from tests.support.processes import run
 
 

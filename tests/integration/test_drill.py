@@ -10,7 +10,8 @@ from rich.console import Console
 from eventlog.anchors.signing import KeyFile, create_key_file
 from local.drill import on_database
 from local.drill import run as drill
-from local.drill.attacks import ATTACKS, FULL, INCREMENTAL, MONITOR, NOBODY, Attack
+from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
+from local.drill.attacks import ATTACKS
 from local.drill.log import Honest, make_honest
 from local.drill.run import attack, findings, ranges
 
