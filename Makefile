@@ -57,11 +57,12 @@ drill: .venv/.ready  ## attack an anchored log in every way there is, and see wh
 check: lint  ## what every change should pass: format, lint, types and unit tests (under a minute; .venv is all it needs)
 	@$(BIN)/python -m pytest -n 2 tests/unit
 
+# Its hundreds of processes must not compile the project anew, whatever is set here.
 test: chromium lint package-check  ## everything: static checks, what would be deployed, and every test
-	@$(BIN)/python -m pytest
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 chromium:
-	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
 		echo "The dashboard's tests need Chromium: apt-get install chromium (Debian, Ubuntu), or .ci/run, which installs it." >&2; exit 1
 
 load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)

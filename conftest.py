@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pydantic.v1  # noqa: F401  before eventlog.start hides it from what starts: SAM needs it in this process
 import pytest
@@ -17,6 +16,7 @@ from pymongo import MongoClient
 
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo
+from tests.support.databases import Databases
 from tests.support.once import made_once
 from tools.package_check.build import build
 
@@ -58,12 +58,19 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def databases(client: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
+    databases = Databases(client)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database(client: MongoClient[dict[str, Any]]) -> Iterator[str]:
-    """The name of a fresh database, dropped afterwards."""
-    name = f"test_{uuid4().hex[:12]}"
+def database(databases: Databases) -> Iterator[str]:
+    """The name of an empty database, this test's alone."""
+    name = databases.take()
     yield name
-    client.drop_database(name)
+    databases.give_back(name)
 
 
 @pytest.fixture

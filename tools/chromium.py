@@ -4,7 +4,8 @@ import shutil
 
 from local.machine import LocalError
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The shell first: it is the same browser without windows of its own, which cost more than the pages do."""
 
 
 def find_chromium() -> str:

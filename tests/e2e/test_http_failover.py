@@ -26,6 +26,8 @@ from tools.load.verify import verify
 
 CLIENTS = 8
 CHAINS = ["tools.load.a", "tools.load.b"]
+PAUSE = 0.02
+"""Seconds between two requests of a client: all of them still wait for each failover, and leave time to other tests."""
 PROGRESS = 40
 """Acknowledged appends between two failovers."""
 HANG_SECONDS = 25.0
@@ -74,7 +76,7 @@ def work(url: str, shared: Shared, told: Told, stop: threading.Event, number: in
     appending = (appends.single, appends.own_id, appends.replay, appends.batch, reads.look_up, reads.query_by_seq)
     calls = auditing if number == 0 else appending
     rng = Random(number)
-    while not stop.is_set():
+    while not stop.wait(PAUSE):
         rng.choice(calls)()
     exchange.close()
 

@@ -39,11 +39,6 @@ def check(store: MongoStore, writers: list[Writer]) -> None:
     check_chain(store, receipts + retry(store, writers))
 
 
-def wait_for_death(writer: Writer) -> None:
-    assert writer.process.wait(60) == -9, writer.failures()
-    writer.kill()
-
-
 @pytest.mark.parametrize("die_at", FIRST_USE)
 def test_a_writer_killed_at_a_chain_s_first_use(
     store: MongoStore, mongo_uri: str, database: str, tmp_path: Path, die_at: str
@@ -51,7 +46,7 @@ def test_a_writer_killed_at_a_chain_s_first_use(
     others = [Writer(mongo_uri, database, f"other-{i}", tmp_path, count=5) for i in range(2)]
     victim = Writer(mongo_uri, database, "victim", tmp_path, die_at, chosen=True)
     victim.go()
-    wait_for_death(victim)
+    victim.wait_for_death()
     for other in others:
         other.go()
     for other in others:
@@ -72,7 +67,7 @@ def test_writers_killed_at_every_step_while_others_append(
         batch = 6 if die_at.startswith("trim_all") else 3 if number % 4 < 2 else 1
         dead.append(Writer(mongo_uri, database, f"victim-{number}", tmp_path, die_at, chosen=chosen, batch=batch))
         dead[-1].go()
-        wait_for_death(dead[-1])
+        dead[-1].wait_for_death()
         for other in others:
             other.wait_for(2)
     for other in others:
@@ -87,7 +82,7 @@ def test_what_a_lone_dead_writer_left_is_settled_by_the_audit(
     for number, die_at in enumerate(["push:after:2", "insert:before:1", "insert:after:1", "trim:before:1"]):
         dead.append(Writer(mongo_uri, database, f"victim-{number}", tmp_path, die_at, chosen=True))
         dead[-1].go()
-        wait_for_death(dead[-1])
+        dead[-1].wait_for_death()
         sequence = operations_of(store).sequences.find_one({"_id": CHAIN})
         assert sequence is not None
         assert len(sequence["pending"]) > 0

@@ -1,20 +1,22 @@
 """A program that appends to one chain, the handle to run it as a process of its own, and the check of what it did.
 
-`python -m tests.integration.writer URI DATABASE NAME [OPTIONS as JSON]` prints `{"ready": true}`, waits for a line on
-stdin and appends until stdin ends. Each receipt is a JSON line on stdout, written out before the next append. With the
-environment variable DIE_AT=`push:after:2` it kills itself after its second push.
+It says `{"ready": true}`, waits until it is told to go and appends until its handle closes the line to it. Each receipt
+is a JSON line in its output, written out before the next append. With ``die_at`` `push:after:2` it kills itself after
+its second push. The processes are forked from a server that has imported all of this once: it takes half a second.
 """
 
 import json
 import logging
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,9 @@ ORIGIN = "example.com/log"
 CHAIN = "main"
 STEPS = {"read_sequence", "read_events", "read_pending", "has_events", "ensure_indexes", "create", "push"}
 STEPS |= {"any_settled", "insert", "read_hashes", "read_raw", "trim", "trim_all"}
-_ROOT = Path(__file__).parents[2]
 _RETRY_SECONDS = 40
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
 
 Line = dict[str, Any]
 
@@ -47,6 +50,18 @@ class Options:
     count: int = 0
     batch: int = 1
     shared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a process appends and what it writes to; ``die_at``: where it kills itself, empty for nowhere."""
+
+    uri: str
+    database: str
+    name: str
+    die_at: str
+    output: Path
+    errors: Path
 
 
 class Dying(Operations):
@@ -83,15 +98,16 @@ def named(event_id: str) -> Draft:
 class Program:
     """What runs in the process."""
 
-    def __init__(self, store: MongoStore, name: str, options: Options) -> None:
+    def __init__(self, store: MongoStore, name: str, options: Options, line: Connection) -> None:
         self._store = store
         self._name = name
         self._options = options
+        self._line = line
         self._stopped = threading.Event()
 
     def run(self) -> None:
         say({"ready": True})
-        sys.stdin.readline()
+        self._line.recv()
         threading.Thread(target=self._wait_for_the_end, daemon=True).start()
         if self._options.shared:
             self._append([named(self._options.shared)], until_acknowledged=True)
@@ -106,7 +122,8 @@ class Program:
             number += 1
 
     def _wait_for_the_end(self) -> None:
-        sys.stdin.read()
+        with suppress(EOFError):
+            self._line.recv()
         self._stopped.set()
 
     def _append(self, drafts: list[Draft], until_acknowledged: bool) -> None:
@@ -144,12 +161,12 @@ class Writer:
         self.name = name
         self._output = folder / f"{name}.out"
         self._errors = folder / f"{name}.err"
-        arguments = [uri, database, name, json.dumps(asdict(Options(**options)))]
-        command = [sys.executable, "-m", "tests.integration.writer", *arguments]
-        with self._output.open("w") as out, self._errors.open("w") as err:
-            self.process = subprocess.Popen(
-                command, cwd=_ROOT, env=os.environ | {"DIE_AT": die_at}, stdin=subprocess.PIPE, stdout=out, stderr=err
-            )
+        self._output.touch()
+        self._line, line = _PROCESSES.Pipe()
+        place = Place(uri, database, name, die_at, self._output, self._errors)
+        self.process = _PROCESSES.Process(target=main, args=(place, Options(**options), line))
+        self.process.start()
+        line.close()  # or the process would never see that this end is closed
 
     def lines(self) -> list[Line]:
         """What it said so far; a line that its death cut short was not said."""
@@ -167,13 +184,11 @@ class Writer:
         return [line["trying"] for line in self.lines() if "trying" in line]
 
     def wait_until_ready(self) -> None:
-        wait_until(f"{self.name} to be ready", lambda: bool(self.lines()) or self.process.poll() is not None)
+        wait_until(f"{self.name} to be ready", lambda: bool(self.lines()) or not self.process.is_alive())
 
     def go(self) -> None:
         self.wait_until_ready()
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"go\n")
-        self.process.stdin.flush()
+        self._line.send("go")
 
     def wait_for(self, more: int) -> None:
         """Returns when it got that many more receipts."""
@@ -182,16 +197,28 @@ class Writer:
 
     def finish(self) -> None:
         """Returns when it made all its appends."""
-        self.process.wait(_RETRY_SECONDS)
+        self._join()
         self.stop()
 
     def stop(self) -> None:
         """Lets it finish its append."""
-        self.process.communicate(timeout=_RETRY_SECONDS)
+        self._line.close()
+        self._join()
+
+    def wait_for_death(self) -> None:
+        """Returns when it has killed itself."""
+        self._join()
+        assert self.process.exitcode == -signal.SIGKILL, self.failures()
+        self._line.close()
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self._join()
+        self._line.close()
+
+    def _join(self) -> None:
+        self.process.join(_RETRY_SECONDS)
+        assert not self.process.is_alive(), f"{self.name} goes on"
 
 
 def audit(store: MongoStore) -> AuditReport:
@@ -227,17 +254,12 @@ def check_chain(store: MongoStore, receipts: Iterable[Line]) -> int:
     return len(stored)
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    uri, database, name, *rest = sys.argv[1:]
-    options = Options(**json.loads(rest[0])) if rest else Options()
-    with connect(uri) as client:
-        operations = Dying(client, database)
-        if where := os.environ.get("DIE_AT"):
-            operations.die_at(where)
+def main(place: Place, options: Options, line: Connection) -> None:
+    """What the process does. Its output goes to two files, so that its death loses nothing of it."""
+    with place.output.open("w") as sys.stdout, place.errors.open("w") as sys.stderr, connect(place.uri) as client:
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+        operations = Dying(client, place.database)
+        if place.die_at:
+            operations.die_at(place.die_at)
         settle.BLOCK, settle.OVERDUE = 4, 16  # every path of settling in a short run
-        Program(MongoStore(operations, ORIGIN), name, options).run()
-
-
-if __name__ == "__main__":
-    main()
+        Program(MongoStore(operations, ORIGIN), place.name, options, line).run()

@@ -40,8 +40,10 @@ def test_ci_ends_with_the_test_command_and_can_be_executed() -> None:
 
 
 def test_ci_installs_nothing_where_there_is_chromium(machine: Path) -> None:
-    add(machine, "chromium", "exit 1")
-    assert run(machine, str(CI)).stdout == "make test\n"
+    for name in ("chromium", "chromium-headless-shell"):
+        add(machine, name, "exit 1")
+        assert run(machine, str(CI)).stdout == "make test\n"
+        (machine / name).unlink()
 
 
 def test_ci_installs_debian_s_chromium_where_there_is_none(machine: Path) -> None:
@@ -51,7 +53,13 @@ def test_ci_installs_debian_s_chromium_where_there_is_none(machine: Path) -> Non
     assert (done.returncode, done.stdout) == (0, "make test\n")
     assert update.startswith("apt-get update")
     assert install.startswith("apt-get install")
-    assert install.endswith("--yes --no-install-recommends chromium")
+    assert install.endswith("--yes --no-install-recommends chromium-headless-shell")
+
+
+def test_ci_installs_the_whole_browser_where_there_is_no_shell_of_it(machine: Path) -> None:
+    add(machine, "apt-get", f'echo "$*" >> {machine}/called; [[ "$*" != *shell* ]]')
+    assert run(machine, str(CI)).stdout == "make test\n"
+    assert (machine / "called").read_text().splitlines()[-1].endswith("--no-install-recommends chromium")
 
 
 def test_ci_asks_for_root_where_it_is_not(machine: Path) -> None:
