@@ -13,10 +13,10 @@ from eventlog.fields import ChainName, Millis
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.schemas import json_response
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
 
