@@ -47,6 +47,7 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
         if not alone:
             Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
+        # Before the audits settle what waits, or the backlog would always be next to nothing.
         backlog = auditor.backlog()
         audit_metrics.waiting(backlog)
         reports = _run(auditor, wanted, seconds)

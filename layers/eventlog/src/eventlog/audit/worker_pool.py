@@ -95,6 +95,8 @@ class _Worker:
         self.pipe, theirs = Pipe()
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         with theirs:
+            # In a session of its own a Ctrl-C for the audit does not end the worker first. ``-P``: nothing is imported
+            # from the current directory.
             self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603  our own interpreter and module
                 [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],

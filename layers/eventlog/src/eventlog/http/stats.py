@@ -57,6 +57,7 @@ class StatsQuery(BaseModel):
         start = max(0, end - DAY) if self.start_time is None else self.start_time
         if start >= end:
             raise InvalidError([Problem("/query/start_time", "must be before end_time, which is now by default")])
+        # The narrowest width of at most 60 buckets; if there is none the widest, which may be refused below.
         fitting = (seconds for seconds in WIDTHS if end - start <= 60_000 * seconds)
         width = 1000 * (self.bucket or next(fitting, WIDTHS[-1]))
         found = Buckets(chain=self.chain, start=start, end=end, width=width, by=self.by)
