@@ -24,11 +24,12 @@ from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
 from eventlog.store.interface import Draft
+from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.operations import RawCollection
-from eventlog.store.mongo.store import open_log, operations_of
+from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
 from local.drill.monitor import LogMonitor
@@ -66,11 +67,10 @@ class DrillLog:
         self.database = database or folder.name
         self.admin: Database[Document] = client[self.database]
         self.store = open_log(client, self.database, ORIGIN)
-        operations = operations_of(self.store)
-        self.events = operations.events
-        self.sequences = operations.sequences
-        self.checkpoints = operations.checkpoints
-        self.audits = operations.audits
+        # An attacker has the database itself; dates beyond the year 9999 are numbers, as some attacks make them.
+        held = self.admin.with_options(codec_options=codec.CODEC)
+        self.events, self.sequences = held["events"], held["sequences"]
+        self.checkpoints, self.audits = held["checkpoints"], held["audits"]
         self.anchors = DirectoryAnchors(folder)
         self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
@@ -177,7 +177,8 @@ def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iter
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
     log = DrillLog(client, place, key)
-    operations_of(log.store).ensure_indexes()
+    indexes.ensure(log.events, indexes.EVENTS)
+    indexes.ensure(log.audits, indexes.AUDITS)
     try:
         yield log
     finally:

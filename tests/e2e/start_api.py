@@ -3,11 +3,7 @@
 import contextlib
 import json
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -15,31 +11,17 @@ from urllib.parse import quote_plus
 import httpx2
 from pymongo import MongoClient
 
-from local.machine import HOST, free_port, wait_until
-from tests.support.processes import ROOT, environment
+from local.machine import free_port
+from tests.support.processes import ROOT, Running, serving
 
-SECONDS = 90
 PASSWORD = "the administrator's: @/?%"
 PRIVATE = "in-a-payload-7d1f0c9be2a84635"
 """What no log may show; long enough that no log has it by chance."""
 Json = dict[str, Any]
 
 
-@dataclass
-class StartApi:
+class StartApi(Running):
     """A running `make start-api`."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    folder: Path
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def output(self) -> str:
-        return (self.folder / "stdout").read_text() + (self.folder / "stderr").read_text()
 
     @property
     def logs(self) -> Path:
@@ -104,6 +86,7 @@ class StartApi:
         return found[1]
 
     def is_ready(self) -> bool:
+        """Whether it has said how to call it, which it does last."""
         assert self.process.poll() is None, self.output
         return "Authorization: Bearer" in self.output
 
@@ -143,22 +126,9 @@ def is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def start(folder: Path, template: Path, *options: str) -> Iterator[StartApi]:
-    """One that serves an earlier build; stopped at the end if it still runs."""
+    """One that serves an earlier build."""
     port = free_port()
-    command = [sys.executable, "-m", "local.start_api", "--port", str(port), "--folder", str(folder / "run")]
-    command += ["--built", str(template), *options]
-    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(START_API_MONGO_PASSWORD=PASSWORD), stdout=stdout, stderr=stderr
-        )
-    running = StartApi(process, port, folder)
-    try:
-        wait_until("the local API", running.is_ready, SECONDS)
+    arguments = ["--port", str(port), "--folder", str(folder / "run"), "--built", str(template), *options]
+    settings = {"START_API_MONGO_PASSWORD": PASSWORD}
+    with serving(StartApi, port, folder, "local.start_api", *arguments, cwd=ROOT, **settings) as running:
         yield running
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS)
-        process.kill()
-        process.wait()

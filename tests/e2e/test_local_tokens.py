@@ -111,3 +111,19 @@ def test_the_file_must_be_named(tmp_path: Path) -> None:
     result = run_here(tmp_path, token.main, "a", "--scope", "events:read")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("EVENTLOG_TOKENS (environment or .env) must name the file of tokens")
+
+
+def test_the_command_by_itself_adds_to_the_file_and_refuses_what_no_server_would_read(tmp_path: Path) -> None:
+    held, settings = tmp_path / "tokens.json", {"EVENTLOG_TOKENS": "tokens.json"}
+    first = run(tmp_path, "admin.token", "shop", "--scope", "events:write", **settings)
+    second = run(tmp_path, "admin.token", "office", "--scope", "events:read", "--chain", "acme.*", **settings)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    entries = json.loads(held.read_text())["tokens"]
+    hashes = [sha256(result.stdout.strip().encode()).hexdigest() for result in (first, second)]
+    assert [entry["sha256"] for entry in entries] == hashes
+    assert stat.S_IMODE(held.stat().st_mode) == 0o600
+    before = held.read_bytes()
+    refused = run(tmp_path, "admin.token", "odd", "--scope", "events:read", "--chain", "no chain", **settings)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Nothing was added: ")
+    assert held.read_bytes() == before

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from local.machine import wait_until
-from tests.e2e.start_api import SECONDS, StartApi, event, family, is_running, start
+from tests.e2e.start_api import StartApi, event, family, is_running, start
+from tests.support.processes import SECONDS
 
 LIMIT = 5
 CLIENTS = 50

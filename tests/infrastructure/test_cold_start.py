@@ -8,9 +8,16 @@ import pytest
 
 from tools.benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build
 
-# Modules that a start must not import. What only the audit needs, and only once it signs; PyMongo's and powertools'
-# optional parts, and what only development has:
+# Modules that a start must not import. What only the audit needs, and only once it signs, restores or has much to do;
+# what only a server of one machine has; PyMongo's and powertools' optional parts, and what only development has:
 NEVER = {
+    *(
+        "eventlog.audit.restore",
+        "eventlog.audit.worker_pool",
+        "eventlog.audit.segment_worker",
+        "multiprocessing.connection",
+    ),
+    *("eventlog.anchors.directory", "eventlog.files", "eventlog.http.tokens"),
     *("cryptography", "_cffi_backend", "eventlog.anchors.signing", "eventlog.anchors.s3", "pydantic.v1.main"),
     *("boto3", "botocore", "urllib3", "aws_xray_sdk", "aws_lambda_powertools.utilities.parameters"),
     *("dns", "gridfs", "pymongocrypt", "pymongo.ocsp_support", "pymongo.srv_resolver"),
@@ -18,15 +25,17 @@ NEVER = {
 }
 INGEST = {"eventlog.http.ingest", "eventlog.ingest.appending", "eventlog.ingest.cloudevents"}
 INGEST |= {"eventlog.store.group_commit", "eventlog.wiring.ingest"}
+SUBMISSIONS = {"eventlog.ingest.native", "eventlog.ingest.submission", "eventlog.ingest.queue_message"}
 QUERY = {"eventlog.http.pages", "eventlog.http.event_query", "eventlog.http.cursor", "eventlog.http.evidence"}
 QUERY |= {"eventlog.evidence.proofs", "eventlog.http.export", "eventlog.evidence.export", "eventlog.http.stream"}
 QUERY |= {"eventlog.streams.readers", "eventlog.streams.watcher", "eventlog.store.mongo.changes"}
 QUERY |= {"eventlog.wiring.query"}
 AUDIT = {"eventlog.http.audits", "eventlog.audit.auditor", "eventlog.audit.workers", "eventlog.wiring.audit"}
-AUDIT |= {"eventlog.verify.verifier", "multiprocessing.connection"}
+AUDIT |= {"eventlog.verify.verifier", "eventlog.http.audit_schemas"}
 QUEUE = {"eventlog.ingest.deliveries", "eventlog.ingest.queue_consumer", "eventlog.ingest.cloudevents"}
 QUEUE |= {"eventlog.wiring.queue"}
 OWN = {"ingest": INGEST, "query": QUERY, "chain_audit": AUDIT, "ingest_queue": QUEUE}
+OWN = OWN | {name: OWN[name] | SUBMISSIONS for name in ("ingest", "ingest_queue")}
 
 WATCHED = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.fork", "os.exec")
 WATCH = f"""

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from eventlog.audit import scan, workers
+from eventlog.audit import scan, worker_pool
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
 from eventlog.audit.run_documents import read_run
-from eventlog.audit.workers import WorkerPool, Workers
+from eventlog.audit.worker_pool import RunningWorkers
+from eventlog.audit.workers import Workers
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -38,11 +39,11 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.segments = 0
         self.pids: list[int] = []
-        self.before: Callable[[WorkerPool, int], object] = lambda _pool, _start: None
-        asked = WorkerPool.segment
+        self.before: Callable[[RunningWorkers, int], object] = lambda _pool, _start: None
+        asked = RunningWorkers.segment
         self._patch = monkeypatch
 
-        def segment(pool: WorkerPool, start: int) -> Segment | None:
+        def segment(pool: RunningWorkers, start: int) -> Segment | None:
             self.pids += [worker._process.pid for worker in pool._workers.values()]
             while not all(worker.ready for worker in pool._workers.values()):
                 pool._receive(1)
@@ -51,10 +52,10 @@ class Watched:
             self.segments += found is not None
             return found
 
-        monkeypatch.setattr(WorkerPool, "segment", segment)
+        monkeypatch.setattr(RunningWorkers, "segment", segment)
 
     def impatient(self) -> None:
-        self._patch.setattr(workers, "_ANSWER_SECONDS", 0.3)
+        self._patch.setattr(worker_pool, "_ANSWER_SECONDS", 0.3)
 
     def all_gone(self) -> bool:
         return bool(self.pids) and not any(map(alive, self.pids))
@@ -158,7 +159,7 @@ def test_workers_that_die_or_hang_are_done_without(
     filled: MongoStore, mongo_uri: str, watched: Watched, victims: int, sign: signal.Signals
 ) -> None:
 
-    def strike(pool: WorkerPool, start: int) -> None:
+    def strike(pool: RunningWorkers, start: int) -> None:
         if start == 2 * STEP:
             for worker in list(pool._workers.values())[:victims]:
                 os.kill(worker._process.pid, sign)
@@ -212,7 +213,7 @@ def test_what_starts_inside_a_step_and_ends_before_the_next_is_not_for_workers(
     auditor = make(filled, mongo_uri, operations_of(filled).events.database.name)
     whole(auditor)
     filled.append("main", [draft() for _ in range(5)])
-    monkeypatch.setattr(workers._Worker, "order", lambda *_: pytest.fail("a task was given out"))
+    monkeypatch.setattr(worker_pool._Worker, "order", lambda *_: pytest.fail("a task was given out"))
     report = auditor.run(auditor.start("main", "incremental"), 60)
     assert (report.events_checked, report.status) == (5, "intact")
     assert watched.all_gone()

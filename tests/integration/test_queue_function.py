@@ -26,7 +26,7 @@ class Context:
 
 
 def handler(event: Json) -> Json:
-    return app.handler(json.loads(json.dumps(event)), Context())
+    return {**app.handler(json.loads(json.dumps(event)), Context())}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from unittest.mock import patch
 
 import httpx2
@@ -22,7 +23,7 @@ SECONDS = 90
 
 @dataclass
 class Running:
-    """A development server; its output so far is in two files."""
+    """A process that serves, by default a development server; its output so far is in two files."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -40,9 +41,13 @@ class Running:
     def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
 
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
     def is_ready(self) -> bool:
         """Whether it takes requests; fails with what it said if it ended instead."""
-        assert self.process.poll() is None, self.stdout + self.stderr
+        assert self.process.poll() is None, self.output
         try:
             return httpx2.get(f"{self.url}/openapi.json").is_success
         except httpx2.TransportError:
@@ -52,6 +57,9 @@ class Running:
         """Sends the signal and returns the exit code."""
         self.process.send_signal(number)
         return self.process.wait(SECONDS)
+
+
+R = TypeVar("R", bound=Running)
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -104,17 +112,16 @@ def run_here(
 
 
 @contextlib.contextmanager
-def server(folder: Path, **variables: str) -> Iterator[Running]:
-    """A development server that takes requests, on PORT or a free one; stopped at the end if it still runs."""
-    port = int(variables.pop("PORT", 0)) or free_port()
-    command = [sys.executable, "-m", "local"]
+def serving(
+    kind: type[R], port: int, folder: Path, module: str, *arguments: str, cwd: Path, **variables: str
+) -> Iterator[R]:
+    """A module that is ready and serves on the port, with its output in the folder; stopped if it still runs."""
+    command = [sys.executable, "-m", module, *arguments]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment(PORT=str(port), **variables), stdout=stdout, stderr=stderr
-        )
-    running = Running(process, port, folder)
+        process = subprocess.Popen(command, cwd=cwd, env=environment(**variables), stdout=stdout, stderr=stderr)
+    running = kind(process, port, folder)
     try:
-        wait_until("the development server", running.is_ready, SECONDS)
+        wait_until(f"python -m {module}", running.is_ready, SECONDS)
         yield running
     finally:
         if process.poll() is None:
@@ -123,3 +130,11 @@ def server(folder: Path, **variables: str) -> Iterator[Running]:
             process.wait(SECONDS)
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def server(folder: Path, **variables: str) -> Iterator[Running]:
+    """A development server that takes requests, on PORT or a free one."""
+    port = int(variables.pop("PORT", 0)) or free_port()
+    with serving(Running, port, folder, "local", cwd=folder, PORT=str(port), **variables) as running:
+        yield running

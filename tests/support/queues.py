@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -92,7 +92,7 @@ def event_of(messages: list[Json]) -> Json:
 def consumer(connection: Connection) -> Consume:
     """What takes a delivery, with time enough."""
     deliveries = QueueWiring(connection).deliveries
-    return lambda event: deliveries.consume(json.loads(json.dumps(event)), lambda: STEP_SECONDS)
+    return lambda event: {**deliveries.consume(json.loads(json.dumps(event)), lambda: STEP_SECONDS)}
 
 
 class _Unanswered(Connection):
@@ -102,14 +102,14 @@ class _Unanswered(Connection):
     def current(self) -> Connected:
         uri = "mongodb://127.0.0.1:1/"
         client: MongoClient[Json] = MongoClient(uri, serverSelectionTimeoutMS=50)
-        return Connected(uri, client, open_log(client, "none", "example.com/log"))
+        return Connected(uri, open_log(client, "none", "example.com/log"))
 
 
 @contextmanager
 def store_down(settings: Settings) -> Iterator[QueueWiring]:
     """What the queue's function works with while its database does not answer."""
     connection = _Unanswered(settings)
-    with connection.current.client:
+    with closing(connection.log):
         yield QueueWiring(connection)
 
 

@@ -11,7 +11,7 @@ from bson import DatetimeMS, Int64
 from eventlog.audit.report import SkewSummary, damaged_report
 from eventlog.audit.report_documents import encode_report, read_report
 from eventlog.audit.run_documents import encode_run, read_run, voucher_message
-from eventlog.http.schemas import audit_fields
+from eventlog.http.audit_fields import audit_fields
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import decode_settled

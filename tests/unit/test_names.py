@@ -54,3 +54,11 @@ def test_each_exception_is_still_one() -> None:
 def test_classes_and_aliases_are_seen_and_constants_and_private_types_are_not() -> None:
     source = "class Way: ...\nclass _Own: ...\nPath = str\nOdd: object = int\nLIMIT = 3\nT = 1\nx = Way()\n"
     assert list(public_types(source)) == [("Way", 1), ("Path", 3), ("Odd", 4)]
+
+
+def test_the_database_steps_behind_a_log_are_used_by_the_store_alone() -> None:
+    """Tests that interrupt or tamper use them too; nothing that ships or that measures does."""
+    for folder in (*FOLDERS, "functions"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "eventlog/store/mongo" not in path.as_posix():
+                assert "operations_of" not in path.read_text(encoding="utf-8"), path

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.errors import TooLargeError
@@ -64,12 +64,14 @@ def test_a_message_is_written_as_version_1_says() -> None:
     assert parse_message(GOLDEN) == made
 
 
+@settings(deadline=None)
 @given(events, millis)
 def test_a_native_event_comes_back_as_it_was_accepted(value: Any, received_at: int) -> None:
     made = accepted(value, received_at)
     assert parse_message(format_message(made)) == made._replace(id_chosen=True)
 
 
+@settings(deadline=None)
 @given(payloads, names, st.none() | millis.map(format_time), millis)
 def test_a_cloudevent_comes_back_as_it_was_accepted(data: Any, name: str, time: str | None, received_at: int) -> None:
     value = CE | {"data": data, "type": f"t{name}"[:256], "time": time}

@@ -11,7 +11,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import check_receipt, contradiction, format_event, parse_receipt, receipt_of
 from eventlog.formats.hashing import leaf, leaf_hash
 from eventlog.formats.members import parse_json
-from eventlog.http.schemas import receipt
+from eventlog.http.receipt_schemas import receipt
 from eventlog.store.interface import Placed
 from tests.support.evidence import PAYLOAD, events
 

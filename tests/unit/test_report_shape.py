@@ -11,7 +11,7 @@ from eventlog.audit import report as reports
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, SkewSummary, Status, new_report
 from eventlog.audit.report_documents import encode_report
 from eventlog.http import audit_schemas
-from eventlog.http.schemas import AuditRequest, audit_fields
+from eventlog.http.audit_fields import audit_fields
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.stored import codec
 from eventlog.verify.findings import Finding
@@ -44,7 +44,7 @@ def test_the_api_shows_these_fields_in_this_order(shown: type[BaseModel], ours: 
 def test_the_api_knows_these_modes_and_statuses() -> None:
     hints = get_type_hints(audit_schemas.AuditReport)
     assert (hints["mode"], hints["status"]) == (Mode, Status)
-    assert get_type_hints(AuditRequest)["mode"] == Mode
+    assert get_type_hints(audit_schemas.AuditRequest)["mode"] == Mode
 
 
 def test_a_report_as_it_is_shown_fits_the_schema() -> None:

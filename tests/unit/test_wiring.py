@@ -118,7 +118,7 @@ class Counting(Wiring):
 class Replaced(Connection):
     """A connection that a test replaces."""
 
-    current = Connected("first", cast("object", None), cast("object", None))  # type: ignore[arg-type]
+    current = Connected("first", cast("object", None))  # type: ignore[arg-type]
 
 
 def test_a_part_is_made_once_a_connection() -> None:
@@ -126,7 +126,7 @@ def test_a_part_is_made_once_a_connection() -> None:
     wired = Counting(connection)
     first = wired.part
     assert wired.part is first
-    connection.current = Connected("second", connection.current.client, connection.current.log)
+    connection.current = Connected("second", connection.current.log)
     assert (first, wired.part) == (["first"], ["second"])
     assert wired.part is wired.part
     assert Counting(connection).part is not wired.part

@@ -69,6 +69,7 @@ class Anchoring:
         self.tree = tree
         self.history = AnchorHistory(events, checkpoints, anchors, public_keys)
         self.signers = signers
+        # The first of the signers seals; the others sign as well, while a key is being replaced.
         self._idle_millis = idle_millis
         self._clock = clock
 
@@ -87,6 +88,7 @@ class Anchoring:
         newest = standing.newest
         if newest is None:
             return
+        # The newest is verified already; those before it are read and verified here.
         first = standing.copied + 1
         for number in range(first, newest.seal.number):
             anchor = self._verified(self.anchors.read(chain, note_key(number)) or b"", number)
@@ -210,6 +212,7 @@ class Anchoring:
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
         try:
             with self.tree.view(head.chain) as view:
+                # The audit has just verified so many: a server that has fewer lags behind, which is no tampering.
                 if view is None or view.size < head.size:
                     raise StoreUnavailableError("MongoDB: an old primary answers; try again")
                 hashes = view.consistency(earlier.size, head.size).hashes

@@ -1,6 +1,5 @@
 """Opens the anchor store that the settings name."""
 
-from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.store import AnchorStore
 
 
@@ -10,6 +9,8 @@ def open_anchors(location: str, retention_days: int) -> AnchorStore:
     Objects in S3 can't be removed before so many days are over.
     """
     if not location.startswith("s3://"):
+        from eventlog.anchors.directory import DirectoryAnchors  # noqa: PLC0415  0.4 ms, and a function has no directory
+
         return DirectoryAnchors(location)
     from eventlog.anchors.s3 import S3Anchors, connect  # noqa: PLC0415  boto3: 530 ms
 

@@ -106,6 +106,7 @@ def open_signer(spec: str) -> Signer:
     Raises:
         SigningError: there is no client for KMS. A file is only read when it is used.
     """
+    # A path with this prefix can still be named, as ./kms:...
     if not spec.startswith("kms:"):
         return KeyFile(spec)
     import boto3  # noqa: PLC0415  200 ms, and a machine with a key file need not have it
@@ -145,7 +146,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _mapped(key_id: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  with boto3, see open_signer
 
     try:
         yield

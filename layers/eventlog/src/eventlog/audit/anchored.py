@@ -148,6 +148,7 @@ class AuditAnchors:
         newest, holds, anchoring = standing.newest, standing.holds, self._anchoring
         if newest is None or anchoring is None or standing.findings or standing.restore_findings:
             return
+        # The key that sealed the newest anchor stands first among its keys.
         old, new = newest.keys[0], VerifierKey(newest.checkpoint.origin, anchoring.current_key)
         found = self._store.chain(chain) if old != new else None
         if found is not None and found.state.size >= (holds.checkpoint.size if holds else 0):

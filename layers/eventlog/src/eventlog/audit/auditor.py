@@ -48,6 +48,7 @@ class Auditor:
         notices: Notices | None = None,
     ) -> None:
         self._store = store
+        # Without anchoring it verifies all the same, and only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits = audits
         self._keeper = Keeper(audits, self._notices)
@@ -118,6 +119,7 @@ class Auditor:
                 way.finish()
                 conclusion = conclude(run, self._anchors, self._millis)
                 run.report = conclusion.report
+            # Time is looked at after the step, so that every call gets at least one step further.
             over = time.monotonic() >= until
             self._keep(run, conclusion, over=over)
 

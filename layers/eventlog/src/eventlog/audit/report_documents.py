@@ -35,8 +35,8 @@ _SINCE_ANCHORS = {
 
 
 def encode_report(report: AuditReport, lease: int, verified: ChainState | None = None) -> bytes:
-    """Write the document of a finished report; ``verified`` is the state that a later audit may start from."""
-    document = report_fields(report, lease)
+    """Write the document of a report; ``verified`` is the state that a later audit may start from."""
+    document = _report_fields(report, lease)
     return codec.encode(document if verified is None else document | {"verified": settled_fields(verified)})
 
 
@@ -49,8 +49,7 @@ def read_report(raw: bytes) -> AuditReport:
         return damaged_report(str(found.get("_id")), str(found.get("chain")))
 
 
-def report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
-    """Write a report as the fields of its document."""
+def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
     # A running audit signs these fields in this order, so it may not change.
     return {
         "_id": report.audit_id,

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from eventlog.anchors.walk import Reached
-from eventlog.audit.report_documents import report_fields, report_of
+from eventlog.audit.report_documents import encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.formats.event import ChainState
 from eventlog.stored import codec
@@ -22,8 +22,9 @@ _NEVER_SIGNED = {"lease", "voucher"}
 
 def encode_run(run: AuditRun) -> bytes:
     """Write the document of a running audit."""
-    document = report_fields(run.report, run.lease) | _run_fields(run)
-    return codec.encode(document if run.voucher is None else document | {"voucher": run.voucher})
+    # Where nothing is anchored, nothing is signed, and the field is not there.
+    voucher = {} if run.voucher is None else {"voucher": run.voucher}
+    return codec.join(encode_report(run.report, run.lease), codec.encode(_run_fields(run) | voucher))
 
 
 def read_run(raw: bytes) -> AuditRun:

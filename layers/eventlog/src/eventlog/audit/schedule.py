@@ -1,7 +1,7 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declaration of a restore."""
 
 from collections.abc import Callable
-from typing import Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -9,9 +9,11 @@ from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.report import AuditReport, Mode, Status
-from eventlog.audit.restore import Restorer
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
+
+if TYPE_CHECKING:  # no start declares a restore
+    from eventlog.audit.restore import Restorer
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _SKIPPED = "another audit of the schedule in this mode is at work"
@@ -45,6 +47,7 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
         if not alone:
             Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
+        # Before the audits settle what waits, or the backlog would always be next to nothing.
         backlog = auditor.backlog()
         audit_metrics.waiting(backlog)
         reports = _run(auditor, wanted, seconds)
@@ -52,7 +55,7 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
     return {"mode": wanted, "audits": [_short(report) for report in reports]}
 
 
-def restore(restorer: Callable[[], Restorer], chain: str, reason: str) -> AuditReport:
+def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> AuditReport:
     """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows.
 
     Raises:

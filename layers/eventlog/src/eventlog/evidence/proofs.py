@@ -95,6 +95,7 @@ class Evidence:
         with self.view(chain, second) as (view, copy):
             _check_size(view, "second", second)
             found = view.consistency(first, second)
+        # Damage is told as such before anybody gets a proof that does not hold.
         with _proven(chain):
             proof.verify_consistency(first, second, *found)
         if copy is not None:
@@ -125,6 +126,7 @@ class Evidence:
             if copy is None or not exists(tile, copy.size):
                 covered = "there is none" if copy is None else f"its size is {copy.size}"
                 raise NotFoundError(f"The newest checkpoint of chain {chain} does not cover this tile: {covered}.")
+            # A bundle of entries (C2SP tlog-tiles) has the leaves themselves; all other tiles have hashes of one level.
             if tile.level is None:
                 return encode_entries(view.leaves(tile.start, tile.start + tile.width))
             places = tile_nodes(tile)

@@ -173,6 +173,7 @@ def frontier_of_first(first: int, second: int, hashes: Sequence[bytes], first_ro
         frontier = [*reversed([sibling for sibling, is_left in climb if is_left]), start]
     except EvidenceError as error:
         raise EvidenceError(wrong) from error
+    # A tree has one perfect subtree for each bit of its size; that their root is the one given makes them right.
     if len(frontier) != first.bit_count() or merkle.root(frontier) != first_root:
         raise EvidenceError(wrong)
     return frontier

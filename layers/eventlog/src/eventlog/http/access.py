@@ -6,7 +6,7 @@ caller is refused, unless the app was made for this machine alone.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
@@ -14,8 +14,10 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from eventlog.http.callers import ANONYMOUS, Caller, from_gateway
-from eventlog.http.tokens import Tokens, read_tokens
 from eventlog.settings import Settings
+
+if TYPE_CHECKING:
+    from eventlog.http.tokens import Tokens
 
 EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE = "events:read", "events:write", "audits:write"
 SCOPES = (EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE)
@@ -70,14 +72,18 @@ class Callers:
         return ANONYMOUS if self._anonymous else None
 
     @cached_property
-    def tokens(self) -> Tokens | None:
+    def tokens(self) -> "Tokens | None":
         """The tokens of EVENTLOG_TOKENS; None if it is not set.
 
         Raises:
             ConfigurationError: The file can't be used.
         """
         path = self._settings().tokens
-        return read_tokens(path) if path else None
+        if not path:
+            return None
+        from eventlog.http.tokens import read_tokens  # noqa: PLC0415  3 ms, and no function has a file of tokens
+
+        return read_tokens(path)
 
 
 class _Access(SecurityBase):

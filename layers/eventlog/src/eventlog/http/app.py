@@ -7,20 +7,16 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
-from eventlog.http.schemas import AuditRequest
-from eventlog.ingest.native import NewEvent
 from eventlog.settings import Settings
 from eventlog.wiring.connection import Connection
 
 _TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
-_MODELS: tuple[type[BaseModel], ...] = (NewEvent, AuditRequest, problems.ProblemDocument)
 
 
 def create_app(*routers: APIRouter, title: str, settings: Settings | None = None, anonymous: bool = False) -> FastAPI:
@@ -73,9 +69,14 @@ def _document(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        # Every document has these, but a start writes none, and only some apps take events or requests for audits.
+        from eventlog.http.audit_schemas import AuditRequest  # noqa: PLC0415  3 ms
+        from eventlog.ingest.native import NewEvent  # noqa: PLC0415  3 ms
+
         document = generate()
+        models = (NewEvent, AuditRequest, problems.ProblemDocument)
         reference = "#/components/schemas/{model}"
-        _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=reference)
+        _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=reference)
         document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
         return document
 

@@ -1,11 +1,25 @@
-"""What answers about audits look like: models for the OpenAPI document. ``schemas.audit_fields`` writes them.
+"""What is asked and answered about audits: models, of answers for the OpenAPI document alone.
 
-They follow ``audit/report.py``, field by field; a test holds them against it.
+Answers are written by ``audit_fields.py`` and follow ``audit/report.py``, field by field; a test holds them against it.
 """
+
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from eventlog.audit.report import Mode, Status
+from eventlog.fields import ChainName
+
+
+class AuditRequest(BaseModel):
+    """Which chain to audit, and how much of it."""
+
+    model_config = {"extra": "forbid", "strict": True}
+
+    chain: ChainName = "main"
+    mode: Literal["full", "incremental"] = Field(
+        default="incremental", description="incremental starts where the last intact audit ended; full at 0"
+    )
 
 
 class FindingOut(BaseModel):

@@ -11,11 +11,12 @@ from eventlog.fields import ChainName, pointer
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
 from eventlog.http.access import AuditStarter, Reader
-from eventlog.http.audit_schemas import AuditReport, AuditReports
+from eventlog.http.answers import json_response
+from eventlog.http.audit_fields import audit_fields
+from eventlog.http.audit_schemas import AuditReport, AuditReports, AuditRequest
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.requests import Body
-from eventlog.http.schemas import AuditRequest, audit_fields, json_response
 from eventlog.http.wired import wired_by
 from eventlog.wiring.audit import AuditWiring
 

@@ -47,6 +47,7 @@ def from_gateway(event: Mapping[str, Any], chains_claim: str, scope_prefix: str 
     A caller by IAM has every scope and every chain: IAM's policies decide about each route before we are called.
     """
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
+    # A route has one authorizer. Whatever is missing or of another form means that nobody was let in.
     if claims := (authorizer.get("jwt") or {}).get("claims"):
         return _from_claims(claims, chains_claim, scope_prefix)
     arn = (authorizer.get("iam") or {}).get("userArn")

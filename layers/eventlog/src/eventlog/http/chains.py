@@ -8,10 +8,12 @@ from eventlog.audit.report_documents import read_report
 from eventlog.errors import NotFoundError
 from eventlog.fields import ChainName
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
+from eventlog.http.audit_fields import audit_fields
+from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.schemas import ChainDetail, Chains, audit_fields, chain_fields, json_response
 
 router = api_router("query")
 

@@ -32,6 +32,7 @@ def parse_cursor(query: Query, text: str) -> tuple[int, Position]:
     except (binascii.Error, struct.error, ValueError) as error:
         raise ValueError("not a cursor of this log; pass next_cursor as it was given") from error
     after = Position(timestamp, seq)
+    # It decodes, but who made it? Places that no event can have would be errors of the database.
     if version != _VERSION or not 0 <= timestamp <= MAX_MILLIS or max(size, seq) >= 2**63 - 1:
         raise ValueError("not a cursor of this log; pass next_cursor as it was given")
     if digest != _digest(query):

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 
 from eventlog.errors import NotFoundError
 from eventlog.http.access import SCOPES
+from eventlog.http.answers import json_response
 from eventlog.http.query import WiredQuery
-from eventlog.http.schemas import json_response
 from eventlog.settings import Settings, listed
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -6,9 +6,11 @@ from eventlog.errors import NotFoundError, unknown_event
 from eventlog.fields import ChainName
 from eventlog.formats.event_json import event_fields
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
+from eventlog.http.event_schemas import EventOut
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import EventId, WiredQuery
-from eventlog.http.schemas import EventOut, Receipt, json_response, receipt
+from eventlog.http.receipt_schemas import Receipt, receipt
 from eventlog.store.interface import Placed
 
 router = api_router("query")

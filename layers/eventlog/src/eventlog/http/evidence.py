@@ -13,12 +13,12 @@ from eventlog.formats.times import format_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from eventlog.http import requests
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import EventId, WiredQuery
-from eventlog.http.schemas import json_response
 from eventlog.stored.anchor_copies import AnchorCopy
 
 TEXT, BINARY = "text/plain", "application/octet-stream"

@@ -14,12 +14,13 @@ from eventlog.fields import DEFAULT_CHAIN, OpenChainName
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.access import Writer
+from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.decoding import CLOUDEVENT, CLOUDEVENTS, JSON, NDJSON, decode_batch, decode_one
 from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.problems import api_router, documented
+from eventlog.http.receipt_schemas import Accepted, Receipt, Receipts, receipt
 from eventlog.http.requests import Body
-from eventlog.http.schemas import Accepted, Receipt, Receipts, json_response, receipt
 from eventlog.http.wired import wired_by
 from eventlog.ingest.queue_message import enqueue
 from eventlog.ingest.submission import check_batch, make_draft

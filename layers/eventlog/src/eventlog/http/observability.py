@@ -79,6 +79,7 @@ class Observed:
             "Duration": millis,
         }
         metrics.emit(service, values, route=f"{scope['method']} {route}")
+        # A route sets this when it has appended; a replayed event is not new, and so not counted.
         if events := scope.get("state", {}).get(NEW_EVENTS):
             metrics.emit(service, {"Events": events})
 

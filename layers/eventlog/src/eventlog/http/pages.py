@@ -7,11 +7,12 @@ from fastapi import Query, Request, Response
 from eventlog.formats.event_json import event_fields
 from eventlog.http import requests
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
+from eventlog.http.event_schemas import EventPage, to_csv, to_ndjson
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.schemas import EventPage, json_response, to_csv, to_ndjson
 from eventlog.store.interface import Page, Position
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"

@@ -20,6 +20,7 @@ async def raw_body(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
+    # Chunks are counted as they come: a content-length may be missing, or lie.
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -38,6 +39,7 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     if name not in allowed:
         sent = f"is {name}" if name else "is missing"
         raise UnsupportedError([Problem("/header/content-type", f"{sent}; allowed: {', '.join(allowed)}")])
+    # Other parameters (boundary, profile, version) change nothing in how the bytes are read.
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "charset" and value.strip(' "') not in {"utf-8", "utf8", "us-ascii"}:

@@ -13,10 +13,10 @@ from eventlog.fields import ChainName, Millis
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.http.access import Reader
+from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.schemas import json_response
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
 
@@ -57,6 +57,7 @@ class StatsQuery(BaseModel):
         start = max(0, end - DAY) if self.start_time is None else self.start_time
         if start >= end:
             raise InvalidError([Problem("/query/start_time", "must be before end_time, which is now by default")])
+        # The narrowest width of at most 60 buckets; if there is none the widest, which may be refused below.
         fitting = (seconds for seconds in WIDTHS if end - start <= 60_000 * seconds)
         width = 1000 * (self.bucket or next(fitting, WIDTHS[-1]))
         found = Buckets(chain=self.chain, start=start, end=end, width=width, by=self.by)

@@ -84,6 +84,7 @@ def read_tokens(path: Path | str) -> Tokens:
     try:
         file = TokenFile.model_validate(strict_json.parse(_read_private(Path(path)), max_depth=4))
         return Tokens(file.tokens)
+    # Each of these says why in words of our own: the errors' own texts may quote a part of the file.
     except OSError as error:
         why = error.strerror or "it can't be read"
     except MalformedJSONError:

@@ -4,7 +4,7 @@ No payload is ever logged.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -12,6 +12,36 @@ from eventlog.ingest.queue_consumer import Consumer, Dead, Failure, Message, Out
 from eventlog.store.errors import StoreError
 from eventlog.telemetry import metrics
 from eventlog.telemetry.tracebacks import where
+
+
+class _Attributes(TypedDict):
+    MessageGroupId: str
+
+
+class Record(TypedDict):
+    """A message of a delivery; SQS sends more members, which are not read."""
+
+    messageId: str
+    body: str
+    attributes: _Attributes
+
+
+class Delivery(TypedDict):
+    """What SQS calls a function with (Lambda, "Using Lambda with Amazon SQS")."""
+
+    Records: list[Record]
+
+
+class FailedItem(TypedDict):
+    """One message to deliver again."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What a function answers to SQS (``ReportBatchItemFailures``)."""
+
+    batchItemFailures: list[FailedItem]
 
 
 class Deliveries:
@@ -25,7 +55,7 @@ class Deliveries:
         self._service = f"eventlog-{service}"
         self._logger = Logger(service=self._service)
 
-    def consume(self, event: dict[str, Any], seconds_left: Callable[[], float]) -> dict[str, Any]:
+    def consume(self, event: Delivery, seconds_left: Callable[[], float]) -> BatchResponse:
         """Append one delivery.
 
         Args:
@@ -39,6 +69,7 @@ class Deliveries:
             Message(record["messageId"], record["attributes"]["MessageGroupId"], record["body"])
             for record in event["Records"]
         ]
+        # What became of them is logged and counted before SQS is answered: an answer that is lost takes no trace along.
         outcome = self._consumer.consume(messages, seconds_left)
         self._log(outcome)
         metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
@@ -53,12 +84,12 @@ class Deliveries:
         self._logger.info("delivery", extra={"appended": len(outcome.placed), **counts})
 
 
-def _dead_fields(dead: Dead) -> dict[str, Any]:
+def _dead_fields(dead: Dead) -> dict[str, str]:
     kind = dead.reason.partition(":")[0]  # what follows may name members of a payload: only the queue may have it
     return {"chain": dead.message.group, "message_id": dead.message.message_id, "reason": kind}
 
 
-def _failure_fields(failure: Failure) -> dict[str, Any]:
+def _failure_fields(failure: Failure) -> dict[str, object]:
     first, error = failure.messages[0], failure.error  # all of a failure's messages are of one chain
     detail = str(error) if isinstance(error, StoreError) else None  # other errors' texts may show a payload
     return {

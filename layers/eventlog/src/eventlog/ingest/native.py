@@ -1,7 +1,5 @@
 """Events in the log's own JSON form."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eventlog.errors import InvalidError
@@ -21,7 +19,7 @@ class NewEvent(BaseModel):
         examples=["2026-11-23T12:34:56.789Z"],
     )
     source_id: Name = Field(description="Who reports it", examples=["shop/web-1"])
-    payload: dict[str, Any] = Field(description="Any JSON object, at most 256 KiB canonical, 32 levels deep")
+    payload: dict[str, object] = Field(description="Any JSON object, at most 256 KiB canonical, 32 levels deep")
     event_id: ClientId | None = Field(
         default=None, description="Makes retries safe: the same id with the same content is stored once"
     )
@@ -39,6 +37,7 @@ def read(value: object, chain: str) -> Submission:
         event = NewEvent.model_validate(value)
     except ValidationError as error:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
+    # An event's own chain counts before the request's.
     return Submission(
         chain=event.chain or chain,
         event_id=event.event_id,

@@ -74,6 +74,7 @@ def make_draft(submission: Submission, *, principal: str, received_at: int, salt
 
     An id or a salt that is not given is made here. ``received_at`` is in milliseconds since 1970.
     """
+    # An id that the log makes is not chosen: it can't be a replay, so an append need not look it up.
     given = submission.timestamp
     entry = make_entry(
         chain=submission.chain,

@@ -13,6 +13,10 @@ class CredentialsRefusedError(StoreUnavailableError):
     """MongoDB refuses the user or the password: others may be found where these came from. Nothing was done."""
 
 
+class UnusableURIError(StoreError):
+    """A connection string that no client can be made of. The text shows nothing of it, as it holds a password."""
+
+
 class IdConflictError(StoreError):
     """Event ids that exist with other content; ``ids`` names them. Nothing was stored."""
 

@@ -121,6 +121,13 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return bson.encode(document, codec_options=CODEC)
 
 
+def join(*documents: bytes) -> bytes:
+    """Write one document with the fields of several, which have no name in common, in their order."""
+    # A document is its size (int32), its fields and a zero (bsonspec.org): only the first and the last change.
+    fields = b"".join(document[4:-1] for document in documents)
+    return (len(fields) + 5).to_bytes(4, "little") + fields + b"\0"
+
+
 def decode(raw: bytes) -> dict[str, Any]:
     """Decode BSON with dates as milliseconds.
 

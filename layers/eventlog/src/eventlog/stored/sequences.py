@@ -45,6 +45,7 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     document = decode(raw)
     types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
     check_types(document, types)
+    # Types alone: whether size, settled and pending agree is for the audit to say, which names what differs.
     state = decode_settled(document["settled"])
     pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])

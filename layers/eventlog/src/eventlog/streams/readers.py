@@ -73,6 +73,7 @@ class StreamReader:
         sources: Sources,
         pool: ThreadPoolExecutor,
     ) -> None:
+        # Until ``start`` has found the place, nothing was sent and nothing was told.
         self.next = 0
         self.news = 0
         self._was_live = False

@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar, overload
-
-from pymongo import MongoClient
-from pymongo.errors import ConfigurationError as UnusableError
+from typing import Generic, TypeVar, overload
 
 from eventlog.settings import ConfigurationError, Settings
-from eventlog.store.errors import CredentialsRefusedError, StoreUnavailableError
+from eventlog.store.errors import CredentialsRefusedError, UnusableURIError
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from eventlog.wiring.renewed import Renewed
 from eventlog.wiring.secret import ConnectionString
@@ -20,10 +17,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The log over one MongoDB client."""
+    """The log over one connection string."""
 
     uri: str = field(repr=False)
-    client: MongoClient[dict[str, Any]]
     log: MongoStore
 
 
@@ -36,7 +32,7 @@ class Connection:
     def __init__(self, settings: Settings | None = None) -> None:
         self._given = settings
         self._source = ConnectionString(lambda: self.settings)
-        self._renewed = Renewed(self._source, self._connect, lambda connected: connected.client.close())
+        self._renewed = Renewed(self._source, self._connect, lambda connected: connected.log.close())
 
     @cached_property
     def settings(self) -> Settings:
@@ -83,8 +79,11 @@ class Connection:
 
     def _connect(self, uri: str) -> Connected:
         settings = self.settings
-        client = _client(uri, settings.mongo_pool_size, self._source.setting)
-        return Connected(uri, client, open_log(client, settings.mongo_database, settings.origin))
+        try:
+            client = connect(uri, settings.mongo_pool_size)
+        except UnusableURIError:  # the operator is told which setting to change
+            raise ConfigurationError(f"{self._source.setting} is no connection string that can be used") from None
+        return Connected(uri, open_log(client, settings.mongo_database, settings.origin))
 
 
 class Wiring:
@@ -140,16 +139,3 @@ class _PerConnection(Generic[W, T]):
         if made is None or made[0] is not connected:
             made = wiring.__dict__[self._place] = connected, self._make(wiring, connected)
         return made[1]
-
-
-def _client(uri: str, pool_size: int, setting: str) -> MongoClient[dict[str, Any]]:
-    """Make a client for the URI; no error shows any of it, as it holds a password."""
-    unusable = ConfigurationError(f"{setting} is no connection string that can be used")
-    if not uri.startswith(("mongodb://", "mongodb+srv://")):  # the driver would take it for the name of a server
-        raise unusable
-    try:
-        return connect(uri, pool_size)
-    except (UnusableError, ValueError, TypeError) as error:  # the texts of these may show a part of the URI
-        if type(error.__cause__).__module__.startswith("dns."):  # no answer from DNS: the URI may be right
-            raise StoreUnavailableError(f"MongoDB's servers: {type(error.__cause__).__name__}") from None
-        raise unusable from None

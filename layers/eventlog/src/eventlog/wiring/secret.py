@@ -64,6 +64,7 @@ def _read(arn: str) -> str:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:
+        # The ARN itself says which service has it, so there is no second setting for it.
         if ":ssm:" in arn:
             return str(get_parameter(arn, decrypt=True, force_fetch=True)).strip()
         return str(get_secret(arn, force_fetch=True)).strip()

@@ -85,6 +85,7 @@ class AuditStore:
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
         with mapped(), self._ops.session() as session:
+            # After a failover the new primary may lag behind what was read: then it waits until it has caught up.
             if (time := timestamp(after)) is not None:
                 session.advance_operation_time(time)
             yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)

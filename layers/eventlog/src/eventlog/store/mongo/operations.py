@@ -61,6 +61,10 @@ class Operations:
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
+
     def session(self) -> AbstractContextManager[ClientSession]:
         """Open a causally consistent session on the primary."""
         return causal_session(self._client)

@@ -25,6 +25,7 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
         with client.start_session(causal_consistency=True) as session:
             yield session
     except ConfigurationError as error:
+        # The driver has no error of its own for it. Any other of this kind is a mistake in the settings.
         if _NO_SESSIONS not in str(error):
             raise
         _drop_connections(client)

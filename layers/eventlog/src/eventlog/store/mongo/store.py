@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.errors import ConfigurationError
 
 from eventlog.formats.event import Event
+from eventlog.store.errors import StoreUnavailableError, UnusableURIError
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query
 from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
@@ -23,7 +25,23 @@ def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
 
     What one operation may wait for (a server to be chosen, a free connection, making one, the server's answer) adds up
     to 24 s. That is less than the 25 s of a function behind the API, so that the function itself answers 503.
+
+    Raises:
+        UnusableURIError: no client can be made of the URI.
+        StoreUnavailableError: DNS doesn't say which servers are meant; the URI may be right.
     """
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):  # the driver would take it for the name of a server
+        raise UnusableURIError("no connection string of MongoDB")
+    try:
+        return _client(uri, pool_size)
+    except (ConfigurationError, ValueError, TypeError) as error:  # the texts of these may show a part of the URI
+        cause = type(error.__cause__)
+        if cause.__module__.startswith("dns."):
+            raise StoreUnavailableError(f"MongoDB's servers: {cause.__name__}") from None
+        raise UnusableURIError("no connection string that can be used") from None
+
+
+def _client(uri: str, pool_size: int) -> MongoClient[dict[str, Any]]:
     return MongoClient(
         uri,
         appname="eventlog",
@@ -56,6 +74,10 @@ class MongoStore:
         self._operations = operations
         self._origin = origin
         self._last_pushes = LastPushes()
+
+    def close(self) -> None:
+        """Close the client, that of everything opened over this log."""
+        self._operations.close()
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
         """See ``EventAppender.append``."""
@@ -123,5 +145,5 @@ def _chain(raw: bytes) -> Chain:
 
 
 def operations_of(log: MongoStore) -> Operations:
-    """Return the database steps behind a log: for this package, and for tests that interrupt or tamper."""
+    """Return the database steps behind a log. Internal to this package; tests that interrupt or tamper use it too."""
     return log._operations

@@ -1,0 +1,46 @@
+"""What answers about chains look like: models for the OpenAPI document, and the function that writes a chain."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from eventlog.http.evidence_schemas import CheckpointOut
+from eventlog.store.interface import Chain
+
+
+class ChainOut(BaseModel):
+    """A chain and its head."""
+
+    chain: str
+    origin: str
+    size: int = Field(description="Acknowledged events")
+    settled_size: int
+    hash: str = Field(description="The last event's hash; the genesis hash of an empty chain")
+    root: str = Field(description="Merkle root over all leaves")
+
+
+class ChainDetail(ChainOut):
+    """A chain with what is known of its integrity."""
+
+    last_checkpoint: CheckpointOut | None
+    keys: list[str] = Field(description="Verifier keys that signed it, as the log says: pin them, don't take them here")
+    last_audit: dict[str, Any] | None
+
+
+class Chains(BaseModel):
+    """Chains by name; ``next`` goes on as ``after``, null at the end."""
+
+    chains: list[ChainOut]
+    next: str | None
+
+
+def chain_fields(chain: Chain) -> dict[str, Any]:
+    """A chain and its head as shown."""
+    return {
+        "chain": chain.name,
+        "origin": chain.origin,
+        "size": chain.state.size,
+        "settled_size": chain.settled_size,
+        "hash": chain.state.hash.hex(),
+        "root": chain.state.root.hex(),
+    }

@@ -1,0 +1,73 @@
+"""What answers with events look like: models for the OpenAPI document, and the functions that write exports.
+
+In JSON an event is what ``formats.event_json.event_fields`` writes.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, Field
+
+from eventlog.formats.event import Event
+from eventlog.formats.event_json import event_fields
+from eventlog.http.receipt_schemas import Receipt
+
+_COLUMNS = (
+    "event_id",
+    "chain",
+    "seq",
+    "event_type",
+    "source_id",
+    "timestamp",
+    "received_at",
+    "principal",
+    "payload",
+    "salt",
+    "payload_hash",
+    "content_hash",
+    "prev_hash",
+    "hash",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class EventOut(Receipt):
+    """A stored event."""
+
+    event_type: str
+    source_id: str
+    principal: str
+    payload: dict[str, Any]
+    salt: str
+    payload_hash: str
+
+
+class EventPage(BaseModel):
+    """A page of events; ``next_cursor`` is null on the last one."""
+
+    events: list[EventOut]
+    next_cursor: str | None
+    settled_size: int = Field(description="How many of the chain's events have moved to their final place")
+
+
+def to_ndjson(events: Iterable[Event]) -> bytes:
+    """One event a line, lossless."""
+    return b"".join(orjson.dumps(event_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
+
+
+def to_csv(events: Iterable[Event]) -> bytes:
+    """RFC 4180 with a header line; a cell that a spreadsheet would run as a formula is prefixed with ``'``."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(_COLUMNS)
+    for event in events:
+        fields = event_fields(event) | {"payload": event.entry.payload}
+        writer.writerow([_safe(fields[name]) for name in _COLUMNS])
+    return out.getvalue().encode()
+
+
+def _safe(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
