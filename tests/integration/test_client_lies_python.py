@@ -53,6 +53,12 @@ def test_an_event_of_another_chain_is_not_shown_as_one_of_the_chain_asked_for(lo
         list(log.events())
 
 
+def test_the_head_of_another_chain_is_not_taken_for_that_of_the_chain_asked_for(log: EventLog, lying: Lying) -> None:
+    lying.change = lambda _, body: json.dumps(json.loads(body) | {"chain": "other"}).encode()
+    with pytest.raises(LogMisbehavedError, match="asked for chain main, and got other"):
+        log.chain("main")
+
+
 def test_two_rows_with_one_id_contradict_each_other(log: EventLog, store: MongoStore) -> None:
     """Each is right in itself; the second one has taken another event's place."""
     store.settle("main")

@@ -76,8 +76,15 @@ def chains(transport: Transport) -> Iterator[ChainInfo]:
 
 
 def chain(transport: Transport, name: str) -> ChainInfo:
-    """Read a chain's head."""
-    return parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+    """Read a chain's head.
+
+    Raises:
+        LogMisbehavedError: it is another chain's.
+    """
+    found = parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+    if found.chain != name:
+        raise LogMisbehavedError(f"asked for chain {name}, and got {found.chain}", [dict(found.fields)])
+    return found
 
 
 def size(transport: Transport, name: str) -> int:
