@@ -6,6 +6,8 @@ import pytest
 from eventlog_client import EventLog, InsecureError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.cli import main
 from eventlog_client.transport import Transport
+from local.demo.week import send
+from local.machine import LocalError
 from tests.support.each import each
 
 SENT = ["Bearer secret"]
@@ -133,6 +135,11 @@ def test_the_command_says_what_to_do_and_sends_nothing(capsys: pytest.CaptureFix
     assert out == ""
     assert err.startswith("eventlog: no token or password is sent to log.example.com over plain http")
     assert "secret" not in err
+
+
+def test_the_week_of_the_demo_is_held_to_it_too() -> None:
+    with pytest.raises(LocalError, match="No token or password is sent to log"):
+        send("http://log.example.com", "secret", [])
 
 
 def test_the_log_of_a_program_is_held_to_it_too() -> None:
