@@ -59,17 +59,18 @@ def _route(path: str, method: str, operation: dict[str, Any]) -> str:
     """Write one route: what it does, who may call it, what it takes and what it answers."""
     scopes = ", ".join(scope for needed in operation.get("security", ()) for scope in needed.get("caller", ()))
     takes = [
-        (f"<code>{escape(one['name'])}</code>", one["in"], _type(one["schema"]), escape(one.get("description", "")))
+        (f"<code>{escape(one['name'])}</code>", one["in"], _type(one["schema"]), _said(one["schema"] | one))
         for one in operation.get("parameters", ())
     ]
     takes += [
         (escape(media), "body", _type(content.get("schema", {})), "")
         for media, content in operation.get("requestBody", {}).get("content", {}).items()
     ]
-    answers = [
-        (status, escape(answer["description"]), _contents(answer))
-        for status, answer in sorted(operation["responses"].items())
-    ]
+    good = {status: answer for status, answer in sorted(operation["responses"].items()) if status < "400"}
+    answers = [(status, escape(answer["description"]), _contents(answer)) for status, answer in good.items()]
+    refusals = sorted(operation["responses"].keys() - good.keys())
+    problem = _contents(operation["responses"][refusals[0]])  # the same for each of them
+    answers.append((", ".join(refusals), "refused, or failed", problem))
     return (
         f'<section class="card"><h2><code>{method.upper()} {escape(path)}</code></h2>'
         f"<p>{escape(operation.get('description', ''))} Scope: <code>{escape(scopes)}</code>.</p>"
