@@ -1,10 +1,11 @@
 """A page holds a log to keys of that log alone, whatever other log was served from its address before."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, sign_note
@@ -26,6 +27,10 @@ def event_id(log: ServedLog) -> str:
 def keep(look: Watched, *vkeys: str) -> None:
     """Have keys in the browser's storage, as an earlier version or another log of the same address put them there."""
     look.open(view="keys").evaluate("(text) => localStorage.setItem('pinned-keys', text)", json.dumps(vkeys))
+
+
+def failing(body: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=500, body=body)
 
 
 def signature(page: Page) -> str:
@@ -102,7 +107,7 @@ def test_a_failure_on_the_way_is_not_tampering(look: Watched, event_id: str) -> 
     problem = {"title": "Internal Server Error", "status": 500, "detail": "Something went wrong here."}
     for path in ("**/proof*", f"**/events/{event_id}?*"):
         for body in (json.dumps(problem), '{"message":"Internal Server Error"}'):
-            page.route(path, lambda route, body=body: route.fulfill(status=500, body=body))  # type: ignore[misc]
+            page.route(path, failing(body))
             page.get_by_role("button", name="Verify here").click()
             expect(page.get_by_role("alert")).to_be_visible()
             expect(page.locator(".verification")).to_have_count(0)

@@ -1,6 +1,8 @@
 """Evidence in forms that no log writes: what Python and the browser must both refuse, from one table."""
 
 from base64 import b64encode
+from hashlib import sha256
+from operator import index
 from typing import Any
 
 from eventlog.formats import hashing
@@ -62,23 +64,23 @@ def refused_event(changes: dict[str, Any]) -> dict[str, Any]:
         for name, derive in (("payload_hash", _payload_hash), ("content_hash", _content_hash), ("hash", _hash)):
             if name not in changes:
                 event[name] = derive(event)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     return event
 
 
 def _payload_hash(event: dict[str, Any]) -> str:
-    return hashing.sha256(bytes.fromhex(event["salt"]) + canonicalize(event["payload"])).hex()
+    return sha256(bytes.fromhex(event["salt"]) + canonicalize(event["payload"])).hexdigest()
 
 
 def _content_hash(event: dict[str, Any]) -> str:
     names = ["chain", "event_id", "event_type", "source_id", "timestamp", "received_at", "principal", "payload_hash"]
-    return hashing.sha256(canonicalize({"v": 1} | {name: event[name] for name in names})).hex()
+    return sha256(canonicalize({"v": 1} | {name: event[name] for name in names})).hexdigest()
 
 
 def _hash(event: dict[str, Any]) -> str:
     parts = bytes.fromhex(event["prev_hash"]), bytes.fromhex(event["content_hash"])
-    return hashing.leaf_hash(hashing.leaf(event["seq"], *parts)).hex()
+    return hashing.leaf_hash(hashing.leaf(index(event["seq"]), *parts)).hex()
 
 
 PROOF: dict[str, Any] = {

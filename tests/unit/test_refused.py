@@ -27,7 +27,9 @@ RECEIPT = ("event_id", "chain", "seq", "timestamp", "received_at", "content_hash
 
 def test_what_the_cases_start_from_is_accepted() -> None:
     check_event(parse_event(EVENT))
-    check_event(parse_event(refused_event({})))
+    other = refused_event({"event_type": "other", "payload": {"n": 1}})
+    assert other["hash"] != EVENT["hash"]
+    check_event(parse_event(other))
     parse_proof(PROOF)
     assert parse_note(ACCEPTED_TEXTS["note"].encode()).text == ACCEPTED_TEXTS["checkpoint"]
     assert parse_checkpoint(ACCEPTED_TEXTS["checkpoint"]).size == 3
