@@ -27,6 +27,7 @@ from local.anchors import open_anchors
 from local.database import open_database
 from local.hosts import OwnHosts
 from local.machine import LocalError, url_of
+from local.reference import router as reference
 from local.settling import SettleSchedule
 
 AUDIT_SECONDS = 60.0
@@ -57,7 +58,7 @@ RunAudits = Callable[[str], dict[str, Any]]
 
 def build_app(settings: Settings) -> FastAPI:
     """Build the whole API as one app; without tokens it is open, to this machine alone."""
-    routers = (*ingest.routers, *query.routers, query.dashboard_router, *chain_audit.routers)
+    routers = (*ingest.routers, *query.routers, query.dashboard_router, *chain_audit.routers, reference)
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
     if not settings.tokens:
         app.add_middleware(OwnHosts)

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 
+from eventlog_client.addresses import open_http
+from eventlog_client.errors import ClientError
 from local.demo.api_client import checked
 from local.machine import HOST, LocalError
 
@@ -95,16 +97,17 @@ def send(url: str, token: str | None, events: list[SampleEvent]) -> None:
     """Log events in their order, and have them audited.
 
     Raises:
-        LocalError: no log answers there, or it refuses them.
+        LocalError: no log answers there, it refuses them, or the token can't be sent there.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with httpx2.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60) as http:
+        with open_http(f"{url}/api/v1", token, 60, None) as http:
             for start in range(0, len(events), BATCH):
                 checked(http.post("/events/batch", json=events[start : start + BATCH]))
             checked(http.post("/audits", json={"mode": "full"}))
     except httpx2.TransportError as error:
         raise LocalError(f"No log answers at {url}: start it with `make run` in another terminal first.") from error
+    except ClientError as error:  # no URL, or a token that would go over plain http
+        raise LocalError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
 
 
 def main() -> int:

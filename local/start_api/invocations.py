@@ -7,6 +7,8 @@ from local.start_api.edge import Runner
 from local.start_api.functions import FunctionError
 
 PATH = "/2015-03-31/functions/<name>/invocations"
+TEXT = "text/plain; charset=utf-8"
+"""Said each time, as Flask calls an answer HTML that names no type."""
 
 
 def add_invoke(app: Flask, runner: Runner) -> None:
@@ -20,10 +22,10 @@ def add_invoke(app: Flask, runner: Runner) -> None:
             return Response('{"Type":"User","Message":"Function not found"}', 404, content_type="application/json")
         if request.headers.get("X-Amz-Invocation-Type") == "Event":
             runner.submit(name, payload)
-            return Response(status=202)
+            return Response(status=202, content_type=TEXT)
         try:
             return Response(runner.submit(name, payload).result(), content_type="application/json")
         except (FunctionError, LocalError) as error:
-            return Response(str(error), headers={"X-Amz-Function-Error": "Unhandled"})
+            return Response(str(error), headers={"X-Amz-Function-Error": "Unhandled"}, content_type=TEXT)
 
     app.add_url_rule(PATH, view_func=invoke, methods=["POST"])

@@ -103,6 +103,28 @@ class Watched:
             self.troubles.append(f"asked another host: {request.url}")
 
 
+def pin(look: Watched, vkey: str) -> None:
+    """Pin a key as a viewer does."""
+    page = look.open(view="keys")
+    page.fill("#vkey", vkey)
+    page.click("button:text-is('Pin')")
+    page.wait_for_selector(f"li:has-text('{vkey[:20]}')")
+
+
+def verify(look: Watched, event_id: str) -> Page:
+    """Open an event by its address, and have it verified."""
+    page = look.open(view="events", event=event_id)
+    page.click("button:text-is('Verify here')")
+    page.wait_for_selector(".verification")
+    return page
+
+
+def outcomes(page: Page) -> dict[str, str]:
+    """What each step of a verification showed."""
+    found = page.locator(".steps > li").all()
+    return {str(one.get_attribute("data-step")): str(one.get_attribute("class")) for one in found}
+
+
 def screenshot(page: Page, path: Path) -> None:
     """The whole page."""
     page.screenshot(path=path, full_page=True)

@@ -64,6 +64,18 @@ def test_a_log_that_can_not_be_reached_is_said(look: Watched) -> None:
     expect(page.locator(".tile").first).to_contain_text("2")
 
 
+def test_a_page_that_can_not_learn_which_log_it_is_of_says_so(look: Watched) -> None:
+    """Without the log's name every checkpoint would look like another log's."""
+    path = "**/dashboard/config.json"
+    look.page.route(path, lambda route: route.fulfill(status=429, body='{"message":"Too Many Requests"}'))
+    page = look.open()
+    expect(page.get_by_role("alert")).to_contain_text("can’t learn now which log this is (429)")
+    page.unroute(path)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".tile").first).to_contain_text("2")
+    assert look.troubles.pop() == f"429 {look.home}/dashboard/config.json"
+
+
 def verify(page: Page) -> None:
     page.get_by_role("link", name="Events").click()
     page.locator("tr[data-id=a] button").click()

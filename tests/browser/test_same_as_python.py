@@ -14,7 +14,19 @@ from playwright.sync_api import Browser, Page
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.proof import inclusion_ranges
 from tests.browser.conftest import serve_anew, watch
+from tests.support.each import each
 from tests.support.event_source import Interpreter
+from tests.support.refused import (
+    ACCEPTED_TEXTS,
+    MEMBERS,
+    ORIGIN_LINES,
+    PROOF,
+    REFUSED_EVENTS,
+    REFUSED_PROOFS,
+    REFUSED_TEXTS,
+    changed,
+    refused_event,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -49,10 +61,50 @@ def test_canonical_numbers(page: Page) -> None:
 def test_every_hash_of_the_vectors(page: Page) -> None:
     vectors = json.loads((VECTORS / "chain.json").read_text(encoding="utf-8"))
     script = "async (m, e) => (await m.verifyEvent(e, null, null)).map((step) => [step.outcome, step.computed])"
-    for event in vectors["events"]:
+    for vector in vectors["events"]:
+        event = {name: vector[name] for name in MEMBERS}  # without the values in between
         found = call(page, "steps", script, event)
         expected = [event["payload_hash"], event["content_hash"], event["hash"]]
         assert found[:3] == [["passed", value] for value in expected]
+
+
+def test_the_first_event_is_linked_to_the_name_of_its_log(page: Page) -> None:
+    vectors = json.loads((VECTORS / "chain.json").read_text(encoding="utf-8"))
+    event = {name: vectors["events"][0][name] for name in MEMBERS}
+    script = "async (m, [e, origin]) => (await m.verifyEvent(e, null, { origin, keys: [] }))[2].outcome"
+    assert call(page, "steps", script, [event, vectors["origin"]]) == "passed"
+    assert call(page, "steps", script, [event, "other.example/log"]) == "failed"
+
+
+@each("changes", REFUSED_EVENTS)
+def test_an_event_that_python_refuses_is_refused(page: Page, changes: dict[str, Any]) -> None:
+    """Its hashes are right for what it says, as far as it can be hashed, so that nothing but its form is wrong."""
+    event = refused_event(changes)
+    script = "async (m, e) => (await m.verifyEvent(e, null, null)).slice(0, 3).map((step) => step.outcome)"
+    assert "failed" in call(page, "steps", script, event)
+
+
+@each("changes", REFUSED_PROOFS)
+def test_a_proof_that_python_refuses_is_refused(page: Page, changes: dict[str, Any]) -> None:
+    script = "(m, p) => { try { m.parseProof(p); return 'read' } catch (error) { return error.name } }"
+    assert call(page, "fields", script, PROOF) == "read"
+    assert call(page, "fields", script, changed(PROOF, changes)) == "EvidenceError"
+
+
+@each("kind, what, text", REFUSED_TEXTS)
+def test_a_text_that_python_refuses_is_refused(page: Page, kind: str, what: str, text: str) -> None:
+    parse = {"note": "m.parseNote(text)", "checkpoint": "m.parseCheckpoint(text)", "vkey": "await m.parseVkey(text)"}[
+        kind
+    ]
+    script = f"async (m, text) => {{ try {{ {parse}; return 'read' }} catch (error) {{ return error.name }} }}"
+    assert call(page, "note", script, ACCEPTED_TEXTS[kind]) == "read"
+    assert call(page, "note", script, text) == "EvidenceError", what
+
+
+@each("line, chain, is_one", ORIGIN_LINES)
+def test_the_name_of_a_key_says_which_log_and_chain_it_is_of(page: Page, line: str, chain: str, is_one: bool) -> None:
+    script = "(m, [line, chain]) => m.isOriginLine(line, 'log.example/events', chain)"
+    assert call(page, "note", script, [line, chain]) is is_one
 
 
 def test_genesis(page: Page) -> None:

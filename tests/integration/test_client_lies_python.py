@@ -13,6 +13,7 @@ from eventlog_client import EventLog, LogMisbehavedError, UnexpectedAnswerError,
 from local.server import build_app
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.factories import draft
+from tests.support.second_row import plant_second_row
 from tests.support.serving import Lying, served
 
 ORIGIN = "localhost/eventlog"
@@ -41,6 +42,40 @@ def test_another_event_than_the_one_asked_for_is_caught(log: EventLog, lying: Ly
     lying.change = lambda path, body: other if "/events/e" in path else body
     with pytest.raises(LogMisbehavedError, match="asked for event e0 of chain main, and got another"):
         log.get("e0")
+
+
+def test_an_event_of_another_chain_is_not_shown_as_one_of_the_chain_asked_for(log: EventLog, lying: Lying) -> None:
+    """It is right in itself, and a table has no column for the chain."""
+    log.append("user.login", "web-1", {}, chain="other")
+    other = log.transport.get("/events", {"chain": "other"}, accept="application/x-ndjson").body
+    lying.change = lambda path, body: other if "/events?" in path else body
+    with pytest.raises(LogMisbehavedError, match="asked for events of chain main, and got one of chain other"):
+        list(log.events())
+
+
+def test_the_head_of_another_chain_is_not_taken_for_that_of_the_chain_asked_for(log: EventLog, lying: Lying) -> None:
+    lying.change = lambda _, body: json.dumps(json.loads(body) | {"chain": "other"}).encode()
+    with pytest.raises(LogMisbehavedError, match="asked for chain main, and got other"):
+        log.chain("main")
+
+
+def test_two_rows_with_one_id_contradict_each_other(log: EventLog, store: MongoStore) -> None:
+    """Each is right in itself; the second one has taken another event's place."""
+    store.settle("main")
+    plant_second_row(operations_of(store), seq=3, event_id="e1")
+    with pytest.raises(LogMisbehavedError, match="event e1 stands in chain main at seq 1 and at seq 3"):
+        list(log.events(sort="seq"))
+
+
+def test_what_nobody_verified_is_no_part_of_a_proof(log: EventLog, lying: Lying) -> None:
+    """Neither on screen nor in the file: what is kept is what was verified."""
+    honest = log.proof("e1")
+    lying.change = lambda path, body: (
+        json.dumps({"note": "paid"} | json.loads(body)).encode() if "/proof" in path else body
+    )
+    proof = log.proof("e1")
+    assert proof == honest
+    assert "note" not in proof.fields
 
 
 def test_a_checkpoint_of_another_size_than_asked_for_is_caught(log: EventLog, lying: Lying) -> None:

@@ -166,3 +166,13 @@ def test_who_is_no_page_invokes_it(gateway: Gateway) -> None:
     path = "/2015-03-31/functions/F/invocations"
     assert gateway.client.post(path, data="{}", headers={"Host": "127.0.0.1:3000"}).status_code == 200
     assert gateway.events == [{}]
+
+
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
+@pytest.mark.parametrize("answer", [b"{}", FunctionError("<b>not a page</b>")])
+def test_no_answer_to_an_invocation_is_a_page(gateway: Gateway, answer: Exception | bytes, kind: str) -> None:
+    gateway.answer = answer
+    headers = {"Host": "127.0.0.1:3000", "X-Amz-Invocation-Type": kind}
+    for name in ("F", "G"):
+        found = gateway.client.post(f"/2015-03-31/functions/{name}/invocations", data="{}", headers=headers)
+        assert found.mimetype in {"application/json", "text/plain"}

@@ -9,6 +9,7 @@ from eventlog_client.client import EventLog
 from eventlog_client.errors import (
     ClientError,
     FieldProblem,
+    InsecureError,
     KeyNeededError,
     LogMisbehavedError,
     RefusedError,
@@ -27,6 +28,7 @@ __all__ = [
     "EventLog",
     "EvidenceError",
     "FieldProblem",
+    "InsecureError",
     "KeyNeededError",
     "LogMisbehavedError",
     "NewEvent",

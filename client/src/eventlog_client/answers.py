@@ -6,7 +6,7 @@ from typing import Any
 
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.members import hex_bytes, text, whole
+from eventlog.formats.members import chain_name, hex_bytes, text, whole
 from eventlog_client.errors import UnexpectedAnswerError
 
 
@@ -72,7 +72,7 @@ def parse_chain(fields: Any) -> ChainInfo:
     # ``fields`` may be any JSON value; without ``get`` it is not an object: an AttributeError, caught below.
     try:
         return ChainInfo(
-            chain=text(fields, "chain"),
+            chain=chain_name(fields),
             origin=text(fields, "origin"),
             size=whole(fields, "size"),
             hash=hex_bytes(fields, "hash"),
@@ -96,7 +96,7 @@ def parse_report(fields: Any) -> AuditReport:
             raise EvidenceError("findings must be a list of objects")
         return AuditReport(
             audit_id=text(fields, "audit_id"),
-            chain=text(fields, "chain"),
+            chain=chain_name(fields),
             status=text(fields, "status"),
             events_checked=whole(fields, "events_checked"),
             findings=findings,

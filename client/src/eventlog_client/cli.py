@@ -8,7 +8,7 @@ import typer
 
 from eventlog.formats.errors import EvidenceError
 from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
-from eventlog_client.errors import ClientError, KeyNeededError, LogMisbehavedError
+from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
 from eventlog_client.output import Output, compact, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
 
@@ -73,7 +73,7 @@ def _explain(error: Exception) -> int:
             return _fail(f"the log misbehaved: {error}", MISBEHAVED)
         case EvidenceError():
             return _fail(f"the evidence does not verify: {error}", MISBEHAVED)
-        case KeyNeededError():
+        case KeyNeededError() | InsecureError():
             return _fail(str(error), MISUSED)
         case OSError():
             return _fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "), NOT_DONE)

@@ -13,6 +13,10 @@ class UnreachableError(ClientError):
     """The log did not answer, or kept saying that it can't now, after all retries. Try again later."""
 
 
+class InsecureError(ClientError):
+    """A token would go where others could read it. Use https, or a tunnel; nothing was sent."""
+
+
 class UnexpectedAnswerError(ClientError):
     """The answer is not one of this API: another service, a proxy or another version is at this URL."""
 

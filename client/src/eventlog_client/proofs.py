@@ -9,7 +9,7 @@ from eventlog.formats.checkpoint import Checkpoint, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt
-from eventlog.formats.members import hex_bytes, members, text, whole
+from eventlog.formats.members import chain_name, hex_bytes, members, text, whole
 from eventlog.formats.note import VerifierKey
 from eventlog.formats.proof import verify_inclusion
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
@@ -17,16 +17,21 @@ from eventlog_client.keys import keys_of
 
 LEAF = 72
 _LONGEST = 64
+_MEMBERS = ("chain", "leaf_index", "tree_size", "leaf", "leaf_hash", "hashes", "root", "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof that a leaf stands at an index under a root, and the checkpoint (note text) that signs the root."""
+    """A proof that a leaf stands at an index under a root, and the checkpoint (note text) that signs the root.
+
+    ``fields`` are the members above as they were read, and no other: what is shown or kept is what was verified.
+    """
 
     chain: str
     leaf_index: int
     tree_size: int
     leaf: bytes
+    leaf_hash: bytes
     hashes: tuple[bytes, ...]
     root: bytes
     checkpoint: str | None
@@ -49,21 +54,22 @@ def parse_proof(value: Any) -> Proof:
     Raises:
         EvidenceError: a member is missing or malformed.
     """
-    # Members that are not known here are kept and ignored: what counts is verified, and a log may say more later.
+    # Members that are not known here are left out: nothing verifies them, and a log may say more later.
     fields = members(value, "a proof")
     hashes = fields.get("hashes")
     if not isinstance(hashes, list) or len(hashes) > _LONGEST:
         raise EvidenceError("hashes must be a list of at most 64")
     checkpoint = fields.get("checkpoint")
     return Proof(
-        chain=text(fields, "chain"),
+        chain=chain_name(fields),
         leaf_index=whole(fields, "leaf_index"),
         tree_size=whole(fields, "tree_size"),
         leaf=hex_bytes(fields, "leaf", LEAF),
+        leaf_hash=hex_bytes(fields, "leaf_hash"),
         hashes=tuple(hex_bytes({"hashes": value}, "hashes") for value in hashes),
         root=hex_bytes(fields, "root"),
         checkpoint=None if checkpoint is None else text(fields, "checkpoint"),
-        fields=fields,
+        fields={name: fields[name] for name in _MEMBERS if name in fields},
     )
 
 
@@ -75,10 +81,9 @@ def check_path(proof: Proof) -> None:
     """
     if int.from_bytes(proof.leaf[:8], "big") != proof.leaf_index:
         raise EvidenceError("the proof's leaf is that of another place")
-    leaf_hash = hashing.leaf_hash(proof.leaf)
-    if hex_bytes(proof.fields, "leaf_hash") != leaf_hash:
+    if proof.leaf_hash != hashing.leaf_hash(proof.leaf):
         raise EvidenceError("the proof's leaf_hash is not the hash of its leaf")
-    verify_inclusion(leaf_hash, proof.leaf_index, proof.tree_size, proof.hashes, proof.root)
+    verify_inclusion(proof.leaf_hash, proof.leaf_index, proof.tree_size, proof.hashes, proof.root)
 
 
 def check_proof(proof: Proof, keys: Sequence[VerifierKey]) -> Checkpoint:

@@ -18,14 +18,23 @@ PAGE = 1000
 def events(
     transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
 ) -> Iterator[Event]:
-    """Yield events that match the filters, page after page, at most ``limit``."""
+    """Yield events that match the filters, page after page, at most ``limit``.
+
+    Raises:
+        LogMisbehavedError: an event is of another chain, whose name a table of events does not show.
+    """
     # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again forever.
     left, cursor = limit, None
     while left is None or left > 0:
         page = PAGE if left is None else min(left, PAGE)
         answer = transport.get("/events", {**filters, "limit": page, "cursor": cursor}, accept=NDJSON)
         lines = answer.body.splitlines()
-        yield from map(read, lines)
+        for line in lines:
+            event = read(line)
+            if event.entry.chain != filters["chain"]:
+                why = f"asked for events of chain {filters['chain']}, and got one of chain {event.entry.chain}"
+                raise LogMisbehavedError(why, _evidence(event))
+            yield event
         cursor = answer.headers.get("Next-Cursor")
         if cursor is None:
             return
@@ -67,8 +76,15 @@ def chains(transport: Transport) -> Iterator[ChainInfo]:
 
 
 def chain(transport: Transport, name: str) -> ChainInfo:
-    """Read a chain's head."""
-    return parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+    """Read a chain's head.
+
+    Raises:
+        LogMisbehavedError: it is another chain's.
+    """
+    found = parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+    if found.chain != name:
+        raise LogMisbehavedError(f"asked for chain {name}, and got {found.chain}", [dict(found.fields)])
+    return found
 
 
 def size(transport: Transport, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Requests to the API: retries, problem documents and a limit on the size of answers."""
+"""Requests to the API: where a token may go, retries, problem documents and a limit on the size of answers."""
 
 import random
 import time
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx2
 import orjson
 
+from eventlog_client.addresses import bare, open_http
 from eventlog_client.errors import FieldProblem, RefusedError, UnexpectedAnswerError, UnreachableError
 
 MAX_ANSWER = 32 << 20
@@ -67,16 +68,9 @@ class Transport:
         inner: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        # A header can't hold such a token. Without this check each request would fail with an error about encodings.
-        if token and not (token.isascii() and token.isprintable() and " " not in token):
-            raise UnreachableError("the token has characters that no token has")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         base = url.rstrip("/").removesuffix(_PREFIX) + _PREFIX
-        try:
-            self._http = httpx2.Client(base_url=base, headers=headers, timeout=timeout, transport=inner)
-        except (httpx2.InvalidURL, UnicodeError) as error:
-            raise UnreachableError(f"{url} is not a URL: {error}") from error
-        self.url = base
+        self._http = open_http(base, token, timeout, inner)
+        self.url = bare(base)
         self._retries = retries
         self._sleep = sleep
 

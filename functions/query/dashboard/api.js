@@ -9,6 +9,11 @@ export class ProblemError extends Error {
     this.status = status
     this.errors = errors
   }
+
+  /** Whether the log says that what it has stored is damaged, not that something went wrong on the way to it. */
+  get isDamage() {
+    return this.status === 500 && this.message.startsWith('Stored data is damaged')
+  }
 }
 
 /**

@@ -2,11 +2,12 @@
 
 import { ask } from './api.js'
 import { h } from './dom.js'
+import { alike } from './evidence/canonical.js'
 import { pretty } from './format.js'
 import { errorBox, hash, loading, moment } from './parts.js'
 import { verification } from './verification.js'
 
-/** @param {object} event as the API shows it */
+/** @param {object} event as the API has shown it: the very object that is verified, never one that is asked for again */
 export async function eventDetail(event, link, signal) {
   const result = h('div', {})
   const verify = async () => {
@@ -53,7 +54,7 @@ async function neighbours(event, link, signal) {
   const { events } = await ask('/events', around, { signal })
   const items = events.map((other) => {
     const words = `${other.seq} ${other.event_type}`
-    if (other.seq === event.seq) return h('li', {}, h('strong', {}, h('bdi', {}, words)), ' (this one)')
+    if (other.seq === event.seq) return h('li', {}, h('strong', {}, h('bdi', {}, words)), alike(other, event) ? ' (this one)' : ' (NOT this one: the log now has another event in its place)')
     const linked = other.seq < event.seq ? event.prev_hash === other.hash : other.prev_hash === event.hash
     const mark = linked ? 'linked by its hash' : 'NOT linked: the hashes differ'
     return h('li', {}, h('a', { href: link({ view: 'events', event: other.event_id }) }, h('bdi', {}, words)), ` (${mark})`)

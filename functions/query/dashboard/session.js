@@ -5,8 +5,14 @@ let settings = null
 
 /** @returns {Promise<{origin: string, signIn: null | {issuer: string, client_id: string, scope: string}}>} */
 export async function configuration() {
-  settings ??= await fetch('/dashboard/config.json', { credentials: 'omit' }).then((answer) => answer.json())
+  settings ??= await fetch('/dashboard/config.json', { credentials: 'omit' }).then(read)
   return settings
+}
+
+/** A refusal, as of a gateway that has too much to do, names no log: it is told, and never kept as settings. */
+async function read(answer) {
+  if (!answer.ok) throw new Error(`The page can’t learn now which log this is (${answer.status}).`)
+  return answer.json()
 }
 
 /** @returns {Promise<Record<string, string>>} the header that says who asks */

@@ -3,8 +3,8 @@
 import { ask, ProblemError } from './api.js'
 import { announce, h } from './dom.js'
 import { EvidenceError } from './evidence/bytes.js'
-import { verifyEvent } from './evidence/steps.js'
-import { keyFor } from './keys.js'
+import { compareServed, verifyEvent } from './evidence/steps.js'
+import { heldTo } from './keys.js'
 import { badge } from './parts.js'
 
 const VERDICTS = {
@@ -13,12 +13,16 @@ const VERDICTS = {
   passed: 'Verified here: this very event is in the log whose head the pinned key has signed.',
 }
 
-/** Ask for the event anew and its proof, check all of it in this browser, and show how. */
-export async function verification({ chain, event_id: id }, link, signal) {
+/**
+ * Check the very object that is shown, in this browser, and show how: its hashes, the log's proof of it, and that the log
+ * still gives this event under its id. What the log gives now is compared with it, never verified in its place.
+ */
+export async function verification(event, link, signal) {
+  const { chain, event_id: id } = event
   const path = `/events/${encodeURIComponent(id)}`
-  const event = await ask(path, { chain }, { signal })
-  const proof = await ask(`${path}/proof`, { chain }, { signal }).catch(notAnchored)
-  const steps = await verifyEvent(event, proof, await keyFor(proof?.checkpoint))
+  const served = await ask(path, { chain }, { signal }).catch(denied)
+  const proof = await ask(`${path}/proof`, { chain }, { signal }).catch(unproven)
+  const steps = [...(await verifyEvent(event, proof, await heldTo(chain))), await compareServed(event, served)]
   const outcome = ['failed', 'skipped'].find((one) => steps.some((step) => step.outcome === one)) ?? 'passed'
   announce(VERDICTS[outcome])
   return h(
@@ -29,10 +33,21 @@ export async function verification({ chain, event_id: id }, link, signal) {
   )
 }
 
-/** An event that no checkpoint covers yet has no proof (404); of what is damaged the log gives none (500). */
-function notAnchored(error) {
+/** What the log does not give: an event that it has just shown is there (404), and is not damaged. */
+function denied(error) {
+  if (error instanceof ProblemError && error.status === 404) return new EvidenceError('the log has shown this event, and has none with this id now')
+  return damaged(error)
+}
+
+/** An event that no checkpoint covers yet has no proof (404). */
+function unproven(error) {
   if (error instanceof ProblemError && error.status === 404) return null
-  if (error instanceof ProblemError && error.status === 500) return new EvidenceError(`the log can’t prove it: ${error.message}`)
+  return damaged(error)
+}
+
+/** Of what is damaged the log gives nothing (500). Any other failure says nothing of the event, and is thrown again. */
+function damaged(error) {
+  if (error instanceof ProblemError && error.isDamage) return new EvidenceError(`the log can’t give it: ${error.message}`)
   throw error
 }
 

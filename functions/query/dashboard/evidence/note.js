@@ -1,10 +1,31 @@
 // Signed notes, verifier keys and checkpoints (C2SP signed-note and tlog-checkpoint). Ed25519, type 0x01, alone.
 
 import { EvidenceError, fromBase64, join, same, toHex, utf8 } from './bytes.js'
+import { checkPublicKey } from './ed25519.js'
 import { sha256 } from './hashing.js'
 
 const NAME = /^[^\s+\u0000-\u001f\u007f]+$/u
+const CONTROL = /[\u0000-\u0009\u000b-\u001f]/
+const CHAIN = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const DECIMAL = /^(0|[1-9][0-9]{0,18})$/
+const MAX_NOTE = 1 << 20
+const MAX_SIGNATURES = 64
+const MAX_SIZE = 2n ** 63n - 1n
+
+/**
+ * The name of a key, which is also the first line of what it signs, is the log's, a slash and the chain; after a declared
+ * restore `~2`, `~3` and so on follow (docs/operations.md).
+ *
+ * @param {string} line
+ * @param {string} origin the log's name
+ * @param {string | null} chain null: any of its chains
+ * @returns {boolean}
+ */
+export function isOriginLine(line, origin, chain = null) {
+  if (!line.startsWith(`${origin}/`)) return false
+  const [, name, epoch] = /^([^~]*)(?:~([1-9][0-9]{0,18}))?$/.exec(line.slice(origin.length + 1)) ?? []
+  return name !== undefined && CHAIN.test(name) && epoch !== '1' && (chain === null || name === chain)
+}
 
 /**
  * @param {string} text name+id+key
@@ -15,6 +36,7 @@ export async function parseVkey(text) {
   const material = fromBase64(rest.join('+'), 'the verifier key')
   if (!NAME.test(name)) throw new EvidenceError('a verifier key begins with a name without blanks and plus signs')
   if (material.length !== 33 || material[0] !== 1) throw new EvidenceError('the verifier key is not an Ed25519 key')
+  checkPublicKey(material.slice(1))
   const found = (await sha256(join(utf8(`${name}\n`), material))).slice(0, 4)
   if (toHex(found) !== id) throw new EvidenceError("the verifier key's id is not that of its name and key")
   return { name, id: found, publicKey: material.slice(1) }
@@ -25,11 +47,14 @@ export async function parseVkey(text) {
  * @returns {{text: string, signatures: {name: string, id: Uint8Array, value: Uint8Array}[]}} nothing in it is verified
  */
 export function parseNote(note) {
+  if (utf8(note).length > MAX_NOTE) throw new EvidenceError(`the note is longer than ${MAX_NOTE} bytes`)
+  if (CONTROL.test(note) || !note.isWellFormed()) throw new EvidenceError('the note has a control character, or is not valid Unicode')
   const at = note.lastIndexOf('\n\n')
   const lines = note.slice(at + 2).split('\n')
   if (at < 0 || lines.pop() !== '' || lines.length === 0) {
     throw new EvidenceError('a note is a text, a blank line and signature lines that end with a newline')
   }
+  if (lines.length > MAX_SIGNATURES) throw new EvidenceError(`the note has more than ${MAX_SIGNATURES} signatures`)
   return { text: note.slice(0, at + 1), signatures: lines.map(parseSignature) }
 }
 
@@ -53,7 +78,7 @@ export function parseCheckpoint(text) {
     throw new EvidenceError('a checkpoint is at least three lines, none empty: origin, size, root')
   }
   const root = fromBase64(lines[2], 'the root')
-  if (!DECIMAL.test(lines[1])) throw new EvidenceError('the size is not a decimal number')
+  if (!DECIMAL.test(lines[1]) || BigInt(lines[1]) > MAX_SIZE) throw new EvidenceError('the size is not a decimal number below 2^63')
   if (root.length !== 32) throw new EvidenceError('the root must have 32 bytes')
   return { origin: lines[0], size: BigInt(lines[1]), root }
 }
@@ -66,7 +91,7 @@ export function parseCheckpoint(text) {
  * @returns {Promise<Uint8Array>} the signature
  */
 export async function verifySignature(note, key) {
-  const found = note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))
+  const found = linesOf(note, key)
   if (found.length !== 1) throw new EvidenceError(`the note is not signed by the pinned key of ${key.name}`)
   const imported = await crypto.subtle.importKey('raw', key.publicKey, 'Ed25519', false, ['verify'])
   if (!(await crypto.subtle.verify('Ed25519', imported, found[0].value, utf8(note.text)))) {
@@ -74,3 +99,18 @@ export async function verifySignature(note, key) {
   }
   return found[0].value
 }
+
+/**
+ * Check the signatures by these keys; lines of unknown keys are ignored, and a known key's wrong signature refuses all.
+ *
+ * @param {ReturnType<typeof parseNote>} note
+ * @param {Awaited<ReturnType<typeof parseVkey>>[]} keys of one name, which may have been rotated; at least one
+ * @returns {Promise<Uint8Array>} the first one's signature
+ */
+export async function verifyNote(note, keys) {
+  const signed = keys.filter((key) => linesOf(note, key).length > 0)
+  const signatures = await Promise.all((signed.length > 0 ? signed : keys).map((key) => verifySignature(note, key)))
+  return signatures[0]
+}
+
+const linesOf = (note, key) => note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))

@@ -117,7 +117,7 @@ async function choose(event, { detail, rows, link, signal }) {
   detail.dataset.event = event.event_id
   const isGone = () => signal.aborted || detail.dataset.event !== event.event_id
   try {
-    const whole = event.hash ? event : await ask(`/events/${encodeURIComponent(event.event_id)}`, { chain: event.chain }, { signal })
+    const whole = event.hash ? event : await named(event, signal)
     const shown = await eventDetail(whole, link, signal)
     if (isGone()) return
     detail.replaceChildren(shown)
@@ -125,4 +125,11 @@ async function choose(event, { detail, rows, link, signal }) {
   } catch (error) {
     if (!isGone()) detail.replaceChildren(errorBox(error, () => choose(event, { detail, rows, link, signal })))
   }
+}
+
+/** The event that the address names; the log may not answer with another one. */
+async function named({ chain, event_id: id }, signal) {
+  const event = await ask(`/events/${encodeURIComponent(id)}`, { chain }, { signal })
+  if (event.event_id === id && event.chain === chain) return event
+  throw new Error(`The log was asked for event ${id} of the chain ${chain}, and answers with ${event.event_id} of ${event.chain}.`)
 }

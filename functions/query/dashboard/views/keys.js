@@ -2,8 +2,10 @@
 
 import { ask } from '../api.js'
 import { h } from '../dom.js'
-import { pin, pinned, unpin } from '../keys.js'
+import { isOriginLine } from '../evidence/note.js'
+import { isOf, pin, pinned, unpin } from '../keys.js'
 import { card, empty } from '../parts.js'
+import { configuration } from '../session.js'
 
 export async function render({ chain, go, signal }) {
   const problem = h('p', { role: 'alert', class: 'error', hidden: true })
@@ -14,19 +16,21 @@ export async function render({ chain, go, signal }) {
       await pin(input.value)
       await go({}, { replace: true })
     } catch (error) {
-      problem.textContent = `That is no verifier key: ${error.message}.`
+      problem.textContent = `That is no verifier key of this log: ${error.message}.`
       problem.hidden = false
     }
   }
-  const kept = pinned().map((text) =>
-    h('li', {}, h('code', {}, text), ' ', h('button', { type: 'button', onclick: () => (unpin(text), go({}, { replace: true })) }, 'Remove')),
-  )
-  const name = await originLine(chain, signal)
+  const { origin } = await configuration()
+  const item = (text) => h('li', {}, h('code', {}, text), ' ', h('button', { type: 'button', onclick: () => (unpin(text), go({}, { replace: true })) }, 'Remove'))
+  const kept = pinned().filter((text) => isOf(origin, text))
+  const foreign = pinned().filter((text) => !isOf(origin, text))
+  const name = await originLine(chain, origin, signal)
   return [
     card(
       'Pinned keys',
       name && coverage(name, chain),
-      kept.length > 0 ? h('ul', {}, kept) : empty('No key is pinned.', 'Without one, a page can check hashes and proofs, but not who signed them.'),
+      kept.length > 0 ? h('ul', {}, kept.map(item)) : empty('No key is pinned.', 'Without one, a page can check hashes and proofs, but not who signed them.'),
+      foreign.length > 0 && [h('p', { class: 'notice', id: 'foreign' }, `Keys of other logs, which count for nothing here: this log is ${origin}.`), h('ul', {}, foreign.map(item))],
     ),
     card(
       'Pin a key',
@@ -37,9 +41,10 @@ export async function render({ chain, go, signal }) {
 }
 
 /** What a key for the chain is called; null: the log can't be asked, or has no such chain. */
-async function originLine(name, signal) {
-  const found = await ask(`/chains/${encodeURIComponent(name)}`, {}, { signal }).catch(() => null)
-  return found && (found.last_checkpoint?.note.split('\n', 1)[0] ?? `${found.origin}/${found.chain}`)
+async function originLine(chain, origin, signal) {
+  const found = await ask(`/chains/${encodeURIComponent(chain)}`, {}, { signal }).catch(() => null)
+  const line = found?.last_checkpoint?.note.split('\n', 1)[0]
+  return found && (line && isOriginLine(line, origin, chain) ? line : `${origin}/${chain}`)
 }
 
 function coverage(name, chain) {

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from eventlog.chain_names import OWN_PREFIX
+from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN, MAX_NAME, NAME_PATTERN
 from eventlog.formats.strict_json import escape
 from eventlog.formats.times import parse_time
 
@@ -21,8 +22,6 @@ MAX_DEPTH = 32
 """Levels that objects and arrays of a payload may nest, the payload itself being the first."""
 
 DEFAULT_CHAIN = "main"
-CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
 CE_PREFIX = "ce-"
 """Begins the event ids that CloudEvents get (ingest/cloudevents.py)."""
 _ROUTE_NAMES = frozenset({".", "..", "stream"})
@@ -54,7 +53,7 @@ def _millis(value: object) -> int:
     return parse_time(value)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NAME_PATTERN)]
 """1..256 characters without control characters."""
 OpenName = Annotated[Name, AfterValidator(not_reserved)]
 """A name that clients may give."""

@@ -12,7 +12,7 @@ from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Entry, Event, make_entry
-from eventlog.formats.members import hex_bytes, members, text, time, whole
+from eventlog.formats.members import chain_name, event_id, event_name, hex_bytes, members, text, time, whole
 from eventlog.formats.times import format_time
 
 _RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
@@ -94,13 +94,13 @@ def parse_event(fields: Any) -> Event:
         raise EvidenceError(f"an event has the members {', '.join(sorted(_EVENT))}, all of them and no other")
     return Event(
         entry=Entry(
-            chain=text(known, "chain"),
-            event_id=text(known, "event_id"),
-            event_type=text(known, "event_type"),
-            source_id=text(known, "source_id"),
+            chain=chain_name(known),
+            event_id=event_id(known),
+            event_type=event_name(known, "event_type"),
+            source_id=event_name(known, "source_id"),
             timestamp=time(known, "timestamp"),
             received_at=time(known, "received_at"),
-            principal=text(known, "principal"),
+            principal=_principal(known),
             payload=_payload(known["payload"]),
             salt=hex_bytes(known, "salt", 16),
             payload_hash=hex_bytes(known, "payload_hash"),
@@ -149,8 +149,8 @@ def parse_receipt(fields: Any) -> Receipt:
     if set(known) not in (_RECEIPT, _EVENT):
         raise EvidenceError(f"a receipt has the members {', '.join(sorted(_RECEIPT))}, all of them and no other")
     return Receipt(
-        event_id=text(known, "event_id"),
-        chain=text(known, "chain"),
+        event_id=event_id(known),
+        chain=chain_name(known),
         seq=whole(known, "seq"),
         timestamp=time(known, "timestamp"),
         received_at=time(known, "received_at"),
@@ -217,6 +217,14 @@ def _check_splice(entry: Entry) -> None:
         is_object = False
     if not is_object:
         raise ValueError(f"the stored payload of event {entry.event_id} is no JSON object")
+
+
+def _principal(fields: dict[str, Any]) -> str:
+    """Return the principal. It comes from an issuer or IAM, whose names have no limits of ours, but is never empty."""
+    value = text(fields, "principal")
+    if not value:
+        raise EvidenceError("principal must not be empty")
+    return value
 
 
 def _payload(value: Any) -> str:

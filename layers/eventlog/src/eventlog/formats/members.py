@@ -6,6 +6,7 @@ from typing import Any
 
 from eventlog.formats import strict_json
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN, MAX_NAME, NAME_PATTERN
 from eventlog.formats.times import format_time, parse_time
 
 MAX_DEPTH = 64
@@ -13,6 +14,7 @@ MAX_DEPTH = 64
 MAX_WHOLE = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HEX = re.compile("[0-9a-f]*")
+_CHAIN, _ID, _NAME = re.compile(CHAIN_PATTERN), re.compile(ID_PATTERN), re.compile(NAME_PATTERN)
 
 
 def parse_json(data: bytes) -> Any:
@@ -39,6 +41,30 @@ def text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if type(value) is not str or _SURROGATE.search(value):
         raise EvidenceError(f"{name} must be a string")
+    return value
+
+
+def chain_name(fields: Mapping[str, Any], name: str = "chain") -> str:
+    """Return a member that is a chain's name."""
+    value = text(fields, name)
+    if not _CHAIN.fullmatch(value):
+        raise EvidenceError(f"{name} must be a chain's name")
+    return value
+
+
+def event_id(fields: Mapping[str, Any], name: str = "event_id") -> str:
+    """Return a member that is an event's id."""
+    value = text(fields, name)
+    if not _ID.fullmatch(value):
+        raise EvidenceError(f"{name} must be an event's id")
+    return value
+
+
+def event_name(fields: Mapping[str, Any], name: str) -> str:
+    """Return a member that is a type or a source."""
+    value = text(fields, name)
+    if not 1 <= len(value) <= MAX_NAME or not _NAME.fullmatch(value):
+        raise EvidenceError(f"{name} must be 1 to {MAX_NAME} characters, none of them a control character")
     return value
 
 

@@ -32,6 +32,8 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         title=title,
         version="1",
         description="A tamper-evident, ordered, hash-chained event log.",
+        docs_url=None,  # the framework's pages run scripts of another host, on the origin that has viewers' tokens
+        redoc_url=None,
         redirect_slashes=False,  # API Gateway has no such redirect: a path is a route's or nobody's
     )
     app.state.connection = connection = Connection(settings)

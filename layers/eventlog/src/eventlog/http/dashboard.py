@@ -16,7 +16,7 @@ from eventlog.http.query import WiredQuery
 from eventlog.settings import Settings, listed
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_HEADERS = {
+PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -25,6 +25,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-cache",
 }
+"""Of every page of ours, beside its Content-Security-Policy."""
 
 
 class Files:
@@ -53,7 +54,7 @@ class Files:
         if name not in self._found:
             raise NotFoundError(f"There is nothing at {request.url.path}.")
         content, media_type, tag = self._found[name]
-        headers = _HEADERS | {"ETag": tag, "Content-Security-Policy": policy}
+        headers = PAGE_HEADERS | {"ETag": tag, "Content-Security-Policy": policy}
         if tag in request.headers.get("if-none-match", ""):
             return Response(None, 304, headers)
         return Response(content, 200, headers, media_type)
@@ -97,7 +98,7 @@ def dashboard(folder: Path) -> APIRouter:
 
     @router.get("/dashboard/config.json")
     def config(wired: WiredQuery) -> Response:
-        return json_response(configuration(wired.settings), headers=_HEADERS)
+        return json_response(configuration(wired.settings), headers=PAGE_HEADERS)
 
     @router.get("/dashboard/{file:path}")
     def file(wired: WiredQuery, request: Request, file: str) -> Response:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from eventlog.fields import ID_PATTERN
+from eventlog.formats.names import ID_PATTERN
 from eventlog.http.wired import wired_by
 from eventlog.wiring.query import QueryWiring
 

@@ -1,0 +1,7 @@
+"""What an event's names and ids look like, in a request (``fields.py``) and in evidence (``event_json.py``) alike."""
+
+CHAIN_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+ID_PATTERN = r"^[A-Za-z0-9._~:-]{1,128}$"
+MAX_NAME = 256
+"""Characters of a type or a source; they have one at least, and none of them is a control character."""
+NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"

@@ -1,0 +1,116 @@
+"""A page holds a log to keys of that log alone, whatever other log was served from its address before."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
+from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, sign_note
+from eventlog.store.mongo.store import operations_of
+from tests.browser.dashboard import ServedLog, Watched, outcomes, pin, verify
+from tests.support.anchored import new_key
+
+OTHER = "other.example/log"
+
+
+@pytest.fixture
+def event_id(log: ServedLog) -> str:
+    """An anchored event."""
+    (event_id,) = log.append({})
+    assert log.log.audit("full").status == "intact"
+    return event_id
+
+
+def keep(look: Watched, *vkeys: str) -> None:
+    """Have keys in the browser's storage, as an earlier version or another log of the same address put them there."""
+    look.open(view="keys").evaluate("(text) => localStorage.setItem('pinned-keys', text)", json.dumps(vkeys))
+
+
+def failing(body: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=500, body=body)
+
+
+def signature(page: Page) -> str:
+    return page.locator("li[data-step=signature]").inner_text()
+
+
+@pytest.mark.usefixtures("event_id")
+@pytest.mark.parametrize("name", [f"{OTHER}/main", "example.com/logs/main", "example.com/main", "x", "example.com/log"])
+def test_a_key_of_another_log_is_not_pinned(look: Watched, tmp_path: Path, name: str) -> None:
+    vkey = format_vkey(VerifierKey(name, new_key(tmp_path / "other").public_key))
+    page = look.open(view="keys")
+    page.fill("#vkey", vkey)
+    page.get_by_role("button", name="Pin", exact=True).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(f"it is named {name}, and a key of this log is named example.com/log/ and the chain")
+    assert page.evaluate("localStorage.getItem('pinned-keys')") is None
+
+
+def test_keys_of_the_log_that_was_served_here_before_count_for_nothing(
+    look: Watched, log: ServedLog, event_id: str
+) -> None:
+    """The same page, key and checkpoints, and then a server that says it is another log."""
+    pin(look, log.vkey)
+    assert outcomes(verify(look, event_id))["signature"] == "passed"
+    log.app.state.connection.settings.origin = OTHER
+    page = look.open(view="keys")
+    expect(page.locator("#foreign")).to_contain_text(f"this log is {OTHER}")
+    expect(page.locator("#coverage")).to_contain_text("No key is pinned")
+    page = verify(look, event_id)
+    assert outcomes(page)["signature"] == "failed"
+    assert f"speaks for example.com/log/main, and not for the chain main of this log, {OTHER}" in signature(page)
+    page = look.open(view="keys")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#foreign")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", [f"{OTHER}/main", "example.com/log/second"])
+def test_a_checkpoint_under_another_name_does_not_count(
+    look: Watched, log: ServedLog, event_id: str, tmp_path: Path, name: str
+) -> None:
+    """Of the very tree, and signed by a key that is in this browser, with the log's own beside it and without."""
+    other = new_key(tmp_path / "other")
+    checkpoints = operations_of(log.store).checkpoints
+    row = checkpoints.find_one({"chain": "main"}, sort=[("number", -1)])
+    assert row is not None
+    signed = parse_checkpoint(parse_note(row["note"].encode()).text)
+    text = format_checkpoint(Checkpoint(name, signed.size, signed.root))
+    checkpoints.update_one(
+        {"_id": row["_id"]}, {"$set": {"note": format_note(sign_note(text, name, [other])).decode()}}
+    )
+    foreign = format_vkey(VerifierKey(name, other.public_key))
+    for kept in ([], [foreign], [foreign, log.vkey]):
+        keep(look, *kept)
+        page = verify(look, event_id)
+        assert outcomes(page)["signature"] == "failed", kept
+        assert f"speaks for {name}" in signature(page)
+
+
+def test_any_of_several_keys_of_one_name_may_have_signed(
+    look: Watched, log: ServedLog, event_id: str, tmp_path: Path
+) -> None:
+    """After a rotation the old key and the new one are pinned, and either may come first."""
+    retired = format_vkey(VerifierKey("example.com/log/main", new_key(tmp_path / "retired").public_key))
+    for kept in ([retired, log.vkey], [log.vkey, retired]):
+        keep(look, *kept)
+        assert outcomes(verify(look, event_id))["signature"] == "passed"
+    keep(look, retired)
+    assert outcomes(verify(look, event_id))["signature"] == "failed"
+
+
+def test_a_failure_on_the_way_is_not_tampering(look: Watched, event_id: str) -> None:
+    """An error of the server or its gateway says nothing of the event: it is told, and can be tried again."""
+    page = look.open(view="events", event=event_id)
+    problem = {"title": "Internal Server Error", "status": 500, "detail": "Something went wrong here."}
+    for path in ("**/proof*", f"**/events/{event_id}?*"):
+        for body in (json.dumps(problem), '{"message":"Internal Server Error"}'):
+            page.route(path, failing(body))
+            page.get_by_role("button", name="Verify here").click()
+            expect(page.get_by_role("alert")).to_be_visible()
+            expect(page.locator(".verification")).to_have_count(0)
+            page.unroute(path)
+            page.get_by_role("button", name="Try again").click()
+            expect(page.locator(".verification")).to_be_visible()
