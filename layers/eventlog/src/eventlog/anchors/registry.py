@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from eventlog.chain_names import OWN_PREFIX
+from eventlog.chain_names import OWN_PREFIX, is_own
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
@@ -31,7 +31,7 @@ class Registry:
     def has(self, chain: str) -> bool:
         """Whether a chain is registered. False, too, if the registry is damaged: its own audit reports that."""
         try:
-            return self._store.get(REGISTRY, chain) is not None
+            return not is_own(chain) and self._store.get(REGISTRY, chain) is not None
         except StoreError:
             return False
 
@@ -51,6 +51,9 @@ class Registry:
     def names(self) -> Iterator[str]:
         """Iterate over the registered chains.
 
+        The registry is a chain like any other, so it also has events about itself (a change of keys, a restore). Their
+        ids begin with ``eventlog.``, as no registered chain's does, and name no chain.
+
         At the end, ``add`` knows these and no others: the registry may have been restored to an earlier state, and what
         it lost has to be registered anew.
         """
@@ -58,8 +61,9 @@ class Registry:
         query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
         while True:
             page = self._store.page(query)
-            known.update(event.entry.event_id for event in page.events)
-            yield from (event.entry.event_id for event in page.events)
+            names = [event.entry.event_id for event in page.events if not is_own(event.entry.event_id)]
+            known.update(names)
+            yield from names
             if not page.more:
                 self._added = known
                 return
