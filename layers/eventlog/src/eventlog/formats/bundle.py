@@ -12,7 +12,6 @@ written form: compact, members in this order. A file may be several bundles, one
 Specified in docs/formats/bundle.md.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,12 @@ import orjson
 
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
-from eventlog.formats.members import hex_bytes, members, text, time, whole
+from eventlog.formats.members import chain_name, hex_bytes, members, text, time, whole
 from eventlog.formats.note import MAX_NOTE, MAX_SIGNATURES, parse_vkey
 from eventlog.formats.times import format_time
 
 FORMAT = "eventlog-bundle/v1"
 MAX_LINE = 4 << 20
-_CHAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +129,7 @@ def parse_header(fields: Any) -> Header:
     known = members(fields, "a bundle's header")
     if known.get("format") != FORMAT:
         raise EvidenceError(f"a bundle begins with a header of the format {FORMAT}")
-    chain, keys = text(known, "chain"), known.get("keys")
-    if not _CHAIN.fullmatch(chain):
-        raise EvidenceError("chain must be a chain's name")
+    chain, keys = chain_name(known, "chain"), known.get("keys")
     if not isinstance(keys, list) or len(keys) > MAX_SIGNATURES or not all(type(key) is str for key in keys):
         raise EvidenceError(f"keys must be at most {MAX_SIGNATURES} verifier keys")
     # The keys are for information, but a text that is not a vkey would not be written here by any log.

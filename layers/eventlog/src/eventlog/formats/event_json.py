@@ -12,7 +12,7 @@ from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Entry, Event, make_entry
-from eventlog.formats.members import hex_bytes, members, text, time, whole
+from eventlog.formats.members import chain_name, hex_bytes, members, text, time, whole
 from eventlog.formats.times import format_time
 
 _RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
@@ -94,7 +94,7 @@ def parse_event(fields: Any) -> Event:
         raise EvidenceError(f"an event has the members {', '.join(sorted(_EVENT))}, all of them and no other")
     return Event(
         entry=Entry(
-            chain=text(known, "chain"),
+            chain=chain_name(known, "chain"),
             event_id=text(known, "event_id"),
             event_type=text(known, "event_type"),
             source_id=text(known, "source_id"),
@@ -150,7 +150,7 @@ def parse_receipt(fields: Any) -> Receipt:
         raise EvidenceError(f"a receipt has the members {', '.join(sorted(_RECEIPT))}, all of them and no other")
     return Receipt(
         event_id=text(known, "event_id"),
-        chain=text(known, "chain"),
+        chain=chain_name(known, "chain"),
         seq=whole(known, "seq"),
         timestamp=time(known, "timestamp"),
         received_at=time(known, "received_at"),

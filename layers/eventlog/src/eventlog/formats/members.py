@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventlog.formats import strict_json
+from eventlog.formats.checkpoint import is_chain_name
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time, parse_time
 
@@ -39,6 +40,14 @@ def text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if type(value) is not str or _SURROGATE.search(value):
         raise EvidenceError(f"{name} must be a string")
+    return value
+
+
+def chain_name(fields: Mapping[str, Any], name: str) -> str:
+    """Return a member that is the name of a chain."""
+    value = text(fields, name)
+    if not is_chain_name(value):
+        raise EvidenceError(f"{name} must be a chain's name")
     return value
 
 
