@@ -9,10 +9,12 @@ from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore, format_restore, parse_restore
-from tests.support.texts import COUNT, HASH, LINE, MILLIS, Text, same
+from eventlog.formats.strike_off import StrikeOff, format_strike_off, parse_strike_off
+from tests.support.texts import CHAIN, COUNT, HASH, LINE, MILLIS, Text, same
 
 REASON = st.text(min_size=1, max_size=40).filter(str.isprintable)
 RESTORE = st.builds(Restore, LINE, COUNT, COUNT, COUNT, MILLIS, REASON)
+STRUCK = st.builds(StrikeOff, LINE, CHAIN, COUNT, HASH, MILLIS, REASON)
 HEAD = st.builds(Checkpoint, LINE, COUNT, HASH)
 SEAL = st.builds(Seal, st.integers(1, 2**63 - 1), MILLIS, HASH)
 
@@ -51,6 +53,16 @@ SIGNED: dict[str, Text] = {
         ).encode(),
         lambda d: (parse_restore(d.decode()),),
         lambda restore: format_restore(restore).encode(),
+        same,
+    ),
+    "strike-off": Text(
+        st.tuples(STRUCK),
+        lambda s: (
+            f"eventlog/strike-off/v1\n{s.origin}\nchain {s.chain}\nentry {s.seq} {s.hash.hex()}\n"
+            f"time {s.time}\n{s.reason}\n"
+        ).encode(),
+        lambda d: (parse_strike_off(d.decode()),),
+        lambda struck: format_strike_off(struck).encode(),
         same,
     ),
     "voucher": Text(

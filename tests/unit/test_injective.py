@@ -28,13 +28,15 @@ WHOLE = {
     "http.dashboard:_found": "a file of the page, for its ETag",
     "admin.token:add_token": "a token",
     "audit.restore:_write": "the text of a restore, which is in SIGNED",
+    "anchors.registry:strike_off": "the payload of the event, canonical",
 }
 """What hashes one thing as it is, so that there is no border in it."""
 
 SIGNING = {
-    "formats.note:sign_note": {"checkpoint", "restore"},
+    "formats.note:sign_note": {"checkpoint", "restore", "strike-off"},
     "formats.anchor:sign_anchor": {"checkpoint", "seal"},
     "formats.restore:sign_restore": {"restore"},
+    "formats.strike_off:sign_strike_off": {"strike-off"},
     "audit.anchored:vouch": {"voucher"},
     "anchors.signing:sign": set(SIGNED),
 }

@@ -13,7 +13,6 @@ from eventlog.formats.note import Note, VerifierKey, decode_base64, parse_note, 
 
 MAX_SIZE = 2**63 - 1
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
-_CHAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +22,6 @@ class Checkpoint:
     origin: str
     size: int
     root: bytes
-
-
-def is_chain_name(name: str) -> bool:
-    """Return whether a chain can have this name.
-
-    No slash is in it, and no ``~``: so the last slash of an origin line, and of what the genesis hash is of, is where
-    the log's origin ends, whatever that has in it.
-    """
-    return _CHAIN.fullmatch(name) is not None
 
 
 def origin_line(origin: str, chain: str, epoch: int = 1) -> str:

@@ -3,6 +3,7 @@
 Specified in docs/formats/event-and-chain.md.
 """
 
+import re
 from hashlib import sha256
 
 import orjson
@@ -11,6 +12,7 @@ from eventlog.formats.times import format_time
 
 SALT_SIZE = 16
 HASH_SIZE = 32
+_CHAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def payload_hash(salt: bytes, payload: bytes) -> bytes:
@@ -69,6 +71,15 @@ def leaf(seq: int, prev_hash: bytes, content: bytes) -> bytes:
 def leaf_hash(data: bytes) -> bytes:
     """Return SHA-256(0x00 || leaf), RFC 9162, section 2.1.1: the event's ``hash`` and the next one's ``prev_hash``."""
     return sha256(b"\x00" + data).digest()
+
+
+def is_chain_name(name: str) -> bool:
+    """Return whether a chain can have this name.
+
+    No slash is in it, and no ``~``: so the last slash of an origin line, and of what the genesis hash is of, is where
+    the log's origin ends, whatever that has in it.
+    """
+    return _CHAIN.fullmatch(name) is not None
 
 
 def genesis(origin: str, chain: str) -> bytes:

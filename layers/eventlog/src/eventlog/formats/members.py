@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventlog.formats import strict_json
-from eventlog.formats.checkpoint import is_chain_name
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.hashing import is_chain_name
 from eventlog.formats.times import format_time, parse_time
 
 MAX_DEPTH = 64

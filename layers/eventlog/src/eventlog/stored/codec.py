@@ -17,7 +17,6 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
-from eventlog.formats.checkpoint import is_chain_name
 from eventlog.formats.event import Entry, Event
 from eventlog.stored.errors import NotOursError
 
@@ -192,7 +191,7 @@ def check_chain(name: str) -> None:
     Raises:
         NotOursError: it can't.
     """
-    if not is_chain_name(name):
+    if not hashing.is_chain_name(name):
         raise NotOursError("chain is no name that a chain can have")
 
 

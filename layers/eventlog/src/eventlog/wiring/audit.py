@@ -1,4 +1,4 @@
-"""What the chain_audit function works with; `make restore` uses it too."""
+"""What the chain_audit function works with; `make restore` and `make strike-off` use it too."""
 
 from functools import cached_property
 
@@ -8,6 +8,7 @@ from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.restore import Restorer
+from eventlog.audit.strike_off import Registrar
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
@@ -19,7 +20,7 @@ from eventlog.wiring.connection import Connected, Wiring, per_connection
 
 
 class AuditWiring(Wiring):
-    """Audits chains, anchors what was found intact and declares restores."""
+    """Audits chains, anchors what was found intact, and declares restores and strike-offs."""
 
     @per_connection
     def auditor(self, connected: Connected) -> Auditor:
@@ -41,10 +42,22 @@ class AuditWiring(Wiring):
         Raises:
             ConfigurationError: Nothing is anchored, so that nothing says what was there before.
         """
-        anchoring = self.anchoring
-        if anchoring is None:
+        return Restorer(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+
+    @per_connection
+    def registrar(self, connected: Connected) -> Registrar:
+        """Build what declares entries of the registry void.
+
+        Raises:
+            ConfigurationError: Nothing is anchored, so that there is no registry.
+        """
+        return Registrar(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+
+    @property
+    def _some_anchoring(self) -> Anchoring:
+        if self.anchoring is None:
             raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
-        return Restorer(connected.log, AuditStore(connected.log), anchoring, self.auditor)
+        return self.anchoring
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:
