@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore check test chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore strike-off check test chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -44,6 +44,9 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
+
+strike-off: .venv/.ready  ## declare that CHAIN=, which the registry names, was never there, for what REASON= (docs/operations.md)
+	@$(BIN)/python -m local.strike_off "$(CHAIN)" "$(REASON)"
 
 demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
 	@$(BIN)/python -m local.demo.week

@@ -16,14 +16,17 @@ _http = lambda_handler(app)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of API Gateway, run the schedule's audits, or declare a restore.
+    """Answer a request of API Gateway, run the schedule's audits, or declare what an operator says.
 
     The schedule sends ``{"source": "eventlog.schedule", "mode": ...}``; an operator, after a chain was restored from a
-    backup, ``{"source": "eventlog.restore", "chain": ..., "reason": ...}``.
+    backup, ``{"source": "eventlog.restore", "chain": ..., "reason": ...}``; and if the registry names a chain that was
+    never there, ``{"source": "eventlog.strike_off", "chain": ..., "reason": ...}``.
     """
     if "requestContext" in event:
         return dict(_http(event, context))
     wired = wiring_of(app, AuditWiring)
     if event.get("source") == "eventlog.restore":
         return audits.restore(wired, event["chain"], event["reason"])
+    if event.get("source") == "eventlog.strike_off":
+        return audits.strike_off(wired, event["chain"], event["reason"])
     return audits.run_scheduled(wired, event.get("mode", "incremental"))

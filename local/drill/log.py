@@ -19,6 +19,7 @@ from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
+from eventlog.audit.strike_off import Registrar
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
@@ -94,6 +95,11 @@ class DrillLog:
         """Declare a restore, as an operator does."""
         audits = AuditStore(self.store)
         Restorer(self.store, audits, self._anchoring, self.auditor).restore(chain, reason)
+
+    def strike_off(self, chain: str, reason: str) -> None:
+        """Declare that the registry's entry of a chain is void, as an operator does."""
+        audits = AuditStore(self.store)
+        Registrar(self.store, audits, self._anchoring, self.auditor).strike_off(chain, reason)
 
     def files(self, chain: str = "main") -> list[Path]:
         """Return the files of a chain's anchors, oldest first."""

@@ -1,4 +1,4 @@
-"""A backup of the embedded MongoDB is restored and declared: `make restore`, as an operator does it."""
+"""A restored backup, and a name struck off, declared as an operator does it: `make restore`, `make strike-off`."""
 
 import shutil
 import signal
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from local import restore
+from local import restore, strike_off
 from tests.support.processes import Running, run, run_here, server
 
 EVENT = {"event_type": "t", "source_id": "s", "timestamp": "2026-11-23T12:00:00Z", "payload": {}}
@@ -60,4 +60,16 @@ def test_a_restore_of_a_chain_that_is_not_there_declares_nothing(tmp_path: Path)
 
 def test_an_operator_must_say_which_database(tmp_path: Path) -> None:
     done = run(tmp_path, "admin.restore", "main", "the disk broke")
+    assert (done.returncode, done.stderr) == (1, "Nothing was declared: Set MONGO_URI to the database of the chain.\n")
+
+
+def test_a_strike_off_is_asked_for_like_a_restore(tmp_path: Path) -> None:
+    done = run_here(tmp_path, strike_off.main, "ghost", "")
+    assert (done.returncode, done.stderr.startswith("usage: make strike-off CHAIN=")) == (2, True)
+    done = run(tmp_path, "local.strike_off", "ghost", "never a chain")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Nothing was declared: eventlog.registry does not name a chain ghost; there is nothing to strike off.\n",
+    )
+    done = run(tmp_path, "admin.strike_off", "ghost", "never a chain")
     assert (done.returncode, done.stderr) == (1, "Nothing was declared: Set MONGO_URI to the database of the chain.\n")

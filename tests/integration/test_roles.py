@@ -8,6 +8,7 @@ import pytest
 from bson import Int64
 from starlette.testclient import TestClient
 
+from eventlog.anchors.registry import Registry
 from eventlog.audit.workers import Workers
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
@@ -148,6 +149,15 @@ def test_a_restore_can_be_declared_as_the_audits_user(log: SecuredLog, tmp_path:
                 client[log.database][name].delete_many({"chain": "main"} if name != "sequences" else {"_id": "main"})
         ingest.append("main", [draft() for _ in range(3)])
         assert anchored.restore().status == "intact"
+
+
+def test_a_strike_off_can_be_declared_as_the_audits_user(log: SecuredLog, tmp_path: Path) -> None:
+    with log.store("audit") as store:
+        Registry(store, lambda: 1).add("ghost", "example.com/log")
+        anchored = AnchoredLog(store, tmp_path)
+        assert anchored.audit_all()["ghost"].status == "tampered"
+        assert anchored.strike_off().status == "intact"
+        assert "ghost" not in anchored.audit_all()
 
 
 def test_an_update_of_a_sequence_document_is_what_ingest_may_do(log: SecuredLog) -> None:

@@ -11,6 +11,7 @@ from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
 from eventlog.audit.restore import Restorer
+from eventlog.audit.strike_off import Registrar
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer
 from eventlog.store.mongo.audits import AuditStore
@@ -69,6 +70,12 @@ class AnchoredLog:
         auditor = self.auditor()
         audits = AuditStore(self.store)
         return Restorer(self.store, audits, self.anchoring(), auditor, clock=self.now).restore(chain, reason)
+
+    def strike_off(self, chain: str = "ghost", reason: str = "never a chain") -> AuditReport:
+        """What an operator does about a name that was put into the registry."""
+        audits = AuditStore(self.store)
+        registrar = Registrar(self.store, audits, self.anchoring(), self.auditor(), clock=self.now)
+        return registrar.strike_off(chain, reason)
 
     def append(self, count: int, chain: str = "main") -> None:
         self.store.append(chain, [draft(chain=chain, received_at=self.now()) for _ in range(count)])

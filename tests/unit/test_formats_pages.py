@@ -20,6 +20,7 @@ from eventlog.formats.event_json import check_event, check_receipt, format_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.times import parse_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
@@ -62,6 +63,7 @@ ALL = {
     "bundle": {"bundle"},
     "tiles": {"paths", "tile", "entries"},
     "restore-note": {"restore", "vkey"},
+    "strike-off-note": {"strike-off", "vkey"},
     "queue-message": {"message"},
     "cursor": set[str](),
 }
@@ -241,6 +243,14 @@ def test_the_restore_note_supersedes_the_second_anchor_alone(anchors: list[Ancho
     assert [restore.supersedes(a.seal.number, a.checkpoint.size) for a in anchors] == [False, True]
     assert sign_restore(restore, [KEY]) == data
     assert text("restore-note", "vkey").decode() == format_vkey(VerifierKey(f"{LINE}~2", KEY.public_key)) + "\n"
+
+
+def test_the_strike_off_is_signed_under_the_registry_s_name(events: list[Event]) -> None:
+    data, line = text("strike-off-note", "strike-off"), origin_line(ORIGIN, "eventlog.registry")
+    struck = verify_strike_off(data, [KEY.public_key])
+    assert struck == StrikeOff(line, "ghost", 1, events[1].hash, parse_time("2026-11-24T09:00:00Z"), struck.reason)
+    assert sign_strike_off(struck, [KEY]) == data
+    assert text("strike-off-note", "vkey").decode() == format_vkey(VerifierKey(line, KEY.public_key)) + "\n"
 
 
 def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event]) -> None:

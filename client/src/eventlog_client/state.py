@@ -11,6 +11,7 @@ import orjson
 from eventlog.formats.checkpoint import Checkpoint, parse_decimal, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState
+from eventlog.formats.hashing import HASH_SIZE
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
 from eventlog_client.errors import StateError
 
@@ -59,7 +60,8 @@ def parse_state(data: bytes) -> Trusted:
         head = ChainState(size, bytes.fromhex(value["hash"]), [bytes.fromhex(node) for node in value["frontier"]])
     except (EvidenceError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise StateError(f"the state file is damaged: {error}") from error
-    whole = len(head.hash) == 32 and len(head.frontier) == size.bit_count()
+    hashes = [head.hash, *head.frontier]
+    whole = all(len(value) == HASH_SIZE for value in hashes) and len(head.frontier) == size.bit_count()
     if not whole or checkpoint != Checkpoint(value["origin"], size, head.root):
         raise StateError("the state file is damaged: its parts don't belong together")
     return Trusted(checkpoint, value["checkpoint"], key, head)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 
 from eventlog.anchors.store import AnchorStore
+from eventlog.anchors.strike_offs import is_strike_off
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, verify_anchor
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.errors import EvidenceError
@@ -139,12 +140,15 @@ class AnchorReader:
             yield Step(replace(reached, number=last, digest=None), None, [_missing(reached.number + 1, last)])
 
     def _objects(self, after: str) -> Iterator[tuple[str, bytes]]:
-        """Iterate over keys and what is there, without claims and restores; some are read ahead, in parallel."""
-        keys = (key for key in self.store.keys(self.chain, after) if not _OTHER.fullmatch(key))
+        """Iterate over keys and what is there, without claims and notes of other kinds; some are read ahead."""
+        keys = (key for key in self.store.keys(self.chain, after) if not self._is_other(key))
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(keys, _READ_AHEAD)):
                 contents = list(readers.map(lambda key: self.store.read(self.chain, key), batch))
                 yield from zip(batch, (content or b"" for content in contents), strict=True)
+
+    def _is_other(self, key: str) -> bool:
+        return _OTHER.fullmatch(key) is not None or is_strike_off(self.chain, key)
 
     def _step(self, reached: Reached, number: int, data: bytes, restores: Sequence[Restore]) -> Step:
         """Verify one anchor against what it has to follow."""

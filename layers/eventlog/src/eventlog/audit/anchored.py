@@ -8,12 +8,14 @@ from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHe
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.store import is_name
+from eventlog.anchors.strike_offs import StrikeOffs
 from eventlog.anchors.walk import Step
 from eventlog.audit.report import AuditReport
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.run_documents import voucher_message
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.event import Event
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.errors import CorruptionError, StoreError
 from eventlog.store.interface import EventStore
@@ -68,11 +70,31 @@ class AuditAnchors:
         incremental = opened.report.mode == "incremental"
         for finding in standing.restore_findings + (standing.findings if incremental else []):
             opened.emit(finding)
-        if not standing.last and self._registry.has(chain):
-            detail = "the registry says that this chain was anchored, but there is no anchor of it"
-            opened.emit(Finding("checkpoint_missing", None, None, None, detail))
+        try:
+            self._look_at_registry(opened, standing)
+        except StoreError as error:
+            opened.leave_incomplete(f"what the registry says is not known: {error}")
         opened.report = with_anchor(opened.report, standing.holds)
         return standing
+
+    def _look_at_registry(self, opened: OpenReport, standing: Standing) -> None:
+        """Report a chain that was registered, and has no anchor; and strike-offs that nobody here has signed."""
+        chain = opened.report.chain
+        with suppress(CorruptionError):  # the registry's own audit says so
+            entries = [] if standing.last else self._registry.entries(chain)
+            if not all(self._is_void(chain, entry) for entry in entries):
+                detail = "the registry says that this chain was anchored, but there is no anchor of it"
+                opened.emit(Finding("checkpoint_missing", None, None, None, detail))
+        if chain == REGISTRY:
+            for finding in self._strike_offs().findings():
+                opened.emit(finding)
+
+    def _strike_offs(self) -> StrikeOffs:
+        assert self._anchoring is not None
+        return StrikeOffs(self._anchoring.anchors, self._anchoring.history.public_keys, self._origins(REGISTRY))
+
+    def _is_void(self, chain: str, entry: Event) -> bool:
+        return self._strike_offs().is_void(chain, entry.seq, entry.hash)
 
     def steps(self, run: AuditRun) -> Iterator[Step]:
         """Iterate over the anchors that a full audit checks; an incremental one checked the last ones in ``look``."""
@@ -133,7 +155,7 @@ class AuditAnchors:
                 run.report = with_unanchored(with_anchor(run.report, anchor), run.size)
                 if anchor is not None:
                     with suppress(CorruptionError):  # the registry's own audit says so
-                        self._registry.add(head.chain, head.origin)
+                        self._registry.add(head.chain, head.origin, self._is_void)
         except AnchorRefusedError as error:
             run.emit(error.finding)
         except StoreError as error:

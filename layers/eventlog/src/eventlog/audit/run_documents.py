@@ -49,15 +49,15 @@ def read_run(raw: bytes) -> AuditRun:
         read_at=fields.maybe_timestamp("read_at"),
         origin=fields.get("origin", str),
         size=fields.maybe_count("size"),
-        tail=fields.items("tail", bytes),
+        tail=fields.hashes("tail"),
         unreached=fields.maybe_count("unreached"),
         target=_chain_state(fields.maybe("target", dict)),
         position=fields.count("position"),
         state=VerifierState(
             size=state.count("size"),
-            links=state.items("links", bytes),
+            links=state.hashes("links"),
             # A node that a finding has left unknown is null.
-            frontier=state.items("frontier", bytes, type(None)),
+            frontier=state.maybe_hashes("frontier"),
             hole=state.get("hole", bool),
         ),
         # Where nothing is anchored, nothing is signed, and the field is not there.
@@ -98,11 +98,11 @@ def _run_fields(run: AuditRun) -> dict[str, Any]:
 def _reached(fields: Fields) -> Reached:
     return Reached(
         fields.count("number"),
-        fields.maybe("digest", bytes),
+        fields.maybe_hash("digest"),
         fields.count("size"),
-        fields.maybe("root", bytes),
+        fields.maybe_hash("root"),
         fields.count("time"),
-        fields.maybe("key", bytes),
+        fields.maybe_hash("key"),
     )
 
 

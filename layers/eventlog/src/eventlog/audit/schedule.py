@@ -1,4 +1,4 @@
-"""What no client asks for: the schedule's audits of every chain, and an operator's declaration of a restore."""
+"""What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
@@ -12,8 +12,9 @@ from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
-if TYPE_CHECKING:  # no start declares a restore
+if TYPE_CHECKING:  # no start declares anything
     from eventlog.audit.restore import Restorer
+    from eventlog.audit.strike_off import Registrar
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _SKIPPED = "another audit of the schedule in this mode is at work"
@@ -65,6 +66,20 @@ def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> Audi
     """
     Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
     report = restorer().restore(chain, reason)
+    tell([report])
+    return report
+
+
+def strike_off(registrar: Callable[[], "Registrar"], chain: str, reason: str) -> AuditReport:
+    """Declare that an entry of the registry names no chain, and say so loudly; the report of the registry's audit.
+
+    Raises:
+        NotFoundError: the registry has no such entry.
+        InvalidError: there is something of this chain, or the reason is not one line of text.
+        StoreError: the database, the anchors or the key can't be reached.
+    """
+    Logger(service=audit_metrics.SERVICE).warning("strike-off declared", extra={"chain": chain, "reason": reason})
+    report = registrar().strike_off(chain, reason)
     tell([report])
     return report
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from eventlog.formats import strict_json
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN, MAX_NAME, NAME_PATTERN
+from eventlog.formats.names import ID_PATTERN, MAX_NAME, NAME_PATTERN, is_chain_name
 from eventlog.formats.times import format_time, parse_time
 
 MAX_DEPTH = 64
@@ -14,7 +14,7 @@ MAX_DEPTH = 64
 MAX_WHOLE = 2**53 - 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HEX = re.compile("[0-9a-f]*")
-_CHAIN, _ID, _NAME = re.compile(CHAIN_PATTERN), re.compile(ID_PATTERN), re.compile(NAME_PATTERN)
+_ID, _NAME = re.compile(ID_PATTERN), re.compile(NAME_PATTERN)
 
 
 def parse_json(data: bytes) -> Any:
@@ -47,7 +47,7 @@ def text(fields: Mapping[str, Any], name: str) -> str:
 def chain_name(fields: Mapping[str, Any], name: str = "chain") -> str:
     """Return a member that is a chain's name."""
     value = text(fields, name)
-    if not _CHAIN.fullmatch(value):
+    if not is_chain_name(value):
         raise EvidenceError(f"{name} must be a chain's name")
     return value
 

@@ -9,11 +9,19 @@ Specified in docs/formats/event-and-chain.md.
 from collections.abc import Sequence
 from hashlib import sha256
 
+from eventlog.formats.hashing import HASH_SIZE
+
 EMPTY_ROOT = sha256(b"").digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return SHA-256(0x01 || left || right), RFC 9162, section 2.1.1."""
+    """Return SHA-256(0x01 || left || right), RFC 9162, section 2.1.1.
+
+    Raises:
+        ValueError: they are not 32 bytes each, so that the border between them could be moved.
+    """
+    if len(left) != HASH_SIZE or len(right) != HASH_SIZE:
+        raise ValueError(f"a node takes two hashes of {HASH_SIZE} bytes, not of {len(left)} and {len(right)}")
     return sha256(b"\x01" + left + right).digest()
 
 

@@ -167,6 +167,7 @@ def frontier_of_first(first: int, second: int, hashes: Sequence[bytes], first_ro
     Raises:
         EvidenceError: the proof does not lead to ``first_root``.
     """
+    _check_hashes([*hashes, first_root])
     wrong = f"the consistency proof does not hold the tree of size {first}"
     try:
         start, climb = _climb_from_first(first, second, hashes, first_root)

@@ -68,17 +68,15 @@ def sign_restore(restore: Restore, signers: Sequence[Signer]) -> bytes:
     return format_note(sign_note(format_restore(restore), restore.origin, signers))
 
 
-def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
-    """Read a restore signed by one of these Ed25519 public keys under the origin line it names.
+def parse_restore(text: str) -> Restore:
+    """Read a note text; it is accepted only as ``format_restore`` writes it.
 
     Raises:
-        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
+        EvidenceError: it is written in any other way.
     """
-    # First read, then check the form by writing it again, at last the signature: its key is named after the origin
-    # line.
-    note = parse_note(data)
+    # First read, then check the form by writing it again.
     try:
-        head, origin, number, kept, time, reason, rest = note.text.split("\n")
+        head, origin, number, kept, time, reason, rest = text.split("\n")
         (_, first), (_, last, size), (_, moment) = number.split(" "), kept.split(" "), time.split(" ")
     except ValueError as error:
         raise EvidenceError("not the text of a restore") from error
@@ -92,7 +90,18 @@ def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
     )
     if restore.time > MAX_MILLIS:
         raise EvidenceError("the restore's time is out of range")
-    if head != "eventlog/restore/v1" or rest or format_restore(restore) != note.text:
+    if head != "eventlog/restore/v1" or rest or format_restore(restore) != text:
         raise EvidenceError("not the text of a restore")
-    verify_note(note, [VerifierKey(origin, public) for public in public_keys])
+    return restore
+
+
+def verify_restore(data: bytes, public_keys: Sequence[bytes]) -> Restore:
+    """Read a restore signed by one of these Ed25519 public keys under the origin line it names.
+
+    Raises:
+        EvidenceError: it is malformed, a signature is wrong, or none of the keys signed it.
+    """
+    note = parse_note(data)
+    restore = parse_restore(note.text)
+    verify_note(note, [VerifierKey(restore.origin, public) for public in public_keys])
     return restore

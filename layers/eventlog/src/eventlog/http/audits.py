@@ -64,6 +64,12 @@ def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
         return audit_fields(schedule.restore(lambda: wired.restorer, chain, reason))
 
 
+def strike_off(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
+    """Declare for an operator that an entry of the registry names no chain; the report of the registry's audit."""
+    with wired.connection.renew_if_refused():
+        return audit_fields(schedule.strike_off(lambda: wired.registrar, chain, reason))
+
+
 WiredAudits = Annotated[AuditWiring, Depends(wired_by(AuditWiring))]
 AuditId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import DatetimeMS, Int64
 
+from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored.codec import check_types, encode
 from eventlog.stored.errors import NotOursError
 
@@ -52,7 +53,7 @@ def read_copy(found: dict[str, Any]) -> AnchorCopy:
     """Understand a document of ``checkpoints`` that ``codec.decode`` or a collection with its options gave.
 
     Raises:
-        NotOursError: a field is missing or of another type, or ``_id`` is not that of its chain and number.
+        NotOursError: a field is missing, of another type or out of range, or ``_id`` is not that of chain and number.
     """
     check_types(found, _TYPES)
     if found["_id"] != _document_id(found["chain"], found["number"]):
@@ -60,6 +61,8 @@ def read_copy(found: dict[str, Any]) -> AnchorCopy:
     if not all(type(key) is str for key in found["keys"]):
         raise NotOursError("keys holds something that is no string")
     size, time = int(found["size"]), int(found["time"])
+    if found["number"] < 1 or size < 0 or not 0 <= time <= MAX_MILLIS:
+        raise NotOursError("number, size or time is out of range")
     return AnchorCopy(found["chain"], int(found["number"]), size, time, found["note"].encode(), tuple(found["keys"]))
 
 

@@ -18,6 +18,7 @@ from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
 from eventlog.formats.event import Entry, Event
+from eventlog.formats.names import is_chain_name
 from eventlog.stored.errors import NotOursError
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -183,12 +184,23 @@ def _decode_document(document: dict[str, Any]) -> Event:
     _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, *hashes = values[:13]
     if version != 1:
         raise NotOursError(f"v is {version}")
+    check_chain(chain)
     if document["seq"] == _LAST_INT64:  # the seq after it would fit nowhere
         raise NotOursError("seq is the largest number there is")
     _check_lengths(document)
     entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
     prev_hash, digest = hash_at(document, "prev_hash"), hash_at(document, "hash")
     return Event(entry, int(document["seq"]), prev_hash, digest, hashes_at(document, "nodes"))
+
+
+def check_chain(name: str) -> None:
+    """Check that this can be the name of a chain, so that a slash after it is where it ends.
+
+    Raises:
+        NotOursError: it can't.
+    """
+    if not is_chain_name(name):
+        raise NotOursError("chain is no name that a chain can have")
 
 
 def _check_lengths(document: Mapping[str, Any]) -> None:

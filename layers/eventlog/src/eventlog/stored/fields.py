@@ -10,6 +10,7 @@ from bson import DatetimeMS, Int64, Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 
+from eventlog.formats.hashing import HASH_SIZE
 from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored.errors import NotOursError
 
@@ -116,6 +117,22 @@ class Fields:
         """Open the document in this field."""
         return Fields(self._value(name))
 
+    def hash(self, name: str) -> bytes:
+        """Read a hash, 32 bytes: of another length, two that stand side by side could be told apart in two ways."""
+        return _hash(self.get(name, bytes), name)
+
+    def maybe_hash(self, name: str) -> bytes | None:
+        """Read as ``hash`` does, or null."""
+        return None if self._value(name) is None else self.hash(name)
+
+    def hashes(self, name: str) -> list[bytes]:
+        """Read an array of hashes."""
+        return [_hash(item, name) for item in self.items(name, bytes)]
+
+    def maybe_hashes(self, name: str) -> list[bytes | None]:
+        """Read an array of hashes and nulls."""
+        return [None if item is None else _hash(item, name) for item in self.items(name, bytes, type(None))]
+
     def items(self, name: str, *kinds: type[_T]) -> list[_T]:
         """Read an array whose items are each of one of these types."""
         found: list[_T] = self.get(name, list)
@@ -129,3 +146,9 @@ class Fields:
             return self._document[name]
         except KeyError as error:
             raise NotOursError(f"{name} is missing") from error
+
+
+def _hash(value: bytes, name: str) -> bytes:
+    if len(value) != HASH_SIZE:
+        raise NotOursError(f"{name} has a hash of {len(value)} bytes, not {HASH_SIZE}")
+    return value

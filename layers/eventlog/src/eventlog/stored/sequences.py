@@ -12,7 +12,16 @@ from typing import Any
 from bson import Int64
 
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.stored.codec import check_types, decode, decode_entry, encode, entry_fields, hash_at, hashes_at
+from eventlog.stored.codec import (
+    check_chain,
+    check_types,
+    decode,
+    decode_entry,
+    encode,
+    entry_fields,
+    hash_at,
+    hashes_at,
+)
 from eventlog.stored.errors import NotOursError
 
 MAX_SIZE = 1 << 53
@@ -46,6 +55,7 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
     check_types(document, types)
     # Types alone: whether size, settled and pending agree is for the audit to say, which names what differs.
+    check_chain(document["_id"])
     state = decode_settled(document["settled"])
     pending = [decode_entry(item, document["_id"]) for item in document["pending"]]
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])

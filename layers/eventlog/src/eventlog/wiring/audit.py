@@ -1,4 +1,4 @@
-"""What the chain_audit function works with; `make restore` uses it too."""
+"""What the chain_audit function works with; `make restore` and `make strike-off` use it too."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,10 +19,11 @@ from eventlog.wiring.connection import Connected, Wiring, per_connection
 
 if TYPE_CHECKING:
     from eventlog.audit.restore import Restorer
+    from eventlog.audit.strike_off import Registrar
 
 
 class AuditWiring(Wiring):
-    """Audits chains, anchors what was found intact and declares restores."""
+    """Audits chains, anchors what was found intact, and declares restores and strike-offs."""
 
     @per_connection
     def auditor(self, connected: Connected) -> Auditor:
@@ -46,10 +47,24 @@ class AuditWiring(Wiring):
         """
         from eventlog.audit.restore import Restorer  # noqa: PLC0415  0.3 ms, and no scheduled audit restores
 
-        anchoring = self.anchoring
-        if anchoring is None:
+        return Restorer(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+
+    @per_connection
+    def registrar(self, connected: Connected) -> "Registrar":
+        """Build what declares entries of the registry void.
+
+        Raises:
+            ConfigurationError: Nothing is anchored, so that there is no registry.
+        """
+        from eventlog.audit.strike_off import Registrar  # noqa: PLC0415  as above
+
+        return Registrar(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+
+    @property
+    def _some_anchoring(self) -> Anchoring:
+        if self.anchoring is None:
             raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
-        return Restorer(connected.log, AuditStore(connected.log), anchoring, self.auditor)
+        return self.anchoring
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:

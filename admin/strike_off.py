@@ -1,0 +1,13 @@
+"""`python -m admin.strike_off CHAIN REASON`: declare that a name in the registry is no chain's (docs/operations.md)."""
+
+import sys
+
+from admin.declaration import Declaration
+
+STRIKE_OFF = Declaration(
+    'usage: make strike-off CHAIN=ghost REASON="put into the registry by a script on 3 May, never a chain"',
+    lambda wired, chain, reason: wired.registrar.strike_off(chain, reason),
+)
+
+if __name__ == "__main__":
+    sys.exit(STRIKE_OFF.main(sys.argv[1:]))
