@@ -14,7 +14,7 @@ from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.audit_schemas import AuditReport, AuditReports
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
-from eventlog.http.requests import Body
+from eventlog.http.requests import SmallBody
 from eventlog.http.schemas import AuditRequest, audit_fields, json_response
 from eventlog.http.wired import wired_by
 from eventlog.wiring.audit import AuditWiring
@@ -78,7 +78,7 @@ router = api_router("audit")
     },
     openapi_extra=BODY,
 )
-def start_audit(caller: AuditStarter, wired: WiredAudits, body: Body) -> Response:
+def start_audit(caller: AuditStarter, wired: WiredAudits, body: SmallBody) -> Response:
     """Audit a chain now; an empty body audits the default chain incrementally."""
     return start(wired, body, caller)
 
