@@ -14,6 +14,7 @@ from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
+from eventlog.http.paths import OnePath
 from eventlog.http.schemas import AuditRequest
 from eventlog.ingest.native import NewEvent
 from eventlog.settings import Settings
@@ -46,6 +47,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     for router in routers:
         app.include_router(router)
     problems.install(app)
+    app.add_middleware(OnePath, routes=app.state.routes)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     _document(app)
     return app
