@@ -12,6 +12,7 @@ from pymongo.errors import ConfigurationError as UnusableError
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import CredentialsRefusedError, StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, connect, open_log
+from eventlog.store.mongo.tls import check_uri
 from eventlog.wiring.renewed import Renewed
 from eventlog.wiring.secret import ConnectionString
 
@@ -83,6 +84,8 @@ class Connection:
 
     def _connect(self, uri: str) -> Connected:
         settings = self.settings
+        if not settings.allow_plaintext_mongodb:
+            check_uri(uri, self._source.setting)
         client = _client(uri, settings.mongo_pool_size, self._source.setting)
         return Connected(uri, client, open_log(client, settings.mongo_database, settings.origin))
 
