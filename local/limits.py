@@ -10,10 +10,14 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from eventlog.http.problems import problem
 
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_TOO_LARGE = _TIMEOUT.replace(b"408 Request Timeout", b"431 Request Header Fields Too Large")
+MAX_HEADERS = 1 << 20
+"""Bytes that may come before a request begins: its headers, and what was read together with them of its body."""
 
 
 class Limits(BaseModel):
@@ -92,6 +96,23 @@ def _end(connection: Any, stage: _Stage) -> None:
     if cycle is None or cycle.response_complete or not cycle.response_started:
         transport.write(_TIMEOUT)
     transport.close()
+
+
+class BoundedHeaders(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # whichever of uvicorn's there is
+    """A connection whose headers end, or it does: httptools, the faster of uvicorn's two parsers, keeps any number."""
+
+    _unread = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a request begins, and hand it on."""
+        self._unread += len(data)
+        if self._unread > MAX_HEADERS and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+            return
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._unread = 0
 
 
 class Crowded:

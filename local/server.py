@@ -26,7 +26,7 @@ from functions.query import app as query
 from local.anchors import open_anchors
 from local.database import open_database
 from local.hosts import OwnHosts
-from local.limits import Crowded, Deadlines, Limits
+from local.limits import BoundedHeaders, Crowded, Deadlines, Limits
 from local.machine import LocalError, url_of
 from local.settling import SettleSchedule
 
@@ -124,8 +124,9 @@ class Server(uvicorn.Server):
     ) -> None:
         limits = limits or Limits()
         limited = Crowded(app, limits, lambda: len(self.server_state.connections))
+        stop = int(STOP_SECONDS)
         super().__init__(
-            uvicorn.Config(limited, log_level="warning", timeout_graceful_shutdown=int(STOP_SECONDS), ws="none")
+            uvicorn.Config(limited, http=BoundedHeaders, log_level="warning", timeout_graceful_shutdown=stop, ws="none")
         )
         self._deadlines = Deadlines(limits)
         self._bound = bound

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 
-from local.limits import Limits
+from local.limits import MAX_HEADERS, Limits
 from local.machine import wait_until
 from tests.support.anchoring import put_anchor
 from tests.support.each import each
@@ -68,6 +68,27 @@ def test_headers_of_a_second_request_that_do_not_come_end_the_connection_too(con
     slow = connect()
     slow.sendall(HEALTH + HEALTH[:20])
     assert all_of(slow).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def flood(connection: socket.socket, line: bytes) -> None:
+    """Send the same again and again, up to 64 times what the server keeps."""
+    connection.sendall(HEALTH[:-2])
+    for _ in range(64 * MAX_HEADERS // len(line)):
+        connection.sendall(line)
+
+
+def test_headers_without_end_end_the_connection(app: FastAPI) -> None:
+    with served(app) as url:
+        place = urlsplit(url)
+        for line in ((b"a: " + b"b" * 1000 + b"\r\n") * 64, b"c" * 64_000):
+            with (
+                socket.create_connection((place.hostname, place.port), timeout=60) as connection,
+                pytest.raises(ConnectionError),  # nobody listens any more
+            ):
+                flood(connection, line)
+        with socket.create_connection((place.hostname, place.port), timeout=60) as connection:
+            connection.sendall(HEALTH)
+            assert connection.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_a_body_cut_off_at_its_deadline_is_no_error_in_the_log(

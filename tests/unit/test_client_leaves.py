@@ -120,8 +120,9 @@ def test_one_that_leaves_while_it_reads_is_told_without_an_error(capsys: pytest.
 
 def test_one_that_leaves_after_its_answer_has_received_it(capsys: pytest.CaptureFixture[str]) -> None:
     whole = {"type": "http.request", "body": b"{", "more_body": False}
-    _, lines = exchange(capsys, "POST", "/api/v1/events/batch", whole, LEAVES)
-    assert told(lines) == ([("INFO", 415)], [[0.0]])
+    sent, lines = exchange(capsys, "POST", "/api/v1/whole", whole, LEAVES)
+    assert sent[1]["body"] == b"{"
+    assert told(lines) == ([("INFO", 200)], [[0.0]])
 
 
 def test_an_answer_that_breaks_off_by_itself_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
