@@ -14,6 +14,7 @@ class CommandSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     mongo_uri: str | None = None
+    allow_plaintext_mongodb: bool = Field(default=False, validation_alias="EVENTLOG_ALLOW_PLAINTEXT_MONGODB")
     tokens: str | None = Field(default=None, validation_alias="EVENTLOG_TOKENS")
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from admin.command import CommandError
+from admin.command import CommandError, CommandSettings
+from eventlog.settings import ConfigurationError as SettingsError
+from eventlog.store.mongo.tls import check_uri
 
 ANSWER_SECONDS = 3
 """How long MongoDB may take to answer."""
@@ -17,10 +19,15 @@ def check_mongo(uri: str, database: str, variable: str = "MONGO_URI") -> str:
     ``variable`` is the setting that the user has put the URI into, for the error text.
 
     Raises:
-        CommandError: nobody answers there, it is neither a replica set nor a mongos, or it refuses the user.
+        CommandError: it asks for no TLS to another machine, nobody answers there, it is neither a replica set nor a
+            mongos, or it refuses the user.
     """
     try:
+        if not CommandSettings().allow_plaintext_mongodb:
+            check_uri(uri, variable)
         client = MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=ANSWER_SECONDS * 1000)
+    except SettingsError as error:
+        raise CommandError(f"{error}.") from error
     except (PyMongoError, ValueError) as error:  # the driver's text may repeat parts of the URI
         reason = "its host name is not found" if "DNS" in str(error) else "it must look like mongodb://host:port/"
         raise CommandError(f"{variable} can't be used: {reason}.") from error

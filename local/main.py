@@ -19,6 +19,10 @@ class LocalSettings(CommandSettings):
 
     host: str = HOST
     port: int = Field(default=8000, ge=1, le=65535)
+    header_seconds: float = Field(default=10.0, gt=0, validation_alias="EVENTLOG_HEADER_SECONDS")
+    body_seconds: float = Field(default=60.0, gt=0, validation_alias="EVENTLOG_BODY_SECONDS")
+    send_seconds: float = Field(default=60.0, gt=0, validation_alias="EVENTLOG_SEND_SECONDS")
+    connections: int = Field(default=1500, ge=1, validation_alias="EVENTLOG_CONNECTIONS")
 
 
 def main() -> int:
@@ -51,9 +55,10 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
-        from local.server import serve  # noqa: PLC0415 - slow to import; errors above come first
+        from local.server import Limits, serve  # noqa: PLC0415 - slow to import; errors above come first
 
-        serve(bound, local.mongo_uri, local.tokens, say)
+        limits = Limits(**local.model_dump(include=set(Limits.model_fields)))
+        serve(bound, local.mongo_uri, local.tokens, say, limits)
 
 
 @contextlib.contextmanager

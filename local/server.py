@@ -26,6 +26,7 @@ from functions.query import app as query
 from local.anchors import open_anchors
 from local.database import open_database
 from local.hosts import OwnHosts
+from local.limits import BoundedHeaders, Crowded, Deadlines, Limits
 from local.machine import LocalError, url_of
 from local.reference import router as reference
 from local.settling import SettleSchedule
@@ -120,10 +121,15 @@ class Server(uvicorn.Server):
         bound: socket.socket,
         when_ready: Callable[[], None] = lambda: None,
         when_stopping: Callable[[], None] = lambda: None,
+        limits: Limits | None = None,
     ) -> None:
+        limits = limits or Limits()
+        limited = Crowded(app, limits, lambda: len(self.server_state.connections))
+        stop = int(STOP_SECONDS)
         super().__init__(
-            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=int(STOP_SECONDS), ws="none")
+            uvicorn.Config(limited, http=BoundedHeaders, log_level="warning", timeout_graceful_shutdown=stop, ws="none")
         )
+        self._deadlines = Deadlines(limits)
         self._bound = bound
         self._when_ready = when_ready
         self._when_stopping = when_stopping
@@ -133,6 +139,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._when_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the connections in each tick, and do what uvicorn does."""
+        self._deadlines.sweep(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Call ``when_stopping``, then shut down as uvicorn does."""
@@ -171,7 +182,9 @@ def describe_server(url: str, mongo: str, anchors: str, tokens: str | None) -> s
     return BANNER.format(url=url, mongo=mongo, anchors=anchors, now=now, access=access, header=header)
 
 
-def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell: Callable[[str], None]) -> None:
+def serve(
+    bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell: Callable[[str], None], limits: Limits
+) -> None:
     """Serve the API on ``bound``, with the database and the audits it needs, until a signal.
 
     Raises:
@@ -189,7 +202,7 @@ def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell:
         audits.start()
         settling.start()
         try:
-            Server(app, bound, lambda: tell(banner), reads.end_streams).serve_forever()
+            Server(app, bound, lambda: tell(banner), reads.end_streams, limits).serve_forever()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short

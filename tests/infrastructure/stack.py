@@ -94,6 +94,7 @@ class Stack:
             "Or": lambda: any(arguments),
             "And": lambda: all(arguments),
             "Join": lambda: arguments[0].join(arguments[1]),
+            "Select": lambda: arguments[1][int(arguments[0])],
             "Split": lambda: arguments[1].split(arguments[0]),
         }
         return decided[function]()

@@ -130,13 +130,12 @@ def test_the_bucket_is_private_and_encrypted() -> None:
             "s3:PutObject",
             {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
         ),
+        ("LockedForGood", "s3:PutObject", {"StringNotEquals": {"s3:object-lock-mode": "COMPLIANCE"}}),
+        ("LockedAtAll", "s3:PutObject", {"Null": {"s3:object-lock-remaining-retention-days": "true"}}),
         (
-            "LockedAsTheBucketSays",
-            "s3:PutObject",
-            {
-                "Null": {"s3:object-lock-mode": "false"},
-                "StringNotEquals": {"s3:object-lock-mode": "COMPLIANCE"},
-            },
+            "LockedLongEnough",
+            ["s3:PutObject", "s3:PutObjectRetention"],
+            {"NumericLessThan": {"s3:object-lock-remaining-retention-days": 365}},
         ),
         ("NeverHidden", "s3:DeleteObject", None),
     ],

@@ -151,6 +151,7 @@ def test_behind_lambda_a_tile_is_sent_as_base64_and_a_checkpoint_as_text(full: T
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
     assert base64.b64decode(answer["body"]) == get(full, "0/000")
     event["rawPath"] = event["requestContext"]["http"]["path"] = f"{LOG}/checkpoint"
+    event["routeKey"] = "GET /api/v1/chains/{chain}/tlog/checkpoint"
     answer = handler(event, Context(2))
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
     assert answer["body"].encode() == full.get(f"{LOG}/checkpoint").content

@@ -7,6 +7,7 @@ from typing import Any
 
 from eventlog.http.wired import wiring_of
 from eventlog.wiring.query import QueryWiring
+from local.limits import Limits
 from local.machine import HOST, bind, wait_until
 from local.server import Server
 
@@ -15,10 +16,10 @@ Change = Callable[[str, bytes], bytes]
 
 
 @contextmanager
-def served(app: Any, port: int = 0) -> Iterator[str]:
+def served(app: Any, port: int = 0, limits: Limits | None = None) -> Iterator[str]:
     """The URL of an ASGI app, on a free port unless one is named."""
     bound = bind(port)
-    server = Server(app, bound, when_stopping=lambda: _end_streams(app))
+    server = Server(app, bound, when_stopping=lambda: _end_streams(app), limits=limits)
     thread = threading.Thread(target=server.serve_forever, name="api")
     thread.start()
     try:

@@ -1,5 +1,6 @@
 """What API Gateway's authorizers say of a caller, and which chains a caller may see."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -118,7 +119,41 @@ def test_chains_are_names_and_prefixes(claim: str) -> None:
         None,
         5,
         ["a"],
+        ["*"],
         {},
+        "main *",
+        "* main",
+        "* *",
+        "*,*",
+        "[acme *]",
+        "[* acme]",
+        "[acme.* *]",
+        "[[*]]",
+        "[[a b]]",
+        "[*",
+        "*]",
+        '"*"',
+        "'*'",
+        '["*"]',
+        '["a"]',
+        "(*)",
+        "{*}",
+        "\uff0a",
+        "\u2217",
+        "*\u200b",
+        "\u00a0*",
+        "a\u00a0*",
+        "a\t*",
+        "a\n*",
+        "*\n",
+        "a\u2003b",
+        "a;b",
+        "a|*",
+        "%2A",
+        "<nil>",
+        "a <nil>",
+        "a []",
+        True,
     ],
 )
 def test_a_claim_that_cannot_be_understood_allows_nothing(claim: Any) -> None:
@@ -127,8 +162,28 @@ def test_a_claim_that_cannot_be_understood_allows_nothing(claim: Any) -> None:
     assert not any(limited.may(chain) for chain in ("a", "b", "main", ""))
 
 
-def test_a_star_alone_is_no_limit() -> None:
-    assert caller(**{CLAIM: "main *"}).chains is None
+@pytest.mark.parametrize("claim", ["*", "[*]", " * ", "[*,]"])
+def test_a_star_alone_is_no_limit(claim: str) -> None:
+    assert caller(**{CLAIM: claim}).chains is None
+
+
+def test_no_text_has_a_star_beside_a_name_and_no_limit() -> None:
+    """Whatever two words are put together, and however API Gateway writes them."""
+    words = ["*", "acme", "acme.*", "**", "", "[", "]", '"', "*\t", "\u00a0"]
+    for first, second in product(words, repeat=2):
+        for parted in (f"{first} {second}", f"{first},{second}", f"{first}{second}"):
+            for claim in (parted, f"[{parted}]", f"[[{parted}]]"):
+                limited = caller(**{CLAIM: claim})
+                only_star = claim.strip("[] ,") == "*" and claim.count("[") <= 1
+                assert (limited.chains is None) <= only_star, claim
+
+
+def test_no_claim_widens_what_iam_decided() -> None:
+    """A caller by IAM has no claims; what looks like them is not read."""
+    event = {
+        "requestContext": {"authorizer": {"iam": {"userArn": ARN, CLAIM: "a"}, CLAIM: "a", "claims": {CLAIM: "a"}}}
+    }
+    assert from_gateway(event, CLAIM) == Caller(ARN, scopes=None, chains=None)
 
 
 def test_the_claim_has_the_name_that_was_set() -> None:

@@ -11,9 +11,17 @@ from eventlog.formats.strict_json import escape
 from eventlog.formats.times import parse_time
 
 MAX_BODY = 4 << 20
-"""Bytes of a request's body."""
+"""Bytes of a request's body: that of a batch."""
+MAX_EVENT = 1 << 20
+"""Bytes of one event as it is sent, alone or in a batch: four times its payload's canonical text, or more."""
 MAX_PAYLOAD = 256 << 10
 """Bytes of one payload's canonical text."""
+MAX_VALUES = (MAX_PAYLOAD - 2) // 2
+"""Values that a payload may have, at every level together, itself being one: no payload of 256 KiB has more.
+
+A canonical text of n values has 2n - 1 bytes or more, by induction: a number has one, an array of k items k + 1 bytes
+of brackets and commas, an object more. A payload is an object; the shortest of n values, ``{"":[0,...]}``, has 2n + 2.
+"""
 MAX_BATCH = 500
 """Events of a batch."""
 MAX_BATCH_TEXT = 4 << 20

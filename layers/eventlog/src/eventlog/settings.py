@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     )
     mongo_database: str = Field(default="eventlog", description="Database name")
     mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
+    allow_plaintext_mongodb: bool = Field(
+        default=False,
+        validation_alias="EVENTLOG_ALLOW_PLAINTEXT_MONGODB",
+        description="Whether MongoDB on another machine may be reached without TLS, or without checking who answers",
+    )
     origin: str = Field(
         default="localhost/eventlog",
         validation_alias="EVENTLOG_ORIGIN",

@@ -13,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from eventlog.anchors.store import MAX_READ, check_names, is_name, names
 from eventlog.store.errors import AnchorsUnavailableError
 
+MARGIN = timedelta(hours=1)
+"""More than the days of retention: a policy of the bucket can demand these days, whatever S3 makes of a part of one."""
 ATTEMPTS = 5
 """How often an object is put while S3 reports that another put of the same key is under way."""
 _PAUSE = 0.05
@@ -93,7 +95,7 @@ class S3Anchors:
                 IfNoneMatch="*",
                 ChecksumAlgorithm="SHA256",
                 ObjectLockMode="COMPLIANCE",
-                ObjectLockRetainUntilDate=datetime.now(UTC) + self._retention,
+                ObjectLockRetainUntilDate=datetime.now(UTC) + self._retention + MARGIN,
             )
         except ClientError as error:
             if _code(error) == "PreconditionFailed":  # there is an object under this key

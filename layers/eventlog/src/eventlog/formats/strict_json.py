@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
+from eventlog.formats.json_structure import measure
+
 MAX_PROBLEMS = 100
 MAX_POINTER = 1000
 _MAX_INTEGER = 2**53 - 1
@@ -30,6 +32,10 @@ class MalformedJSONError(ValueError):
         self.problems = problems
 
 
+class OversizedJSONError(MalformedJSONError):
+    """The body has more values than it may; nothing of it was parsed."""
+
+
 class _Refused(str):
     """Stands in the parsed tree where a value was refused; its text says why."""
 
@@ -42,8 +48,10 @@ class _Duplicate(dict[str, Any]):
     key = ""
 
 
-def parse(body: bytes, *, max_depth: int, doubles: bool = False) -> Any:
+def parse(body: bytes, *, max_depth: int, max_values: int | None = None, doubles: bool = False) -> Any:
     """Parse a JSON text (RFC 8259) strictly; objects and arrays may nest ``max_depth`` deep.
+
+    ``max_values`` limits the values at every level together, keys not counted: what parsing costs in memory and time.
 
     With ``doubles``, an integer outside +-(2^53-1) is read as a double. Canonical text has such integers (1e16 is
     written 10000000000000000), and only as doubles are they written back the same.
@@ -51,13 +59,19 @@ def parse(body: bytes, *, max_depth: int, doubles: bool = False) -> Any:
     Raises:
         MalformedJSONError: invalid UTF-8, a byte order mark, a syntax error, duplicate keys, NaN or Infinity,
             a number that overflows a double, an integer outside +-(2^53-1), a lone surrogate, deeper nesting.
+        OversizedJSONError: more values than ``max_values``.
     """
-    # One pass of the fast parser that notes what it refuses. Only if there is something to report is the tree walked
-    # for the places. Brackets within strings count too, so ``deep`` may be true without cause; the walk decides.
+    # Size first, before there is an object of any value. A text that is too deep and no larger is parsed all the same,
+    # to say where. Then one pass of the fast parser that notes what it refuses. Only if there is something to report is
+    # the tree walked for the places.
+    deep, crowded = measure(body, max_depth, max_values)
+    if crowded:
+        if deep:
+            _fail(f"nested deeper than {max_depth} levels")
+        raise OversizedJSONError([Problem("", f"more than {max_values} values, which is the limit")])
     text = _decode(body)
     refused: list[Any] = []
     value = _load(text, refused, doubles)
-    deep = body.count(b"[") + body.count(b"{") > max_depth
     if refused or deep or _SURROGATE_ESCAPE.search(body):
         problems = list(islice(_problems(value, max_depth), MAX_PROBLEMS))
         if problems:

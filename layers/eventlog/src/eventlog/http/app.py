@@ -13,6 +13,7 @@ from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.observability import Observed
+from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
 from eventlog.wiring.connection import Connection
 
@@ -44,6 +45,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     for router in routers:
         app.include_router(router)
     problems.install(app)
+    app.add_middleware(OnePath, routes=app.state.routes)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     _document(app)
     return app

@@ -16,7 +16,7 @@ from eventlog.http.audit_fields import audit_fields
 from eventlog.http.audit_schemas import AuditReport, AuditReports, AuditRequest
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
-from eventlog.http.requests import Body
+from eventlog.http.requests import SmallBody
 from eventlog.http.wired import wired_by
 from eventlog.wiring.audit import AuditWiring
 
@@ -85,7 +85,7 @@ router = api_router("audit")
     },
     openapi_extra=BODY,
 )
-def start_audit(caller: AuditStarter, wired: WiredAudits, body: Body) -> Response:
+def start_audit(caller: AuditStarter, wired: WiredAudits, body: SmallBody) -> Response:
     """Audit a chain now; an empty body audits the default chain incrementally."""
     return start(wired, body, caller)
 

@@ -55,15 +55,17 @@ def from_gateway(event: Mapping[str, Any], chains_claim: str, scope_prefix: str 
 
 
 def parse_chains(names: Iterable[str]) -> tuple[str, ...] | None:
-    """The chains that a list of names allows; None, for all of them, if ``*`` is among the names.
+    """The chains that a list of names allows; None, for all of them, if it is ``*`` and nothing else.
 
     Raises:
-        ValueError: There is no name at all, or one that no chain can have.
+        ValueError: There is no name at all, or one that no chain can have, or ``*`` beside others.
     """
     found = tuple(names)
-    if not found or not all(name == "*" or _CHAIN_NAME.fullmatch(name) for name in found):
-        raise ValueError("must be names of chains, at least one; a name that ends in * is a prefix")
-    return None if "*" in found else found
+    if found == ("*",):
+        return None
+    if not found or not all(map(_CHAIN_NAME.fullmatch, found)):
+        raise ValueError("must be names of chains, at least one, of which one that ends in * is a prefix; or * alone")
+    return found
 
 
 def _from_claims(claims: Mapping[str, Any], chains_claim: str, scope_prefix: str) -> Caller | None:
@@ -88,8 +90,13 @@ def _chains(claim: Any) -> tuple[str, ...] | None:
 
 
 def _words(claim: Any) -> list[str]:
-    """The words of a claim. API Gateway makes text of every claim: an array becomes ``[a b]``."""
+    """The words of a claim. API Gateway makes text of every claim: an array becomes ``[a b]``.
+
+    Of a text with a blank it can't be told whether the token had one name there or two: ``["acme *"]`` and
+    ``["acme", "*"]`` are both ``[acme *]``. So no word may mean more beside others than it says. Only the blank and the
+    comma part words; any other white space is a part of one, and makes a name that no chain has.
+    """
     if not isinstance(claim, str):
         return []
     inner = claim[1:-1] if claim.startswith("[") and claim.endswith("]") else claim
-    return inner.replace(",", " ").split()
+    return [word for word in inner.replace(",", " ").split(" ") if word]

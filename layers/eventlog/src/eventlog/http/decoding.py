@@ -1,15 +1,17 @@
 """From the bytes of a request to submissions: its media type says which format they are in.
 
-A payload may nest ``MAX_DEPTH`` levels. In the native form the event around it is one level more, and an array one more
-again; a CloudEvent is itself the payload.
+A payload may nest ``MAX_DEPTH`` levels. In the native form the event around it is one level more; a CloudEvent is
+itself the payload. A batch is cut into its events first, and each is read to its end before the next one is parsed:
+whatever is sent, no more than one event's values are in memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from eventlog.errors import InputError, InvalidError, TooLargeError
-from eventlog.fields import MAX_BATCH, MAX_DEPTH
+from eventlog.fields import MAX_BATCH, MAX_DEPTH, MAX_EVENT, MAX_VALUES
 from eventlog.formats import strict_json
-from eventlog.formats.strict_json import MalformedJSONError, Problem
+from eventlog.formats.json_structure import SplitError, is_array, split_array, split_lines
+from eventlog.formats.strict_json import MAX_PROBLEMS, MalformedJSONError, OversizedJSONError, Problem
 from eventlog.http.requests import media_type
 from eventlog.ingest import cloudevents, native
 from eventlog.ingest.submission import Submission
@@ -25,13 +27,12 @@ def decode_one(headers: Mapping[str, str], body: bytes, chain: str) -> Submissio
         MalformedJSONError: the body is not JSON as the log takes it.
         UnsupportedError: it is in no format that the log takes.
         InvalidError: all fields that are wrong, each with its pointer into the event.
+        OversizedJSONError: it has more values than any payload of 256 KiB.
         TooLargeError: the payload is over 256 KiB.
     """
     if cloudevents.is_binary(headers):  # asked first: in binary mode the content type is that of the data
         return cloudevents.read(cloudevents.from_binary(headers, body), chain)
-    if media_type(headers, JSON, CLOUDEVENT) == CLOUDEVENT:
-        return cloudevents.read(strict_json.parse(body, max_depth=MAX_DEPTH), chain)
-    return native.read(strict_json.parse(body, max_depth=MAX_DEPTH + 1), chain)
+    return _read(media_type(headers, JSON, CLOUDEVENT) == CLOUDEVENT, body, chain)
 
 
 def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Submission]:
@@ -41,59 +42,79 @@ def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Su
         MalformedJSONError: the body, or a line of it, is not JSON as the log takes it.
         UnsupportedError: it is in no format that the log takes.
         InvalidError: all fields that are wrong in all items, pointers begin with the item's index.
-        TooLargeError: too many events; or payloads over 256 KiB, and nothing else is wrong.
+        TooLargeError: too many events; or events or payloads that are too large, and nothing else is wrong.
     """
     kind = media_type(headers, JSON, NDJSON, CLOUDEVENTS)
     submissions: list[Submission] = []
-    refused: list[InputError] = []
-    for index, value in enumerate(_values(kind, body)):
+    refused = _Refused()
+    for index, text in enumerate(_items(kind, body)):
+        if index == MAX_BATCH:
+            raise TooLargeError([Problem("", f"more than {MAX_BATCH} events, which is the limit")])
         try:
-            submissions.append(cloudevents.read(value, chain) if kind == CLOUDEVENTS else native.read(value, chain))
-        except InputError as error:  # kept until the others are read, so that the answer names every bad item
-            refused.append(type(error)(_inside(index, error.problems)))
-    if refused:
-        kind_of_all = InvalidError if any(isinstance(error, InvalidError) for error in refused) else TooLargeError
-        raise kind_of_all([problem for error in refused for problem in error.problems])
+            _check_size(text)
+            submissions.append(_read(kind == CLOUDEVENTS, text, chain))
+        except (InputError, MalformedJSONError) as error:  # kept until the others are read: all bad items are named
+            refused.add(index, error)
+            if isinstance(error, OversizedJSONError):
+                break  # no honest client's batch is worth counting on in this one
+    refused.check()
+    if not submissions:
+        raise InvalidError([Problem("", "the batch is empty")])
     return submissions
 
 
-def _values(kind: str, body: bytes) -> list[object]:
-    """Parse the items of a batch, 1..500 of them."""
+def _read(is_cloudevent: bool, text: bytes, chain: str) -> Submission:
+    """Parse and check one event."""
+    if is_cloudevent:
+        return cloudevents.read(strict_json.parse(text, max_depth=MAX_DEPTH, max_values=MAX_VALUES), chain)
+    value = strict_json.parse(text, max_depth=MAX_DEPTH + 1, max_values=MAX_VALUES + native.OTHER_VALUES)
+    return native.read(value, chain)
+
+
+def _items(kind: str, body: bytes) -> Iterator[bytes]:
+    """Cut a batch into the texts of its events; nothing is parsed."""
     if kind == NDJSON:
-        return _lines(body)
-    if kind == CLOUDEVENTS:
-        values, items = strict_json.parse(body, max_depth=MAX_DEPTH + 1), "CloudEvents"
-    else:
-        values, items = strict_json.parse(body, max_depth=MAX_DEPTH + 2), "events"
-    if not isinstance(values, list):
-        raise InvalidError([Problem("", f"must be a JSON array of {items}")])
-    _check_count(len(values))
-    return values
+        yield from split_lines(body, MAX_EVENT)
+        return
+    if not is_array(body):
+        strict_json.parse(body, max_depth=MAX_DEPTH + 1, max_values=MAX_VALUES + native.OTHER_VALUES)
+        raise InvalidError(
+            [Problem("", f"must be a JSON array of {'CloudEvents' if kind == CLOUDEVENTS else 'events'}")]
+        )
+    try:
+        yield from split_array(body, MAX_EVENT)
+    except SplitError as error:
+        raise MalformedJSONError([Problem("", f"not JSON: {error}")]) from error
 
 
-def _lines(body: bytes) -> list[object]:
-    """Parse newline-delimited JSON. Blank lines don't count; the problems of all lines are collected."""
-    lines = [line for line in body.split(b"\n") if line.strip()]
-    _check_count(len(lines))  # before any is parsed: 4 MiB may hold millions of lines
-    values: list[object] = []
-    problems: list[Problem] = []
-    for index, line in enumerate(lines):
-        try:
-            values.append(strict_json.parse(line, max_depth=MAX_DEPTH + 1))
-        except MalformedJSONError as error:
-            problems += _inside(index, error.problems)
-    if problems:
-        raise MalformedJSONError(problems)
-    return values
+def _check_size(text: bytes) -> None:
+    if len(text) > MAX_EVENT:
+        raise TooLargeError([Problem("", f"one event has at most {MAX_EVENT} bytes as it is sent; this one has more")])
 
 
-def _check_count(events: int) -> None:
-    if not events:
-        raise InvalidError([Problem("", "the batch is empty")])
-    if events > MAX_BATCH:
-        raise TooLargeError([Problem("", f"{events} events; at most {MAX_BATCH} are allowed")])
+class _Refused:
+    """What is wrong with the events of a batch.
 
+    One that is not JSON counts more than fields that are wrong, and these more than sizes: the answer's status is that
+    of what counts most. Of problems that count no less than others, as many are kept as an answer shows.
+    """
 
-def _inside(index: int, problems: list[Problem]) -> list[Problem]:
-    """Problems of one item as problems of the batch."""
-    return [Problem(f"/{index}{problem.pointer}", problem.detail) for problem in problems]
+    def __init__(self) -> None:
+        self._malformed: list[Problem] = []
+        self._wrong: list[Problem] = []
+        self._invalid = False
+
+    def add(self, index: int, error: InputError | MalformedJSONError) -> None:
+        """Take an event's problems; pointers get its index."""
+        is_malformed = isinstance(error, MalformedJSONError) and not isinstance(error, OversizedJSONError)
+        kept = self._malformed if is_malformed else self._wrong
+        self._invalid = self._invalid or isinstance(error, InvalidError)
+        room = MAX_PROBLEMS - len(kept)
+        kept += [Problem(f"/{index}{problem.pointer}", problem.detail) for problem in error.problems[:room]]
+
+    def check(self) -> None:
+        """Raise what counts most, if anything was taken."""
+        if self._malformed:
+            raise MalformedJSONError(self._malformed)
+        if self._wrong:
+            raise (InvalidError if self._invalid else TooLargeError)(self._wrong)

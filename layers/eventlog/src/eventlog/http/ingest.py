@@ -20,7 +20,7 @@ from eventlog.http.decoding import CLOUDEVENT, CLOUDEVENTS, JSON, NDJSON, decode
 from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.problems import api_router, documented
 from eventlog.http.receipt_schemas import Accepted, Receipt, Receipts, receipt
-from eventlog.http.requests import Body
+from eventlog.http.requests import BatchBody, EventBody
 from eventlog.http.wired import wired_by
 from eventlog.ingest.queue_message import enqueue
 from eventlog.ingest.submission import check_batch, make_draft
@@ -155,7 +155,7 @@ router = api_router("ingest")
     openapi_extra=EVENT_BODY,
 )
 async def append_event(
-    caller: Writer, wired: WiredIngest, request: Request, body: Body, query: OneParameters
+    caller: Writer, wired: WiredIngest, request: Request, body: EventBody, query: OneParameters
 ) -> Response:
     """Append one event: native JSON, or a CloudEvent in structured or binary mode; at once, or by a queue."""
     return await append_one(wired, request, body, query=query, caller=caller)
@@ -167,6 +167,8 @@ async def append_event(
     responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
     openapi_extra=BATCH_BODY,
 )
-def append_batch(caller: Writer, wired: WiredIngest, request: Request, body: Body, query: AppendParameters) -> Response:
+def append_batch(
+    caller: Writer, wired: WiredIngest, request: Request, body: BatchBody, query: AppendParameters
+) -> Response:
     """Append up to 500 events of one chain in their order, all or none."""
     return append_all(wired, request, body, chain=query.chain, caller=caller)

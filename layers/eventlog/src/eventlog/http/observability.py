@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.problems import problem
@@ -14,6 +15,8 @@ from eventlog.telemetry import metrics
 from eventlog.telemetry.tracebacks import where
 
 HEADER = "x-correlation-id"
+CLIENT_LEFT = 499
+"""The status in the log where a client left before it had sent its request or received its answer; it is no error."""
 NEW_EVENTS = "new_events"
 """Where a route writes, in the request's state, how many events it has added to the log."""
 
@@ -35,19 +38,22 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 0
+        started, status, answered = time.perf_counter(), 0, False
         correlation = _correlation_id(scope)
 
         async def observe(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (HEADER.encode(), correlation.encode())]
             await send(message)
+            answered = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
             with self._segment():
                 await self._app(scope, receive, observe)
+        except ClientDisconnect:
+            pass  # before it had sent its body; there is nobody to answer
         except Exception as error:  # whatever it is, its text may show a payload: neither client nor log may have it
             self._logger.error(
                 "unexpected error",
@@ -56,7 +62,8 @@ class Observed:
             if status:  # an answer has begun: the server can only cut it off
                 raise
             await problem(500, "Something went wrong here; nothing was acknowledged.")(scope, receive, observe)
-        self._report(scope, status, correlation, (time.perf_counter() - started) * 1000)
+        # A stream ends without an end of its answer when its client leaves or takes nothing for too long.
+        self._report(scope, status if answered else CLIENT_LEFT, correlation, (time.perf_counter() - started) * 1000)
 
     def _segment(self) -> AbstractContextManager[object]:
         """An X-Ray subsegment when tracing is switched on; the tracer imports X-Ray's SDK only then."""

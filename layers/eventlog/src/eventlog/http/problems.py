@@ -15,13 +15,14 @@ from starlette.routing import Match
 from eventlog.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
 from eventlog.fields import pointer
 from eventlog.formats.event_json import DamagedEventError
-from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, Problem
+from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, OversizedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[Exception], int] = {
+    OversizedJSONError: 413,  # before what it is a kind of
     MalformedJSONError: 400,
     UnknownCallerError: 401,
     ScopeError: 403,

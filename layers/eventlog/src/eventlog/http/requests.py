@@ -1,32 +1,38 @@
 """What routes read from a request beside its parameters: the raw body and media types."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from eventlog.errors import TooLargeError, UnsupportedError
-from eventlog.fields import MAX_BODY
+from eventlog.fields import MAX_BODY, MAX_EVENT
 from eventlog.formats.strict_json import Problem
 
+_MAX_OTHER = 16 << 10
+"""Bytes of a body that has no event: a few short members."""
 
-async def raw_body(request: Request) -> bytes:
-    """The body's bytes; reading stops at the limit.
 
-    Raises:
-        TooLargeError: The body has more than ``MAX_BODY`` bytes.
+def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
+    """A dependency: the body's bytes; reading stops at the limit.
+
+    It raises:
+        TooLargeError: The body has more than ``at_most`` bytes.
         UnsupportedError: It is compressed.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
-    # Chunks are counted as they come: a content-length may be missing, or lie.
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise TooLargeError([Problem("", f"the body is larger than {MAX_BODY} bytes")])
-    return bytes(body)
+
+    async def read(request: Request) -> bytes:
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > at_most:
+                raise TooLargeError([Problem("", f"the body is larger than {at_most} bytes, which is the limit here")])
+        return bytes(body)
+
+    return read
 
 
 def media_type(headers: Mapping[str, str], *allowed: str) -> str:
@@ -61,4 +67,6 @@ def preferred(headers: Mapping[str, str], *others: str) -> str | None:
     return None
 
 
-Body = Annotated[bytes, Depends(raw_body)]
+EventBody = Annotated[bytes, Depends(_raw_body(MAX_EVENT))]
+BatchBody = Annotated[bytes, Depends(_raw_body(MAX_BODY))]
+SmallBody = Annotated[bytes, Depends(_raw_body(_MAX_OTHER))]

@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from eventlog.chain_names import OWN_PREFIX
 from eventlog.errors import InvalidError, UnsupportedError
-from eventlog.fields import CE_PREFIX, MAX_DEPTH
+from eventlog.fields import CE_PREFIX, MAX_DEPTH, MAX_VALUES
 from eventlog.formats import strict_json
-from eventlog.formats.strict_json import MalformedJSONError, Problem
+from eventlog.formats.strict_json import MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
 from eventlog.ingest.submission import Submission, canonical_payload
 
@@ -107,9 +108,9 @@ def read(value: object, chain: str) -> Submission:
 
 def _json_data(body: bytes) -> object:
     try:
-        return strict_json.parse(body, max_depth=MAX_DEPTH - 1)
+        return strict_json.parse(body, max_depth=MAX_DEPTH - 1, max_values=MAX_VALUES - 1)
     except MalformedJSONError as error:
-        raise MalformedJSONError([Problem(f"/data{p.pointer}", p.detail) for p in error.problems]) from error
+        raise type(error)([Problem(f"/data{p.pointer}", p.detail) for p in error.problems]) from error
 
 
 def _unquote(name: str, value: str) -> str:
@@ -126,7 +127,7 @@ def _problems(value: Mapping[str, object]) -> list[Problem]:
     found = [
         *(_required(value, name) for name in ("id", "source", "type")),
         None if value.get("specversion") == "1.0" else Problem("/specversion", "must be the string 1.0"),
-        *(_attribute(name, item) for name, item in value.items() if name not in {"data", "data_base64"}),
+        *islice(filter(None, map(_attribute, value, value.values())), MAX_PROBLEMS),
         _time(value),
         _data(value),
     ]
@@ -148,6 +149,8 @@ def _required(value: Mapping[str, object], name: str) -> Problem | None:
 
 
 def _attribute(name: str, item: object) -> Problem | None:
+    if name in {"data", "data_base64"}:
+        return None
     where = f"/{strict_json.escape(name)}"
     if not _ATTRIBUTE.fullmatch(name):
         return Problem(where, "an attribute's name has lower-case letters a-z and digits only")

@@ -1,10 +1,12 @@
 """Events in the log's own JSON form."""
 
+from itertools import islice
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eventlog.errors import InvalidError
 from eventlog.fields import ClientId, Millis, Name, OpenChainName, OpenName, pointer
-from eventlog.formats.strict_json import Problem
+from eventlog.formats.strict_json import MAX_PROBLEMS, Problem
 from eventlog.ingest.submission import Submission, canonical_payload
 
 
@@ -26,6 +28,10 @@ class NewEvent(BaseModel):
     chain: OpenChainName | None = Field(default=None, description="Which chain (default: main)")
 
 
+OTHER_VALUES = len(NewEvent.model_fields)
+"""Values of an event beside those of its payload: its other fields, and the event itself."""
+
+
 def read(value: object, chain: str) -> Submission:
     """Check an event, parsed from JSON; ``chain`` is where it goes unless it says so itself.
 
@@ -33,6 +39,9 @@ def read(value: object, chain: str) -> Submission:
         InvalidError: all fields that are wrong, each with its pointer into the event.
         TooLargeError: the payload is over 256 KiB.
     """
+    if isinstance(value, dict) and len(value) > MAX_PROBLEMS:  # pydantic would describe every single one
+        unknown = islice((name for name in value if name not in NewEvent.model_fields), MAX_PROBLEMS)
+        raise InvalidError([Problem(pointer([name]), "Extra inputs are not permitted") for name in unknown])
     try:
         event = NewEvent.model_validate(value)
     except ValidationError as error:

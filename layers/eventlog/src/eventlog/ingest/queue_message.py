@@ -22,7 +22,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from eventlog.errors import InputError, TooLargeError
-from eventlog.fields import CE_PREFIX, MAX_DEPTH, OpenChainName
+from eventlog.fields import CE_PREFIX, MAX_DEPTH, MAX_PAYLOAD, MAX_VALUES, OpenChainName
 from eventlog.formats import strict_json
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
@@ -40,6 +40,8 @@ _MEMBERS = {
     *("v", "chain", "event_id", "event_type", "source_id", "timestamp"),
     *("received_at", "principal", "payload", "salt", "time_given"),
 }
+_MANY = 100
+"""Values that a message is parsed with: more than any has, so that a member too many is told as that."""
 _CHAIN = TypeAdapter[str](OpenChainName)
 
 
@@ -121,8 +123,10 @@ def parse_message(message: str) -> Draft:
 def _parse(message: str) -> object:
     if not message.isascii():
         raise MessageError("not ASCII")
+    if len(message) > MAX_MESSAGE:
+        raise MessageError(f"{len(message)} bytes, of which the queue takes {MAX_MESSAGE}")
     try:
-        return strict_json.parse(message.encode(), max_depth=1)
+        return strict_json.parse(message.encode(), max_depth=1, max_values=_MANY)
     except MalformedJSONError as error:
         raise MessageError("not JSON as a message is written") from error
 
@@ -151,9 +155,12 @@ def _open_chain(chain: str) -> str:
 
 
 def _payload(written: str) -> object:
+    text = written.encode()
+    if len(text) > MAX_PAYLOAD:
+        raise MessageError(f"payload has {len(text)} bytes; at most {MAX_PAYLOAD} are allowed")
     try:
-        payload = strict_json.parse(written.encode(), max_depth=MAX_DEPTH, doubles=True)
-        if canonicalize(payload) == written.encode():
+        payload = strict_json.parse(text, max_depth=MAX_DEPTH, max_values=MAX_VALUES, doubles=True)
+        if canonicalize(payload, MAX_PAYLOAD) == text:
             return payload
     except ValueError as error:
         raise MessageError("payload is not JSON as the API takes it") from error

@@ -8,7 +8,7 @@ from uuid_utils import uuid7
 
 from eventlog.errors import InvalidError, TooLargeError
 from eventlog.fields import MAX_BATCH_TEXT, MAX_PAYLOAD
-from eventlog.formats.canonical import canonicalize
+from eventlog.formats.canonical import LongerError, canonicalize
 from eventlog.formats.event import make_entry
 from eventlog.formats.strict_json import Problem
 from eventlog.store.interface import Draft
@@ -39,11 +39,11 @@ def canonical_payload(payload: object, pointer: str) -> str:
     Raises:
         TooLargeError: it is over 256 KiB.
     """
-    text = canonicalize(payload)
-    if len(text) > MAX_PAYLOAD:
-        detail = f"{len(text)} bytes as canonical JSON; at most {MAX_PAYLOAD} are allowed"
-        raise TooLargeError([Problem(pointer, detail)])
-    return text.decode()
+    try:
+        return canonicalize(payload, MAX_PAYLOAD).decode()
+    except LongerError as error:
+        detail = f"more than {MAX_PAYLOAD} bytes as canonical JSON, which is the limit"
+        raise TooLargeError([Problem(pointer, detail)]) from error
 
 
 def check_batch(submissions: Sequence[Submission]) -> None:

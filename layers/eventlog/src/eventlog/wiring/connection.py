@@ -9,6 +9,7 @@ from typing import Generic, TypeVar, overload
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import CredentialsRefusedError, UnusableURIError
 from eventlog.store.mongo.store import MongoStore, connect, open_log
+from eventlog.store.mongo.tls import check_uri
 from eventlog.wiring.renewed import Renewed
 from eventlog.wiring.secret import ConnectionString
 
@@ -79,6 +80,8 @@ class Connection:
 
     def _connect(self, uri: str) -> Connected:
         settings = self.settings
+        if not settings.allow_plaintext_mongodb:
+            check_uri(uri, self._source.setting)
         try:
             client = connect(uri, settings.mongo_pool_size)
         except UnusableURIError:  # the operator is told which setting to change
