@@ -7,6 +7,7 @@ from eventlog.anchors.places import open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.metrics import AuditLog
+from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.restore import Restorer
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer, parse_vkey
@@ -33,6 +34,11 @@ class AuditWiring(Wiring):
             anchoring=self.anchoring,
             notices=AuditLog(),
         )
+
+    @cached_property
+    def on_demand(self) -> OnDemand:
+        """The audits that callers asked this process for."""
+        return OnDemand(lambda: self.auditor)
 
     @per_connection
     def restorer(self, connected: Connected) -> Restorer:
