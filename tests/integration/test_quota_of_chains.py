@@ -13,8 +13,10 @@ from bson import Int64
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
+from eventlog.ingest.appending import Ingest
 from eventlog.settings import Settings
-from eventlog.store.errors import LimitError
+from eventlog.store.errors import LimitError, StoreUnavailableError
+from eventlog.store.group_commit import GroupCommit
 from eventlog.store.mongo.quotas import DAY_SECONDS
 from eventlog.store.mongo.store import MongoStore
 from tests.contract.test_combined import Watched
@@ -22,7 +24,7 @@ from tests.integration.writer import ORIGIN
 from tests.support.access import EVENT, Answer, Grant, Sample, ThroughGateway, WithTokens
 from tests.support.callers import ARN
 from tests.support.factories import draft
-from tests.support.queues import Queues, consumer, fifo_queues
+from tests.support.queues import Queues, consumer, fifo_queues, store_down
 
 LIMIT = 2
 EVENTS = "/api/v1/events"
@@ -180,3 +182,16 @@ def test_a_new_session_of_a_role_is_no_new_caller(mongo_uri: str, database: str)
             for number in range(3)
         ]
     assert answers == [201, 429, 429]
+
+
+def test_while_the_database_can_t_be_asked_only_chains_that_are_known_are_accepted(
+    queues: Queues, mongo_uri: str, database: str, store: MongoStore
+) -> None:
+    with store_down(queues.settings(mongo_uri, database)) as wired:
+        logs = iter([store, wired.log])  # a database that answers once and then no more
+        ingest = Ingest(GroupCommit(wired.log.append), lambda *asked: next(logs).open_chain(*asked, new_chains=1))
+        for _ in range(2):
+            ingest.check_chain(draft(chain="known"))
+        with pytest.raises(StoreUnavailableError):
+            ingest.check_chain(draft(chain="unknown"))
+    assert [chain.name for chain in store.chains("", 9)] == ["known"]
