@@ -116,7 +116,7 @@ class Neighbour:
 
     def stream(self) -> None:
         """Follow the chain from its newest event; done when that has come."""
-        wanted = {"chain": "neighbour", "from_seq": self._seq}
+        wanted: dict[str, str | int] = {"chain": "neighbour", "from_seq": self._seq}
         with self._client.stream("GET", f"{EVENTS}/stream", params=wanted) as answer:
             assert answer.status_code == 200
             assert any(line.startswith("data:") and '"seq"' in line for line in answer.iter_lines())

@@ -120,7 +120,7 @@ def test_many_processes_at_once_create_no_more_than_the_limit(
 
     def create(number: int) -> int:
         try:
-            return len(stores[number % 4].append(f"c{number}", [draft(chain=f"c{number}")], new_chains=5))
+            return len(stores[number % 4].append_limited(f"c{number}", [draft(chain=f"c{number}")], new_chains=5))
         except LimitError:
             return 0
 
@@ -141,21 +141,21 @@ def test_the_next_day_begins_anew_and_without_a_limit_nothing_is_counted(
     quotas = client[database]["quotas"]
     store.append("free", [draft(chain="free")])
     assert quotas.count_documents({}) == 0
-    store.append("a", [draft(chain="a")], new_chains=1)
+    store.append_limited("a", [draft(chain="a")], new_chains=1)
     with pytest.raises(LimitError, match="There is no chain b, and anonymous has created 1 chains today"):
-        store.append("b", [draft(chain="b")], new_chains=1)
+        store.append_limited("b", [draft(chain="b")], new_chains=1)
     quotas.update_one({}, [{"$set": {"day": {"$subtract": ["$day", 1000 * DAY_SECONDS]}}}])
-    store.append("b", [draft(chain="b")], new_chains=1)
+    store.append_limited("b", [draft(chain="b")], new_chains=1)
     (found,) = quotas.find()
     assert (found["chains"], type(found["chains"])) == (1, Int64)
 
 
 def test_appends_that_share_a_write_create_a_chain_if_one_of_the_callers_may(store: MongoStore) -> None:
-    store.append("a", [draft(chain="a", principal="full")], new_chains=1)
+    store.append_limited("a", [draft(chain="a", principal="full")], new_chains=1)
     both = [[draft(chain=chain, principal=name) for name in ("full", "fresh")] for chain in "bc"]
-    assert [placed.event.seq for placed in store.append("b", both[0], new_chains=1)] == [0, 1]
+    assert [placed.event.seq for placed in store.append_limited("b", both[0], new_chains=1)] == [0, 1]
     with pytest.raises(LimitError):
-        store.append("c", both[1], new_chains=1)
+        store.append_limited("c", both[1], new_chains=1)
 
 
 def test_an_append_to_a_chain_that_exists_costs_not_one_round_trip_more(
@@ -163,9 +163,9 @@ def test_an_append_to_a_chain_that_exists_costs_not_one_round_trip_more(
 ) -> None:
     watched = Watched(client, database)
     store = MongoStore(watched, ORIGIN)
-    store.append("a", [draft(chain="a")], new_chains=1)
+    store.append_limited("a", [draft(chain="a")], new_chains=1)
     watched.steps.clear()
-    store.append("a", [draft(chain="a")], new_chains=1)
+    store.append_limited("a", [draft(chain="a")], new_chains=1)
     assert watched.steps == Counter({"push": 1})
     assert [found["chains"] for found in watched.quotas.find()] == [1]
 

@@ -15,7 +15,7 @@ class IngestWiring(Wiring):
     def ingest(self, connected: Connected) -> Ingest:
         """Build what appends; requests that come at the same time share a write."""
         limit, log = self.settings.new_chains_per_day, connected.log
-        append = partial(log.append, new_chains=limit)
+        append = partial(log.append_limited, new_chains=limit)
         return Ingest(GroupCommit(append), partial(log.open_chain, new_chains=limit) if limit else None)
 
     @cached_property

@@ -59,4 +59,4 @@ def _count(operations: Operations, name: str, limit: int) -> bool:
     found = operations.quotas.find_one_and_update(
         {"_id": name}, update, {"chains": 1}, upsert=True, return_document=ReturnDocument.AFTER
     )
-    return bool(found["chains"] <= limit)
+    return found is not None and bool(found["chains"] <= limit)

@@ -58,21 +58,24 @@ class MongoStore:
         self._origin = origin
         self._last_pushes = LastPushes()
 
-    def append(self, chain: str, drafts: Sequence[Draft], new_chains: int = 0) -> list[Placed]:
-        """See ``EventAppender.append``.
+    def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
+        """See ``EventAppender.append``."""
+        return self.append_limited(chain, drafts, new_chains=0)
 
-        ``new_chains``: how many chains each caller (``principal``) may create in a day; 0: any number.
+    def append_limited(self, chain: str, drafts: Sequence[Draft], *, new_chains: int) -> list[Placed]:
+        """Append for callers who may each create so many chains in a day; 0: any number.
 
         Raises:
-            LimitError: the chain does not exist, and none of the callers may create one more today.
+            LimitError: the chain does not exist, and none of the drafts' principals may create one more today.
+            StoreError: see ``EventAppender.append``.
         """
         return append(self._operations, self._last_pushes, chain, self._origin, drafts, new_chains=new_chains)
 
-    def open_chain(self, chain: str, principal: str, new_chains: int) -> None:
+    def open_chain(self, chain: str, principal: str, *, new_chains: int) -> None:
         """Create a chain, empty, for an event that is appended later; nothing happens if it exists.
 
         Raises:
-            LimitError: it does not exist, and the caller may not create one more today (``append``).
+            LimitError: it does not exist, and the caller may not create one more today (``append_limited``).
             StoreUnavailableError: MongoDB can't be reached.
         """
         with mapped():
