@@ -13,6 +13,7 @@ from bson import Int64
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
+from eventlog.audit.report import Mode
 from eventlog.ingest.appending import Ingest
 from eventlog.settings import Settings
 from eventlog.store.errors import LimitError, StoreUnavailableError
@@ -22,6 +23,7 @@ from eventlog.store.mongo.store import MongoStore
 from tests.contract.test_combined import Watched
 from tests.integration.writer import ORIGIN
 from tests.support.access import EVENT, Answer, Grant, Sample, ThroughGateway, WithTokens
+from tests.support.anchored import AnchoredLog
 from tests.support.callers import ARN
 from tests.support.factories import draft
 from tests.support.queues import Queues, consumer, fifo_queues, store_down
@@ -195,3 +197,15 @@ def test_while_the_database_can_t_be_asked_only_chains_that_are_known_are_accept
         with pytest.raises(StoreUnavailableError):
             ingest.check_chain(draft(chain="unknown"))
     assert [chain.name for chain in store.chains("", 9)] == ["known"]
+
+
+def test_a_chain_that_waits_for_its_first_event_is_intact_and_so_it_is_with_it(log: AnchoredLog) -> None:
+    log.append(2)
+    log.store.open_chain("empty", "someone", new_chains=1)
+    modes: tuple[Mode, ...] = ("incremental", "full")
+    assert {report.status for mode in modes for report in log.audit_all(mode).values()} == {"intact"}
+    log.append(3, chain="empty")
+    for mode in modes:
+        found = log.audit_all(mode)
+        assert {report.status for report in found.values()} == {"intact"}
+        assert found["empty"].anchored_size == 3
