@@ -23,6 +23,7 @@ from eventlog.wiring.query import QueryWiring
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
+from functions.stream import app as stream
 from local.anchors import open_anchors
 from local.database import open_database
 from local.hosts import OwnHosts
@@ -59,7 +60,15 @@ RunAudits = Callable[[str], dict[str, Any]]
 
 def build_app(settings: Settings) -> FastAPI:
     """Build the whole API as one app; without tokens it is open, to this machine alone."""
-    routers = (*ingest.routers, *query.routers, query.dashboard_router, *chain_audit.routers, reference)
+    # The first route that matches answers: stream comes before the queries, where it would be an event's id.
+    routers = (
+        *ingest.routers,
+        *stream.routers,
+        *query.routers,
+        query.dashboard_router,
+        *chain_audit.routers,
+        reference,
+    )
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
     if not settings.tokens:
         app.add_middleware(OwnHosts)

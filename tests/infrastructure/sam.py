@@ -21,7 +21,9 @@ EVENTS = ROOT / "events"
 FUNCTIONS = {
     "IngestFunction": "ingest",
     "QueryFunction": "query",
+    "StreamFunction": "stream",
     "ChainAuditFunction": "chain_audit",
+    "AuditRequestsFunction": "chain_audit",
     "IngestQueueFunction": "ingest_queue",
 }
 

@@ -28,14 +28,13 @@ CALLS = {
         *("post-event", "post-event-async", "post-batch", "post-batch-ndjson"),
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
-    "ChainAuditFunction": [
-        *("post-audit", "get-audits", "get-audit-unknown"),
-        *("schedule-incremental", "schedule-full"),
-    ],
+    "AuditRequestsFunction": ["post-audit", "get-audits", "get-audit-unknown"],
+    "ChainAuditFunction": ["schedule-incremental", "schedule-full"],
+    "StreamFunction": ["get-stream"],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
         *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
-        *("get-receipt", "get-export", "get-stats", "get-stream"),
+        *("get-receipt", "get-export", "get-stats"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],

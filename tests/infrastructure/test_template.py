@@ -15,13 +15,23 @@ HTTP_SAMPLES = [name for name in sam.samples() if "routeKey" in sam.sample(name)
 SECRETS = {
     "IngestFunction": "IngestMongoSecretArn",
     "QueryFunction": "QueryMongoSecretArn",
+    "StreamFunction": "QueryMongoSecretArn",
     "ChainAuditFunction": "AuditMongoSecretArn",
+    "AuditRequestsFunction": "AuditMongoSecretArn",
     "IngestQueueFunction": "IngestMongoSecretArn",
 }
+_ANCHORS: sam.Json = {
+    "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
+    "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
+    "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
+    "EVENTLOG_RETIRED_KEYS": "old",
+}
+_CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/"}
 OWN_SETTINGS: dict[str, sam.Json] = {
     "IngestFunction": {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
+        "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
     },
@@ -33,18 +43,14 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_SIGN_IN_SCOPE": "openid events:read",
         "EVENTLOG_SIGN_IN_HOSTS": "https://tokens.example.com",
     },
-    "ChainAuditFunction": {
-        "EVENTLOG_CHAINS_CLAIM": "mine",
-        "EVENTLOG_SCOPE_PREFIX": "log/",
-        "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
-        "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
-        "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
-        "EVENTLOG_RETIRED_KEYS": "old",
-    },
+    "StreamFunction": _CALLERS,
+    "ChainAuditFunction": _ANCHORS,
+    "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
 }
 CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
+    "NewChainsPerDay": 7,
     "ChainsClaim": "mine",
     "ScopePrefix": "log/",
     "JwtIssuer": "https://id.example.com",
@@ -114,15 +120,15 @@ def test_logs_are_kept_as_long_as_the_parameter_says() -> None:
 
 def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
     timeouts = {name: function["Timeout"] for name, function in sam.of_type(LAMBDA).items()}
-    assert max(timeouts["IngestFunction"], timeouts["QueryFunction"]) < 30
-    assert timeouts["ChainAuditFunction"] == 900
+    assert max(timeouts[name] for name in ("IngestFunction", "QueryFunction", "StreamFunction")) < 30
+    assert (timeouts["ChainAuditFunction"], timeouts["AuditRequestsFunction"]) == (900, 60)
 
 
 def test_a_live_stream_ends_before_its_function_would() -> None:
     """Running out of time is an error, which raises an alarm; waiting for events is none."""
-    variables = deployed(**CHOSEN).properties("QueryFunction")["Environment"]["Variables"]
+    variables = deployed(**CHOSEN).properties("StreamFunction")["Environment"]["Variables"]
     assert "EVENTLOG_STREAM_SECONDS" not in variables
-    assert Settings(_env_file=None).stream_seconds + 4 < sam.of_type(LAMBDA)["QueryFunction"]["Timeout"]
+    assert Settings(_env_file=None).stream_seconds + 4 < sam.of_type(LAMBDA)["StreamFunction"]["Timeout"]
 
 
 def test_the_dashboard_s_settings_are_ones_that_the_function_takes() -> None:
@@ -138,21 +144,23 @@ def test_the_dashboard_s_settings_are_ones_that_the_function_takes() -> None:
 
 
 def test_every_function_has_memory_and_executions_of_its_own() -> None:
-    functions = deployed(IngestConcurrency=1, QueryConcurrency=2, AuditConcurrency=3, QueueConcurrency=4).of_type(
-        LAMBDA
-    )
+    chosen: dict[str, str | int] = {"IngestConcurrency": 1, "QueryConcurrency": 2, "StreamConcurrency": 5}
+    functions = deployed(**chosen, AuditConcurrency=6, QueueConcurrency=4).of_type(LAMBDA)
     assert {
         name: (found["MemorySize"], found["ReservedConcurrentExecutions"]) for name, found in functions.items()
     } == {
         "IngestFunction": (1024, 1),
         "QueryFunction": (1024, 2),
+        "StreamFunction": (1024, 5),
         "ChainAuditFunction": (1769, 3),
+        "AuditRequestsFunction": (1769, 6),
         "IngestQueueFunction": (1024, 4),
     }
 
 
 def test_an_account_with_a_small_quota_reserves_no_executions() -> None:
-    functions = deployed(IngestConcurrency=0, QueryConcurrency=0, AuditConcurrency=0).of_type(LAMBDA)
+    none = {f"{name}Concurrency": 0 for name in ("Ingest", "Query", "Stream", "Audit")}
+    functions = deployed(**none).of_type(LAMBDA)
     assert not [name for name, found in functions.items() if "ReservedConcurrentExecutions" in found]
 
 

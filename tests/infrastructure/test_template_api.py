@@ -17,7 +17,7 @@ from tools.package_check.template import read
 
 TEMPLATE = read(sam.ROOT / "template.yaml")
 ROUTE = "AWS::ApiGatewayV2::Route"
-BEHIND_THE_API = [name for name in sam.FUNCTIONS if name != "IngestQueueFunction"]
+BEHIND_THE_API = [name for name in sam.FUNCTIONS if name not in {"IngestQueueFunction", "ChainAuditFunction"}]
 TOKENS = {"JwtIssuer": "https://id.example.com", "JwtAudience": "one,two"}
 DASHBOARD = TOKENS | {"DashboardClientId": "one"}
 OPEN = {"GET /", "GET /dashboard/config.json", "GET /dashboard/{file+}"}
@@ -26,6 +26,7 @@ COSTLY = {
     *("POST /api/v1/audits", "GET /api/v1/audits", "GET /api/v1/audits/{audit_id}"),
     *("GET /api/v1/export", "GET /api/v1/stats"),
 }
+STREAM = "GET /api/v1/events/stream"
 WRITES = {
     "POST /api/v1/events": "events:write",
     "POST /api/v1/events/batch": "events:write",
@@ -49,7 +50,7 @@ def test_the_template_has_the_routes_that_the_function_serves(function: str) -> 
     assert in_template == routes_in_code(sam.FUNCTIONS[function])
 
 
-def test_no_route_leads_to_the_consumer_of_the_queue() -> None:
+def test_no_route_leads_to_the_consumer_of_the_queue_or_takes_executions_of_the_schedules() -> None:
     assert set(sam.routes().values()) == set(BEHIND_THE_API)
 
 
@@ -128,19 +129,19 @@ def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
         limits["DefaultRouteSettings"]["ThrottlingRateLimit"],
         limits["DefaultRouteSettings"]["ThrottlingBurstLimit"],
     ) == (300, 400)
-    of_the_audit = {key for key, target in sam.routes().items() if target == "ChainAuditFunction"}
-    assert of_the_audit <= COSTLY, "the schedules need the audit's executions too"
-    assert routes.keys() == COSTLY
+    of_the_audit = {key for key, target in sam.routes().items() if target == "AuditRequestsFunction"}
+    assert of_the_audit <= COSTLY, "it has few executions"
+    assert routes.keys() == COSTLY | {STREAM}
     assert routes.keys() <= sam.routes().keys()
-    for route in routes.values():
-        assert 0 < route["ThrottlingRateLimit"] <= 10
-        assert 0 < route["ThrottlingBurstLimit"] <= 20
+    for key, route in routes.items():
+        assert 0 < route["ThrottlingRateLimit"] <= (50 if key == STREAM else 10)
+        assert 0 < route["ThrottlingBurstLimit"] <= (100 if key == STREAM else 20)
         assert route["DetailedMetricsEnabled"] is True, "a route's settings replace the default ones"
 
 
 def test_what_anybody_may_ask_is_limited_below_what_readers_have() -> None:
     routes = stage(**DASHBOARD)["RouteSettings"]
-    assert routes.keys() == COSTLY | OPEN
+    assert routes.keys() == COSTLY | OPEN | {STREAM}
     for key in OPEN:
         assert 0 < routes[key]["ThrottlingRateLimit"] <= 50
         assert routes[key]["ThrottlingRateLimit"] < routes[key]["ThrottlingBurstLimit"] <= 100

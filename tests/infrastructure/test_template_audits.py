@@ -66,7 +66,7 @@ def test_calls_move_to_a_new_version_step_by_step_and_back_on_an_alarm(function:
     group = deployed().properties(update["DeploymentGroupName"]["Ref"])
     name = function.removesuffix("Function")
     alarms = {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-    api = set() if name == "IngestQueue" else {"${ApiErrorsAlarm}"}
+    api = set() if name in {"IngestQueue", "ChainAudit"} else {"${ApiErrorsAlarm}"}
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert group["AlarmConfiguration"]["Enabled"] is True
     assert alarms == {f"${{{name}ErrorsAlarm}}"} | api
@@ -97,10 +97,11 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
 @pytest.mark.parametrize(
     ("parameter", "value", "concerned"),
     [
-        *(("LogLevel", "DEBUG", 4), ("LogOrigin", "other", 4), ("MongoDatabase", "other", 4), ("Tracing", "Active", 4)),
-        *(("SubnetIds", "subnet-a", 4), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 1)),
-        *(("AuditMongoSecretArn", "other", 1), ("ChainsClaim", "other", 3), ("AsyncByDefault", "true", 1)),
-        *(("RetiredKeys", "other", 1), ("AnchorRetentionDays", "7", 1), ("SigningKeys", "second-and-first", 1)),
+        *(("LogLevel", "DEBUG", 6), ("LogOrigin", "other", 6), ("MongoDatabase", "other", 6), ("Tracing", "Active", 6)),
+        *(("SubnetIds", "subnet-a", 6), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 2)),
+        *(("AuditMongoSecretArn", "other", 2), ("ChainsClaim", "other", 4), ("AsyncByDefault", "true", 1)),
+        *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
+        ("NewChainsPerDay", "7", 1),
     ],
 )
 def test_a_function_gets_a_new_version_when_a_parameter_that_it_runs_with_changes(

@@ -9,7 +9,7 @@ from tests.infrastructure import sam
 from tests.infrastructure.stack import deployed
 
 OBJECTS = "${AnchorBucket.Arn}/*"
-AUDIT_ROLE = {"AWS": "${ChainAuditFunctionRole.Arn}"}
+AUDIT_ROLE = {"AWS": ["${ChainAuditFunctionRole.Arn}", "${AuditRequestsFunctionRole.Arn}"]}
 ROOT = {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
 BOTH = {"SigningKeys": "second-and-first"}
 KEYS = ["SigningKey", "SecondSigningKey"]
@@ -84,7 +84,9 @@ def test_keys_change_without_a_moment_in_which_none_signs(step: str) -> None:
     exist, sign = CYCLE[step]
     stack = deployed(SigningKeys=step)
     aliases = {alias["TargetKeyId"] for alias in stack.of_type("AWS::KMS::Alias").values()}
-    variables = stack.properties("ChainAuditFunction")["Environment"]["Variables"]
+    names = ("ChainAuditFunction", "AuditRequestsFunction")
+    variables, others = (stack.properties(name)["Environment"]["Variables"] for name in names)
+    assert others["EVENTLOG_SIGNING_KEYS"] == variables["EVENTLOG_SIGNING_KEYS"]
     assert stack.of_type("AWS::KMS::Key").keys() - {"AlarmKey"} == exist
     assert aliases == {f"${{{key}}}" for key in exist}
     assert variables["EVENTLOG_SIGNING_KEYS"] == sign

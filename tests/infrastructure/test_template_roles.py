@@ -8,7 +8,20 @@ from tests.infrastructure import sam
 from tests.infrastructure.stack import NEEDED, deployed, listed
 
 ROLE = "AWS::IAM::Role"
-SECRETS = {"Ingest": "Ingest", "Query": "Query", "ChainAudit": "Audit", "IngestQueue": "Ingest"}
+SECRETS = {
+    "Ingest": "Ingest",
+    "Query": "Query",
+    "Stream": "Query",
+    "IngestQueue": "Ingest",
+    "ChainAudit": "Audit",
+    "AuditRequests": "Audit",
+}
+_ANCHORS = {
+    ("s3:PutObject", "${AnchorBucket.Arn}/*"),
+    ("s3:PutObjectRetention", "${AnchorBucket.Arn}/*"),
+    ("s3:GetObject", "${AnchorBucket.Arn}/*"),
+    ("s3:ListBucket", "${AnchorBucket.Arn}"),
+}
 EVERYTHING: dict[str, str | int] = {
     "Tracing": "Active",
     "SubnetIds": "subnet-a",
@@ -19,12 +32,9 @@ EVERYTHING: dict[str, str | int] = {
 OWN = {
     "Ingest": {("sqs:SendMessage", "${IngestQueue.Arn}")},
     "Query": set[tuple[str, str]](),
-    "ChainAudit": {
-        ("s3:PutObject", "${AnchorBucket.Arn}/*"),
-        ("s3:PutObjectRetention", "${AnchorBucket.Arn}/*"),
-        ("s3:GetObject", "${AnchorBucket.Arn}/*"),
-        ("s3:ListBucket", "${AnchorBucket.Arn}"),
-    },
+    "Stream": set[tuple[str, str]](),
+    "ChainAudit": _ANCHORS,
+    "AuditRequests": _ANCHORS,
     "IngestQueue": {
         ("sqs:ReceiveMessage", "${IngestQueue.Arn}"),
         ("sqs:DeleteMessage", "${IngestQueue.Arn}"),

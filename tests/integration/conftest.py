@@ -15,6 +15,7 @@ from eventlog.store.mongo.store import MongoStore
 from functions.chain_audit.app import routers as audit_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
+from functions.stream.app import routers as stream_routers
 from local.mongod.secured import SecuredMongo
 from local.server import build_app
 from tests.support.anchored import AnchoredLog
@@ -33,7 +34,13 @@ def make_api(mongo_uri: str) -> MakeApi:
     def make(database: str) -> Iterator[TestClient]:
         settings = Settings(mongo_uri=mongo_uri, mongo_database=database)
         app = create_app(
-            *ingest_routers, *query_routers, *audit_routers, title="local", settings=settings, anonymous=True
+            *ingest_routers,
+            *stream_routers,
+            *query_routers,
+            *audit_routers,
+            title="local",
+            settings=settings,
+            anonymous=True,
         )
         with TestClient(app) as client:
             yield client

@@ -21,7 +21,7 @@ NOT_AUTHORIZED = 13
 def full(secured_log: SecuredLog) -> SecuredLog:
     """One that holds something in each collection; none of the tests below can change it."""
     with secured_log.mongo.client() as client:
-        for name in ("events", "sequences", "audits", "checkpoints"):
+        for name in COLLECTIONS:
             held = client[secured_log.database][name]
             held.insert_one({"_id": "there", "n": 1}, bypass_document_validation=True)
     return secured_log
@@ -100,13 +100,16 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "sequences", "audits", "checkpoints")
+COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "quotas")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "sequences"): [insert_unvalidated, *REMOVES],
     ("ingest", "audits"): [*READS, *WRITES],
     ("ingest", "checkpoints"): [*READS, *WRITES],
+    ("ingest", "quotas"): [insert_unvalidated, *REMOVES],
     **{("query", name): WRITES for name in COLLECTIONS},
+    ("query", "quotas"): [*READS, *WRITES],
+    ("audit", "quotas"): [*READS, *WRITES],
     ("audit", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("audit", "sequences"): [insert_unvalidated, *REMOVES],
     ("audit", "audits"): [insert_unvalidated, *REMOVES],

@@ -1,6 +1,7 @@
 """Who may follow a stream: on a server with tokens, where it has no end, and behind API Gateway."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx2
@@ -8,6 +9,7 @@ import pytest
 
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
+from local.machine import wait_until
 from tests.support.access import STREAM, Grant, Sample, ThroughGateway, WithTokens
 from tests.support.event_source import Interpreter, Message
 from tests.support.factories import draft
@@ -78,3 +80,26 @@ def test_and_so_it_is_behind_api_gateway_wherever_one_begins(gateway: ThroughGat
     assert b"message" not in theirs.body
     own = gateway.call("GET", Sample(STREAM, params={"chain": OWN, "from_seq": 0}), LIMITED)
     assert own.body.count(b'data: {"event_id"') == 2
+
+
+def test_a_caller_has_so_many_streams_and_gets_a_new_one_once_it_closes_one(settings: Settings, tmp_path: Path) -> None:
+    limited = settings.model_copy(update={"streams_per_caller": 2})
+    made = WithTokens(limited, tmp_path / "tokens.json", [LIMITED, UNLIMITED])
+    with served(made.app) as url, ExitStack() as opened, closing(made.app.state.connection):
+
+        def status(grant: Grant, chain: str) -> int:
+            headers = {"Authorization": f"Bearer {grant.token()}"}
+            asked = httpx2.stream("GET", f"{url}{STREAM}", params={"chain": chain}, headers=headers, timeout=20)
+            answer = opened.enter_context(asked)
+            if answer.status_code == 429:
+                detail = answer.read().decode()
+                assert "limited has 2 live streams open" in detail
+                assert "EVENTLOG_STREAMS_PER_CALLER" in detail
+                assert int(answer.headers["retry-after"]) > 0
+            return answer.status_code
+
+        # It counts for all chains together, also for those that the caller may not see.
+        assert [status(LIMITED, chain) for chain in (OWN, THEIRS, OWN, MISSING)] == [200, 200, 429, 429]
+        assert [status(UNLIMITED, OWN) for _ in range(2)] == [200, 200]
+        opened.close()
+        wait_until("a stream to be free", lambda: status(LIMITED, OWN) == 200)

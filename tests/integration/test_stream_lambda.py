@@ -15,7 +15,7 @@ from eventlog.http import stream
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
-from functions.query.app import routers
+from functions.stream.app import routers
 from tests.infrastructure.invoke import Context
 from tests.support.anchoring import put_anchor
 from tests.support.event_source import Interpreter

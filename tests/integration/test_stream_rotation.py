@@ -7,7 +7,7 @@ import pytest
 from eventlog.http.app import create_app
 from eventlog.store.mongo.store import open_log
 from eventlog_client import EventLog
-from functions.query.app import routers
+from functions.stream.app import routers
 from tests.support.event_source import Subscriber
 from tests.support.factories import draft
 from tests.support.rotated import NEW, Rotated, rotated

@@ -9,6 +9,7 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from admin.setup import Setup
+from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored.codec import RAW
@@ -39,6 +40,7 @@ def live(log: AnchoredLog) -> None:
     log.append(600)
     assert operations_of(log.store).push("main", [draft().entry for _ in range(5)], None) is not None
     log.audit("incremental")
+    admit(operations_of(log.store), "new", ["someone"], 1)
 
 
 def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:

@@ -17,12 +17,13 @@ from eventlog.settings import Settings
 from functions.chain_audit.app import routers as audit_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
+from functions.stream.app import routers as stream_routers
 from tests.infrastructure.invoke import Context
 from tests.support.callers import by_jwt, gateway_event
 
 STREAM = "/api/v1/events/stream"
 """A route of its own kind: on a server its answer has no end (tests/integration/test_stream_access.py)."""
-ROUTERS = (*ingest_routers, *query_routers, *audit_routers)
+ROUTERS = (*ingest_routers, *stream_routers, *query_routers, *audit_routers)
 ROUTES = sorted(
     f"{method} {route.path}"
     for router in ROUTERS

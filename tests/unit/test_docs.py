@@ -14,6 +14,7 @@ from eventlog.verify.findings import FindingKind
 from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
+from functions.stream import app as stream
 from local.main import LocalSettings
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ PAGES = sorted(
 ROUTES = sorted(
     {
         f"{method} {route.path.replace(':path', '')}"
-        for function in (ingest, query, chain_audit)
+        for function in (ingest, stream, query, chain_audit)
         for route in function.app.state.routes
         for method in route.methods
     }

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
     "ingest": "IngestFunction",
     "query": "QueryFunction",
+    "stream": "StreamFunction",
     "chain_audit": "ChainAuditFunction",
     "ingest_queue": "IngestQueueFunction",
 }

@@ -30,7 +30,8 @@ MakeApp = Callable[[str, str], FastAPI]
 
 def ours(uri: str, database: str) -> FastAPI:
     """Make the development server's app."""
-    return build_app(Settings(mongo_uri=uri, mongo_database=database))
+    # All subscribers of a benchmark are one caller, who may have any number of streams here.
+    return build_app(Settings(mongo_uri=uri, mongo_database=database, streams_per_caller=0))
 
 
 def bare(uri: str, database: str) -> FastAPI:

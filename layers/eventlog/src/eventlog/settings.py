@@ -54,6 +54,18 @@ class Settings(BaseSettings):
         min_length=1,
         description="Name of the JWT claim that limits a caller to chains",
     )
+    new_chains_per_day: int = Field(
+        default=100,
+        validation_alias="EVENTLOG_NEW_CHAINS_PER_DAY",
+        ge=0,
+        description="How many chains one caller may create in a day (UTC); 0: any number",
+    )
+    streams_per_caller: int = Field(
+        default=20,
+        validation_alias="EVENTLOG_STREAMS_PER_CALLER",
+        ge=0,
+        description="On a server: how many live streams one caller may have open; 0: any number",
+    )
     tracing: bool = Field(default=False, validation_alias="EVENTLOG_TRACING", description="X-Ray traces")
     audit_seconds: float = Field(
         default=20.0,
@@ -83,7 +95,7 @@ class Settings(BaseSettings):
         description="Verifier keys, separated by commas, that sign no more but whose old checkpoints are still valid",
     )
     anchor_idle_seconds: int = Field(
-        default=3600,
+        default=86400,
         validation_alias="EVENTLOG_ANCHOR_IDLE_SECONDS",
         gt=0,
         description="How old a chain's newest anchor gets before there is another though nothing was added",

@@ -1,11 +1,14 @@
 """From a request to audits; what the schedule and an operator ask for (audit/schedule.py), with their answers."""
 
+import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from eventlog.audit import schedule
+from eventlog.audit.report import AuditReport as AuditOutcome
 from eventlog.errors import InvalidError, unknown_audit
 from eventlog.fields import ChainName, pointer
 from eventlog.formats import strict_json
@@ -18,6 +21,7 @@ from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.requests import SmallBody
 from eventlog.http.wired import wired_by
+from eventlog.store.errors import StoreUnavailableError
 from eventlog.wiring.audit import AuditWiring
 
 BODY = {
@@ -27,19 +31,51 @@ BODY = {
     }
 }
 _SCHEDULED_SECONDS = 600.0
+_SMALL = 16 << 10
+"""A body of so many bytes is read within a millisecond; a larger one in a thread, so that nobody waits for it."""
 
 
 def start(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
-    """Audit a chain: 200 and the report if it is done in time, else 202 and how far it is."""
+    """Audit a chain behind Lambda, where nothing goes on after the answer: the schedule does what is left."""
+    wanted = _wanted(body, caller)
+    auditor = wired.auditor
+    report = auditor.run(auditor.start(wanted.chain, wanted.mode), wired.settings.audit_seconds)
+    schedule.tell([report])
+    return _answer(report)
+
+
+async def ask(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
+    """Audit a chain on a server: join the audit of it that is at work, or begin one, and wait a while for its end.
+
+    Raises:
+        LimitError: another audit of this caller is at work.
+        StoreUnavailableError: it has not begun in that time, as others are at work; it still waits for its turn.
+    """
+    wanted = _wanted(body, caller) if len(body) <= _SMALL else await run_in_threadpool(_wanted, body, caller)
+    asked = wired.on_demand.ask(caller.principal, wanted.chain, wanted.mode)
+    # Whoever waits may go away: that neither ends the audit nor keeps a thread.
+    ended = asyncio.wrap_future(asked.done)
+    ended.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait([ended], timeout=wired.settings.audit_seconds)
+    report = asked.done.result() if asked.done.done() else asked.so_far
+    if report is None:
+        raise StoreUnavailableError("audits that others asked for are at work; this one waits for its turn, ask again")
+    return _answer(report)
+
+
+def _wanted(body: bytes, caller: Caller) -> AuditRequest:
+    """What a request asks for, if its caller may see that chain."""
     value = strict_json.parse(body, max_depth=2) if body else {}
     try:
         wanted = AuditRequest.model_validate(value)
     except ValidationError as error:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
     caller.check(wanted.chain)
-    auditor = wired.auditor
-    report = auditor.run(auditor.start(wanted.chain, wanted.mode), wired.settings.audit_seconds)
-    schedule.tell([report])
+    return wanted
+
+
+def _answer(report: AuditOutcome) -> Response:
+    """200 and the report if the audit is done, else 202 and how far it is."""
     headers = {"Location": f"/api/v1/audits/{report.audit_id}"}
     return json_response(audit_fields(report), 202 if report.status == "running" else 200, headers)
 
@@ -81,13 +117,15 @@ router = api_router("audit")
     responses={
         200: {"model": AuditReport},
         202: {"model": AuditReport, "description": "It goes on; ask for it by audit_id"},
-        **documented(400, 404, 413, 415, 422, 500, 503),
+        **documented(400, 404, 413, 415, 422, 429, 500, 503),
     },
     openapi_extra=BODY,
 )
-def start_audit(caller: AuditStarter, wired: WiredAudits, body: SmallBody) -> Response:
-    """Audit a chain now; an empty body audits the default chain incrementally."""
-    return start(wired, body, caller)
+async def start_audit(caller: AuditStarter, wired: WiredAudits, request: Request, body: SmallBody) -> Response:
+    """Audit a chain now, or join the audit of it that is at work; an empty body: the default chain, incrementally."""
+    if "aws.event" in request.scope:
+        return await run_in_threadpool(start, wired, body, caller)
+    return await ask(wired, body, caller)
 
 
 @router.get("/audits", responses={200: {"model": AuditReports}, **documented(422, 500, 503)})

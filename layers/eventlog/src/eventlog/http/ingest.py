@@ -105,6 +105,7 @@ def _accept(wired: IngestWiring, draft: Draft) -> Response:
     """Answer for an event as soon as the queue has it: all of it but its place in the chain is settled now."""
     if wired.queue is None:
         raise InvalidError([Problem("/query/async", "this log has no queue; send the event without async")])
+    wired.ingest.check_chain(draft)
     enqueue(draft, wired.queue)
     entry = draft.entry
     where = f"/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
@@ -138,7 +139,7 @@ def _count(request: Request, placed: Iterable[Placed]) -> None:
 
 
 WiredIngest = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
-_ERRORS = documented(400, 404, 409, 413, 415, 422, 500, 503)
+_ERRORS = documented(400, 404, 409, 413, 415, 422, 429, 500, 503)
 
 router = api_router("ingest")
 

@@ -17,7 +17,13 @@ from eventlog.fields import pointer
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, OversizedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
-from eventlog.store.errors import CorruptionError, CredentialsRefusedError, IdConflictError, StoreUnavailableError
+from eventlog.store.errors import (
+    CorruptionError,
+    CredentialsRefusedError,
+    IdConflictError,
+    LimitError,
+    StoreUnavailableError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -32,6 +38,7 @@ STATUS: dict[type[Exception], int] = {
     UnsupportedError: 415,
     InvalidError: 422,
     RequestValidationError: 422,
+    LimitError: 429,
     CorruptionError: 500,
     DamagedEventError: 500,
     StoreUnavailableError: 503,
@@ -107,6 +114,8 @@ def _answer(request: Request, error: Exception) -> Response:
 def _headers(error: Exception, status: int) -> dict[str, str] | None:
     if isinstance(error, AccessError):
         return {"WWW-Authenticate": error.challenge}
+    if isinstance(error, LimitError):
+        return {"Retry-After": str(error.retry_after)}
     return {"Retry-After": "1"} if status == 503 else None
 
 

@@ -76,7 +76,7 @@ class StreamQuery(BaseModel):
 router = api_router("query")
 
 
-@router.get("/events/stream", response_class=Response, responses={200: CONTENT, **documented(422, 500, 503)})
+@router.get("/events/stream", response_class=Response, responses={200: CONTENT, **documented(422, 429, 500, 503)})
 async def get_stream(
     caller: access.Reader,
     wired: WiredQuery,
@@ -88,7 +88,8 @@ async def get_stream(
     seconds = wired.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
-        reader = opened.enter_context(wired.streams.reader(parameters.to_subscription(last_event_id, caller)))
+        wanted = parameters.to_subscription(last_event_id, caller)
+        reader = opened.enter_context(wired.streams.reader(wanted, caller.principal))
         await reader.start(min(_START_SECONDS, seconds))
         # Until here an error is a problem document; from here on, the last frame says why the stream ends.
         if "aws.event" in request.scope:

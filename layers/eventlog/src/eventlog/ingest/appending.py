@@ -1,18 +1,43 @@
 """Drafts are appended: one alone, or all of a batch or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eventlog.errors import BatchConflictError
 from eventlog.store.errors import IdConflictError
 from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface import Draft, Placed
 
+_KNOWN_CHAINS = 10_000
+"""Names of chains that a process remembers to exist."""
+
 
 class Ingest:
-    """Appends to the log together with what others append at the same time."""
+    """Appends to the log together with what others append at the same time.
 
-    def __init__(self, log: GroupCommit) -> None:
+    ``open_chain`` creates a chain for a caller if need be, or refuses to; None: whoever appends later creates it.
+    """
+
+    def __init__(self, log: GroupCommit, open_chain: Callable[[str, str], None] | None = None) -> None:
         self._log = log
+        self._open_chain = open_chain
+        self._known: set[str] = set()
+
+    def check_chain(self, draft: Draft) -> None:
+        """Make sure that a draft's chain exists before the draft is accepted, as nobody is there to refuse it later.
+
+        The database is asked once for each chain, as chains are never removed.
+
+        Raises:
+            LimitError: the caller may not create one more chain today.
+            StoreUnavailableError: the database can't be asked.
+        """
+        chain = draft.entry.chain
+        if self._open_chain is None or chain in self._known:
+            return
+        self._open_chain(chain, draft.entry.principal)
+        if len(self._known) >= _KNOWN_CHAINS:
+            self._known.clear()
+        self._known.add(chain)
 
     async def one(self, draft: Draft) -> Placed:
         """Append one event.

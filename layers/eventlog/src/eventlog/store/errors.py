@@ -25,6 +25,20 @@ class IdConflictError(StoreError):
         self.ids = ids
 
 
+class LimitError(StoreError):
+    """One caller has all that one caller may have. Nothing was done, and others are served.
+
+    The text names the limit; ``retry_after`` says in how many seconds it is worth trying again.
+    """
+
+    def __init__(self, text: str, retry_after: int) -> None:
+        super().__init__(text, retry_after)
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class ChainLostError(StoreUnavailableError):
     """A chain has events but its sequence document is gone: nothing can be appended until it is restored."""
 

@@ -8,6 +8,7 @@ from eventlog.anchors.places import open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.metrics import AuditLog
+from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
@@ -37,6 +38,11 @@ class AuditWiring(Wiring):
             anchoring=self.anchoring,
             notices=AuditLog(),
         )
+
+    @cached_property
+    def on_demand(self) -> OnDemand:
+        """The audits that callers asked this process for."""
+        return OnDemand(lambda: self.auditor)
 
     @per_connection
     def restorer(self, connected: Connected) -> "Restorer":

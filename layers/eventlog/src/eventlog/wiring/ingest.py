@@ -1,6 +1,6 @@
 """What the ingest function works with."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 from eventlog.ingest.appending import Ingest
 from eventlog.ingest.sqs import SqsQueue
@@ -14,7 +14,9 @@ class IngestWiring(Wiring):
     @per_connection
     def ingest(self, connected: Connected) -> Ingest:
         """Build what appends; requests that come at the same time share a write."""
-        return Ingest(GroupCommit(connected.log.append))
+        limit, log = self.settings.new_chains_per_day, connected.log
+        append = partial(log.append_limited, new_chains=limit)
+        return Ingest(GroupCommit(append), partial(log.open_chain, new_chains=limit) if limit else None)
 
     @cached_property
     def queue(self) -> SqsQueue | None:

@@ -36,7 +36,8 @@ class QueryWiring(Wiring):
     def streams(self) -> Streams:
         """The live streams of this process; a quarter of its connections may watch for changes."""
         changes = ChangeStreams(lambda: self.log, max(1, self.settings.mongo_pool_size // 4))
-        return Streams(Sources(lambda: self.log, lambda: CheckpointStore(self.log)), changes.hints)
+        sources = Sources(lambda: self.log, lambda: CheckpointStore(self.log))
+        return Streams(sources, changes.hints, self.settings.streams_per_caller)
 
     def end_streams(self) -> None:
         """End live streams, which would otherwise go on for ever."""

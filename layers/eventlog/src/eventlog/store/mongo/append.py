@@ -15,6 +15,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
+from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.settle import Settler
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage
@@ -46,12 +47,20 @@ class Appender:
     """One append of drafts to one chain."""
 
     def __init__(
-        self, operations: Operations, last_pushes: LastPushes, chain: str, origin: str, drafts: Sequence[Draft]
+        self,
+        operations: Operations,
+        last_pushes: LastPushes,
+        chain: str,
+        origin: str,
+        drafts: Sequence[Draft],
+        *,
+        new_chains: int = 0,
     ) -> None:
         self._ops = operations
         self._last_pushes = last_pushes
         self._chain = chain
         self._origin = origin
+        self._new_chains = new_chains
         self._drafts = {draft.entry.event_id: draft for draft in drafts}
         self._chosen = any(draft.id_chosen for draft in drafts)
         self._deadline = time.monotonic() + _DEADLINE_SECONDS
@@ -147,9 +156,15 @@ class Appender:
         return known
 
     def _create(self) -> Known:
-        """Create the chain on first use, but never where a sequence document was removed."""
+        """Create the chain on first use, but never where a sequence document was removed.
+
+        Raises:
+            LimitError: none of those who append may create one more today.
+        """
         lost = self._ops.has_events(self._chain)
         if not lost:
+            principals = (draft.entry.principal for draft in self._drafts.values())
+            admit(self._ops, self._chain, principals, self._new_chains)
             self._ops.ensure_indexes()
             self._ops.create(self._chain, self._origin)
         known = self._look_up()
@@ -203,11 +218,17 @@ class Appender:
 
 
 def append(
-    operations: Operations, last_pushes: LastPushes, chain: str, origin: str, drafts: Sequence[Draft]
+    operations: Operations,
+    last_pushes: LastPushes,
+    chain: str,
+    origin: str,
+    drafts: Sequence[Draft],
+    *,
+    new_chains: int,
 ) -> list[Placed]:
     """Append; see ``EventAppender.append``."""
     with mapped():
-        return Appender(operations, last_pushes, chain, origin, drafts).run()
+        return Appender(operations, last_pushes, chain, origin, drafts, new_chains=new_chains).run()
 
 
 def _same(draft: Draft, stored: Entry) -> bool:

@@ -29,8 +29,8 @@ class Role:
 
 
 ROLES = (
-    # pushes (findAndModify, a chain's first document) and settles what it has pushed (insert, trim)
-    Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE}),
+    # pushes (findAndModify, a chain's first document), settles what it has pushed (insert, trim), counts new chains
+    Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "quotas": CHANGE}),
     # reads, and is told when a chain has grown, for streams
     Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
     # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors

@@ -123,6 +123,7 @@ _REPORT = _fields(
         "lease": _DATE,
     }
 ) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
+_QUOTA = _fields({"_id": _NAME, "day": _DATE, "chains": _COUNT})
 _LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
 
 COLLECTIONS = (
@@ -130,4 +131,5 @@ COLLECTIONS = (
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
     Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+    Declared("quotas", _QUOTA),
 )

@@ -15,6 +15,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
+from eventlog.store.mongo.quotas import open_chain
 from eventlog.store.mongo.settle import Settler
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import decode_sequence
@@ -81,7 +82,26 @@ class MongoStore:
 
     def append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
         """See ``EventAppender.append``."""
-        return append(self._operations, self._last_pushes, chain, self._origin, drafts)
+        return self.append_limited(chain, drafts, new_chains=0)
+
+    def append_limited(self, chain: str, drafts: Sequence[Draft], *, new_chains: int) -> list[Placed]:
+        """Append for callers who may each create so many chains in a day; 0: any number.
+
+        Raises:
+            LimitError: the chain does not exist, and none of the drafts' principals may create one more today.
+            StoreError: see ``EventAppender.append``.
+        """
+        return append(self._operations, self._last_pushes, chain, self._origin, drafts, new_chains=new_chains)
+
+    def open_chain(self, chain: str, principal: str, *, new_chains: int) -> None:
+        """Create a chain, empty, for an event that is appended later; nothing happens if it exists.
+
+        Raises:
+            LimitError: it does not exist, and the caller may not create one more today (``append_limited``).
+            StoreUnavailableError: MongoDB can't be reached.
+        """
+        with mapped():
+            open_chain(self._operations, chain, self._origin, principal, new_chains)
 
     def settle(self, chain: str) -> int:
         """See ``EventAppender.settle``."""

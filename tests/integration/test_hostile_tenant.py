@@ -1,0 +1,199 @@
+"""One tenant tries to take the log from another: a real server, all attacks at once, the other's times meanwhile."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from admin.token import add_token
+from eventlog.anchors.signing import create_key_file
+from local.machine import wait_until
+from tests.support.access import EVENT
+from tests.support.processes import server
+
+ALL = ["events:read", "events:write", "audits:write"]
+CHAINS, STREAMS = 8, 5
+"""What one caller may have on this server."""
+TRIED_STREAMS, TRIED_AUDITS = 60, 40
+EVENTS = "/api/v1/events"
+ROUNDS, TRIALS = 7, 4
+ALLOWANCE = 0.25
+"""Seconds beyond twice the idle time: a machine that is busy with other things takes so long now and then."""
+
+
+class Hostile:
+    """Does what each attack needs, all at once, and counts the answers by attack and status."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._headers = {"authorization": f"Bearer {token}"}
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self.audits: set[str] = set()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Attack while the block runs; it begins once every attack is under way."""
+        loop, stopped = asyncio.new_event_loop(), asyncio.Event()
+        before = self.answers.copy()
+        thread = threading.Thread(target=lambda: loop.run_until_complete(self._attack(stopped)))
+        thread.start()
+        try:
+            wait_until("every attack to be under way", lambda: self._is_under_way(before), 60)
+            yield
+        finally:
+            loop.call_soon_threadsafe(stopped.set)
+            thread.join()
+            loop.close()
+
+    def _is_under_way(self, before: Counter[tuple[str, int]]) -> bool:
+        new = self.answers - before
+        streams = sum(count for (attack, _), count in new.items() if attack == "stream")
+        return streams == TRIED_STREAMS and {attack for attack, _ in new} == {"stream", "chain", "audit"}
+
+    async def _attack(self, stopped: asyncio.Event) -> None:
+        unlimited = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(
+            base_url=self._url, headers=self._headers, timeout=60, limits=unlimited
+        ) as client:
+            await asyncio.gather(
+                self._create_chains(client, stopped),
+                *(self._hold_stream(client, stopped) for _ in range(TRIED_STREAMS)),
+                *(self._ask_for_audits(client, stopped) for _ in range(TRIED_AUDITS)),
+            )
+
+    async def _create_chains(self, client: httpx2.AsyncClient, stopped: asyncio.Event) -> None:
+        while not stopped.is_set():
+            answer = await client.post(EVENTS, json=EVENT | {"chain": f"hostile.{uuid4().hex}"})
+            self.answers["chain", answer.status_code] += 1
+            await _until(stopped, 0.05)
+
+    async def _hold_stream(self, client: httpx2.AsyncClient, stopped: asyncio.Event) -> None:
+        async with client.stream("GET", f"{EVENTS}/stream?chain=hostile") as answer:
+            self.answers["stream", answer.status_code] += 1
+            await stopped.wait()
+
+    async def _ask_for_audits(self, client: httpx2.AsyncClient, stopped: asyncio.Event) -> None:
+        while not stopped.is_set():
+            answer = await client.post("/api/v1/audits", json={"chain": "hostile", "mode": "full"})
+            self.answers["audit", answer.status_code] += 1
+            self.audits |= {answer.json()["audit_id"]} if answer.is_success else set()
+            await _until(stopped, 0.5)
+
+
+async def _until(stopped: asyncio.Event, seconds: float) -> None:
+    """Keep to a rate that no limit of requests would stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopped.wait()
+    except TimeoutError:
+        return
+
+
+class Neighbour:
+    """The other tenant, who uses the log as anybody does."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+        self._seq = -1
+
+    def append(self) -> None:
+        answer = self._client.post(EVENTS, json=EVENT | {"chain": "neighbour"})
+        assert answer.status_code == 201, answer.text
+        self._seq = answer.json()["seq"]
+
+    def read(self) -> None:
+        answer = self._client.get(EVENTS, params={"chain": "neighbour", "limit": 20})
+        assert answer.status_code == 200, answer.text
+
+    def stream(self) -> None:
+        """Follow the chain from its newest event; done when that has come."""
+        wanted: dict[str, str | int] = {"chain": "neighbour", "from_seq": self._seq}
+        with self._client.stream("GET", f"{EVENTS}/stream", params=wanted) as answer:
+            assert answer.status_code == 200
+            assert any(line.startswith("data:") and '"seq"' in line for line in answer.iter_lines())
+
+    def audit(self) -> None:
+        """Have the chain audited: all of it is anchored then."""
+        answer = self._client.post("/api/v1/audits", json={"chain": "neighbour"})
+        report = answer.json()
+        assert (answer.status_code, report["status"], report["anchored_size"]) == (200, "intact", self._seq + 1), report
+
+    def health(self) -> None:
+        assert self._client.get("/api/v1/health").status_code == 200
+
+    def times(self) -> dict[str, float]:
+        """The median time of each use."""
+        uses: list[Callable[[], None]] = [self.append, self.read, self.stream, self.audit, self.health]
+        taken: dict[str, list[float]] = {use.__name__: [] for use in uses}
+        for _ in range(ROUNDS):
+            for use in uses:
+                begun = time.monotonic()
+                use()
+                taken[use.__name__].append(time.monotonic() - begun)
+        return {name: median(found) for name, found in taken.items()}
+
+
+@pytest.fixture
+def tenants(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[tuple[Hostile, Neighbour]]:
+    """Both tenants of a server process that anchors; the hostile one has a chain that takes a while to audit."""
+    create_key_file(tmp_path / "key.pem")
+    tokens = {name: add_token(tmp_path / "tokens", name, ALL, None) for name in ("hostile", "neighbour")}
+    variables = {
+        "MONGO_URI": mongo_uri,
+        "MONGO_DATABASE": database,
+        "EVENTLOG_TOKENS": str(tmp_path / "tokens"),
+        "EVENTLOG_ANCHORS": str(tmp_path / "anchors"),
+        "EVENTLOG_SIGNING_KEYS": str(tmp_path / "key.pem"),
+        "EVENTLOG_NEW_CHAINS_PER_DAY": str(CHAINS),
+        "EVENTLOG_STREAMS_PER_CALLER": str(STREAMS),
+    }
+    with server(tmp_path, **variables) as running, _client(running.url, tokens["neighbour"]) as neighbour:
+        with _client(running.url, tokens["hostile"]) as client:
+            for _ in range(8):
+                batch = [EVENT | {"chain": "hostile"}] * 500
+                assert client.post(f"{EVENTS}/batch", json=batch).status_code == 201
+        yield Hostile(running.url, tokens["hostile"]), Neighbour(neighbour)
+
+
+def _client(url: str, token: str) -> httpx2.Client:
+    return httpx2.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60)
+
+
+def test_a_hostile_tenant_takes_nothing_from_its_neighbour(
+    tenants: tuple[Hostile, Neighbour], client: Any, database: str
+) -> None:
+    hostile, neighbour = tenants
+    neighbour.append()
+    slower: dict[str, float] = {}
+    for _ in range(TRIALS):  # what a busy machine delays once is on time in another trial; what an attack delays is not
+        idle = neighbour.times()
+        with hostile.at_work():
+            attacked = neighbour.times()
+        _check_counts(hostile, client[database])
+        slower = {name: attacked[name] for name in idle if attacked[name] > 2 * idle[name] + ALLOWANCE}
+        if not slower:
+            return
+    pytest.fail(f"seconds under attack: {slower}, idle: {idle}, answers: {hostile.answers}")
+
+
+def _check_counts(hostile: Hostile, database: Any) -> None:
+    """What the hostile tenant got, whatever it tried and however often."""
+    answers = hostile.answers
+    assert {status for attack, status in answers if attack == "chain"} <= {201, 429}
+    assert answers["chain", 429] > 0
+    chains = database["sequences"].count_documents({"_id": {"$regex": "^hostile"}})
+    assert chains <= CHAINS
+    assert {status for attack, status in answers if attack == "stream"} == {200, 429}
+    assert answers["stream", 200] / (answers["stream", 200] + answers["stream", 429]) == STREAMS / TRIED_STREAMS
+    # Those who ask for the same audit at a time join it, so there are far fewer audits than requests.
+    assert {status for attack, status in answers if attack == "audit"} <= {200, 202}
+    assert 4 * len(hostile.audits) <= answers["audit", 200] + answers["audit", 202]
