@@ -32,6 +32,7 @@ class AuditWiring(Wiring):
             workers=Workers(connected.uri, settings.mongo_database),
             anchoring=self.anchoring,
             notices=AuditLog(),
+            set_up=settings.database_set_up,
         )
 
     @per_connection

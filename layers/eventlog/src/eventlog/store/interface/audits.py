@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
+from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
 
@@ -58,6 +59,11 @@ class AuditReads(Protocol):
         """The Merkle trees."""
         ...
 
+    @property
+    def database(self) -> DatabaseReads:
+        """The database as a whole."""
+        ...
+
     def together(self, chain: str) -> AbstractContextManager[ChainReads]:
         """Open a session for reads of one chain that belong together."""
         ...
@@ -79,15 +85,11 @@ class AuditReads(Protocol):
         ...
 
     def chain_names(self) -> list[str]:
-        """List every chain that has a sequence document or an event."""
+        """List every chain that has a sequence document, an event or a copy of an anchor."""
         ...
 
     def heads(self) -> list[ChainHead]:
         """Read what all sequence documents say; a damaged one counts as empty."""
-        ...
-
-    def rows_without_chain(self, limit: int) -> list[str]:
-        """List the ids of rows that are in no chain at all, as their chain is no text."""
         ...
 
 

@@ -1,0 +1,72 @@
+"""Attacks by planted rows that no append, audit or anchor wrote, in each of the four collections."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bson import Binary, Int64, ObjectId, Regex
+
+from local.drill.attack import FULL, INCREMENTAL, Attack
+from local.drill.log import Document, DrillLog
+
+BESIDE = "database unexpected"
+
+
+def plant_event(log: DrillLog, chain: Any) -> None:
+    """Plant a row in events, right in every way but for its chain."""
+    row = log.events.find_one({"chain": "main", "seq": 3}) or {}
+    log.events.insert_one(row | {"_id": "ghost/1", "chain": chain})
+
+
+def plant_copy(log: DrillLog, **fields: Any) -> None:
+    """Plant a copy of an anchor, like the newest of the chain main but for these fields."""
+    row = log.checkpoints.find_one({"chain": "main", "number": 4}) or {}
+    log.checkpoints.insert_one(row | {"_id": f"{fields.get('chain')}/{fields.get('number', 4):012}"} | fields)
+
+
+def plant(collection: str, row: Document) -> Callable[[DrillLog], None]:
+    """Return the attack that puts a row into a collection."""
+    return lambda log: log.admin[collection].insert_one(dict(row)) and None
+
+
+def event_of(chain: Any) -> Callable[[DrillLog], None]:
+    """Return the attack ``plant_event`` with this chain."""
+    return partial(plant_event, chain=chain)
+
+
+def copy_with(**fields: Any) -> Callable[[DrillLog], None]:
+    """Return the attack ``plant_copy`` with these fields."""
+    return partial(plant_copy, **fields)
+
+
+ATTACKS = [
+    Attack("plant an event whose chain is an array", "3", event_of(["ghost"]), INCREMENTAL, BESIDE),
+    Attack("plant an event whose chain is a pattern", "3", event_of(Regex("^main$")), INCREMENTAL, BESIDE),
+    Attack("plant an event without a chain", "3", event_of(None), INCREMENTAL, BESIDE),
+    Attack(
+        "plant a sequence document whose id is bytes",
+        "3",
+        plant("sequences", {"_id": Binary(b"main")}),
+        INCREMENTAL,
+        BESIDE,
+    ),
+    Attack("plant a copy of an anchor of no chain", "3", copy_with(_id="x", chain=["main"]), INCREMENTAL, BESIDE),
+    Attack(
+        "plant a copy of an anchor of a chain that never was",
+        "3",
+        copy_with(chain="ghost"),
+        INCREMENTAL,
+        "ghost checkpoint_missing",
+    ),
+    Attack("plant a copy of an anchor under another id", "3", copy_with(_id="main/x", number=Int64(2)), FULL, BESIDE),
+    Attack(
+        "plant a report whose id is no text",
+        "3",
+        plant("audits", {"_id": ObjectId("0" * 24), "chain": "main"}),
+        INCREMENTAL,
+        BESIDE,
+    ),
+    Attack(
+        "plant a row among the reports that is none", "3", plant("audits", {"_id": "0", "chain": "main"}), FULL, BESIDE
+    ),
+]
