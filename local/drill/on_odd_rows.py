@@ -34,6 +34,13 @@ def event_of(chain: Any) -> Callable[[DrillLog], None]:
     return partial(plant_event, chain=chain)
 
 
+def plant_far_out(log: DrillLog) -> None:
+    """Plant an event at a seq that no audit reaches step by step, and remove the document that says where to stop."""
+    row = log.events.find_one({"chain": "main", "seq": 3}) or {}
+    log.events.insert_one(row | {"_id": "main/far", "seq": 1e15 + 0.5})
+    log.sequences.delete_one({"_id": "main"})
+
+
 def copy_with(**fields: Any) -> Callable[[DrillLog], None]:
     """Return the attack ``plant_copy`` with these fields."""
     return partial(plant_copy, **fields)
@@ -58,7 +65,13 @@ ATTACKS = [
         INCREMENTAL,
         "ghost checkpoint_missing",
     ),
-    Attack("plant a copy of an anchor under another id", "3", copy_with(_id="main/x", number=Int64(2)), FULL, BESIDE),
+    Attack(
+        "plant a copy of an anchor under another id",
+        "3",
+        copy_with(_id="main/x", number=Int64(2)),
+        FULL,
+        f"{BESIDE}; main checkpoint_invalid",
+    ),
     Attack(
         "plant a report whose id is no text",
         "3",
@@ -68,5 +81,12 @@ ATTACKS = [
     ),
     Attack(
         "plant a row among the reports that is none", "3", plant("audits", {"_id": "0", "chain": "main"}), FULL, BESIDE
+    ),
+    Attack(
+        "plant an event far out, so that an audit never ends",
+        "3",
+        plant_far_out,
+        INCREMENTAL,
+        "main sequence_mismatch; main unexpected",
     ),
 ]

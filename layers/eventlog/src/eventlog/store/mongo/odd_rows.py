@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
@@ -67,6 +68,7 @@ class OddRows:
         before, after = (self._audits.find({}, {"_id": 1}, hint=[("_id", 1)], limit=_NAMED) for _ in range(2))
         yield from _told("audits", before.max(_BEFORE_TEXT), _NO_REPORT)
         yield from _told("audits", after.min(_AFTER_TEXT), _NO_REPORT)
+        yield from _told("audits", self._audits.find({"_id": MaxKey()}, {"_id": 1}), _NO_REPORT)  # behind every bound
 
     def _all_reports(self) -> Iterator[str]:
         """Go over all reports and leases whose id is text, a stretch of ids at a time."""

@@ -20,8 +20,16 @@ Document = dict[str, Any]
 
 _LENIENT: CodecOptions[Document] = CodecOptions(unicode_decode_error_handler="replace")
 _VALIDATOR = ("validator", "validationLevel", "validationAction")
-_HARMLESS = {*_VALIDATOR, "storageEngine", "indexOptionDefaults", "changeStreamPreAndPostImages", "comment"}
-"""Options of a collection that change nothing in what queries return."""
+_HARMLESS = {
+    *_VALIDATOR,
+    "storageEngine",
+    "indexOptionDefaults",
+    "changeStreamPreAndPostImages",
+    "comment",
+    "size",
+    "max",
+}
+"""Options of a collection that change nothing in what queries return; the last two mean something beside "capped"."""
 _HIDING = {"capped", "clusteredIndex", "collation", "expireAfterSeconds", "pipeline", "timeseries", "viewOn"}
 """Options that make a collection lose rows, or its queries compare otherwise. No version sets any of them."""
 _PLAIN = {"v", "key", "name", "ns", "background", "storageEngine"}
@@ -94,7 +102,7 @@ class _Comparison:
         An operator's own index is none of our business, unless it takes a declared one's name or fields, so that
         queries are given it instead, or refuses or removes rows.
         """
-        found = [dict(index) for index in self._db[declared.name].list_indexes()]
+        found = [dict(index) for index in self._db[declared.name].list_indexes() if list(index["key"]) != ["_id"]]
         for wanted in declared.indexes:
             options = {"unique": True} if wanted.unique else {}
             same = [index for index in found if list(index["key"].items()) == wanted.keys]
@@ -125,7 +133,4 @@ def _effective(index: Mapping[str, Any]) -> Document:
 
 
 def _text(options: Document) -> str:
-    return (
-        ", ".join(f"{name} = {dict(value) if isinstance(value, dict) else value}" for name, value in options.items())
-        or "no options"
-    )
+    return ", ".join(sorted(options)) or "no options"
