@@ -26,7 +26,11 @@ def plant_copy(log: DrillLog, **fields: Any) -> None:
 
 def plant(collection: str, row: Document) -> Callable[[DrillLog], None]:
     """Return the attack that puts a row into a collection."""
-    return lambda log: log.admin[collection].insert_one(dict(row)) and None
+
+    def act(log: DrillLog) -> None:
+        log.admin[collection].insert_one(dict(row))
+
+    return act
 
 
 def event_of(chain: Any) -> Callable[[DrillLog], None]:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
+from eventlog.audit import index_counts
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
@@ -50,6 +51,10 @@ class Pass:
             # There is no worker, or something is wrong: the audit itself says what and where.
             run.position, done = self._scan(verifier, marks, start, stop)
         run.report = replace(run.report, skew=_added(run.report.skew, skew))
+        if done:
+            index_counts.finish(self._audits, run, STEP)
+        else:
+            index_counts.advance(self._audits, run, STEP)
         return done
 
     def finish(self) -> None:

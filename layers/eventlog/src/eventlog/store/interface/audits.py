@@ -22,6 +22,18 @@ class ChainHead(NamedTuple):
     oldest: int | None
 
 
+class Counted(NamedTuple):
+    """How many of a chain's events an index has shown so far."""
+
+    events: int = 0
+    place: bytes | None = None
+    """The key from which to go on, as a document; None at the beginning and at the end."""
+
+    done: bool = False
+    usable: bool = True
+    """Whether queries can be given this index at all."""
+
+
 class ChainReads(Protocol):
     """Reads of one chain of which none sees the database as it was before an earlier one (causally consistent)."""
 
@@ -81,6 +93,20 @@ class AuditReads(Protocol):
         """Read stored events with start <= seq < end in the order of seq, as the database was at ``after`` or later.
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
+        """
+        ...
+
+    @property
+    def query_indexes(self) -> Sequence[str]:
+        """The names of the indexes that queries are told to use."""
+        ...
+
+    def count_through(
+        self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
+    ) -> Counted:
+        """Count the events below seq ``end`` that an index shows, at most so many more than ``before``.
+
+        From the index alone, as the database was at ``after`` or later.
         """
         ...
 

@@ -12,8 +12,8 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import ChainHead
-from eventlog.store.mongo import indexes
+from eventlog.store.interface.audits import ChainHead, Counted
+from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import mapped
@@ -44,6 +44,7 @@ class AuditStore:
         self._ops = operations_of(log)
         self._reports = self._ops.audits.with_options(codec_options=codec.RAW)
         self.tree = TreeReader(log)
+        self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
 
     def chain_names(self) -> list[str]:
@@ -80,10 +81,23 @@ class AuditStore:
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
-        with mapped(), self._ops.session() as session:
+        with mapped(), self._session(after) as session:
+            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+
+    def count_through(
+        self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
+    ) -> Counted:
+        """See ``AuditReads.count_through``."""
+        with mapped(), self._session(after) as session:
+            return index_counts.count(self._ops, session, chain, index, end=end, before=before, most=most)
+
+    @contextmanager
+    def _session(self, after: ClusterTime | None) -> Iterator[ClientSession]:
+        """Open a session that sees the database as it was at ``after`` or later."""
+        with self._ops.session() as session:
             if (time := timestamp(after)) is not None:
                 session.advance_operation_time(time)
-            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+            yield session
 
     def add(self, document: bytes) -> None:
         """Store a new report."""
