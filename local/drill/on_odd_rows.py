@@ -1,13 +1,19 @@
 """Attacks by planted rows that no append, audit or anchor wrote, in each of the four collections."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bson import Binary, Int64, ObjectId, Regex
 
+from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.anchors.walk import copy_of
+from eventlog.formats.anchor import sign_anchor, verify_anchor
+from eventlog.stored.anchor_copies import copy_fields
 from local.drill.attack import FULL, INCREMENTAL, Attack
 from local.drill.log import Document, DrillLog
+from local.drill.on_anchors import newest_anchor, next_seal
 
 BESIDE = "database unexpected"
 
@@ -45,6 +51,16 @@ def plant_far_out(log: DrillLog) -> None:
     log.sequences.delete_one({"_id": "main"})
 
 
+def plant_note(log: DrillLog) -> None:
+    """Plant a newest checkpoint with another root, signed by a key of one's own."""
+    create_key_file(log.folder / ".own")
+    newest = newest_anchor(log)
+    false = replace(newest.checkpoint, root=b"r" * 32)
+    own = KeyFile(log.folder / ".own")
+    anchor = verify_anchor(sign_anchor(false, next_seal(newest), [own]), [own.public_key])
+    log.checkpoints.insert_one(copy_fields(copy_of("main", anchor)))
+
+
 def copy_with(**fields: Any) -> Callable[[DrillLog], None]:
     """Return the attack ``plant_copy`` with these fields."""
     return partial(plant_copy, **fields)
@@ -76,6 +92,7 @@ ATTACKS = [
         FULL,
         f"{BESIDE}; main checkpoint_invalid",
     ),
+    Attack("plant a newest checkpoint", "3", plant_note, INCREMENTAL, "main checkpoint_missing"),
     Attack(
         "plant a report whose id is no text",
         "3",
