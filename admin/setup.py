@@ -172,8 +172,11 @@ class Setup:
 
 def _actions(privileges: list[Document]) -> set[str]:
     """Return each single right as a text: the action, and the collection or resource."""
-    return {
-        f"{action} {privilege['resource'].get('collection') or privilege['resource']}"
-        for privilege in privileges
-        for action in privilege["actions"]
-    }
+    return {f"{action} {_place(privilege['resource'])}" for privilege in privileges for action in privilege["actions"]}
+
+
+def _place(resource: Document) -> str:
+    """Name what a right is about: one of our collections, the database as a whole, or whatever else it is."""
+    if resource.keys() != {"db", "collection"}:
+        return str(resource)
+    return str(resource["collection"]) or f"database {resource['db']}"

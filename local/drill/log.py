@@ -57,7 +57,7 @@ class DrillLog:
     """A log in its own database and anchor directory, with what is needed to use it and to attack it.
 
     ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
-    client was shown.
+    client was shown. ``set_up``: whether the audits know that an operator has set the database up.
     """
 
     def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
@@ -76,11 +76,13 @@ class DrillLog:
         self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
+        self.set_up = False
 
     @property
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
-        return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=self._anchoring)
+        audits = AuditStore(self.store)
+        return Auditor(self.store, audits, ORIGIN, anchoring=self._anchoring, set_up=self.set_up)
 
     def audit(self, mode: Mode) -> list[AuditReport]:
         """Audit all chains, as the schedule does."""
@@ -107,14 +109,14 @@ class DrillLog:
 
     def back_up(self) -> Backup:
         """Return a backup of the database and of the anchor directory."""
-        documents = {name: list(self._raw(name).find()) for name in COLLECTIONS}
+        documents = {name: list(self.raw(name).find()) for name in COLLECTIONS}
         files = {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
         return Backup(documents, files)
 
     def put_back(self, backup: Backup, collections: Iterable[str] = COLLECTIONS, *, files: bool = False) -> None:
         """Restore collections from a backup, and the anchor directory too with ``files``."""
         for name in collections:
-            collection = self._raw(name)
+            collection = self.raw(name)
             collection.delete_many({})
             if backup.documents[name]:
                 collection.insert_many(backup.documents[name])
@@ -124,7 +126,8 @@ class DrillLog:
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / path).write_bytes(data)
 
-    def _raw(self, name: str) -> RawCollection:
+    def raw(self, name: str) -> RawCollection:
+        """Return a collection whose rows are the bytes that are stored."""
         return self.admin[name].with_options(codec_options=codec.RAW)
 
     def remove_anchors(self, chain: str = "*") -> None:

@@ -59,9 +59,10 @@ def findings(log: DrillLog, mode: Mode) -> str:
         seqs: dict[str, list[int]] = {}
         for finding in report.findings:
             seqs.setdefault(finding.kind, []).extend([] if finding.seq is None else [finding.seq])
-        found += [f"{report.chain} {kind} {ranges(places)}".strip() for kind, places in seqs.items()]
+        chain = report.chain or "database"
+        found += [f"{chain} {kind} {ranges(places)}".strip() for kind, places in seqs.items()]
         if report.status == "incomplete":
-            found.append(f"{report.chain} incomplete")
+            found.append(f"{chain} incomplete")
     return "; ".join(found)
 
 

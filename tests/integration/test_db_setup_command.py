@@ -80,7 +80,7 @@ def test_the_roles_for_atlas_say_the_same(configured: Command, log: SecuredLog) 
         role["roleName"]: {(a["action"].lower(), r["collection"]) for a in role["actions"] for r in a["resources"]}
         for role in found
     }
-    named = {"changeStream": "change_stream"}
+    named = {"changeStream": "change_stream", "listIndexes": "list_indexes", "listCollections": "list_collections"}
     expected = {role.name: {(named.get(a, a), c) for c, acts in role.actions.items() for a in acts} for role in ROLES}
     assert rights == expected
 

@@ -114,7 +114,7 @@ def test_what_was_found_is_told_and_stands_if_the_audit_then_fails(
         with pytest.raises(StoreUnavailableError):
             auditor.audit_all("full", 60)
     else:
-        (report, *_) = auditor.audit_all("full", 60)
+        (report,) = (report for report in auditor.audit_all("full", 60) if report.chain == "main")
         assert (report.status, report.findings_total >= 1) == ("tampered", True)
         assert "OverflowError" in str(report.incomplete_because)
     assert sum(new for chain, new in heard.found_in if chain == "main") >= 1

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import bson
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, MaxKey, MinKey
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from eventlog.audit.auditor import Auditor
@@ -238,6 +240,25 @@ def test_without_a_sequence_document_a_row_far_out_does_not_hold_up_the_audit(lo
     log.extra(seq=Int64(2**62))
     log.sequences.delete_one({"_id": "main"})
     assert ("missing", SIZE) in log.found()
+
+
+FAR_OUT = [1e300, 1e18, 1e15 + 0.5, Decimal128("1e6000"), Decimal128("1e15"), Decimal128("1000000000000000.5")]
+
+
+@pytest.mark.parametrize("claimed", [None, Int64(2**52)], ids=["no sequence document", "one that claims 2^52 events"])
+@pytest.mark.parametrize("seq", FAR_OUT, ids=repr)
+def test_a_row_far_out_whose_seq_is_no_int64_does_not_hold_up_the_audit(log: Log, seq: Any, claimed: Any) -> None:
+    log.extra(seq=seq)
+    if claimed is None:
+        log.sequences.delete_one({"_id": "main"})
+    else:
+        frontier = [b"\0" * 32]
+        log.set_sequence(size=claimed, settled__size=claimed, settled__frontier=frontier)
+    torn = bson.encode(log.get(3) | {"_id": "main/torn", "event_id": "xxx", "seq": 2.0**40})
+    log.events.insert_one(RawBSONDocument(torn.replace(b"xxx", b"\xff\xff\xff")))
+    report = log.audit()
+    assert (report.status, report.finished_at is not None) == ("tampered", True)
+    assert "unexpected" in {finding.kind for finding in report.findings}
 
 
 def rewrite(log: Log, size: int) -> None:

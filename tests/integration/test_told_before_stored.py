@@ -78,7 +78,9 @@ def test_a_refused_report_is_told_and_every_chain_is_audited(
     capsys.readouterr()
     found = audits.run_scheduled(wired, "full")["audits"]
     lines = printed(capsys)
-    assert {report["chain"]: report["status"] for report in found} == {"a": "intact", "b": "tampered", "c": "intact"}
+    # The validator is not as declared, which the report on the database as a whole says.
+    said = {"": "incomplete", "a": "intact", "b": "tampered", "c": "intact"}
+    assert {report["chain"]: report["status"] for report in found} == said
     assert errors(caplog).count(("tampering found", TAMPERED)) == 1
     assert ("an audit report could not be stored", TAMPERED) in errors(caplog)
     assert findings_in(lines) == 1.0
@@ -126,7 +128,7 @@ def test_a_running_audit_that_nobody_may_take_up_keeps_no_chain_from_being_audit
     assert (left.status, left.findings_total) == ("running", 1)
     admin.command("collMod", "audits", validator={"never": True}, validationLevel="strict")
     found = audits.run_scheduled(wired, "full")["audits"]
-    assert {report["chain"] for report in found} == set(CHAINS)
+    assert {report["chain"] for report in found} == {"", *CHAINS}
     assert ("audits that are running could not be resumed", "") in errors(caplog)
 
 

@@ -19,6 +19,7 @@ const MEANING = {
   rewritten: 'An anchor, or an earlier audit, knows another history.',
   checkpoint_missing: 'An anchor that was made is not there any more.',
   checkpoint_invalid: 'An anchor is not what was signed.',
+  schema_mismatch: 'The database is set up so that queries can miss events.',
 }
 
 export async function render({ state, chain, go, link, signal }) {

@@ -68,8 +68,29 @@ function scrubber({ size, zoom, seq }, [start, end], show) {
   )
 }
 
+/** The events of a range. The log shows no range in which one is missing or damaged: then each is asked for by itself. */
+async function eventsOf(chain, start, end, signal) {
+  const page = (from, to) => ask('/events', { chain, sort: 'seq', from_seq: from, to_seq: to, limit: to - from }, { signal })
+  const isDamaged = (error) => error.status === 500
+  try {
+    return (await page(start, end)).events
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+  }
+  const seqs = Array.from({ length: end - start }, (_, place) => start + place)
+  const pages = await Promise.all(
+    seqs.map((seq) =>
+      page(seq, seq + 1).catch((error) => {
+        if (isDamaged(error)) return { events: [] }
+        throw error
+      }),
+    ),
+  )
+  return pages.flatMap(({ events }) => events)
+}
+
 async function draw({ chain, range: [start, end], place, findings, picture, detail, link, signal }) {
-  const { events } = await ask('/events', { chain, sort: 'seq', from_seq: start, to_seq: end, limit: end - start }, { signal })
+  const events = await eventsOf(chain, start, end, signal)
   const bySeq = new Map(events.map((event) => [event.seq, event]))
   const pick = async (seq) => {
     for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)

@@ -26,6 +26,11 @@ class Settings(BaseSettings):
         default=None, description="ARN of a Secrets Manager secret or an SSM parameter (SecureString) that holds it"
     )
     mongo_database: str = Field(default="eventlog", description="Database name")
+    database_set_up: bool = Field(
+        default=False,
+        validation_alias="EVENTLOG_DATABASE_SET_UP",
+        description="Whether ``make db-setup`` has been run, so that audits miss a validator or index that is gone",
+    )
     mongo_pool_size: int = Field(default=100, ge=2, le=1000, description="Connections to MongoDB at most")
     allow_plaintext_mongodb: bool = Field(
         default=False,

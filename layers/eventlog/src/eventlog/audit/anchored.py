@@ -50,12 +50,12 @@ class AuditAnchors:
 
         None: nothing is anchored in this log.
         """
-        if self._anchoring is None:
-            return None
         chain = opened.report.chain
         if not is_name(chain):
             opened.emit(Finding("unexpected", None, None, None, "no chain can have this name"))
-            return Standing()
+            return None if self._anchoring is None else Standing()
+        if self._anchoring is None:
+            return None
         try:
             standing = self._anchoring.history.standing(chain, self._origins(chain))
         except StoreError as error:

@@ -15,12 +15,13 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
 from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
+from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
-from eventlog.audit.report import MAX_FINDINGS, AuditReport, Mode, new_report
+from eventlog.audit.report import AuditReport, Mode, new_report
 from eventlog.audit.report_documents import read_report
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.run_documents import encode_run, read_run, voucher_message
@@ -34,7 +35,10 @@ from eventlog.verify.findings import Finding
 
 
 class Auditor:
-    """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds."""
+    """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
+
+    ``set_up``: an operator has set the database up (``DatabaseAudit``).
+    """
 
     def __init__(
         self,
@@ -46,12 +50,14 @@ class Auditor:
         *,
         anchoring: Anchoring | None = None,
         notices: Notices | None = None,
+        set_up: bool = False,
     ) -> None:
         self._store = store
         # Without anchoring it verifies all the same, and only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits = audits
         self._keeper = Keeper(audits, self._notices)
+        self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin = origin
         self._clock = clock
         self._workers = workers
@@ -182,16 +188,16 @@ class Auditor:
             because = f"what is stored of it can't be read: {type(error).__name__}: {error}"
             return self._keeper.give_up(opened.report, because, self._millis())
 
-    def _audit_rows_without_chain(self, mode: Mode) -> AuditReport | None:
-        """Report rows that belong to no chain, in a report of their own; None if there are none, as is normal."""
-        rows = self._audits.rows_without_chain(MAX_FINDINGS)
-        if not rows:
-            return None
+    def _audit_database(self, mode: Mode) -> AuditReport | None:
+        """Audit what belongs to no chain; None if there is nothing to say of it."""
         opened = OpenReport(new_report("", mode, self._millis()))
-        for row in rows:
-            opened.emit(Finding("unexpected", None, None, None, f"the row {row[:200]!r} belongs to no chain"))
-        report = replace(opened.report, status="tampered", finished_at=self._millis())
-        self._keeper.keep(report, report.started_at)
+        try:
+            self._database.run(opened)
+        except CredentialsRefusedError:
+            self._keeper.tell(opened.report)  # as in ``_begin``
+            raise
+        if report := concluded(opened.report, self._millis()):
+            self._keeper.keep(report, report.started_at)
         return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
@@ -208,8 +214,8 @@ class Auditor:
             raise
         except StoreError as error:  # even if no audit can be leased, new ones are made
             self._notices.failed("audits that are running could not be resumed", "", error)
-        if rows := self._audit_rows_without_chain(mode):
-            yield rows
+        if report := self._audit_database(mode):
+            yield report
         # When the time is over each chain still gets its one step: it finds what is wrong at a chain's edges, and the
         # rest is resumed by a later round.
         for chain in self._anchors.names(self._audits.chain_names()):

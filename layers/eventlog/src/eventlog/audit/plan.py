@@ -10,7 +10,7 @@ from eventlog.formats.anchor import Anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.interface.audits import AuditReads, ChainReads
+from eventlog.store.interface.audits import AuditReads, ChainReads, Counted
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import ClusterTime
@@ -106,6 +106,7 @@ def plan(audits: AuditReads, opened: OpenReport, outside: Outside, standing: Sta
         target=image.settled if image else None,
         position=start.size,
         state=start,
+        counted=dict.fromkeys(audits.query_indexes, Counted()) if image and opened.report.mode == "full" else None,
     )
 
 

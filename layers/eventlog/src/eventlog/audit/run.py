@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from eventlog.anchors.walk import Reached
 from eventlog.audit.report import AuditReport
 from eventlog.formats.event import ChainState
+from eventlog.store.interface.audits import Counted
 from eventlog.stored.fields import ClusterTime
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import VerifierState
@@ -81,6 +82,9 @@ class AuditRun(OpenReport):
 
     state: VerifierState
     """What was verified so far."""
+
+    counted: dict[str, Counted] | None = None
+    """What each index that queries use has shown so far; None: nothing is counted."""
 
     voucher: bytes | None = None
     """The signature, by the log's own key, of what is stored of this run; None if nothing is anchored, or nobody has

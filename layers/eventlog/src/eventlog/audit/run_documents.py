@@ -12,6 +12,7 @@ from eventlog.anchors.walk import Reached
 from eventlog.audit.report_documents import encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.formats.event import ChainState
+from eventlog.store.interface.audits import Counted
 from eventlog.stored import codec
 from eventlog.stored.fields import Fields, count, maybe_count, timestamp
 from eventlog.stored.sequences import decode_settled, settled_fields
@@ -60,6 +61,7 @@ def read_run(raw: bytes) -> AuditRun:
             frontier=state.maybe_hashes("frontier"),
             hole=state.get("hole", bool),
         ),
+        counted=_counted(fields) if "counted" in document else None,
         # Where nothing is anchored, nothing is signed, and the field is not there.
         voucher=fields.maybe("voucher", bytes) if "voucher" in document else None,
     )
@@ -92,6 +94,20 @@ def _run_fields(run: AuditRun) -> dict[str, Any]:
         "target": None if run.target is None else settled_fields(run.target),
         "position": count(run.position),
         "state": asdict(state) | {"size": count(state.size)},
+    } | ({} if run.counted is None else {"counted": {name: _stored(each) for name, each in run.counted.items()}})
+
+
+def _stored(counted: Counted) -> dict[str, Any]:
+    return counted._asdict() | {"events": count(counted.events)}
+
+
+def _counted(fields: Fields) -> dict[str, Counted]:
+    found = {name: fields.inner("counted").inner(name) for name in fields.get("counted", dict)}
+    return {
+        name: Counted(
+            each.count("events"), each.maybe("place", bytes), each.get("done", bool), each.get("usable", bool)
+        )
+        for name, each in found.items()
     }
 
 

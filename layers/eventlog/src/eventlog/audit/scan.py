@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
+from eventlog.audit import index_counts
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
@@ -12,13 +13,15 @@ from eventlog.audit.workers import WorkerPool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
-from eventlog.verify.documents import understand
+from eventlog.stored.fields import floor_of_seq
 from eventlog.verify.fast_path import ClockSkew, Segment, segment_roots
 from eventlog.verify.verifier import ChainVerifier
 
 STEP = 8192
 """Events in a step; a power of two, for segments (fast_path.py)."""
 _CHUNK = 500
+_BEYOND = 2**63 - 1
+"""No event has this seq or a higher one: rows there are strays, which the plan has read (``ChainReads.outside``)."""
 _RENEW_SECONDS = 2.0
 
 
@@ -48,6 +51,10 @@ class Pass:
             # There is no worker, or something is wrong: the audit itself says what and where.
             run.position, done = self._scan(verifier, marks, start, stop)
         run.report = replace(run.report, skew=_added(run.report.skew, skew))
+        if done:
+            index_counts.finish(self._audits, run, STEP)
+        else:
+            index_counts.advance(self._audits, run, STEP)
         return done
 
     def finish(self) -> None:
@@ -101,10 +108,12 @@ class Pass:
                 renewed = time.monotonic()
         # Where nothing follows before the end that the sequence document gives, the last events are gone. Where events
         # are missing in between, the next step begins at the first that is there, and the verifier reports the gap.
-        following = next(self._audits.scan(chain, stop, end, 1, after=after, arrays=False), None)
+        # What is no event says how far to go, too: an audit would never get there by steps.
+        last = _BEYOND if end is None else end
+        following = next(self._audits.scan(chain, stop, last, 1, after=after, arrays=False), None)
         if following is None and end is not None and verifier.state.position < end:
             verifier.gap(end, "truncated")
-        return max(stop, 0 if following is None else understand(following)[2] or 0), following is None
+        return max(stop, 0 if following is None else floor_of_seq(following)), following is None
 
     def _count(self, events: int) -> None:
         report = self._run.report

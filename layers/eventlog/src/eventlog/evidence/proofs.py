@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from eventlog.errors import InvalidError, NotFoundError, unknown_checkpoint, unknown_event
 from eventlog.formats import hashing, proof
-from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
+from eventlog.formats.checkpoint import Checkpoint, epoch_of, parse_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.note import parse_note
@@ -45,15 +45,30 @@ class Evidence:
 
         Raises:
             NotFoundError: there is none.
+            CorruptionError: what is stored as it is not a checkpoint of the chain as it is stored.
         """
-        found = self._reader.copy(chain, size)
-        if found is None:
-            raise unknown_checkpoint(chain, size)
-        return found
+        with self._reader.view(chain, size) as (view, copy):
+            if copy is None:
+                raise unknown_checkpoint(chain, size)
+            return _agreeing(chain, view, copy)
 
     def newest(self, chain: str) -> AnchorCopy | None:
-        """Return the newest checkpoint, if there is one."""
-        return self._reader.copy(chain, None)
+        """Return the newest checkpoint, if there is one.
+
+        Raises:
+            CorruptionError: as ``checkpoint``.
+        """
+        with self._reader.view(chain, None) as (view, copy):
+            return None if copy is None else _agreeing(chain, view, copy)
+
+    def check(self, copy: AnchorCopy) -> AnchorCopy:
+        """Return a checkpoint that was read elsewhere, if it is one of its chain as it is stored.
+
+        Raises:
+            CorruptionError: as ``checkpoint``.
+        """
+        with self._reader.view(copy.chain, copy.size) as (view, _):
+            return _agreeing(copy.chain, view, copy)
 
     def proof(self, chain: str, event_id: str, size: int | None) -> EventProof:
         """Prove an event: under the newest checkpoint, or in the tree of this size with the checkpoint of that size.
@@ -144,8 +159,8 @@ class Evidence:
         with self._reader.view(chain, size) as (view, copy):
             if view is None:
                 raise NotFoundError(f"There is no chain {chain}.")
-            if copy is not None and copy.size > view.size:
-                raise CorruptionError(f"chain {chain} is shorter than its checkpoint {copy.number}; run an audit")
+            if copy is not None:
+                _check_place(view, copy)
             yield view, copy
 
 
@@ -172,6 +187,36 @@ def check_root(copy: AnchorCopy, root: bytes) -> None:
     """
     if checkpoint_of(copy).root != root:
         raise CorruptionError(f"the tree of chain {copy.chain} is not that of its checkpoint {copy.number}")
+
+
+def _agreeing(chain: str, view: EvidenceView | None, copy: AnchorCopy) -> AnchorCopy:
+    """Return a checkpoint whose root is that of the chain's tree.
+
+    Whoever can write to the database can put any note there, and here is no key to verify it by. But one with another
+    root, or of another chain, is not handed out: it would look as if the log had signed two histories.
+
+    Raises:
+        CorruptionError: it is another's, or the chain's sequence document is gone.
+    """
+    if view is None:
+        raise CorruptionError(f"the sequence document of chain {chain} is missing; run an audit")
+    _check_place(view, copy)
+    check_root(copy, view.root(copy.size))
+    return copy
+
+
+def _check_place(view: EvidenceView, copy: AnchorCopy) -> None:
+    """Check that a checkpoint is one of this chain, and of no more events than there are.
+
+    Raises:
+        CorruptionError: it isn't.
+    """
+    if copy.size > view.size:
+        raise CorruptionError(f"chain {view.chain} is shorter than its checkpoint {copy.number}; run an audit")
+    try:
+        epoch_of(checkpoint_of(copy).origin, view.origin, view.chain)
+    except EvidenceError as error:
+        raise CorruptionError(f"checkpoint {copy.number} of chain {view.chain}: {error}; run an audit") from error
 
 
 def _tree_size(view: TreeView, event: Event, newest: AnchorCopy | None) -> int:

@@ -3,10 +3,12 @@
 Counts are int64, times are dates in whole milliseconds since 1970, a ``ClusterTime`` is a timestamp.
 """
 
+import math
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 import bson
-from bson import DatetimeMS, Int64, Timestamp
+from bson import DatetimeMS, Decimal128, Int64, Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 
@@ -61,6 +63,16 @@ def decode_roughly(raw: bytes) -> dict[str, Any]:
         return bson.decode(raw, codec_options=_ROUGH)
     except (InvalidBSON, ValueError, OverflowError):
         return {}
+
+
+def floor_of_seq(raw: bytes) -> int:
+    """Return the whole number at or below the seq of a row that may be damaged; 0 if that is no number of an int64."""
+    seq = decode_roughly(raw).get("seq")
+    if isinstance(seq, Decimal128):
+        seq = seq.to_decimal()
+    if isinstance(seq, bool) or not isinstance(seq, (int, float, Decimal)) or not 0 <= seq < 2**63:
+        return 0
+    return math.floor(seq)
 
 
 class Fields:

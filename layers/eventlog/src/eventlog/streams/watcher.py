@@ -7,16 +7,16 @@ settling nor a failover can repeat, lose or reorder anything.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import PAGE_BYTES, EventReader, Page, Query
-from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.store.interface.changes import ChangeHints
 from eventlog.stored.anchor_copies import AnchorCopy
 from eventlog.streams.recent import Item, RecentEvents, item_of
@@ -34,12 +34,24 @@ _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
 
 
+class Checkpoints(Protocol):
+    """Checkpoints that may be shown. Both methods raise StoreError, CorruptionError for one that may not."""
+
+    def newest(self, chain: str) -> AnchorCopy | None:
+        """Return the chain's newest one."""
+        ...
+
+    def scan(self, chain: str, first: int) -> Iterator[AnchorCopy]:
+        """Iterate over those from this number on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where streams read, given anew for each use, as a process may connect again."""
 
     events: Callable[[], EventReader]
-    copies: Callable[[], AnchorCopies]
+    copies: Callable[[], Checkpoints]
 
 
 @dataclass(frozen=True, slots=True)

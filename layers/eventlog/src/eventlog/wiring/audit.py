@@ -37,6 +37,7 @@ class AuditWiring(Wiring):
             workers=Workers(connected.uri, settings.mongo_database),
             anchoring=self.anchoring,
             notices=AuditLog(),
+            set_up=settings.database_set_up,
         )
 
     @cached_property

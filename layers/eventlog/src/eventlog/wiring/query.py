@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from eventlog.evidence.proofs import Evidence
+from eventlog.evidence.served import ServedCheckpoints
 from eventlog.store.interface.counts import EventCounts
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.changes import ChangeStreams
@@ -36,8 +37,11 @@ class QueryWiring(Wiring):
     def streams(self) -> Streams:
         """The live streams of this process; a quarter of its connections may watch for changes."""
         changes = ChangeStreams(lambda: self.log, max(1, self.settings.mongo_pool_size // 4))
-        sources = Sources(lambda: self.log, lambda: CheckpointStore(self.log))
+        sources = Sources(lambda: self.log, self._checkpoints)
         return Streams(sources, changes.hints, self.settings.streams_per_caller)
+
+    def _checkpoints(self) -> ServedCheckpoints:
+        return ServedCheckpoints(CheckpointStore(self.log), self.evidence)
 
     def end_streams(self) -> None:
         """End live streams, which would otherwise go on for ever."""

@@ -6,6 +6,7 @@
 - ``anchor_copies``: the database's copies of anchors.
 - ``evidence``: a tree, its events and the anchor copy that covers them, read together.
 - ``audits``: what an audit reads, and where its reports and leases are kept.
+- ``database``: how a database is set up, and rows that belong to no chain.
 - ``counts``: how many events there are, for statistics.
 - ``changes``: hints that a chain has grown, for streams.
 """

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
+from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
 
@@ -19,6 +20,18 @@ class ChainHead(NamedTuple):
     size: int
     pending: int
     oldest: int | None
+
+
+class Counted(NamedTuple):
+    """How many of a chain's events an index has shown so far."""
+
+    events: int = 0
+    place: bytes | None = None
+    """The key from which to go on, as a document; None at the beginning and at the end."""
+
+    done: bool = False
+    usable: bool = True
+    """Whether queries can be given this index at all."""
 
 
 class ChainReads(Protocol):
@@ -58,6 +71,11 @@ class AuditReads(Protocol):
         """The Merkle trees."""
         ...
 
+    @property
+    def database(self) -> DatabaseReads:
+        """The database as a whole."""
+        ...
+
     def together(self, chain: str) -> AbstractContextManager[ChainReads]:
         """Open a session for reads of one chain that belong together."""
         ...
@@ -78,16 +96,26 @@ class AuditReads(Protocol):
         """
         ...
 
+    @property
+    def query_indexes(self) -> Sequence[str]:
+        """The names of the indexes that queries are told to use."""
+        ...
+
+    def count_through(
+        self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
+    ) -> Counted:
+        """Count the events below seq ``end`` that an index shows, at most so many more than ``before``.
+
+        From the index alone, as the database was at ``after`` or later.
+        """
+        ...
+
     def chain_names(self) -> list[str]:
-        """List every chain that has a sequence document or an event."""
+        """List every chain that has a sequence document, an event or a copy of an anchor."""
         ...
 
     def heads(self) -> list[ChainHead]:
         """Read what all sequence documents say; a damaged one counts as empty."""
-        ...
-
-    def rows_without_chain(self, limit: int) -> list[str]:
-        """List the ids of rows that are in no chain at all, as their chain is no text."""
         ...
 
 

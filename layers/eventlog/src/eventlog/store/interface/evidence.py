@@ -38,10 +38,6 @@ class EvidenceReader(Protocol):
     reached.
     """
 
-    def copy(self, chain: str, size: int | None) -> AnchorCopy | None:
-        """Return a chain's anchor copy of exactly this tree size, of None the newest, if there is one."""
-        ...
-
     def view(
         self, chain: str, size: int | None
     ) -> AbstractContextManager[tuple[EvidenceView | None, AnchorCopy | None]]:

@@ -8,11 +8,14 @@ from bson import DatetimeMS, Int64
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import ChainHead
+from eventlog.store.interface.audits import ChainHead, Counted
+from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
+from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import LEASES
 from eventlog.store.mongo.operations import Operations
@@ -41,14 +44,15 @@ class AuditStore:
         self._ops = operations_of(log)
         self._reports = self._ops.audits.with_options(codec_options=codec.RAW)
         self.tree = TreeReader(log)
+        self.query_indexes = tuple(index_counts.INDEXES)
+        self.database = DatabaseStore(log)
 
     def chain_names(self) -> list[str]:
-        """List every chain that has a sequence document or an event."""
+        """List every chain that has a sequence document, an event or a copy of an anchor."""
         with mapped():
-            sequences, events = (held.with_options(_LENIENT) for held in (self._ops.sequences, self._ops.events))
-            names = [found["_id"] for found in sequences.find({}, {"_id": 1})]
-            grouped = events.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
-            names += [found["_id"] for found in grouped]
+            names = [name for held in (self._ops.checkpoints, self._ops.events) for name in _chains_in(held)]
+            found = self._ops.sequences.with_options(_LENIENT).find({}, {"_id": 1})
+            names += [sequence["_id"] for sequence in found]
         return sorted({name for name in names if isinstance(name, str)})
 
     def heads(self) -> list[ChainHead]:
@@ -56,13 +60,6 @@ class AuditStore:
         fields = {"size": 1, "settled": "$settled.size", "oldest": {"$min": "$pending.received_at"}}
         with mapped():
             return [_head(found) for found in self._ops.sequences.with_options(_LENIENT).find({}, fields)]
-
-    def rows_without_chain(self, limit: int) -> list[str]:
-        """List the ids of rows whose chain is no text, so that they are in no chain at all."""
-        events = self._ops.events.with_options(_LENIENT)
-        with mapped():
-            found = events.find({"chain": {"$not": {"$type": "string"}}}, {"_id": 1}, limit=limit)
-            return [str(row["_id"]) for row in found]
 
     @contextmanager
     def together(self, chain: str) -> Iterator["SessionReads"]:
@@ -84,17 +81,30 @@ class AuditStore:
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
-        with mapped(), self._ops.session() as session:
+        with mapped(), self._session(after) as session:
+            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+
+    def count_through(
+        self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
+    ) -> Counted:
+        """See ``AuditReads.count_through``."""
+        with mapped(), self._session(after) as session:
+            return index_counts.count(self._ops, session, chain, index, end=end, before=before, most=most)
+
+    @contextmanager
+    def _session(self, after: ClusterTime | None) -> Iterator[ClientSession]:
+        """Open a session that sees the database as it was at ``after`` or later."""
+        with self._ops.session() as session:
             # After a failover the new primary may lag behind what was read: then it waits until it has caught up.
             if (time := timestamp(after)) is not None:
                 session.advance_operation_time(time)
-            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+            yield session
 
     def add(self, document: bytes) -> None:
         """Store a new report."""
         with mapped():
-            with suppress(OperationFailure):  # two events at one seq: a finding, no reason not to audit
-                self._ops.ensure_indexes()
+            with suppress(OperationFailure):  # somebody has made others of their names, which is a finding
+                indexes.ensure(self._ops.audits, indexes.AUDITS)
             self._reports.insert_one(RawBSONDocument(document))
 
     def save(self, audit_id: str, document: bytes) -> None:
@@ -218,6 +228,12 @@ def _scan(
     cursor = operations.raw_events.find(query, session=session, sort=[("seq", 1)], limit=limit, batch_size=_BATCH)
     for found in cursor:
         yield bytes(found.raw)
+
+
+def _chains_in(collection: Collection[dict[str, Any]]) -> list[Any]:
+    """List the different chains of a collection's rows, by an index that begins with ``chain``."""
+    grouped = collection.with_options(_LENIENT).aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
+    return [found["_id"] for found in grouped]
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

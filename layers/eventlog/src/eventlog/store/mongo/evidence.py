@@ -110,10 +110,6 @@ class MongoEvidenceReader:
         self._operations = operations_of(log)
         self._copies = CheckpointStore(log)
 
-    def copy(self, chain: str, size: int | None) -> AnchorCopy | None:
-        """See ``EvidenceReader.copy``."""
-        return self._copies.newest(chain) if size is None else self._copies.at_size(chain, size)
-
     @contextmanager
     def view(self, chain: str, size: int | None) -> Iterator[tuple[MongoEvidenceView | None, AnchorCopy | None]]:
         """See ``EvidenceReader.view``; the copy is read before the tree, so the tree is at least as long."""

@@ -15,6 +15,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 
 from eventlog.formats.event import Event
+from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
@@ -42,6 +43,8 @@ def read_page(operations: Operations, query: Query) -> Page:
         found = _settled(operations, query, min(size, image.settled.size), session)
         if pending := _pending(query, image, size):
             found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
+        if query.sort == "seq":
+            found = _without_gap(found, query, size)
         # One event beyond the page is looked at, which says that there are more. A page has one event at least.
         events: list[Event] = []
         taken = 0
@@ -96,6 +99,21 @@ def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
     """Return the pending events of the page and those after it, in order."""
     found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
     return sorted(found, key=_key(query), reverse=query.order == "desc")
+
+
+def _without_gap(found: Iterator[_Found], query: Query, size: int) -> Iterator[_Found]:
+    """Let events by seq through as long as none is missing: no later one may be shown as if it came next.
+
+    Raises:
+        CorruptionError: one is missing, as it was removed or the index does not show it.
+    """
+    low, high = _seq_bounds(query)
+    seqs = range(low, min(high, size))
+    for seq in seqs if query.order == "asc" else reversed(seqs):
+        each = next(found, None)
+        if each is None or each[0].seq != seq:
+            raise CorruptionError(f"event {seq} of chain {query.chain} is missing; run an audit")
+        yield each
 
 
 def _fits(query: Query, event: Event) -> bool:

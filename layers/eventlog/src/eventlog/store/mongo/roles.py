@@ -11,6 +11,9 @@ READ = ("find",)
 APPEND = ("find", "insert")
 CHANGE = ("find", "insert", "update")
 WATCH = ("changeStream", "find")
+LIST = ("listIndexes",)
+DATABASE = ""
+"""The name under which a role has what it may do with the database as a whole, as MongoDB has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,17 @@ ROLES = (
     Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "quotas": CHANGE}),
     # reads, and is told when a chain has grown, for streams
     Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
-    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors
-    Role("eventlog-audit", {"events": APPEND, "sequences": CHANGE, "audits": CHANGE, "checkpoints": APPEND}),
+    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
+    # and indexes with what is declared
+    Role(
+        "eventlog-audit",
+        {
+            "events": (*APPEND, *LIST),
+            "sequences": (*CHANGE, *LIST),
+            "audits": (*CHANGE, *LIST),
+            "checkpoints": (*APPEND, *LIST),
+            "quotas": LIST,
+            DATABASE: ("listCollections",),
+        },
+    ),
 )

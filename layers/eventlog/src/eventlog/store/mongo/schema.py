@@ -125,6 +125,19 @@ _REPORT = _fields(
 ) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
 _QUOTA = _fields({"_id": _NAME, "day": _DATE, "chains": _COUNT})
 _LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
+_ANY_REPORT: Schema = {
+    "bsonType": "object",
+    "required": ["_id", "chain", "mode", "status", "started_at"],
+    "properties": {
+        "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"},
+        "chain": _STRING,
+        "mode": _REPORT["properties"]["mode"],
+        "status": _REPORT["properties"]["status"],
+        "started_at": _DATE,
+    },
+}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE]}
+"""What a row of ``audits`` is at the least, whichever version wrote it."""
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),

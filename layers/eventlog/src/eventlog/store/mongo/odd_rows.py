@@ -1,0 +1,116 @@
+"""Rows of all four collections that no version wrote, by exact BSON types, so that no chain's audit can see them.
+
+``$type`` and comparisons look into arrays, so ``chain: ["x"]`` passes for text. Here the values themselves are read.
+What is text belongs to a chain, however odd its name: that chain's audit reports it.
+
+An index on ``chain`` gives each of its different values at the cost of one key (as long as none is an array, which an
+honest log never has). Indexes do not tell everything about copies of anchors and about reports: those are read whole,
+if that is asked for.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from bson import MaxKey
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import OperationFailure
+
+from eventlog.store.mongo.leases import LEASES
+from eventlog.store.mongo.operations import Operations, RawCollection
+from eventlog.store.mongo.schema import IN_AUDITS
+from eventlog.stored import codec
+from eventlog.stored.anchor_copies import encode_copy, read_copy
+from eventlog.stored.errors import NotOursError
+from eventlog.stored.fields import decode_roughly
+
+_NAMED = 100
+"""Rows that are named for each condition; a report names no more."""
+_STRETCH = 100_000
+"""Reports that one query goes over: it must answer within the driver's timeout."""
+_STRING = 2
+_NO_TEXT: dict[str, Any] = {"$not": {"$type": "string"}}
+_BEFORE_TEXT: list[tuple[str, Any]] = [("_id", "")]
+_AFTER_TEXT: list[tuple[str, Any]] = [("_id", {})]
+"""In BSON's order every text is at least the first of these two, and less than the second."""
+_NO_REPORT = "is neither a report nor a lease"
+
+
+class OddRows:
+    """Finds them, in one database."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._events, self._sequences, self._checkpoints, self._audits = (
+            collection.with_options(codec_options=codec.RAW)
+            for collection in (operations.events, operations.sequences, operations.checkpoints, operations.audits)
+        )
+
+    def read(self, *, whole: bool) -> Iterator[str]:
+        """See ``DatabaseReads.odd_rows``."""
+        yield from _of_no_chain(self._events)
+        sequences = self._sequences.find({"_id": _NO_TEXT}, {"_id": 1}, limit=_NAMED)
+        yield from _told("sequences", sequences, "is of no chain")
+        yield from self._all_copies() if whole else _of_no_chain(self._checkpoints)
+        yield from self._without_text_as_id()
+        yield from self._all_reports() if whole else _of_no_chain(self._audits, {"_id": {"$nin": list(LEASES)}})
+
+    def _all_copies(self) -> Iterator[str]:
+        for found in self._checkpoints.find({}):
+            raw = bytes(found.raw)
+            why = "is not as this version writes it"
+            with suppress(NotOursError):
+                if encode_copy(read_copy(codec.decode(raw))) == raw:
+                    continue
+            yield from _told("checkpoints", [found], why)
+
+    def _without_text_as_id(self) -> Iterator[str]:
+        """Find reports whose id is no text: by the index on ids, which has them before and behind all text."""
+        before, after = (self._audits.find({}, {"_id": 1}, hint=[("_id", 1)], limit=_NAMED) for _ in range(2))
+        yield from _told("audits", before.max(_BEFORE_TEXT), _NO_REPORT)
+        yield from _told("audits", after.min(_AFTER_TEXT), _NO_REPORT)
+        yield from _told("audits", self._audits.find({"_id": MaxKey()}, {"_id": 1}), _NO_REPORT)  # behind every bound
+
+    def _all_reports(self) -> Iterator[str]:
+        """Go over all reports and leases whose id is text, a stretch of ids at a time."""
+        start: RawBSONDocument | dict[str, Any] = {"$gte": ""}
+        while True:
+            ends = self._audits.find({"_id": start}, {"_id": 1}, sort=[("_id", 1)], skip=_STRETCH, limit=1)
+            end = next(ends, None)
+            stretch = [{"_id": start}, *([] if end is None else [{"_id": _condition(end, b"$lt")}])]
+            odd = {"$and": stretch, "$nor": [{"$jsonSchema": IN_AUDITS}]}
+            yield from _told("audits", self._audits.find(odd, {"_id": 1}, limit=_NAMED), _NO_REPORT)
+            if end is None:
+                return
+            start = _condition(end, b"$gte")
+
+
+def _of_no_chain(collection: RawCollection, among: dict[str, Any] | None = None) -> Iterator[str]:
+    """Find rows whose ``chain`` is no text, by the different values that an index has for it."""
+    for value in collection.aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}]):
+        if bytes(value.raw)[4] == _STRING:
+            continue
+        rows: list[RawBSONDocument] = []
+        with suppress(OperationFailure):  # a value that can't be looked for (BSON's undefined): it is told without rows
+            query = {"chain": _condition(value, b"$eq")} | (among or {})
+            rows = list(collection.find(query, {"_id": 1}, limit=_NAMED))
+            if not rows and among:
+                continue
+        why = f"belongs to no chain: chain is {_shown(value)}"
+        yield from _told(collection.name, rows or [value], why)
+
+
+def _told(collection: str, rows: Iterable[RawBSONDocument], why: str) -> Iterator[str]:
+    for row in rows:
+        yield f"the row {_shown(row)} of {collection} {why}"
+
+
+def _shown(row: RawBSONDocument) -> str:
+    return f"{decode_roughly(bytes(row.raw)).get('_id')!r:.200}"
+
+
+def _condition(row: RawBSONDocument, operator: bytes) -> RawBSONDocument:
+    """Build a condition on the very value that stands in ``_id``, whatever it is, from a document with nothing else."""
+    raw, name = bytes(row.raw), b"_id\0"
+    at = 5 + len(name)
+    size = len(raw) + len(operator) + 1 - len(name)
+    return RawBSONDocument(size.to_bytes(4, "little") + raw[4:5] + operator + b"\0" + raw[at:])

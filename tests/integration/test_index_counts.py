@@ -1,0 +1,89 @@
+"""A full audit counts a chain through each index that queries use, and says which one hides how many events."""
+
+from typing import Any
+
+import pytest
+
+from eventlog.audit import scan
+from eventlog.audit.auditor import Auditor
+from eventlog.audit.report import AuditReport, Mode
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.indexes import EVENTS, Index
+from eventlog.store.mongo.store import MongoStore, operations_of
+from tests.support.anchored import ORIGIN, kinds
+from tests.support.each import each
+from tests.support.factories import draft
+
+SIZE = 20
+HIDDEN = 3
+
+
+@pytest.fixture
+def log(store: MongoStore) -> MongoStore:
+    """Events of two types, sources and moments, whose order by time is not that by seq; and a chain beside it."""
+    for chain in ("lain", "main", "mains"):
+        drafts = [
+            draft(f"e{n}", chain=chain, event_type="ab"[n % 2], source_id="xy"[n // 2 % 2], timestamp=1000 + n * 7 % 5)
+            for n in range(SIZE)
+        ]
+        store.append(chain, drafts)
+        store.settle(chain)
+    return store
+
+
+def audited(store: MongoStore, mode: Mode = "full", chain: str = "main") -> AuditReport:
+    """Audit a chain: the first step in one process, the others in another, which goes on from what was stored."""
+    auditor = Auditor(store, AuditStore(store), ORIGIN)
+    report = auditor.run(auditor.start(chain, mode), 0)
+    if report.status == "running":
+        (report,) = Auditor(store, AuditStore(store), ORIGIN).resume(60)
+    return report
+
+
+def hide(store: MongoStore, index: Index, where: dict[str, Any]) -> None:
+    events = operations_of(store).events
+    events.drop_index(index.name)
+    unique = {"unique": True} if index.unique else {}
+    events.create_index(index.keys, name=index.name, partialFilterExpression=where, **unique)
+
+
+def show(store: MongoStore, index: Index) -> None:
+    operations_of(store).events.drop_index(index.name)
+    operations_of(store).events.create_index(index.keys, unique=index.unique)
+
+
+@pytest.mark.parametrize("step", [2, 5, scan.STEP])
+def test_each_index_that_lacks_rows_is_named_with_how_many(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr(scan, "STEP", step)
+    assert audited(log).status == "intact"
+    for index in EVENTS:
+        hide(log, index, {"seq": {"$lt": SIZE - HIDDEN}})
+        report = audited(log)
+        assert kinds(report) == [("schema_mismatch", None)], report
+        (found,) = report.findings
+        assert (found.expected, found.actual) == (str(SIZE), str(SIZE - HIDDEN))
+        assert f"the index {index.name} of events hides {HIDDEN}" in found.detail
+        assert audited(log, "incremental").status == "intact"
+        show(log, index)
+    assert audited(log).status == "intact"
+
+
+@each("index", EVENTS)
+def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(log: MongoStore, index: Index) -> None:
+    events = operations_of(log).events
+    events.drop_index(index.name)
+    assert audited(log).status == "intact"
+    events.create_index(index.keys, unique=index.unique, hidden=True)
+    assert audited(log).status == "intact"
+    show(log, index)
+    events.create_index(index.keys, name="second", sparse=True)
+    assert audited(log).status == "intact"
+    events.drop_index("second")
+
+
+def test_events_that_are_gone_are_missing_and_no_index_is_blamed(log: MongoStore) -> None:
+    operations_of(log).events.delete_many({"chain": "main", "seq": {"$in": [3, 4, 12]}})
+    assert kinds(audited(log)) == [("missing", 3), ("missing", 12)]
+    assert audited(log, chain="mains").status == "intact"
