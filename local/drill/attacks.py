@@ -2,6 +2,7 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
+from local.drill import on_rounds
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, RECORD, REPORT, Attack, read_record, read_skew
 
 ATTACKS = [
@@ -145,6 +146,7 @@ ATTACKS = [
         MONITOR,
         "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
+    *on_rounds.ATTACKS,
     Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, NOBODY),
     Attack("never send an event", "1", database.send_nothing, NOBODY),
 ]

@@ -107,7 +107,7 @@ class Recorder:
         places: dict[tuple[str, int], set[bytes]] = {}
         sizes: dict[str, dict[int, int]] = {}
         for message in self.messages:
-            if message.startswith((b"eventlog/audit/", b"eventlog/restore/")):
+            if message.startswith((b"eventlog/audit", b"eventlog/restore/", b"eventlog/round/")):
                 continue
             if not message.startswith(b"eventlog/anchor/"):
                 heads.add(parse_checkpoint(message.decode()))

@@ -1,7 +1,8 @@
 """How a running audit is stored, so that another process can go on with it.
 
 Its document has the fields of a report (``report_documents.py``), then what it takes to go on (``AuditRun``), then
-``voucher``: the signature of everything but ``lease`` and itself. The order of the fields is part of what is signed.
+``voucher`` and ``vouched_at``: the signature of everything but ``lease``, and its time (``vouchers.py``). The order of
+the fields is part of what is signed.
 """
 
 from dataclasses import asdict
@@ -11,19 +12,19 @@ from typing import Any
 from eventlog.anchors.walk import Reached
 from eventlog.audit.report_documents import report_fields, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
+from eventlog.audit.vouchers import voucher_fields, voucher_in
 from eventlog.formats.event import ChainState
 from eventlog.stored import codec
 from eventlog.stored.fields import Fields, count, maybe_count, timestamp
 from eventlog.stored.sequences import decode_settled, settled_fields
 from eventlog.verify.verifier import VerifierState
 
-_NEVER_SIGNED = {"lease", "voucher"}
+_NEVER_SIGNED = {"lease", "voucher", "vouched_at"}
 
 
 def encode_run(run: AuditRun) -> bytes:
     """Write the document of a running audit."""
-    document = report_fields(run.report, run.lease) | _run_fields(run)
-    return codec.encode(document if run.voucher is None else document | {"voucher": run.voucher})
+    return codec.encode(report_fields(run.report, run.lease) | _run_fields(run) | voucher_fields(run.voucher))
 
 
 def read_run(raw: bytes) -> AuditRun:
@@ -59,19 +60,20 @@ def read_run(raw: bytes) -> AuditRun:
             frontier=state.items("frontier", bytes, type(None)),
             hole=state.get("hole", bool),
         ),
-        # Where nothing is anchored, nothing is signed, and the field is not there.
-        voucher=fields.maybe("voucher", bytes) if "voucher" in document else None,
+        voucher=voucher_in(document),
     )
 
 
-def voucher_message(raw: bytes) -> bytes:
-    """Build what is signed of a stored running audit: all of it but the lease and the signature.
+def voucher_message(raw: bytes, time: int) -> bytes:
+    """Build what is signed at ``time`` of a stored running audit: all of it but the lease and the signature.
+
+    Version 1 had no time: one that was kept could be put back for ever. Nothing believes it any more.
 
     Raises:
         NotOursError: it can't be decoded.
     """
     signed = {name: value for name, value in codec.decode(raw).items() if name not in _NEVER_SIGNED}
-    return f"eventlog/audit/v1\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
+    return f"eventlog/audit/v2\ntime {time}\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
 
 def _run_fields(run: AuditRun) -> dict[str, Any]:

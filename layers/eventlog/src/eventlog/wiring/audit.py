@@ -32,6 +32,7 @@ class AuditWiring(Wiring):
             workers=Workers(connected.uri, settings.mongo_database),
             anchoring=self.anchoring,
             notices=AuditLog(),
+            full_audit_hours=settings.full_audit_hours,
         )
 
     @per_connection
