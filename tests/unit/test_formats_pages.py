@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventlog.anchors.history import rotation_id
+from eventlog.anchors.rounds import ROUNDS, round_key
 from eventlog.formats import bundle, hashing, merkle
 from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.bundle_check import verify_bundle
@@ -20,6 +21,7 @@ from eventlog.formats.event_json import check_event, check_receipt, format_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.formats.round import sign_round, verify_round
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.times import parse_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
@@ -62,6 +64,7 @@ ALL = {
     "bundle": {"bundle"},
     "tiles": {"paths", "tile", "entries"},
     "restore-note": {"restore", "vkey"},
+    "round-note": {"round", "key"},
     "queue-message": {"message"},
     "cursor": set[str](),
 }
@@ -241,6 +244,15 @@ def test_the_restore_note_supersedes_the_second_anchor_alone(anchors: list[Ancho
     assert [restore.supersedes(a.seal.number, a.checkpoint.size) for a in anchors] == [False, True]
     assert sign_restore(restore, [KEY]) == data
     assert text("restore-note", "vkey").decode() == format_vkey(VerifierKey(f"{LINE}~2", KEY.public_key)) + "\n"
+
+
+def test_the_round_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
+    data = text("round-note", "round")
+    note = verify_round(data, [KEY.public_key], ORIGIN)
+    times = parse_time("2026-11-24T03:00:00Z"), parse_time("2026-11-24T03:04:10Z")
+    assert (note.mode, note.started, note.finished, note.chains, note.tampered) == ("full", *times, 2, 0)
+    assert sign_round(note, [KEY]) == data
+    assert text("round-note", "key").decode() == f"{ROUNDS}/{round_key(note)}\n"
 
 
 def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event]) -> None:

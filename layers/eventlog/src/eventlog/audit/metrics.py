@@ -62,8 +62,11 @@ def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]
 
 
 def skipped(mode: Mode) -> None:
-    """Emit that a scheduled audit was skipped, since another one is at work, or says so."""
-    metrics.emit(SERVICE, {"AuditsSkipped": 1}, mode=mode)
+    """Emit that a scheduled audit was skipped, since another one is at work, or somebody says so.
+
+    The zero lets an alarm see that none was finished meanwhile, as what is missing can't be compared.
+    """
+    metrics.emit(SERVICE, {"AuditsSkipped": 1, "AuditsFinished": 0}, mode=mode)
 
 
 def full_age(seconds: float | None) -> None:
