@@ -84,7 +84,7 @@ ATTACKS = [
         "4",
         database.rewrite_beside_a_damaged_mark,
         INCREMENTAL,
-        "main unexpected",
+        "main unexpected; main rewritten 38",
     ),
     Attack(
         "rewrite it from the middle, without reports", "4", database.rewrite_middle, INCREMENTAL, "main rewritten 38"
