@@ -79,7 +79,7 @@ def test_what_a_tenant_has_audited_is_no_round(log: AnchoredLog) -> None:
 
 @pytest.mark.parametrize("mode", ["full", "incremental"])
 def test_a_round_without_time_goes_on_with_those_that_have_waited_longest(log: AnchoredLog, mode: Mode) -> None:
-    seen = []
+    seen: list[str] = []
     for number, chain in enumerate(ALL):
         outcome, reports = invoke(log, mode, 0)
         seen += [report.chain for report in reports]

@@ -63,7 +63,10 @@ def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str,
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
-    return {"mode": wanted, "audits": [_short(report) for report in reports], **_left(wanted, outcome.left)}
+    answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
+    if outcome.left:
+        answer.update(_left(wanted, outcome.left))
+    return answer
 
 
 def restore(restorer: Callable[[], Restorer], chain: str, reason: str) -> AuditReport:
@@ -108,8 +111,6 @@ def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list
 
 def _left(mode: Mode, chains: list[str]) -> Left:
     """Say which chains a round still has to audit, as the time is over or they could not be checked to the end."""
-    if not chains:
-        return {}
     left: Left = {"left": len(chains), "next": chains[:_NAMED]}
     Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra={"mode": mode, **left})
     return left
