@@ -38,6 +38,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
         "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
+        "EVENTLOG_FULL_AUDIT_HOURS": 26,
         "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
         "EVENTLOG_RETIRED_KEYS": "old",
     },

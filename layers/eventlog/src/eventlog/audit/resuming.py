@@ -52,12 +52,14 @@ class Resuming:
     def each(self, seconds: float) -> Iterator[AuditReport]:
         """Continue each audit once, the one that has waited longest first, until time is up; yield their reports.
 
+        However little time there is, one audit gets on by a step.
+
         Raises:
             StoreError: the database does not say which there are.
         """
         until = time.monotonic() + seconds
-        for key in self._store.waiting():
-            if time.monotonic() >= until:
+        for number, key in enumerate(self._store.waiting()):
+            if number and time.monotonic() >= until:
                 return
             if report := self._take(key, until):
                 yield report
