@@ -16,6 +16,9 @@ FULL = "full audit"
 MONITOR = "monitor that kept a checkpoint"
 REPORT = "audit report (it stays intact)"
 RECORD = "restore note, event in the chain"
+ALARM = "alarm: no full round"
+ALARM_HOURS = 26
+"""How old the newest full round may be before the alarm, as ``MissingFullAuditHours`` has it in the template."""
 NOBODY = "nobody"
 
 
@@ -42,6 +45,14 @@ def read_skew(log: DrillLog) -> list[str]:
     skew = report["skew"]
     days = round(skew["seconds"] / 86_400)
     return [f"main skew {skew['seq']}: {days} days"] if skew["events"] else []
+
+
+def ask_age(log: DrillLog) -> list[str]:
+    """Evaluate the alarm on full rounds, by the age that the metric ``FullAuditAge`` has."""
+    age = log.auditor.full_age()
+    if age is None:
+        return ["no full round"]
+    return [f"no full round for {int(age // 86_400)} days"] if age > ALARM_HOURS * 3600 else []
 
 
 @dataclass(frozen=True)

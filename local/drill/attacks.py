@@ -2,7 +2,7 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_odd_rows, on_registry, on_schema
+from local.drill import on_odd_rows, on_registry, on_rounds, on_schema
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, RECORD, REPORT, Attack, read_record, read_skew
 
 ATTACKS = [
@@ -84,7 +84,7 @@ ATTACKS = [
         "4",
         database.rewrite_beside_a_damaged_mark,
         INCREMENTAL,
-        "main unexpected",
+        "main unexpected; main rewritten 38",
     ),
     Attack(
         "rewrite it from the middle, without reports", "4", database.rewrite_middle, INCREMENTAL, "main rewritten 38"
@@ -149,6 +149,7 @@ ATTACKS = [
     *on_registry.ATTACKS,
     *on_schema.ATTACKS,
     *on_odd_rows.ATTACKS,
+    *on_rounds.ATTACKS,
     Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, NOBODY),
     Attack("never send an event", "1", database.send_nothing, NOBODY),
 ]

@@ -17,9 +17,11 @@ from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.exclusive import exclusive
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
+from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
@@ -29,6 +31,7 @@ from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.evidence import MongoEvidenceReader
+from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
@@ -74,6 +77,7 @@ class DrillLog:
         self.checkpoints, self.audits = held["checkpoints"], held["audits"]
         self.anchors = DirectoryAnchors(folder)
         self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
+        self.ahead = 0  # milliseconds by which the auditors' clocks are ahead, so that days go by
         self.earlier = Backup({}, {})
         self.shown = b""
         self.set_up = False
@@ -81,12 +85,23 @@ class DrillLog:
     @property
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
+        clock = lambda: self.now() / 1000  # noqa: E731  seconds
         audits = AuditStore(self.store)
-        return Auditor(self.store, audits, ORIGIN, anchoring=self._anchoring, set_up=self.set_up)
+        return Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up)
+
+    @property
+    def vouchers(self) -> Vouchers:
+        """What signs what audits store for later, as the audit function does."""
+        return Vouchers(self._anchoring, self.now, DEFAULT_HOURS * 3_600_000)
+
+    def now(self) -> int:
+        """Return the time by the auditors' clocks, in milliseconds since 1970."""
+        return now_millis() + self.ahead
 
     def audit(self, mode: Mode) -> list[AuditReport]:
-        """Audit all chains, as the schedule does."""
-        return self.auditor.audit_all(mode, 60)
+        """Audit all chains, as the schedule does: not while somebody else holds the lease."""
+        with exclusive(Leases(self.store), f"schedule/{mode}") as alone:
+            return self.auditor.audit_all(mode, 60) if alone else []
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
         """Append events as a client does, and settle them."""
@@ -145,6 +160,7 @@ class DrillLog:
             signers=[self.key],
             public_keys=lambda: [self.key.public_key],
             idle_millis=3_600_000,
+            clock=self.now,
         )
 
 

@@ -17,7 +17,6 @@ FUNCTIONS = [name.removesuffix("Function") for name in sam.FUNCTIONS]
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "TamperingFound": (NAMESPACE, "AuditFindings", AUDIT, "Sum", ">", 0),
     "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
-    "FullAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "full"}, "Sum", "<", 1),
     "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
     "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),
     "ApiErrors": ("AWS/ApiGateway", "5xx", {"ApiId": "${HttpApi}"}, "Sum", ">=", 5),
@@ -47,7 +46,7 @@ def alarms(**parameters: str | int) -> dict[str, sam.Json]:
 
 
 def test_nothing_is_watched_that_is_not_listed_here() -> None:
-    assert alarms().keys() == WATCHED.keys() | {"SettleLag"}
+    assert alarms().keys() == WATCHED.keys() | {"SettleLag", "FullAuditMissing", "AuditsSkipped"}
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -82,8 +81,46 @@ def test_an_audit_is_missed_in_time() -> None:
     found = alarms(MissingAuditSeconds=600, MissingFullAuditHours=30)
     incremental, full = found["IncrementalAuditMissing"], found["FullAuditMissing"]
     assert incremental["Period"] * incremental["EvaluationPeriods"] == 600
-    assert full["Period"] * full["EvaluationPeriods"] == 30 * 3600
-    assert alarms()["FullAuditMissing"]["EvaluationPeriods"] == 26
+    assert (full["ComparisonOperator"], full["Threshold"]) == ("GreaterThanThreshold", 30)
+    assert alarms()["FullAuditMissing"]["Threshold"] == 26
+
+
+def computed(alarm: sam.Json) -> tuple[str, dict[str, tuple[str, dict[str, str], str, int]]]:
+    """The expression of an alarm, and the metrics of ours in it."""
+    (shown, *others) = alarm["Metrics"]
+    assert "MetricStat" not in shown
+    found = {}
+    for other in others:
+        metric = other["MetricStat"]["Metric"]
+        assert (metric["Namespace"], other["ReturnData"]) == (NAMESPACE, False)
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        statistic = (other["MetricStat"]["Stat"], other["MetricStat"]["Period"])
+        found[other["Id"]] = (metric["MetricName"], dimensions, *statistic)
+    return shown["Expression"], found
+
+
+def test_the_alarm_on_full_audits_is_on_the_age_of_the_newest_round() -> None:
+    expression, metrics = computed(alarms(MissingAuditSeconds=600)["FullAuditMissing"])
+    assert expression == "age / 3600"
+    assert metrics == {"age": ("FullAuditAge", AUDIT, "Minimum", 600)}
+
+
+def test_audits_that_are_skipped_while_none_finishes_are_an_alarm() -> None:
+    alarm, mode = alarms(MissingAuditSeconds=600)["AuditsSkipped"], AUDIT | {"mode": "incremental"}
+    expression, metrics = computed(alarm)
+    assert expression == "IF(finished > 0, 0, skipped)"
+    assert metrics == {name: (f"Audits{name.title()}", mode, "Sum", 600) for name in ("skipped", "finished")}
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
+        *("GreaterThanThreshold", 0),
+        6,
+    )
+    function = deployed().properties("ChainAuditFunction")
+    assert alarms(MissingAuditSeconds=180)["AuditsSkipped"]["EvaluationPeriods"] * 180 > function["Timeout"]
+
+
+def test_what_an_audit_has_signed_counts_until_a_full_audit_is_missing() -> None:
+    variables = deployed(MissingFullAuditHours=30).properties("ChainAuditFunction")["Environment"]["Variables"]
+    assert str(variables["EVENTLOG_FULL_AUDIT_HOURS"]) == "30"
 
 
 def test_a_finding_stays_an_alarm_for_a_day() -> None:
@@ -183,7 +220,18 @@ def test_the_dashboard_shows_how_the_log_is() -> None:
     text = json.dumps([listed(found.get("metrics", [])) for found in dashboard()])
     for metric in (
         *("Events", "Conflicts", "SettleLag", "PendingEvents", "UnanchoredEvents", "AuditCoverage", "AnchoredSize"),
-        *("AuditFindings", "IncompleteAudits", "AuditsFinished", "Latency", "5xx", "Errors", "Throttles", "Duration"),
+        *(
+            "AuditFindings",
+            "IncompleteAudits",
+            "AuditsFinished",
+            "AuditsSkipped",
+            "FullAuditAge",
+            "Latency",
+            "5xx",
+            "Errors",
+            "Throttles",
+            "Duration",
+        ),
         *("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"),
     ):
         assert f'"{metric}"' in text or f'MetricName=\\\\\\"{metric}\\\\\\"' in text, metric

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import Int64
+from bson import DatetimeMS, Int64
 
 from eventlog.audit import scan
 from eventlog.audit.report import AuditReport
+from eventlog.audit.run_documents import voucher_message
 from eventlog.store.mongo.store import MongoStore, operations_of
-from tests.support.anchored import AnchoredLog, kinds, new_key
+from eventlog.stored import codec
+from tests.support.anchored import HOUR, AnchoredLog, kinds, new_key
 
 
 @pytest.fixture
@@ -80,6 +82,48 @@ def test_a_voucher_of_a_retired_key_counts(log: AnchoredLog, tmp_path: Path) -> 
     log.signers, log.retired = [new_key(tmp_path / "new"), old], []
     report = resumed(log)
     assert report.status == "intact"
+
+
+HOURS_48 = 48 * HOUR
+PUT_BACK: list[tuple[int, int, str]] = [
+    (0, HOURS_48 - HOUR, ""),
+    (0, HOURS_48 + HOUR, "it was signed too long ago"),
+    (HOUR, 0, "it was signed in the future"),
+]
+
+
+@pytest.mark.parametrize(("signed", "resumed_at", "refusal"), PUT_BACK, ids=["in time", "too old", "of the future"])
+def test_a_voucher_counts_for_two_intervals_of_the_full_audit(
+    log: AnchoredLog, signed: int, resumed_at: int, refusal: str
+) -> None:
+    log.ahead = signed
+    begun(log)
+    log.ahead = resumed_at
+    report = resumed(log)
+    assert (report.status, refusal in str(report.incomplete_because)) == ("incomplete" if refusal else "intact", True)
+    assert (len(log.files()) == 2) is not bool(refusal)
+
+
+def test_a_voucher_without_a_time_counts_as_none(log: AnchoredLog) -> None:
+    """As version 1 signed them, which could be put back for ever."""
+    report = begun(log)
+    audits = operations_of(log.store).audits
+    stored = audits.with_options(codec_options=codec.RAW).find_one({"_id": report.audit_id})
+    assert stored is not None
+    _, _, digest = voucher_message(bytes(stored.raw), 0).decode().splitlines()
+    signature = log.signers[0].sign(f"eventlog/audit/v1\n{digest}\n".encode())
+    for fields in ({"$unset": {"vouched_at": 1}}, {"$set": {"voucher": signature}}):
+        assert audits.update_one({"_id": report.audit_id}, fields).modified_count == 1
+    assert resumed(log).status == "incomplete"
+
+
+def test_the_time_of_a_voucher_cannot_be_changed(log: AnchoredLog) -> None:
+    report = begun(log)
+    log.ahead = HOURS_48 + HOUR
+    later = {"$set": {"vouched_at": DatetimeMS(log.now())}}
+    operations_of(log.store).audits.update_one({"_id": report.audit_id}, later)
+    again = resumed(log)
+    assert (again.status, "no audit has signed it" in str(again.incomplete_because)) == ("incomplete", True)
 
 
 def test_a_first_anchor_is_not_built_on_what_an_earlier_report_says(store: MongoStore, tmp_path: Path) -> None:

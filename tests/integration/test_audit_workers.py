@@ -279,4 +279,4 @@ def test_a_lease_is_renewed_while_one_step_goes_on(filled: MongoStore, monkeypat
     report = auditor.start("main", "full")
     monkeypatch.setattr(AuditStore, "save", lambda *_: None)
     auditor.run(report, 60)
-    assert AuditStore(filled).take_running() is None
+    assert AuditStore(filled).waiting() == []

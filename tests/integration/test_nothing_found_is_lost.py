@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import Int64
+from bson import DatetimeMS, Int64
 
 from eventlog.audit import scan
 from eventlog.store.errors import StoreUnavailableError
@@ -75,9 +75,10 @@ def test_a_chain_that_was_rewritten_is_tampered_whatever_is_planted_beside_it(
     assert operations_of(log.store).audits.find_one({"_id": report.audit_id, "status": "tampered"}) is not None
 
 
-def test_a_damaged_mark_is_a_finding_beside_what_was_rewritten(log: AnchoredLog) -> None:
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+def test_a_damaged_mark_is_a_finding_beside_what_was_rewritten(log: AnchoredLog, mode: str) -> None:
     planted(1)(log)
-    assert {kind for kind, _ in kinds(log.audit("full"))} == {"unexpected", "rewritten"}
+    assert {kind for kind, _ in kinds(log.audit(mode))} == {"unexpected", "rewritten"}
 
 
 class Heard:
@@ -136,6 +137,30 @@ def test_findings_of_a_running_audit_stand_when_it_is_given_up(
     (resumed,) = auditor.resume(60)
     assert (resumed.audit_id, resumed.status) == (left.audit_id, "tampered")
     assert resumed.findings == left.findings
+
+
+def test_what_was_told_before_an_audit_was_stopped_is_not_told_again_when_it_is_resumed(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "STEP", 2)
+    auditor, heard = log.auditor(), Heard()
+    auditor._keeper._notices = heard
+    run = auditor.start("main", "full")
+    finish = scan.Pass.finish
+
+    def fail(way: scan.Pass) -> None:
+        finish(way)
+        raise StoreUnavailableError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scan.Pass, "finish", fail)
+        with pytest.raises(StoreUnavailableError):
+            auditor.run(run, 60)
+    told = sum(new for _, new in heard.found_in)
+    assert told >= 1
+    operations_of(log.store).audits.update_many({"status": "running"}, {"$set": {"lease": DatetimeMS(0)}})
+    (resumed,) = auditor.resume(60)
+    assert (resumed.status, sum(new for _, new in heard.found_in)) == ("tampered", resumed.findings_total)
 
 
 def test_a_change_of_keys_that_cannot_be_announced_does_not_make_the_audit_forget_the_anchors(

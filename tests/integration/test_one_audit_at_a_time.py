@@ -90,7 +90,13 @@ def test_the_second_of_two_runs_at_once_returns_and_says_why(
             skipped = audits.run_scheduled(other, "incremental")
         assert (skipped["audits"], "another audit" in skipped["skipped"]) == ([], True)
         assert [(said.message, vars(said)["mode"]) for said in caplog.records] == [("audit skipped", "incremental")]
-        assert [line for line in printed(capsys) if "_aws" in line] == []
+        lines = printed(capsys)
+        assert [(found["mode"], values) for found, values in records(lines, "AuditsSkipped")] == [
+            ("incremental", [1.0])
+        ]
+        assert [values for _, values in records(lines, "AuditsFinished")] == [[0.0]]
+        assert not [name for name in vars(other) if "auditor" in name], "whoever is skipped needs no keys"
+        assert [line for line in lines if "_aws" in line and "AuditsSkipped" not in line] == []
         done = first.finish()
         assert ("skipped" in done, [report["status"] for report in done["audits"]]) == (False, ["intact"])
         assert len(records(printed(capsys), "AuditsFinished")) == 1

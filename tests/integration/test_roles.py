@@ -114,6 +114,9 @@ def test_the_audit_verifies_anchors_and_keeps_its_reports(log: SecuredLog, tmp_p
         }
         assert found["main"].anchored_size == 33
         assert operations_of(store).checkpoints.count_documents({"chain": "main"}) == 2
+        for mode in ("full", "incremental"):  # of which the first has no time for all chains, and the second goes on
+            list(anchored.auditor().each("full" if mode == "full" else "incremental", 0 if mode == "full" else 60))
+        assert anchored.auditor().full_age() is not None
 
 
 def test_the_audit_settles_what_a_dead_writer_left(log: SecuredLog, tmp_path: Path) -> None:

@@ -157,6 +157,20 @@ def test_a_checkpoint_or_report_of_other_types_is_refused(log: AnchoredLog, name
     assert raised.value.code == REFUSED
 
 
+def test_a_round_is_stored_as_the_audit_writes_it_and_in_no_other_way(log: AnchoredLog) -> None:
+    for chain in ("main", "other"):
+        log.append(1, chain)
+    for mode in ("full", "incremental"):
+        assert len(list(log.auditor().each("full" if mode == "full" else "incremental", 0))) == 1
+        audits, name = operations_of(log.store).audits, {"_id": f"round/{mode}"}
+        assert audits.find_one(name | {"voucher": {"$type": "binData"}}) is not None
+        odd: list[dict[str, Any]] = [{"left": "other"}, {"begun": [1]}, {"chains": 1}, {"mode": "half"}, {"round": ""}]
+        for fields in odd:
+            with pytest.raises(WriteError) as raised:
+                audits.update_one(name, {"$set": fields})
+            assert raised.value.code == REFUSED
+
+
 def test_a_sequence_document_that_was_damaged_before_still_takes_events(log: AnchoredLog) -> None:
     log.append(5)
     sequences = operations_of(log.store).sequences

@@ -107,7 +107,9 @@ class Recorder:
         places: dict[tuple[str, int], set[bytes]] = {}
         sizes: dict[str, dict[int, int]] = {}
         for message in self.messages:
-            if message.startswith((b"eventlog/audit/", b"eventlog/restore/", b"eventlog/strike-off/")):
+            if message.startswith(
+                (b"eventlog/audit", *(f"eventlog/{of}/".encode() for of in ("restore", "round", "strike-off")))
+            ):
                 continue
             if not message.startswith(b"eventlog/anchor/"):
                 heads.add(parse_checkpoint(message.decode()))

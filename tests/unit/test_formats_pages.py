@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventlog.anchors.history import rotation_id
+from eventlog.anchors.rounds import ROUNDS, round_key
 from eventlog.formats import bundle, hashing, merkle
 from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.bundle_check import verify_bundle
@@ -20,6 +21,7 @@ from eventlog.formats.event_json import check_event, check_receipt, format_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
+from eventlog.formats.round import sign_round, verify_round
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.times import parse_time
@@ -64,6 +66,7 @@ ALL = {
     "tiles": {"paths", "tile", "entries"},
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
+    "round-note": {"round", "key"},
     "queue-message": {"message"},
     "cursor": set[str](),
 }
@@ -251,6 +254,15 @@ def test_the_strike_off_is_signed_under_the_registry_s_name(events: list[Event])
     assert struck == StrikeOff(line, "ghost", 1, events[1].hash, parse_time("2026-11-24T09:00:00Z"), struck.reason)
     assert sign_strike_off(struck, [KEY]) == data
     assert text("strike-off-note", "vkey").decode() == format_vkey(VerifierKey(line, KEY.public_key)) + "\n"
+
+
+def test_the_round_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
+    data = text("round-note", "round")
+    note = verify_round(data, [KEY.public_key], ORIGIN)
+    times = parse_time("2026-11-24T03:00:00Z"), parse_time("2026-11-24T03:04:10Z")
+    assert (note.mode, note.started, note.finished, note.chains, note.tampered) == ("full", *times, 2, 0)
+    assert sign_round(note, [KEY]) == data
+    assert text("round-note", "key").decode() == f"{ROUNDS}/{round_key(note)}\n"
 
 
 def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event]) -> None:

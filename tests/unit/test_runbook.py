@@ -54,7 +54,8 @@ def test_links_between_the_pages_lead_to_headings(page: str) -> None:
 
 
 def test_the_table_of_metrics_is_complete_and_has_their_units() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z]\w+)` \| (Count|Milliseconds|Percent) \| service", OPERATIONS, re.MULTILINE))
+    units = "Count|Seconds|Milliseconds|Percent"
+    rows = dict(re.findall(rf"^\| `([A-Z]\w+)` \| ({units}) \| service", OPERATIONS, re.MULTILINE))
     assert rows == {name: unit.value for name, unit in UNITS.items()}
 
 

@@ -99,6 +99,13 @@ class Settings(BaseSettings):
         validation_alias="EVENTLOG_RETIRED_KEYS",
         description="Verifier keys, separated by commas, that sign no more but whose old checkpoints are still valid",
     )
+    full_audit_hours: int = Field(
+        default=48,
+        validation_alias="EVENTLOG_FULL_AUDIT_HOURS",
+        gt=0,
+        le=8760,
+        description="After so long a full round of audits is missing, and what was signed to go on from counts no more",
+    )
     anchor_idle_seconds: int = Field(
         default=86400,
         validation_alias="EVENTLOG_ANCHOR_IDLE_SECONDS",

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.rounds import ROUNDS
 from eventlog.anchors.store import is_name
 from eventlog.anchors.strike_offs import StrikeOffs
 from eventlog.anchors.walk import Step
 from eventlog.audit.report import AuditReport
 from eventlog.audit.run import AuditRun, OpenReport
-from eventlog.audit.run_documents import voucher_message
+from eventlog.audit.run_documents import encode_run, voucher_message
+from eventlog.audit.vouchers import Vouchers
 from eventlog.formats.anchor import Anchor
-from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.errors import CorruptionError, StoreError
@@ -25,9 +27,12 @@ from eventlog.verify.findings import Finding
 class AuditAnchors:
     """An audit's work on anchors; none if ``anchoring`` is None. If anchors can't be reached, it is incomplete."""
 
-    def __init__(self, store: EventStore, anchoring: Anchoring | None, origin: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: EventStore, anchoring: Anchoring | None, origin: str, clock: Callable[[], int], vouchers: Vouchers
+    ) -> None:
         self._store = store
         self._anchoring = anchoring
+        self.vouchers = vouchers
         self._origin = origin
         self._registry = Registry(store, clock)
 
@@ -39,7 +44,7 @@ class AuditAnchors:
         names = set(stored)
         if self._anchoring is not None:
             with suppress(StoreError):  # the audits of what is known will say so
-                names.update(self._anchoring.anchors.chains())
+                names.update(set(self._anchoring.anchors.chains()) - {ROUNDS})
             with suppress(StoreError):
                 names.update(self._registry.names())
         yield from sorted(names - {REGISTRY})
@@ -105,34 +110,23 @@ class AuditAnchors:
         copies = self._anchoring.checkpoints.stored(report.chain, walk.reached.number + 1)
         yield from reader.walk(walk.reached, reader.restores()[0], copies, walk.last, walk.copied)
 
-    def vouch(self, message: bytes) -> bytes | None:
+    def vouch(self, run: AuditRun) -> None:
         """Sign what a running audit is stored as, so that it can be resumed and still anchor what it finds.
 
-        None: nothing is anchored, or signing failed; whoever resumes the audit then anchors nothing.
+        If nothing is anchored, or signing fails, it is not signed; whoever resumes the audit then anchors nothing.
         """
-        if self._anchoring is not None:
-            with suppress(StoreError):
-                return self._anchoring.signers[0].sign(message)
-        return None
+        run.voucher = self.vouchers.sign(partial(voucher_message, encode_run(run)))
 
     def check_voucher(self, run: AuditRun, stored: bytes) -> None:
-        """Check that an audit has signed the state that this one resumes from, given as it is ``stored``.
+        """Check that an audit has lately signed the state that this one resumes from, given as it is ``stored``.
 
         Otherwise anyone who can write to the database could claim that events were verified, and have that anchored.
         """
-        if self._anchoring is None:
-            return
-        signature, run.voucher = run.voucher, None  # the state will change, and is signed anew when it is stored
-        message = voucher_message(stored)
-        try:
-            # Any trusted key will do: an audit may have been stored before a change of keys.
-            for key in self._anchoring.history.public_keys:
-                with suppress(EvidenceError):
-                    VerifierKey("audit", key).verify(message, signature or b"")
-                    return
-            run.leave_incomplete("it was resumed from a state that no audit has signed, so it is not anchored")
-        except StoreError as error:
-            run.leave_incomplete(f"whether an audit has signed its state is not known: {error}")
+        voucher, run.voucher = run.voucher, None  # the state will change, and is signed anew when it is stored
+        if refusal := self.vouchers.refusal(partial(voucher_message, stored), voucher):
+            run.leave_incomplete(
+                f"the state that it was resumed from is not believed, and it is not anchored: {refusal}"
+            )
 
     def advance(self, run: AuditRun, head: VerifiedHead) -> None:
         """Anchor what was found intact, and register the chain once it is anchored."""

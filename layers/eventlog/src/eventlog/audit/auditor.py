@@ -7,15 +7,15 @@ signs and anchors (``conclude.py``).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
 from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
+from eventlog.audit.going_round import GoingRound, Outcome, Work
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
@@ -23,14 +23,15 @@ from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import AuditReport, Mode, new_report
 from eventlog.audit.report_documents import read_report
+from eventlog.audit.resuming import Resuming
+from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
-from eventlog.audit.run_documents import encode_run, read_run, voucher_message
+from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
-from eventlog.stored.errors import NotOursError
 from eventlog.verify.findings import Finding
 
 
@@ -38,6 +39,7 @@ class Auditor:
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
 
     ``set_up``: an operator has set the database up (``DatabaseAudit``).
+    ``full_audit_hours``: after so long a full round is missing, and what was signed to go on from counts no more.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Auditor:
         anchoring: Anchoring | None = None,
         notices: Notices | None = None,
         set_up: bool = False,
+        full_audit_hours: int = DEFAULT_HOURS,
     ) -> None:
         self._store = store
         # Without anchoring it verifies all the same, and only signs nothing; without workers it does all of it itself.
@@ -61,7 +64,12 @@ class Auditor:
         self._origin = origin
         self._clock = clock
         self._workers = workers
-        self._anchors = AuditAnchors(store, anchoring, origin, self._millis)
+        vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
+        self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers)
+        self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
+        self._resuming = Resuming(
+            audits, self._keeper, self._anchors, self._notices, go_on=self.run, clock=self._millis
+        )
 
     def start(self, chain: str, mode: Mode) -> AuditRun:
         """Check the sequence document and what stands outside the settled part; store the report as running.
@@ -131,9 +139,11 @@ class Auditor:
 
     def _keep(self, run: AuditRun, conclusion: Conclusion | None, *, over: bool) -> None:
         """Store the state after a step. ``over``: this process stops here, and any process may resume the audit."""
-        if conclusion is None and over:
-            run.voucher = self._anchors.vouch(voucher_message(encode_run(run)))
-        run.lease = 0 if over else self._millis()
+        run.lease = self._millis()
+        if over:
+            run.let_go(run.lease)
+            if conclusion is None:
+                self._anchors.vouch(run)
         if conclusion is not None:
             self._keeper.keep(conclusion.report, run.lease, conclusion.verified)
         elif not self._keeper.keep_run(run) and over:
@@ -143,36 +153,7 @@ class Auditor:
 
     def resume(self, seconds: float) -> list[AuditReport]:
         """Continue the audits that no process is working on; return their reports."""
-        return list(self._resumed(seconds))
-
-    def _resumed(self, seconds: float) -> Iterator[AuditReport]:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and (audit_id := self._audits.take_running()):
-            stored = self._audits.get(audit_id)
-            if stored is not None:
-                yield self._resume(audit_id, stored, until - time.monotonic())
-
-    def _resume(self, audit_id: str, stored: bytes, seconds: float) -> AuditReport:
-        """Continue an audit; one that another version stored, or that was damaged, is given up."""
-        try:
-            run = read_run(stored)
-        except NotOursError as error:
-            return self._give_up_resumed(audit_id, read_report(stored), error.__cause__ or error)
-        try:
-            self._keeper.resume(run.report)
-            self._anchors.check_voucher(run, stored)
-            return self.run(run, seconds)
-        except StoreUnavailableError:
-            raise
-        except Exception as error:  # whatever it is, it must block neither this audit for ever nor other chains
-            return self._give_up_resumed(audit_id, run.report, error)
-
-    def _give_up_resumed(self, audit_id: str, report: AuditReport, error: BaseException) -> AuditReport:
-        """Give an audit up. Nothing of its stored report can be relied on but that what it found was found."""
-        because = f"it was begun by another version, or its report was damaged ({type(error).__name__})"
-        fresh = replace(new_report(report.chain, "full", self._millis()), audit_id=audit_id)
-        found = replace(fresh, findings=report.findings, findings_total=report.findings_total)
-        return self._keeper.give_up(found, because, self._millis())
+        return list(self._resuming.each(seconds))
 
     def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | None:
         """Start and run one audit of the schedule; None: there is no such chain."""
@@ -201,37 +182,29 @@ class Auditor:
         return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
-        """Resume what is running, then audit every chain, those that are gone too: what the schedule does."""
+        """Resume what is running, then audit every chain, those that are gone too: what the schedule does.
+
+        Raises:
+            StoreUnavailableError: a chain could not be audited, or the database does not say which there are.
+        """
         return list(self.each(mode, seconds))
 
-    def each(self, mode: Mode, seconds: float) -> Iterator[AuditReport]:
-        """Do what ``audit_all`` does, and yield each report as soon as it is there."""
-        until = time.monotonic() + seconds
-        try:
-            # Audits that ran out of time get half of it, so that one of a huge chain can't starve all other chains.
-            yield from self._resumed(seconds / 2)
-        except CredentialsRefusedError:
-            raise
-        except StoreError as error:  # even if no audit can be leased, new ones are made
-            self._notices.failed("audits that are running could not be resumed", "", error)
-        if report := self._audit_database(mode):
-            yield report
-        # When the time is over each chain still gets its one step: it finds what is wrong at a chain's edges, and the
-        # rest is resumed by a later round.
-        for chain in self._anchors.names(self._audits.chain_names()):
-            if report := self._audit(chain, mode, until):
-                yield report
+    def each(self, mode: Mode, seconds: float, outcome: Outcome | None = None) -> Iterator[AuditReport]:
+        """Do what ``audit_all`` does, and yield each report as soon as it is there (``going_round.py``)."""
+        work = Work(
+            rounds=self._rounds,
+            resuming=self._resuming,
+            audit=self._audit,
+            names=lambda: self._anchors.names(self._audits.chain_names()),
+            odd_rows=self._audit_database,
+            notices=self._notices,
+            clock=self._millis,
+        )
+        return GoingRound(work, mode, seconds, outcome or Outcome()).each()
 
-    def finished(self, mode: Mode, reports: Iterable[AuditReport]) -> set[Mode]:
-        """Tell in which modes all chains have been audited, now that the schedule made these reports in ``mode``.
-
-        An audit that runs out of time is resumed by a later run of the schedule. Its mode counts as finished in the run
-        that completes the last of its audits.
-        """
-        found = [(report.mode, report.status == "running") for report in reports]
-        left = {of for of, running in found if running}
-        resumed = {of for of, _ in found} - {mode} - left
-        return ({mode} - left) | {of for of in resumed if not self._audits.is_running(of)}
+    def full_age(self) -> float | None:
+        """Tell how many seconds ago the newest finished full round has begun; None: nothing that counts says so."""
+        return self._rounds.full_age()
 
     def backlog(self) -> Backlog:
         """Count what waits to be settled, in all chains."""

@@ -35,8 +35,11 @@ class Keeper:
             self._notices.failed(_NOT_STORED, run.report.chain, error)
 
     def resume(self, report: AuditReport) -> None:
-        """Remember that what a stored report says was told when it was stored."""
-        self._told[report.audit_id] = report.findings_total
+        """Remember that what a stored report says was told when it was stored.
+
+        If this process told of more before something stopped the audit, that was not stored, and will be found again.
+        """
+        self._told[report.audit_id] = max(report.findings_total, self._told.get(report.audit_id, 0))
 
     def keep_run(self, run: AuditRun) -> bool:
         """Store how far an audit has come; return whether that worked."""

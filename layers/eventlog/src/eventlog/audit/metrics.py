@@ -53,9 +53,23 @@ def waiting(backlog: Backlog) -> None:
 
 
 def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]) -> None:
-    """Emit that a scheduled audit is done, and that all chains were audited in these modes."""
+    """Emit that a scheduled audit is done, and that rounds over all chains were finished in these modes."""
     metrics.emit(
         SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
     )
     for mode in modes:
         metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)
+
+
+def skipped(mode: Mode) -> None:
+    """Emit that a scheduled audit was skipped, since another one is at work, or somebody says so.
+
+    The zero lets an alarm see that none was finished meanwhile, as what is missing can't be compared.
+    """
+    metrics.emit(SERVICE, {"AuditsSkipped": 1, "AuditsFinished": 0}, mode=mode)
+
+
+def full_age(seconds: float | None) -> None:
+    """Emit how long ago the last full round began; nothing if nobody knows, which is an alarm, too."""
+    if seconds is not None:
+        metrics.emit(SERVICE, {"FullAuditAge": seconds})

@@ -187,7 +187,9 @@ def _anchored_state(tree: Trees, opened: OpenReport, anchored: Anchor, chain_siz
         if merkle.root(frontier) != root:
             raise EvidenceError("the stored nodes do not give the anchored root")
     except (CorruptionError, EvidenceError) as error:
-        if not opened.report.findings:  # else those say already what is wrong
+        # What can't be read is damage that other findings have named already. But whoever plants one of those must not
+        # hide by it that what can be read is another history than the anchor's.
+        if isinstance(error, EvidenceError) or not opened.report.findings:
             detail = f"what is stored of the first {size} events is not what was anchored: {error}"
             opened.emit(Finding("rewritten", size - 1, root.hex(), None, detail))
         return VerifierState(size, [], [None] * size.bit_count())

@@ -19,6 +19,11 @@ from eventlog.stored.fields import Fields, count, date, decode_roughly, maybe_co
 from eventlog.stored.sequences import settled_fields
 from eventlog.verify.findings import Finding, FindingKind
 
+
+class UnknownValueError(NotOursError):
+    """A mode, status or kind that this version does not know; another may."""
+
+
 _L = TypeVar("_L", bound=str)
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _STATUSES: tuple[Status, ...] = get_args(Status)
@@ -124,4 +129,4 @@ def _literal(value: str, allowed: tuple[_L, ...]) -> _L:
     for each in allowed:
         if each == value:
             return each
-    raise NotOursError(f"{value!r} is not one of {', '.join(map(str, allowed))}")
+    raise UnknownValueError(f"{value[:100]!r} is not one of {', '.join(map(str, allowed))}")

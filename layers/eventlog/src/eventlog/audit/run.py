@@ -4,11 +4,15 @@ from dataclasses import dataclass, field, replace
 
 from eventlog.anchors.walk import Reached
 from eventlog.audit.report import AuditReport
+from eventlog.audit.vouchers import Voucher
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import Counted
 from eventlog.stored.fields import ClusterTime
 from eventlog.verify.findings import Finding
 from eventlog.verify.verifier import VerifierState
+
+_LET_GO_MILLIS = 120_000
+"""More than any lease lasts, and than clocks differ."""
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class AuditRun(OpenReport):
     """All that a running audit keeps, and stores after each step (``run_documents.py``). Sizes are counts of events."""
 
     lease: int
-    """When a process last said that it works on this audit, in milliseconds since 1970; 0: none does."""
+    """When a process last said that it works on this audit, in milliseconds since 1970; see ``let_go``."""
 
     walk: AnchorWalk
     """How far the anchors are read."""
@@ -86,6 +90,10 @@ class AuditRun(OpenReport):
     counted: dict[str, Counted] | None = None
     """What each index that queries use has shown so far; None: nothing is counted."""
 
-    voucher: bytes | None = None
+    voucher: Voucher | None = None
     """The signature, by the log's own key, of what is stored of this run; None if nothing is anchored, or nobody has
     signed it since."""
+
+    def let_go(self, now: int) -> None:
+        """Say that no process works on this audit from ``now`` on, so that any may; who waits longest comes first."""
+        self.lease = max(0, now - _LET_GO_MILLIS)

@@ -1,7 +1,8 @@
 """How a running audit is stored, so that another process can go on with it.
 
 Its document has the fields of a report (``report_documents.py``), then what it takes to go on (``AuditRun``), then
-``voucher``: the signature of everything but ``lease`` and itself. The order of the fields is part of what is signed.
+``voucher`` and ``vouched_at``: the signature of everything but ``lease``, and its time (``vouchers.py``). The order of
+the fields is part of what is signed.
 """
 
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from typing import Any
 from eventlog.anchors.walk import Reached
 from eventlog.audit.report_documents import encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
+from eventlog.audit.vouchers import voucher_fields, voucher_in
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import Counted
 from eventlog.stored import codec
@@ -18,14 +20,14 @@ from eventlog.stored.fields import Fields, count, maybe_count, timestamp
 from eventlog.stored.sequences import decode_settled, settled_fields
 from eventlog.verify.verifier import VerifierState
 
-_NEVER_SIGNED = {"lease", "voucher"}
+_NEVER_SIGNED = {"lease", "voucher", "vouched_at"}
 
 
 def encode_run(run: AuditRun) -> bytes:
     """Write the document of a running audit."""
-    # Where nothing is anchored, nothing is signed, and the field is not there.
-    voucher = {} if run.voucher is None else {"voucher": run.voucher}
-    return codec.join(encode_report(run.report, run.lease), codec.encode(_run_fields(run) | voucher))
+    # Where nothing is anchored, nothing is signed, and the voucher's fields are not there.
+    fields = _run_fields(run) | voucher_fields(run.voucher)
+    return codec.join(encode_report(run.report, run.lease), codec.encode(fields))
 
 
 def read_run(raw: bytes) -> AuditRun:
@@ -62,19 +64,20 @@ def read_run(raw: bytes) -> AuditRun:
             hole=state.get("hole", bool),
         ),
         counted=_counted(fields) if "counted" in document else None,
-        # Where nothing is anchored, nothing is signed, and the field is not there.
-        voucher=fields.maybe("voucher", bytes) if "voucher" in document else None,
+        voucher=voucher_in(document),
     )
 
 
-def voucher_message(raw: bytes) -> bytes:
-    """Build what is signed of a stored running audit: all of it but the lease and the signature.
+def voucher_message(raw: bytes, time: int) -> bytes:
+    """Build what is signed at ``time`` of a stored running audit: all of it but the lease and the signature.
+
+    Version 1 had no time: one that was kept could be put back for ever. Nothing believes it any more.
 
     Raises:
         NotOursError: it can't be decoded.
     """
     signed = {name: value for name, value in codec.decode(raw).items() if name not in _NEVER_SIGNED}
-    return f"eventlog/audit/v1\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
+    return f"eventlog/audit/v2\ntime {time}\nreport {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
 
 def _run_fields(run: AuditRun) -> dict[str, Any]:

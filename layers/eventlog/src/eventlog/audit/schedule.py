@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
+from eventlog.audit.going_round import Outcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # no start declares anything
     from eventlog.audit.strike_off import Registrar
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
+_NAMED = 100
 _SKIPPED = "another audit of the schedule in this mode is at work"
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
@@ -30,7 +32,14 @@ class ShortReport(TypedDict):
     status: Status
 
 
-class Round(TypedDict):
+class Left(TypedDict, total=False):
+    """The chains that a round still has to audit: how many, and the first of them, with which the next one goes on."""
+
+    left: int
+    next: list[str]
+
+
+class Round(Left):
     """The answer to the schedule. ``skipped``: why nothing was done."""
 
     mode: Mode
@@ -38,8 +47,10 @@ class Round(TypedDict):
     audits: list[ShortReport]
 
 
-def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: float) -> Round:
+def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str, seconds: float) -> Round:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
+
+    Chains for which there was no time come first when it is called again.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -47,13 +58,19 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
     with exclusive(leases, _LEASES[wanted]) as alone:
         if not alone:
             Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
+            audit_metrics.skipped(wanted)
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
+        found, outcome = auditor(), Outcome()  # only now: whoever is skipped needs no keys
         # Before the audits settle what waits, or the backlog would always be next to nothing.
-        backlog = auditor.backlog()
+        backlog = found.backlog()
         audit_metrics.waiting(backlog)
-        reports = _run(auditor, wanted, seconds)
-        audit_metrics.finished(auditor.finished(wanted, reports), backlog, reports)
-    return {"mode": wanted, "audits": [_short(report) for report in reports]}
+        reports = _run(found, wanted, seconds, outcome)
+        audit_metrics.finished(outcome.finished, backlog, reports)
+        audit_metrics.full_age(found.full_age())
+    answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
+    if outcome.left:
+        answer.update(_left(wanted, outcome.left))
+    return answer
 
 
 def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> AuditReport:
@@ -99,15 +116,22 @@ def tell(reports: list[AuditReport]) -> None:
         metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
 
 
-def _run(auditor: Auditor, mode: Mode, seconds: float) -> list[AuditReport]:
+def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list[AuditReport]:
     """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
-        for report in auditor.each(mode, seconds):
+        for report in auditor.each(mode, seconds, outcome):
             reports.append(report)
     finally:
         tell(reports)
     return reports
+
+
+def _left(mode: Mode, chains: list[str]) -> Left:
+    """Say which chains a round still has to audit, as the time is over or they could not be checked to the end."""
+    left: Left = {"left": len(chains), "next": chains[:_NAMED]}
+    Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra={"mode": mode, **left})
+    return left
 
 
 def _short(report: AuditReport) -> ShortReport:

@@ -13,10 +13,11 @@ NAMESPACE = "EventLog"
 """The namespace, unless POWERTOOLS_METRICS_NAMESPACE names another, as the template does for each stack."""
 UNITS = {
     **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
-    **dict.fromkeys(("AuditsFinished", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
+    **dict.fromkeys(("AuditsFinished", "AuditsSkipped", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
     **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "AuditCoverage": MetricUnit.Percent,
+    "FullAuditAge": MetricUnit.Seconds,
 }
 """All metrics there are, with their units."""
 

@@ -38,6 +38,7 @@ class AuditWiring(Wiring):
             anchoring=self.anchoring,
             notices=AuditLog(),
             set_up=settings.database_set_up,
+            full_audit_hours=settings.full_audit_hours,
         )
 
     @cached_property

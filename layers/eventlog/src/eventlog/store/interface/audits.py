@@ -12,6 +12,9 @@ from eventlog.stored.fields import ClusterTime
 LEASE_MILLIS = 30_000
 """A lease lasts this long if its holder does not renew it."""
 
+ROUND_IDS = ("round/full", "round/incremental")
+"""The ids of what is kept beside reports and leases: how far the schedule's rounds are (``audit/round.py``)."""
+
 
 class ChainHead(NamedTuple):
     """What a sequence document says of its chain; ``oldest`` is when the oldest pending event was received."""
@@ -152,12 +155,12 @@ class ReportStore(Protocol):
         """Forget that audits have verified the chain beyond ``size``: those events were lost."""
         ...
 
-    def take_running(self) -> str | None:
-        """Lease a running audit that no process is working on, so that no other gets it; return its id."""
+    def waiting(self) -> list[bytes]:
+        """List the running audits that no process is working on, least recently worked on first, for ``take``."""
         ...
 
-    def is_running(self, mode: str) -> bool:
-        """Whether an audit in this mode is unfinished, whether a process is working on it or not."""
+    def take(self, key: bytes) -> bytes | None:
+        """Lease one of them, so that no other process gets it; return what is stored. None: another has it."""
         ...
 
 

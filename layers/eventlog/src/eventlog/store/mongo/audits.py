@@ -7,17 +7,18 @@ from typing import Any
 from bson import DatetimeMS, Int64
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
+from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import ChainHead, Counted
+from eventlog.store.interface.audits import ROUND_IDS, ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import mapped
-from eventlog.store.mongo.leases import LEASES
+from eventlog.store.mongo.leases import LEASES, is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
@@ -30,9 +31,18 @@ _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 """Reads names and times that nobody should have written."""
 _LEASE_MILLIS = 10_000
+_AHEAD_MILLIS = 60_000
+"""How far the clock of a process that works on an audit may be ahead of the database's."""
+_AT_ONCE = 1000
+"""Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": list(LEASES)}
-"""The ids of reports: leases are kept in the same collection."""
+_REPORTS: dict[str, Any] = {"$nin": [*LEASES, *ROUND_IDS]}
+"""The ids of reports: leases and rounds are kept in the same collection."""
+_WAITING: dict[str, Any] = {
+    "_id": _REPORTS,
+    "status": "running",
+    "$expr": {"$not": [is_held(_LEASE_MILLIS, _AHEAD_MILLIS)]},
+}
 _NOT_LISTED = {"state": 0, "target": 0, "known": 0, "verified": 0}
 """What is large in a report, and not shown."""
 
@@ -145,20 +155,21 @@ class AuditStore:
             further = {"chain": chain, "verified": {"$exists": True}, "verified.size": within}
             self._ops.audits.update_many(further, {"$unset": {"verified": 1}})
 
-    def take_running(self) -> str | None:
-        """Lease a running audit that no process is working on; return its id."""
-        stale = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
-        query = {"_id": _REPORTS, "status": "running", "$expr": stale}
+    def waiting(self) -> list[bytes]:
+        """List running audits that no process is working on, least recently worked on first: ``{_id}`` of each."""
+        # What is large in a report is left out before it is sorted, and ids stay as they are, whatever they are.
+        steps = [{"$match": _WAITING}, {"$project": {"lease": 1}}, {"$sort": {"lease": 1, "_id": 1}}]
         with mapped():
-            found = self._ops.audits.find_one_and_update(query, [{"$set": {"lease": "$$NOW"}}], {"_id": 1})
-        return None if found is None else str(found["_id"])
+            found = self._reports.aggregate([*steps, {"$limit": _AT_ONCE}, {"$project": {"_id": 1}}])
+            return [bytes(report.raw) for report in found]
 
-    def is_running(self, mode: str) -> bool:
-        """Whether an audit in this mode is unfinished, whether a process is working on it or not."""
+    def take(self, key: bytes) -> bytes | None:
+        """Lease a running audit, given as ``waiting`` gave it, unless another process has it; return its document."""
+        query = {"$and": [RawBSONDocument(key), _WAITING]}
+        lease = [{"$set": {"lease": "$$NOW"}}]
         with mapped():
-            return (
-                self._ops.audits.find_one({"_id": _REPORTS, "status": "running", "mode": mode}, {"_id": 1}) is not None
-            )
+            found = self._reports.find_one_and_update(query, lease, return_document=ReturnDocument.AFTER)
+        return None if found is None else bytes(found.raw)
 
 
 class SessionReads:

@@ -18,13 +18,23 @@ from eventlog.store.mongo.store import MongoStore, operations_of
 
 LEASES = ("schedule/full", "schedule/incremental")
 _NOBODY = "nobody"
-_IS_HELD = {
-    "$and": [
-        {"$eq": [{"$type": "$lease"}, "date"]},
-        {"$gt": ["$lease", {"$subtract": ["$$NOW", LEASE_MILLIS]}]},
-        {"$lt": ["$lease", {"$add": ["$$NOW", LEASE_MILLIS]}]},
-    ]
-}
+
+
+def is_held(millis: int, ahead: int) -> dict[str, Any]:
+    """Express that the document's lease was renewed within ``millis``, or says so.
+
+    One of the future counts as none beyond ``ahead`` milliseconds: else a forged one would hold for ever.
+    """
+    return {
+        "$and": [
+            {"$eq": [{"$type": "$lease"}, "date"]},
+            {"$gt": ["$lease", {"$subtract": ["$$NOW", millis]}]},
+            {"$lt": ["$lease", {"$add": ["$$NOW", ahead]}]},
+        ]
+    }
+
+
+_IS_HELD = is_held(LEASE_MILLIS, LEASE_MILLIS)
 
 
 class Leases:

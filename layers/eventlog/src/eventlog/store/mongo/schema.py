@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
+from eventlog.store.interface.audits import ROUND_IDS
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.leases import LEASES
@@ -125,6 +126,19 @@ _REPORT = _fields(
 ) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
 _QUOTA = _fields({"_id": _NAME, "day": _DATE, "chains": _COUNT})
 _LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
+_NAMES = {"bsonType": "array", "items": _STRING}
+_ROUND = _fields(
+    {
+        "_id": {"enum": list(ROUND_IDS)},
+        "round": _NAME,
+        "mode": {"enum": ["full", "incremental"]},
+        "started_at": _DATE,
+        "chains": _COUNT,
+        "tampered": _COUNT,
+        "left": _NAMES,
+        "begun": _NAMES,
+    }
+) | {"additionalProperties": True}  # a voucher, where there are keys
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -136,13 +150,13 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
 )

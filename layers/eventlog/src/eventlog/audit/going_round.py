@@ -1,0 +1,146 @@
+"""One invocation of the schedule: it goes on with what earlier ones have left, then over every chain.
+
+It stops at its deadline, and the next one begins with the chains that have waited longest. Whatever one chain or report
+holds, the others are audited.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from eventlog.audit.notices import Notices
+from eventlog.audit.report import AuditReport, Mode
+from eventlog.audit.resuming import NOT_RESUMED, Resuming
+from eventlog.audit.round import NAMES, Round, encode_round, new_round
+from eventlog.audit.rounds import Rounds
+from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnavailableError
+
+AuditOne = Callable[[str, Mode, float], AuditReport | None]
+"""Audits a chain in a mode until a time of the monotonic clock; None: there is no such chain."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an invocation has brought about."""
+
+    finished: set[Mode] = field(default_factory=set)
+    """The modes in which a round over all chains was finished."""
+
+    left: list[str] = field(default_factory=list)
+    """The chains that its round still has to audit, without those whose audits have begun and are to be resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an invocation works with. ``names`` lists every chain, ``odd_rows`` reports rows that are in none."""
+
+    rounds: Rounds
+    resuming: Resuming
+    audit: AuditOne
+    names: Callable[[], Iterator[str]]
+    odd_rows: Callable[[Mode], AuditReport | None]
+    notices: Notices
+    clock: Callable[[], int]
+
+
+class GoingRound:
+    """One invocation in ``mode`` that has ``seconds``; ``outcome`` is filled in when it is over."""
+
+    def __init__(self, work: Work, mode: Mode, seconds: float, outcome: Outcome) -> None:
+        self._work = work
+        self._mode: Mode = mode
+        self._seconds = seconds
+        self._outcome = outcome
+        self._began = time.monotonic()
+        self._until = self._began + seconds
+        self._open: dict[Mode, Round] = {}
+        self._as_found: list[bytes] = []
+        self._audited = False
+        self._failed: StoreUnavailableError | None = None
+
+    def each(self) -> Iterator[AuditReport]:
+        """Do the work; yield each report as soon as it is there.
+
+        Raises:
+            CredentialsRefusedError: the database refuses the password.
+            StoreUnavailableError: a chain could not be audited; raised when all others were.
+        """
+        self._open = {mode: found for mode in NAMES if (found := self._work.rounds.find(mode))}
+        self._as_found = [encode_round(found) for found in self._open.values()]
+        try:
+            for report in self._reports():
+                for found in self._open.values():
+                    found.count(report)
+                yield report
+        finally:
+            for found in self._open.values():
+                self._settle(found)
+            if self._mode in self._open:
+                self._outcome.left = self._open[self._mode].left
+        if self._failed:
+            raise self._failed
+
+    def _reports(self) -> Iterator[AuditReport]:
+        # Audits that ran out of time get half of it, so that one of a huge chain can't starve all other chains.
+        yield from self._caught(lambda: self._work.resuming.each(self._seconds / 2), NOT_RESUMED)
+        yield from self._caught(self._odd_rows, "rows that belong to no chain could not be looked for")
+        before = self._open.get(self._mode)
+        if before is not None:
+            yield from self._audits(before, self._until)
+        if self._may_begin(before):
+            if before is not None:
+                self._settle(before)
+            begun = new_round(self._mode, self._work.names(), self._work.clock())
+            self._open[self._mode] = begun
+            yield from self._audits(begun, self._until)
+        # The chains that a full round had no time for don't wait for the next day. It is a small part of the time, so
+        # that the next incremental round is not late.
+        if self._mode == "incremental" and (full := self._open.get("full")):
+            yield from self._audits(full, min(self._until, self._began + self._seconds / 10))
+
+    def _odd_rows(self) -> Iterator[AuditReport]:
+        if rows := self._work.odd_rows(self._mode):
+            yield rows
+
+    def _may_begin(self, before: Round | None) -> bool:
+        """Whether to begin a new round, once all chains of the one before have had their turn.
+
+        What was not fully checked then is taken up by the new one. A full round waits for audits that are to be
+        resumed, or those of a huge chain would never be in one round with the others.
+        """
+        if before is None:
+            return True
+        out_of_time = self._audited and time.monotonic() >= self._until
+        return not out_of_time and (self._mode == "incremental" or not self._work.rounds.is_patient(before))
+
+    def _audits(self, found: Round, until: float) -> Iterator[AuditReport]:
+        """Audit the chains that are left, until time is up; of the invocation's first one at least a step."""
+        for chain in list(found.left):
+            if self._audited and time.monotonic() >= until:
+                return
+            self._audited = True
+            try:
+                report = self._work.audit(chain, found.mode, until)
+            except CredentialsRefusedError:
+                raise
+            except StoreUnavailableError as error:  # what is stored of one chain may cause it
+                self._work.notices.failed("a chain could not be audited", chain, error)
+                self._failed = self._failed or error
+                continue
+            if report is None:
+                found.skip(chain)
+            else:
+                yield report
+
+    def _caught(self, work: Callable[[], Iterator[AuditReport]], what: str) -> Iterator[AuditReport]:
+        """Do a part of the work that must not keep the chains from being audited."""
+        try:
+            yield from work()
+        except CredentialsRefusedError:
+            raise
+        except StoreError as error:
+            self._work.notices.failed(what, "", error)
+
+    def _settle(self, found: Round) -> None:
+        if encode_round(found) not in self._as_found and self._work.rounds.settle(found):
+            self._outcome.finished.add(found.mode)
