@@ -19,6 +19,9 @@ from eventlog.store.mongo.store import MongoStore
 from eventlog.store.mongo.tree import TreeReader
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog
 
+NO_CHECKPOINT = (b"eventlog/audit", b"eventlog/restore/", b"eventlog/round/", b"eventlog/strike-off/")
+"""How what is signed of other things than checkpoints and anchors begins."""
+
 
 class DiedError(Exception):
     """The process is gone."""
@@ -107,9 +110,7 @@ class Recorder:
         places: dict[tuple[str, int], set[bytes]] = {}
         sizes: dict[str, dict[int, int]] = {}
         for message in self.messages:
-            if message.startswith(
-                (b"eventlog/audit", *(f"eventlog/{of}/".encode() for of in ("restore", "round", "strike-off")))
-            ):
+            if message.startswith(NO_CHECKPOINT):
                 continue
             if not message.startswith(b"eventlog/anchor/"):
                 heads.add(parse_checkpoint(message.decode()))
