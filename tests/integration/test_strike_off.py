@@ -1,5 +1,6 @@
 """A name in the registry that is no chain's: each audit misses it until an operator declares it void, and only then."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from eventlog.anchors.strike_offs import strike_off_key
 from eventlog.audit.strike_off import Registrar
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.note import Signer
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
 from eventlog.settings import Settings
 from eventlog.store.mongo.audits import AuditStore
@@ -89,18 +91,20 @@ def test_what_an_insider_without_the_key_puts_in_place_excuses_nothing(planted: 
     assert said(planted)["ghost"] == MISSED
     own, forger = planted.signers, [new_key(tmp_path / "forger")]
     path = tmp_path / "anchors" / REGISTRY / strike_off_key(struck(planted).hash)
-    for signers, fields in (
+    wrong: list[tuple[Sequence[Signer], dict[str, Any]]] = [
         (forger, {}),
         (own, {"origin": origin_line("other.example/log", REGISTRY)}),
         (own, {"origin": origin_line(ORIGIN, "main")}),
-        (own, {"hash": bytes(32)}),  # genuine ones, for entries that were there before
-    ):
+        (own, {"hash": bytes(32)}),
+    ]
+    for signers, fields in wrong:
         planted.anchors.create(REGISTRY, path.name, sign_strike_off(struck(planted, **fields), signers))
         for mode in ("incremental", "full"):
             found = said(planted, mode)
             assert (found["ghost"], found[REGISTRY]) == (MISSED, [("checkpoint_invalid", None)]), fields
         path.unlink()
-    for fields in ({"seq": 7}, {"chain": "other"}):
+    genuine: list[dict[str, Any]] = [{"seq": 7}, {"chain": "other"}]  # for entries that were there before
+    for fields in genuine:
         planted.anchors.create(REGISTRY, path.name, sign_strike_off(struck(planted, **fields), own))
         assert said(planted)["ghost"] == MISSED
         with pytest.raises(InvalidError, match="something else in the place"):
@@ -121,13 +125,13 @@ def test_a_chain_of_which_anything_is_left_can_t_be_struck_off(planted: Anchored
     planted.audit_all("full")
     with pytest.raises(InvalidError, match="anchors, copies of anchors, a sequence document, events, reports"):
         planted.strike_off("real")
-    for remove, left in (
-        (lambda: operations.sequences.delete_many({"_id": "real"}), "anchors, copies of anchors, events, reports"),
-        (lambda: operations.events.delete_many({"chain": "real"}), "anchors, copies of anchors, reports"),
-        (lambda: operations.audits.delete_many({"chain": "real"}), "anchors, copies of anchors$"),
-        (lambda: operations.checkpoints.delete_many({"chain": "real"}), "it: anchors$"),
+    for collection, place, left in (
+        (operations.sequences, "_id", "anchors, copies of anchors, events, reports"),
+        (operations.events, "chain", "anchors, copies of anchors, reports"),
+        (operations.audits, "chain", "anchors, copies of anchors$"),
+        (operations.checkpoints, "chain", "it: anchors$"),
     ):
-        remove()
+        collection.delete_many({place: "real"})
         with pytest.raises(InvalidError, match=left):
             planted.strike_off("real")
     assert list(planted.anchors.keys(REGISTRY, "struck-off-")) == []
@@ -191,8 +195,8 @@ def test_an_event_alone_makes_no_second_entry_of_a_chain(planted: AnchoredLog) -
 def test_the_function_declares_what_an_operator_asks_of_it(
     planted: AnchoredLog, mongo_uri: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = {"anchors": str(planted.folder / "anchors"), "signing_keys": str(planted.folder / "key")}
-    settings = Settings(mongo_uri=mongo_uri, mongo_database=database, origin=ORIGIN, **places)
+    anchors, key = str(planted.folder / "anchors"), str(planted.folder / "key")
+    settings = Settings(mongo_uri=mongo_uri, mongo_database=database, origin=ORIGIN, anchors=anchors, signing_keys=key)
     with closing(Connection(settings)) as connection:
         monkeypatch.setattr(chain_audit.app.state, "connection", connection)
         monkeypatch.setattr(chain_audit.app.state, "wirings", {})
@@ -205,12 +209,14 @@ def test_the_function_declares_what_an_operator_asks_of_it(
 def dying_registrar(log: AnchoredLog, countdown: Countdown) -> Registrar:
     """A declaration whose steps count; those of the audit after it may die as those of any audit."""
     anchoring = log.anchoring()
+    anchors: Any = Dying(log.anchors, countdown)
+    signers: Any = [Dying(signer, countdown) for signer in log.signers]
     dying = Anchoring(
         log.store,
         anchoring.tree,
         anchoring.checkpoints,
-        Dying(log.anchors, countdown),  # type: ignore[arg-type]
-        signers=[Dying(signer, countdown) for signer in log.signers],  # type: ignore[misc]
+        anchors,
+        signers=signers,
         public_keys=lambda: [signer.public_key for signer in log.signers],
         idle_millis=3_600_000,
     )

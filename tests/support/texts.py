@@ -117,7 +117,7 @@ def write_query(*values: Any) -> bytes:
 
 def query_digest(*values: Any) -> bytes:
     names = ("chain", "sort", "order", "start_time", "end_time", "event_types", "source_ids", "from_seq", "to_seq")
-    query: Any = Query(**dict(zip(names, values, strict=True)), limit=10)  # type: ignore[arg-type]
+    query: Any = Query(**dict(zip(names, values, strict=True)), limit=10)
     return base64.urlsafe_b64decode(format_cursor(query, 5, Position(1, 2)) + "==")[1:9]
 
 

@@ -67,7 +67,7 @@ def put(value: Any, path: Path_, new: Callable[[Any], Any]) -> Any:
     """The document with another value in one place."""
     if not path:
         return new(value)
-    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
     copy[path[0]] = put(copy[path[0]], path[1:], new)
     return copy
 
