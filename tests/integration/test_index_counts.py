@@ -43,7 +43,7 @@ def audited(store: MongoStore, mode: Mode = "full", chain: str = "main") -> Audi
 def hide(store: MongoStore, index: Index, where: dict[str, Any]) -> None:
     events = operations_of(store).events
     events.drop_index(index.name)
-    unique = {"unique": True} if index.unique else {}
+    unique: dict[str, Any] = {"unique": True} if index.unique else {}
     events.create_index(index.keys, name=index.name, partialFilterExpression=where, **unique)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 
-class Shape(NamedTuple):
+class DatabaseShape(NamedTuple):
     """How the collections and indexes differ from what is declared, one sentence for each difference."""
 
     mismatches: list[str]
@@ -17,7 +17,7 @@ class Shape(NamedTuple):
 class DatabaseReads(Protocol):
     """Reads of all collections. Every method may raise StoreUnavailableError."""
 
-    def shape(self, *, set_up: bool) -> Shape:
+    def shape(self, *, set_up: bool) -> DatabaseShape:
         """Compare collections and indexes with what is declared.
 
         ``set_up``: an operator has set the database up, so nothing that is declared may be missing. Else functions make

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from eventlog.store.interface.database import Shape
+from eventlog.store.interface.database import DatabaseShape
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.odd_rows import OddRows
 from eventlog.store.mongo.shape import compare
@@ -15,7 +15,7 @@ class DatabaseStore:
     def __init__(self, log: MongoStore) -> None:
         self._operations = operations_of(log)
 
-    def shape(self, *, set_up: bool) -> Shape:
+    def shape(self, *, set_up: bool) -> DatabaseShape:
         """See ``DatabaseReads.shape``."""
         return compare(self._operations.events.database, set_up=set_up)
 

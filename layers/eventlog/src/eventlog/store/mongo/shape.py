@@ -11,7 +11,7 @@ from bson.codec_options import CodecOptions
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from eventlog.store.interface.database import Shape
+from eventlog.store.interface.database import DatabaseShape
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.indexes import NOT_ALLOWED
 from eventlog.store.mongo.schema import COLLECTIONS, Declared
@@ -42,7 +42,7 @@ _MAY_NOT_LIST = (
 )
 
 
-def compare(database: Database[Document], *, set_up: bool) -> Shape:
+def compare(database: Database[Document], *, set_up: bool) -> DatabaseShape:
     """See ``DatabaseReads.shape``."""
     lenient = database.with_options(codec_options=_LENIENT)
     with mapped():
@@ -51,16 +51,16 @@ def compare(database: Database[Document], *, set_up: bool) -> Shape:
         except OperationFailure as error:
             if error.code not in NOT_ALLOWED:
                 raise
-            return Shape([], [_MAY_NOT_LIST])
+            return DatabaseShape([], [_MAY_NOT_LIST])
 
 
 class _Comparison:
     def __init__(self, database: Database[Document], *, set_up: bool) -> None:
         self._db = database
         self._set_up = set_up
-        self._found = Shape([], [])
+        self._found = DatabaseShape([], [])
 
-    def run(self) -> Shape:
+    def run(self) -> DatabaseShape:
         """Compare all collections."""
         # A log that was never set up makes its indexes before its first event. So this is asked before they are listed.
         has_events = self._db["events"].find_one({}, {"_id": 1}) is not None
