@@ -35,6 +35,11 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
         )
 
+    @per_connection
+    def reports(self, connected: Connected) -> AuditStore:
+        """Open the stored reports."""
+        return AuditStore(connected.log)
+
     @cached_property
     def on_demand(self) -> OnDemand:
         """The audits that callers asked this process for."""

@@ -27,6 +27,8 @@ _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 """Reads names and times that nobody should have written."""
 _LEASE_MILLIS = 10_000
+_NOBODY_S = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
+"""Of a running audit: no process is working on it."""
 _BATCH = 2_000
 _REPORTS: dict[str, Any] = {"$nin": list(LEASES)}
 """The ids of reports: leases are kept in the same collection."""
@@ -136,10 +138,16 @@ class AuditStore:
 
     def take_running(self) -> str | None:
         """Lease a running audit that no process is working on; return its id."""
-        stale = {"$lt": ["$lease", {"$subtract": ["$$NOW", _LEASE_MILLIS]}]}
-        query = {"_id": _REPORTS, "status": "running", "$expr": stale}
+        query = {"_id": _REPORTS, "status": "running", "$expr": _NOBODY_S}
         with mapped():
             found = self._ops.audits.find_one_and_update(query, [{"$set": {"lease": "$$NOW"}}], {"_id": 1})
+        return None if found is None else str(found["_id"])
+
+    def left_over(self, chain: str, mode: str) -> str | None:
+        """Find an audit of this chain that ran out of time, and that no process has gone on with; return its id."""
+        query = {"_id": _REPORTS, "chain": chain, "status": "running", "mode": mode, "$expr": _NOBODY_S}
+        with mapped():
+            found = self._ops.audits.find_one(query, {"_id": 1})
         return None if found is None else str(found["_id"])
 
     def is_running(self, mode: str) -> bool:
