@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.on_demand import AT_ONCE, OnDemand
 from eventlog.audit.report import AuditReport
@@ -20,7 +21,7 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore
 from eventlog.wiring.audit import AuditWiring
 from local.machine import wait_until
-from tests.support.access import Answer, Grant, Sample, WithTokens
+from tests.support.access import Answer, Grant, Sample, ThroughGateway, WithTokens
 from tests.support.factories import draft
 
 AUDITORS = [Grant(name=f"auditor-{number}") for number in range(4)]
@@ -133,3 +134,30 @@ def test_a_forged_report_of_a_running_audit_is_not_joined(server: WithTokens, au
     audits = AuditStore(store)._ops.audits
     audits.update_one({"_id": first["audit_id"]}, [{"$set": {"status": "running", "lease": "$$NOW"}}])
     assert asked_for(server, 0, "a").json()["audit_id"] != first["audit_id"]
+
+
+def test_behind_lambda_one_audit_that_ran_out_of_time_is_left_to_the_schedule_and_no_heap_of_them(
+    mongo_uri: str, database: str, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "STEP", 3)
+    store.append("a", [draft(chain="a") for _ in range(9)])
+    store.append("b", [draft(chain="b")])
+    way = ThroughGateway(Settings(mongo_uri=mongo_uri, mongo_database=database, audit_seconds=0))
+    with closing(way.app.state.connection):
+
+        def asked(chain: str, mode: str) -> Answer:
+            sample = Sample("/api/v1/audits", json={"chain": chain, "mode": mode})
+            return way.call("POST", sample, AUDITORS[0])
+
+        first = asked("a", "full")
+        left = first.json()["audit_id"]
+        assert (first.status, first.json()["status"]) == (202, "running")
+        again = asked("a", "full")
+        assert again.problem[0] == 429
+        assert left in again.problem[1]
+        assert again.headers["retry-after"] == "60"
+        assert [asked("a", "incremental").status, asked("b", "full").status] == [202, 200]
+        resumed = Auditor(store, AuditStore(store), "example.com/log").resume(60)
+        assert {report.status for report in resumed} == {"intact"}
+        assert left in {report.audit_id for report in resumed}
+        assert asked("a", "full").status == 202

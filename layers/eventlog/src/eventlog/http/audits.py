@@ -21,7 +21,7 @@ from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.requests import SmallBody
 from eventlog.http.wired import wired_by
-from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.errors import LimitError, StoreUnavailableError
 from eventlog.wiring.audit import AuditWiring
 
 BODY = {
@@ -31,13 +31,21 @@ BODY = {
     }
 }
 _SCHEDULED_SECONDS = 600.0
+_LEFT_OVER_SECONDS = 60
 _SMALL = 16 << 10
 """A body of so many bytes is read within a millisecond; a larger one in a thread, so that nobody waits for it."""
 
 
 def start(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
-    """Audit a chain behind Lambda, where nothing goes on after the answer: the schedule does what is left."""
+    """Audit a chain behind Lambda, where nothing goes on after the answer: the schedule does what is left.
+
+    Raises:
+        LimitError: an audit of it waits for that already. More of them would only keep the schedule from getting there.
+    """
     wanted = _wanted(body, caller)
+    if waiting := wired.reports.left_over(wanted.chain, wanted.mode):
+        left = f"a {wanted.mode} audit of chain {wanted.chain} ran out of time, and the schedule goes on with it"
+        raise LimitError(f"{left}: ask for /api/v1/audits/{waiting}.", _LEFT_OVER_SECONDS)
     auditor = wired.auditor
     report = auditor.run(auditor.start(wanted.chain, wanted.mode), wired.settings.audit_seconds)
     schedule.tell([report])

@@ -41,6 +41,11 @@ class AuditWiring(Wiring):
             full_audit_hours=settings.full_audit_hours,
         )
 
+    @per_connection
+    def reports(self, connected: Connected) -> AuditStore:
+        """Open the stored reports."""
+        return AuditStore(connected.log)
+
     @cached_property
     def on_demand(self) -> OnDemand:
         """The audits that callers asked this process for."""

@@ -171,6 +171,13 @@ class AuditStore:
             found = self._reports.find_one_and_update(query, lease, return_document=ReturnDocument.AFTER)
         return None if found is None else bytes(found.raw)
 
+    def left_over(self, chain: str, mode: str) -> str | None:
+        """Find an audit of this chain that ran out of time, and that no process has gone on with; return its id."""
+        query = {"$and": [_WAITING, {"chain": chain, "mode": mode}]}
+        with mapped():
+            found = self._ops.audits.find_one(query, {"_id": 1})
+        return None if found is None else str(found["_id"])
+
 
 class SessionReads:
     """``ChainReads`` in one session."""
