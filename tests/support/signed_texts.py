@@ -9,7 +9,9 @@ from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore, format_restore, parse_restore
+from eventlog.formats.round import RoundNote, format_round, parse_round
 from eventlog.formats.strike_off import StrikeOff, format_strike_off, parse_strike_off
+from eventlog.formats.times import MAX_MILLIS
 from tests.support.texts import CHAIN, COUNT, HASH, LINE, MILLIS, Text, same
 
 REASON = st.text(min_size=1, max_size=40).filter(str.isprintable)
@@ -19,12 +21,33 @@ HEAD = st.builds(Checkpoint, LINE, COUNT, HASH)
 SEAL = st.builds(Seal, st.integers(1, 2**63 - 1), MILLIS, HASH)
 
 
-def read_voucher(data: bytes) -> tuple[bytes]:
+ORIGIN = st.text(st.characters(exclude_characters="+", exclude_categories=["Z", "C"]), min_size=1, max_size=20)
+ROUND = st.builds(
+    RoundNote,
+    origin=ORIGIN,
+    round_id=st.uuids().map(str),
+    mode=st.sampled_from(["full", "incremental"]),
+    started=MILLIS,
+    finished=st.just(MAX_MILLIS),
+    chains=st.integers(9, 2**53),
+    tampered=st.integers(0, 9),
+)
+
+
+def read_voucher(data: bytes) -> tuple[int, bytes]:
     """As ``voucher_message`` writes it; the code only ever compares, so it has no parser of its own."""
-    found = re.fullmatch(rb"eventlog/audit/v1\nreport ([0-9a-f]{64})\n", data)
+    found = re.fullmatch(rb"eventlog/audit/v2\ntime ([0-9]+)\nreport ([0-9a-f]{64})\n", data)
     if found is None:
         raise EvidenceError("not a voucher")
-    return (bytes.fromhex(found[1].decode()),)
+    return int(found[1]), bytes.fromhex(found[2].decode())
+
+
+def read_round_voucher(data: bytes) -> tuple[str, int, bytes]:
+    """As ``round_message`` writes it."""
+    found = re.fullmatch(rb"eventlog/audit-round/v1\nlog ([^\n]+)\ntime ([0-9]+)\nround ([0-9a-f]{64})\n", data)
+    if found is None:
+        raise EvidenceError("not a voucher")
+    return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
 
 
 SIGNED: dict[str, Text] = {
@@ -65,11 +88,28 @@ SIGNED: dict[str, Text] = {
         lambda struck: format_strike_off(struck).encode(),
         same,
     ),
+    "round": Text(
+        st.tuples(ROUND),
+        lambda r: (
+            f"eventlog/round/v1\n{r.origin}\nround {r.round_id}\nmode {r.mode}\nstarted {r.started}\n"
+            f"finished {r.finished}\nchains {r.chains} {r.tampered}\n"
+        ).encode(),
+        lambda d: (parse_round(d.decode()),),
+        lambda found: format_round(found).encode(),
+        same,
+    ),
     "voucher": Text(
-        st.tuples(HASH),
-        lambda report: f"eventlog/audit/v1\nreport {report.hex()}\n".encode(),
+        st.tuples(MILLIS, HASH),
+        lambda time, report: f"eventlog/audit/v2\ntime {time}\nreport {report.hex()}\n".encode(),
         read_voucher,
-        lambda report: f"eventlog/audit/v1\nreport {report.hex()}\n".encode(),
+        lambda time, report: f"eventlog/audit/v2\ntime {time}\nreport {report.hex()}\n".encode(),
+        same,
+    ),
+    "round-voucher": Text(
+        st.tuples(ORIGIN, MILLIS, HASH),
+        lambda log, time, state: f"eventlog/audit-round/v1\nlog {log}\ntime {time}\nround {state.hex()}\n".encode(),
+        read_round_voucher,
+        lambda log, time, state: f"eventlog/audit-round/v1\nlog {log}\ntime {time}\nround {state.hex()}\n".encode(),
         same,
     ),
 }

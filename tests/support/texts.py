@@ -18,12 +18,13 @@ from bson import Int64
 from hypothesis import strategies as st
 
 from eventlog.anchors.history import rotation_id
+from eventlog.audit.round import round_message
 from eventlog.audit.run_documents import voucher_message
-from eventlog.fields import CHAIN_PATTERN, ID_PATTERN
 from eventlog.formats import hashing, merkle
 from eventlog.formats.anchor import KIND
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN
 from eventlog.formats.note import ED25519, VerifierKey
 from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
 from eventlog.http.cursor import format_cursor
@@ -102,7 +103,11 @@ def write_signed_document(document: dict[str, Any]) -> bytes:
 
 
 def voucher_of(document: dict[str, Any]) -> bytes:
-    return voucher_message(bson.encode(document | {"lease": Int64(1), "voucher": b"x"}))
+    return voucher_message(bson.encode(document | {"lease": Int64(1), "voucher": b"x"}), 7)
+
+
+def round_of(document: dict[str, Any]) -> bytes:
+    return round_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
 
 
 def read_query(data: bytes) -> tuple[Any, ...]:
@@ -185,7 +190,14 @@ HASHED: dict[str, Text] = {
         write_signed_document,
         lambda d: (bson.decode(d),),
         voucher_of,
-        lambda d: f"eventlog/audit/v1\nreport {sha256(d).hexdigest()}\n".encode(),
+        lambda d: f"eventlog/audit/v2\ntime 7\nreport {sha256(d).hexdigest()}\n".encode(),
+    ),
+    "audit.round:round_message": Text(
+        st.tuples(DOCUMENT),
+        write_signed_document,
+        lambda d: (bson.decode(d),),
+        round_of,
+        lambda d: f"eventlog/audit-round/v1\nlog example.com/log\ntime 7\nround {sha256(d).hexdigest()}\n".encode(),
     ),
     "http.cursor:_digest": Text(QUERY, write_query, read_query, query_digest, lambda d: digest(d)[:8]),
 }

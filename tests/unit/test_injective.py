@@ -29,6 +29,7 @@ WHOLE = {
     "admin.token:add_token": "a token",
     "audit.restore:_write": "the text of a restore, which is in SIGNED",
     "anchors.registry:strike_off": "the payload of the event, canonical",
+    "audit.resuming:_unreadable": "a stored row, byte for byte, for an id",
 }
 """What hashes one thing as it is, so that there is no border in it."""
 
@@ -37,7 +38,8 @@ SIGNING = {
     "formats.anchor:sign_anchor": {"checkpoint", "seal"},
     "formats.restore:sign_restore": {"restore"},
     "formats.strike_off:sign_strike_off": {"strike-off"},
-    "audit.anchored:vouch": {"voucher"},
+    "formats.round:sign_round": {"round"},
+    "audit.vouchers:sign": {"voucher", "round-voucher"},
     "anchors.signing:sign": set(SIGNED),
 }
 """What signs, and what it signs."""

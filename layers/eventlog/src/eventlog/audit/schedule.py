@@ -68,9 +68,7 @@ def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str,
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
     answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
-    if outcome.left:
-        answer.update(_left(wanted, outcome.left))
-    return answer
+    return {**answer, **_left(wanted, outcome.left)} if outcome.left else answer
 
 
 def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> AuditReport:

@@ -65,16 +65,15 @@ def sign_round(note: RoundNote, signers: Sequence[Signer]) -> bytes:
     return format_note(sign_note(format_round(note), note.origin, signers))
 
 
-def verify_round(data: bytes, public_keys: Sequence[bytes], origin: str) -> RoundNote:
-    """Read a round of this log that is signed by one of these Ed25519 public keys, under the log's origin.
+def parse_round(text: str) -> RoundNote:
+    """Read a note text; only the form that ``format_round`` writes is accepted.
 
     Raises:
-        EvidenceError: it is malformed, of another log, a signature is wrong, or none of the keys signed it.
+        EvidenceError: it is no round's.
     """
-    # First read, then check the form by writing it again, at last the signature, whose key has the log's name.
-    note = parse_note(data)
+    # First read, then check the form by writing it again.
     try:
-        head, name, round_id, mode, started, finished, chains, rest = note.text.split("\n")
+        head, name, round_id, mode, started, finished, chains, rest = text.split("\n")
         (_, which), (_, kind), (_, first), (_, last) = (line.split(" ") for line in (round_id, mode, started, finished))
         _, count, tampered = chains.split(" ")
     except ValueError as error:
@@ -88,9 +87,20 @@ def verify_round(data: bytes, public_keys: Sequence[bytes], origin: str) -> Roun
         chains=parse_decimal(count, "the number of chains"),
         tampered=parse_decimal(tampered, "the number of chains with findings"),
     )
-    if head != "eventlog/round/v1" or rest or format_round(found) != note.text:
+    if head != "eventlog/round/v1" or rest or format_round(found) != text:
         raise EvidenceError("not the text of a round")
-    if name != origin:
+    return found
+
+
+def verify_round(data: bytes, public_keys: Sequence[bytes], origin: str) -> RoundNote:
+    """Read a round of this log that is signed by one of these Ed25519 public keys, under the log's origin.
+
+    Raises:
+        EvidenceError: it is malformed, of another log, a signature is wrong, or none of the keys signed it.
+    """
+    note = parse_note(data)
+    found = parse_round(note.text)
+    if found.origin != origin:
         raise EvidenceError("the round is of another log")
     verify_note(note, [VerifierKey(origin, public) for public in public_keys])
     return found
