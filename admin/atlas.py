@@ -11,7 +11,7 @@ def commands(database: str) -> Iterator[str]:
     """Yield the commands for Atlas's command line, which asks for the passwords itself."""
     for role in ROLES:
         rights = ",".join(
-            f"{_name(action)}@{database}.{collection}"
+            f"{_name(action)}@{f'{database}.{collection}' if collection else database}"
             for collection, actions in role.actions.items()
             for action in actions
         )

@@ -173,7 +173,7 @@ class Setup:
 def _actions(privileges: list[Document]) -> set[str]:
     """Return each single right as a text: the action, and the collection or resource."""
     return {
-        f"{action} {privilege['resource'].get('collection') or privilege['resource']}"
+        f"{action} {privilege['resource'].get('collection', privilege['resource']) or 'any collection'}"
         for privilege in privileges
         for action in privilege["actions"]
     }

@@ -28,6 +28,7 @@ from local.database import open_database
 from local.hosts import OwnHosts
 from local.machine import LocalError, url_of
 from local.settling import SettleSchedule
+from local.watching import WatchThread
 
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0
@@ -185,7 +186,9 @@ def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell:
         audits = AuditSchedule(partial(run_scheduled, wiring_of(app, AuditWiring)), tell)
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
+        watching = WatchThread(wiring_of(app, AuditWiring), tell)
         audits.start()
+        watching.start()
         settling.start()
         try:
             Server(app, bound, lambda: tell(banner), reads.end_streams).serve_forever()
@@ -194,3 +197,4 @@ def serve(bound: socket.socket, mongo_uri: str | None, tokens: str | None, tell:
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
             audits.stop()
             settling.stop()
+            watching.stop()

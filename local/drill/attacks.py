@@ -2,7 +2,19 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, RECORD, REPORT, Attack, read_record, read_skew
+from local.drill import on_watch
+from local.drill.attack import (
+    FULL,
+    INCREMENTAL,
+    MONITOR,
+    NOBODY,
+    RECORD,
+    REPORT,
+    WATCHER,
+    Attack,
+    read_record,
+    read_skew,
+)
 
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
@@ -145,6 +157,7 @@ ATTACKS = [
         MONITOR,
         "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
-    Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, NOBODY),
+    Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, WATCHER, "main altered"),
     Attack("never send an event", "1", database.send_nothing, NOBODY),
+    *on_watch.ATTACKS,
 ]

@@ -19,6 +19,7 @@ from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
+from eventlog.audit.watch import Watcher
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
@@ -30,6 +31,7 @@ from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
 from local.drill.monitor import LogMonitor
 
@@ -55,7 +57,7 @@ class DrillLog:
     """A log in its own database and anchor directory, with what is needed to use it and to attack it.
 
     ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
-    client was shown.
+    client was shown, ``watched`` what the watcher has told since the attack began.
     """
 
     def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
@@ -75,6 +77,7 @@ class DrillLog:
         self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.earlier = Backup({}, {})
         self.shown = b""
+        self.watched: list[AuditReport] = []
 
     @property
     def auditor(self) -> Auditor:
@@ -82,8 +85,16 @@ class DrillLog:
         return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=self._anchoring)
 
     def audit(self, mode: Mode) -> list[AuditReport]:
-        """Audit all chains, as the schedule does."""
+        """Audit all chains, as the schedule does: an incremental round begins with the changes of the database."""
+        if mode == "incremental":
+            self.watch()
         return self.auditor.audit_all(mode, 60)
+
+    def watch(self) -> None:
+        """Read what was done to the database, in a new process, and keep what the watcher tells."""
+        name = f"{ORIGIN} {self.database}"
+        watcher = Watcher(MongoWatch(self.store), AuditStore(self.store), name, anchoring=self._anchoring)
+        self.watched += watcher.drain(60).reports
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
         """Append events as a client does, and settle them."""
@@ -101,14 +112,14 @@ class DrillLog:
 
     def back_up(self) -> Backup:
         """Return a backup of the database and of the anchor directory."""
-        documents = {name: list(self._raw(name).find()) for name in COLLECTIONS}
+        documents = {name: list(self.raw(name).find()) for name in COLLECTIONS}
         files = {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
         return Backup(documents, files)
 
     def put_back(self, backup: Backup, collections: Iterable[str] = COLLECTIONS, *, files: bool = False) -> None:
         """Restore collections from a backup, and the anchor directory too with ``files``."""
         for name in collections:
-            collection = self._raw(name)
+            collection = self.raw(name)
             collection.delete_many({})
             if backup.documents[name]:
                 collection.insert_many(backup.documents[name])
@@ -118,7 +129,8 @@ class DrillLog:
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / path).write_bytes(data)
 
-    def _raw(self, name: str) -> RawCollection:
+    def raw(self, name: str) -> RawCollection:
+        """Return a collection whose documents stay the bytes that they are."""
         return self.admin[name].with_options(codec_options=codec.RAW)
 
     def remove_anchors(self, chain: str = "*") -> None:
@@ -156,6 +168,8 @@ class Honest:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
+            log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
+            log.watched.clear()
             yield log
 
 

@@ -19,6 +19,7 @@ const MEANING = {
   rewritten: 'An anchor, or an earlier audit, knows another history.',
   checkpoint_missing: 'An anchor that was made is not there any more.',
   checkpoint_invalid: 'An anchor is not what was signed.',
+  altered: 'Somebody changed what is only ever added, even if it was put back since.',
 }
 
 export async function render({ state, chain, go, link, signal }) {

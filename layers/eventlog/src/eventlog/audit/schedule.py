@@ -10,11 +10,14 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.restore import Restorer
+from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _SKIPPED = "another audit of the schedule in this mode is at work"
+_WATCHED_PART = 5
+"""A round may spend a fifth of its time on the changes of the database."""
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
 
@@ -35,9 +38,12 @@ class Round(TypedDict):
     audits: list[ShortReport]
 
 
-def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: float) -> Round:
+def run_scheduled(
+    auditor: Auditor, leases: LeaseStore, mode: str, seconds: float, watcher: Watcher | None = None
+) -> Round:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
+    An incremental round asks the ``watcher`` first what was done to the database since the last one.
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
     wanted: Mode = "full" if mode == "full" else "incremental"
@@ -47,9 +53,10 @@ def run_scheduled(auditor: Auditor, leases: LeaseStore, mode: str, seconds: floa
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
         backlog = auditor.backlog()
         audit_metrics.waiting(backlog)
+        watched = _watch(watcher, seconds / _WATCHED_PART) if watcher and wanted == "incremental" else []
         reports = _run(auditor, wanted, seconds)
         audit_metrics.finished(auditor.finished(wanted, reports), backlog, reports)
-    return {"mode": wanted, "audits": [_short(report) for report in reports]}
+    return {"mode": wanted, "audits": [_short(report) for report in [*watched, *reports]]}
 
 
 def restore(restorer: Callable[[], Restorer], chain: str, reason: str) -> AuditReport:
@@ -90,6 +97,14 @@ def _run(auditor: Auditor, mode: Mode, seconds: float) -> list[AuditReport]:
     finally:
         tell(reports)
     return reports
+
+
+def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
+    """Have the changes of the database watched; what is found, or could not be watched, the watcher tells by itself."""
+    watched = watcher.drain(seconds)
+    if watched.lag_seconds is not None:
+        metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
+    return watched.reports
 
 
 def _short(report: AuditReport) -> ShortReport:

@@ -54,7 +54,7 @@ def find(wired: AuditWiring, audit_id: str, caller: Caller) -> Response:
 def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
     """Audit every chain for the schedule; what it is answered."""
     with wired.connection.renew_if_refused():
-        return {**schedule.run_scheduled(wired.auditor, wired.leases, mode, _SCHEDULED_SECONDS)}
+        return {**schedule.run_scheduled(wired.auditor, wired.leases, mode, _SCHEDULED_SECONDS, wired.watcher)}
 
 
 def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:

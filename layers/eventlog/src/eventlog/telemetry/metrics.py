@@ -17,6 +17,7 @@ UNITS = {
     **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "AuditCoverage": MetricUnit.Percent,
+    "WatchLag": MetricUnit.Seconds,
 }
 """All metrics there are, with their units."""
 

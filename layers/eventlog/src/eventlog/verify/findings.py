@@ -17,6 +17,7 @@ FindingKind = Literal[
     "rewritten",
     "checkpoint_missing",
     "checkpoint_invalid",
+    "altered",
 ]
 """What can be wrong; docs name and explain each."""
 

@@ -11,6 +11,10 @@ from eventlog.stored.fields import ClusterTime
 LEASE_MILLIS = 30_000
 """A lease lasts this long if its holder does not renew it."""
 
+POSITION = "watch"
+MARK = "watch/mark"
+"""The ids, among the audits, of how far changes were watched and of the watcher's newest mark (``ChangeWatch``)."""
+
 
 class ChainHead(NamedTuple):
     """What a sequence document says of its chain; ``oldest`` is when the oldest pending event was received."""

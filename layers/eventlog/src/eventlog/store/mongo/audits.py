@@ -11,7 +11,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import ChainHead
+from eventlog.store.interface.audits import MARK, POSITION, ChainHead
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import LEASES
@@ -28,8 +28,8 @@ _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
 """Reads names and times that nobody should have written."""
 _LEASE_MILLIS = 10_000
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": list(LEASES)}
-"""The ids of reports: leases are kept in the same collection."""
+_REPORTS: dict[str, Any] = {"$nin": [*LEASES, POSITION, MARK]}
+"""The ids of reports: leases, and how far changes were watched, are kept in the same collection."""
 _NOT_LISTED = {"state": 0, "target": 0, "known": 0, "verified": 0}
 """What is large in a report, and not shown."""
 

@@ -15,7 +15,7 @@ WATCH = ("changeStream", "find")
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role and, of the same name, its user: the actions by collection."""
+    """A role and, of the same name, its user: the actions by collection; under "" those on any of the database."""
 
     name: str
     actions: dict[str, tuple[str, ...]]
@@ -33,6 +33,10 @@ ROLES = (
     Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE}),
     # reads, and is told when a chain has grown, for streams
     Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
-    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors
-    Role("eventlog-audit", {"events": APPEND, "sequences": CHANGE, "audits": CHANGE, "checkpoints": APPEND}),
+    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors, and is told of changes
+    # that no role makes: MongoDB tells of a whole database only to whoever may read all of it ("": any collection)
+    Role(
+        "eventlog-audit",
+        {"events": APPEND, "sequences": CHANGE, "audits": CHANGE, "checkpoints": APPEND, "": WATCH},
+    ),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
+from eventlog.store.interface.audits import MARK, POSITION
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.leases import LEASES
@@ -124,10 +125,14 @@ _REPORT = _fields(
     }
 ) | {"additionalProperties": True}  # what a running audit keeps to go on from is its own affair
 _LEASE = _fields({"_id": {"enum": list(LEASES)}, "holder": _NAME, "lease": _DATE})
+_POSITION = _fields(
+    {"_id": {"enum": [POSITION]}, "token": _HASH, "time": _DATE, "signature": _either(["binData", "null"])}
+)
+_MARK = _fields({"_id": {"enum": [MARK]}, "mark": _NAME})
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _POSITION, _MARK]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
 )
