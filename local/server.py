@@ -105,7 +105,8 @@ class AuditSchedule(threading.Thread):
 
 def describe(report: dict[str, Any]) -> str:
     """Tell of tampering in one sentence."""
-    return f"TAMPERED: the audit of chain {report['chain']} has findings, see /api/v1/audits/{report['audit_id']}."
+    what = f"chain {report['chain']}" if report["chain"] else "the database"
+    return f"TAMPERED: the audit of {what} has findings, see /api/v1/audits/{report['audit_id']}."
 
 
 class Server(uvicorn.Server):

@@ -125,20 +125,24 @@ class Watcher:
             return None
 
     def _follow(self, start: Start, stopping: threading.Event, told: Callable[[AuditReport], None]) -> None:
+        """Do what ``follow`` does, until something goes wrong."""
         gaps: list[AuditReport] = []
         with self._opened(start, gaps) as changes:
             for report in gaps:
                 told(report)
-            kept = time.monotonic()
+            kept, flood = time.monotonic(), False
             self._keep(changes, start)
             while not stopping.is_set():
-                found = changes.read(_WAIT_SECONDS)
-                if found:
-                    tally = Tally()
-                    tally.add(found)
-                    for report in self._tell(tally):
-                        told(report)
-                if found or time.monotonic() - kept >= _KEEP_SECONDS:
+                # The first changes are told at once. If they are many, those that follow are told together.
+                tally = Tally()
+                tally.add(changes.read(_WAIT_SECONDS))
+                until = time.monotonic() + (_KEEP_SECONDS if flood else 0)
+                while tally.total and time.monotonic() < until and (more := changes.read(0)):
+                    tally.add(more)
+                flood = tally.total >= MAX_FINDINGS
+                for report in self._tell(tally):
+                    told(report)
+                if tally.total or time.monotonic() - kept >= _KEEP_SECONDS:
                     self._keep(changes, start)
                     kept = time.monotonic()
             self._keep(changes, start)
@@ -185,7 +189,7 @@ class Watcher:
         return self._keeper.give_up(replace(new_report("", "incremental", now), to_seq=None), because, now)
 
     def _failed(self, error: Exception) -> None:
-        known = error if isinstance(error, StoreError) else StoreError(f"{type(error).__name__}: {error}")
+        known = error if isinstance(error, StoreError) else StoreError(type(error).__name__)
         self._notices.failed(_NOT_WATCHED, "", known)
 
     def _behind(self, millis: int) -> float:
@@ -201,9 +205,11 @@ class Tally:
 
     chains: dict[str, tuple[list[Finding], list[int]]] = field(default_factory=dict)
     unclear: list[str] = field(default_factory=list)
+    total: int = 0
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add changes, in their order."""
+        self.total += len(changes)
         for change in changes:
             at = f"{change.what} at {shown(change.millis)}"
             if not change.wrong:

@@ -53,8 +53,26 @@ FIELDS: dict[str, Any] = {
 _SHOWN = 200
 _LEAVES_ROWS_ALONE = frozenset({"shardCollection", "refineCollectionShardKey", "reshardCollection"})
 """An administrator's commands on a sharded cluster: rows move between shards, which a change stream does not show."""
-_PLAIN_ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
-_HIDES_NOTHING = frozenset({"changeStreamPreAndPostImages", "validator", "validationLevel", "validationAction"})
+_ANOTHER_COLLECTION = frozenset(
+    {
+        "capped",
+        "cappedMax",
+        "cappedSize",
+        "clusteredIndex",
+        "collation",
+        "expireAfterSeconds",
+        "max",
+        "pipeline",
+        "size",
+    }
+    | {"timeseries", "viewOn"}
+)
+"""Options with which queries return something else, or rows go by themselves."""
+_ANOTHER_INDEX = frozenset({"collation", "expireAfterSeconds", "hidden", "partialFilterExpression", "sparse"})
+"""Options with which an index leaves rows out, finds others, can't be used or removes rows."""
+_HIDES_NOTHING = frozenset(
+    {"changeStreamPreAndPostImages", "idIndex", "validator", "validationLevel", "validationAction"}
+)
 
 
 def is_mark(event: Mapping[str, Any]) -> bool:
@@ -64,6 +82,7 @@ def is_mark(event: Mapping[str, Any]) -> bool:
 
 def judge(event: Mapping[str, Any]) -> Change | None:
     """Say what is wrong with a change; None: it is the log's own work, or an operator's honest work."""
+    # First what is nobody's fault, then rows, then whole collections, then their settings, for which there are rules.
     operation = str(event.get("operationType"))
     collection = str((event.get("ns") or {}).get("coll", ""))
     described = event.get("operationDescription") or {}
@@ -103,20 +122,22 @@ _FINE: _Verdict = (False, "")
 
 def _created(declared: Declared, options: Mapping[str, Any]) -> _Verdict:
     """Judge ``create``: as declared, or plain, as the first insert makes it where nobody has run ``make db-setup``."""
-    extra = options.keys() - {"idIndex"} - _HIDES_NOTHING
-    plain = options.get("idIndex", _PLAIN_ID_INDEX) == _PLAIN_ID_INDEX
-    if extra or not plain:
-        return True, f"it was made anew with {', '.join(sorted(extra)) or 'another _id index'}"
-    return _validator(declared, options)
+    return _options(declared, options, "it was made anew with")
 
 
 def _modified(declared: Declared, options: Mapping[str, Any]) -> _Verdict:
-    """Judge ``collMod``: of an index, of options that hide nothing, or of others."""
+    """Judge ``collMod``: of an index or of options."""
     if "index" in options:
         return _modified_index(declared, options["index"])
-    extra = options.keys() - _HIDES_NOTHING
-    if extra:
-        return True, f"its {', '.join(sorted(extra))} was changed"
+    return _options(declared, options, "it was changed in")
+
+
+def _options(declared: Declared, options: Mapping[str, Any], what: str) -> _Verdict:
+    """Judge options of a collection; what a later server may have more is not known to be wrong."""
+    if other := sorted(options.keys() & _ANOTHER_COLLECTION):
+        return True, f"{what} {', '.join(other)}"
+    if unknown := sorted(options.keys() - _HIDES_NOTHING):
+        return False, f"{what} {', '.join(unknown)}, which this version does not know"
     return _validator(declared, options)
 
 
@@ -182,11 +203,9 @@ def _declared_index(declared: Declared, found: Mapping[str, Any]) -> Index | Non
 
 
 def _is_as_declared(index: Index, found: Mapping[str, Any]) -> bool:
-    """Whether an index has the declared fields and no option but the declared one; its name is free."""
-    options = {name: value for name, value in found.items() if name not in {"v", "key", "name"}}
-    return list((found.get("key") or {}).items()) == index.keys and options == (
-        {"unique": True} if index.unique else {}
-    )
+    """Whether an index has the declared fields and serves as the declared one does; its name is free."""
+    same = list((found.get("key") or {}).items()) == index.keys and bool(found.get("unique")) == index.unique
+    return same and not any(found.get(option) for option in _ANOTHER_INDEX)
 
 
 def _change(event: Mapping[str, Any], what: str, *, wrong: bool = True) -> Change:
@@ -202,8 +221,9 @@ def _place(event: Mapping[str, Any]) -> tuple[str | None, int | None]:
     chain = full.get("chain", key.partition("/")[0] if isinstance(key, str) else None)
     if (event.get("ns") or {}).get("coll") == "audits":  # the id of a report says nothing of its chain
         chain = None
-    whole = isinstance(seq, int) and not isinstance(seq, bool) and seq >= 0
-    return chain if isinstance(chain, str) else None, int(seq) if whole else None
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
+        seq = None
+    return chain if isinstance(chain, str) else None, None if seq is None else int(seq)
 
 
 def _id_of(event: Mapping[str, Any]) -> str:

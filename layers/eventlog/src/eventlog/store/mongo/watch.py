@@ -30,7 +30,7 @@ from eventlog.stored import codec
 Token = Mapping[str, Any]
 Stream = DatabaseChangeStream[dict[str, Any]]
 _AT_ONCE = 1_000
-"""Changes that one ``read`` returns at most."""
+"""Changes that one ``read`` looks at, and returns, at most."""
 _BATCH = 100
 """So many changes, the ones that pass for no reason among them, are waited for in one answer: half a minute's record,
 of which a server goes through some 100,000 changes a second."""
@@ -115,10 +115,12 @@ class MongoChanges:
         found: list[Change] = []
         until, mark = time.monotonic() + seconds, self.mark
         with _mapped():
-            while len(found) < _AT_ONCE and self.mark == mark:
+            for _ in range(_AT_ONCE):
                 event = self._stream.try_next()
                 if event is not None:
                     self._take(event, found)
+                    if self.mark != mark:
+                        break
                 elif found or time.monotonic() >= until:
                     break
                 elif not self._stream.alive:
