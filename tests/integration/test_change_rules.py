@@ -14,9 +14,10 @@ from pymongo.database import Database
 
 from admin.setup import Setup
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.change_rules import judge
+from eventlog.store.mongo.change_rules import FIELDS, RELEVANT, is_mark, judge
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.watch import MongoWatch
 from tests.integration.changes import HONEST, OTHER_VERSION, WRONG, fill
 from tests.support.factories import draft
 from tests.support.watched import from_now, told_since
@@ -93,6 +94,26 @@ def test_the_logs_own_work_is_never_told(store: MongoStore) -> None:
         operations_of(store).ensure_indexes()
 
     assert told(store, work) == []
+
+
+def test_normal_work_does_not_cross_the_wire_and_nothing_of_a_row_does(
+    store: MongoStore, db: Database[dict[str, Any]]
+) -> None:
+    """But for the first three changes of a second, by which a server gets through a long record."""
+    with db.watch([{"$match": RELEVANT}, {"$project": FIELDS}], show_expanded_events=True) as stream:
+        for _ in range(200):
+            store.append("main", [draft(payload={"secret": 1})])
+        store.settle("main")
+        db.events.update_one({"seq": 7}, {"$set": {"payload": '{"secret":2}'}})
+        db.events.replace_one({"seq": 8}, {"payload": '{"secret":3}'})
+        MongoWatch(store).put_mark()
+        crossed = [stream.next()]
+        while not is_mark(crossed[-1]):
+            crossed.append(stream.next())
+    assert "secret" not in str(crossed)
+    passed = [event for event in crossed if event["clusterTime"].inc > 3 and not is_mark(event)]
+    assert {event["operationType"] for event in passed} <= {"create", "createIndexes", "update", "replace"}
+    assert sum(event["operationType"] in {"update", "replace"} for event in passed) <= 2
 
 
 def test_the_chain_and_the_seq_come_from_the_row_or_its_id(store: MongoStore, db: Database[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from eventlog.store.mongo.store import connect, open_log
 from eventlog.store.mongo.watch import MongoWatch
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.each import each
 from tests.support.failovers import fail_over
 from tests.support.secured import SecuredLog
 from tests.support.watched import Watch, watched
@@ -36,8 +37,9 @@ class Forgetful(EmbeddedMongo):
         return arguments
 
 
-@pytest.mark.parametrize("how", ["missing", "malformed", "unsigned", "another time", "another log's", "garbage"])
+@each("how", ["missing", "malformed", "unsigned", "another time", "another log's", "garbage"])
 def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: Watch, how: str) -> None:
+    watch.heard.failures.clear()
     watch.change()
     found = watch.audits.find_one({"_id": POSITION})
     assert found is not None
@@ -64,7 +66,7 @@ def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: 
     assert watch.found() == [("main", "tampered", 1)]
 
 
-@pytest.mark.parametrize("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"], ids=str)
+@each("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"])
 def test_a_history_that_is_lost_is_a_gap_with_its_times(watch: Watch, token: bytes) -> None:
     """As after a move to another cluster, or when nobody watched for longer than the database remembers."""
     Positions(MongoWatch(watch.log.store), watch.log.anchoring(), watch.name).keep(Position(token, 1_000))
@@ -134,6 +136,8 @@ def test_the_role_of_an_older_version_is_a_gap_that_says_what_to_do(secured_log:
         found = client[log.database].command("rolesInfo", "eventlog-audit", showPrivileges=True)["roles"][0]
         older = [privilege for privilege in found["privileges"] if privilege["resource"]["collection"]]
         client[log.database].command("updateRole", "eventlog-audit", privileges=older, roles=[])
+    (differs,) = [result for result in log.set_up(check=True) if result.state == "differs"]
+    assert differs.detail == "may not changeStream any collection; may not find any collection"
     with log.store("audit") as store:
         watch = Watch(AnchoredLog(store, tmp_path))
         watch.log.append(3)
