@@ -11,7 +11,7 @@ from bson import DatetimeMS
 
 from eventlog.audit.report import AuditReport
 from eventlog.audit.watch import Watched
-from eventlog.audit.watch_position import Position, Positions
+from eventlog.audit.watch_position import WatchPosition, WatchPositions
 from eventlog.store.interface.audits import POSITION
 from eventlog.store.mongo.store import connect, open_log
 from eventlog.store.mongo.watch import MongoWatch
@@ -44,7 +44,9 @@ def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: 
     found = watch.audits.find_one({"_id": POSITION})
     assert found is not None
     if how == "another log's":
-        Positions(MongoWatch(watch.log.store), watch.log.anchoring(), "another").keep(Position(found["token"], 1))
+        WatchPositions(MongoWatch(watch.log.store), watch.log.anchoring(), "another").keep(
+            WatchPosition(found["token"], 1)
+        )
     else:
         replaced: dict[str, Any] = {
             "missing": {},
@@ -69,7 +71,7 @@ def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: 
 @each("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"])
 def test_a_history_that_is_lost_is_a_gap_with_its_times(watch: Watch, token: bytes) -> None:
     """As after a move to another cluster, or when nobody watched for longer than the database remembers."""
-    Positions(MongoWatch(watch.log.store), watch.log.anchoring(), watch.name).keep(Position(token, 1_000))
+    WatchPositions(MongoWatch(watch.log.store), watch.log.anchoring(), watch.name).keep(WatchPosition(token, 1_000))
     (report,) = watch.drain().reports
     assert (report.chain, report.status) == ("", "incomplete")
     because = str(report.incomplete_because)

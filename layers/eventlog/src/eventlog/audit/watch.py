@@ -16,7 +16,7 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, new_report
-from eventlog.audit.watch_position import Position, Positions, Start, shown
+from eventlog.audit.watch_position import WatchPosition, WatchPositions, WatchStart, shown
 from eventlog.store.errors import CannotWatchError, CredentialsRefusedError, HistoryLostError, StoreError
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.store.interface.watch import Change, ChangeWatch, OpenChanges
@@ -55,7 +55,7 @@ class Watcher:
         self._audits = audits
         self._notices = notices or Silence()
         self._keeper = Keeper(audits, self._notices)
-        self._positions = Positions(watch, anchoring, name)
+        self._positions = WatchPositions(watch, anchoring, name)
         self._clock = clock
 
     def drain(self, seconds: float) -> Watched:
@@ -96,7 +96,7 @@ class Watcher:
                     self._failed(error)
                 stopping.wait(_KEEP_SECONDS if isinstance(error, CannotWatchError) else _AGAIN_SECONDS)
 
-    def _read(self, start: Start, until: float, reports: list[AuditReport]) -> float | None:
+    def _read(self, start: WatchStart, until: float, reports: list[AuditReport]) -> float | None:
         """Read from the start to a mark that we make now, tell, and keep how far we came; return the lag in seconds."""
         tally = Tally()
         with self._opened(start, reports) as changes:
@@ -124,7 +124,7 @@ class Watcher:
             self._notices.failed("the mark up to which changes are read could not be stored", "", error)
             return None
 
-    def _follow(self, start: Start, stopping: threading.Event, told: Callable[[AuditReport], None]) -> None:
+    def _follow(self, start: WatchStart, stopping: threading.Event, told: Callable[[AuditReport], None]) -> None:
         """Do what ``follow`` does, until something goes wrong."""
         gaps: list[AuditReport] = []
         with self._opened(start, gaps) as changes:
@@ -148,23 +148,23 @@ class Watcher:
             self._keep(changes, start)
 
     @contextmanager
-    def _opened(self, start: Start, reports: list[AuditReport]) -> Iterator[OpenChanges]:
+    def _opened(self, start: WatchStart, reports: list[AuditReport]) -> Iterator[OpenChanges]:
         """Open the changes; if there is a gap before them, tell of it once that worked."""
         with self._watch.open(start.token) as changes:
             if start.gap:
                 reports.append(self._gap(start.gap))
             yield changes
 
-    def _lost(self, start: Start, error: HistoryLostError) -> Start:
+    def _lost(self, start: WatchStart, error: HistoryLostError) -> WatchStart:
         since = "an unknown time" if start.since is None else shown(start.since)
         gap = f"changes of the database between {since} and {shown(self._millis())} were not watched: {error}"
-        return Start(None, None, gap)
+        return WatchStart(None, None, gap)
 
-    def _keep(self, changes: OpenChanges, start: Start) -> None:
+    def _keep(self, changes: OpenChanges, start: WatchStart) -> None:
         """Keep how far the changes were read. If that fails it is told, and they are read again."""
         millis = changes.millis or start.since or self._millis()
         try:
-            self._positions.keep(Position(changes.token, millis))
+            self._positions.keep(WatchPosition(changes.token, millis))
         except CredentialsRefusedError:
             raise
         except StoreError as error:

@@ -22,14 +22,14 @@ from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import Fields, date
 
 
-class Position(NamedTuple):
+class WatchPosition(NamedTuple):
     """Up to where the changes were read; ``millis``: by the cluster's clock, since 1970."""
 
     token: bytes
     millis: int
 
 
-class Start(NamedTuple):
+class WatchStart(NamedTuple):
     """Where the watcher goes on; ``gap`` says which changes nobody has watched, if that is so."""
 
     token: bytes | None
@@ -37,7 +37,7 @@ class Start(NamedTuple):
     gap: str | None = None
 
 
-class Positions:
+class WatchPositions:
     """Keeps the position of one log. Without ``anchoring`` there is no key: it is unsigned, and believed as it is."""
 
     def __init__(self, watch: ChangeWatch, anchoring: Anchoring | None, name: str) -> None:
@@ -45,23 +45,23 @@ class Positions:
         self._anchoring = anchoring
         self._name = name
 
-    def start(self, now: int) -> Start:
+    def start(self, now: int) -> WatchStart:
         """Read the position. Where nothing was ever anchored a log may be new, so a missing one is no gap."""
         raw = self._watch.position()
         found = None if raw is None else _read(raw)
         if found is not None and self._is_ours(*found):
-            return Start(found[0].token, found[0].millis)
+            return WatchStart(found[0].token, found[0].millis)
         if not self._anything_anchored():
-            return Start(None) if found is None else Start(found[0].token, found[0].millis)
+            return WatchStart(None) if found is None else WatchStart(found[0].token, found[0].millis)
         if raw is None:
             because = (
                 "nothing says how far they were watched (as once after an update from a version without a watcher)"
             )
         else:
             because = "what says how far they were watched is not signed by this log for this database"
-        return Start(None, None, f"changes of the database before {shown(now)} were not watched: {because}")
+        return WatchStart(None, None, f"changes of the database before {shown(now)} were not watched: {because}")
 
-    def keep(self, position: Position) -> None:
+    def keep(self, position: WatchPosition) -> None:
         """Keep a position.
 
         Raises:
@@ -73,7 +73,7 @@ class Positions:
         fields = {"_id": POSITION, "token": position.token, "time": date(position.millis), "signature": signature}
         self._watch.keep_position(codec.encode(fields))
 
-    def _is_ours(self, position: Position, signature: bytes | None) -> bool:
+    def _is_ours(self, position: WatchPosition, signature: bytes | None) -> bool:
         if self._anchoring is None:
             return True
         for key in self._anchoring.history.public_keys:  # any trusted key: it may be from before a change of keys
@@ -82,7 +82,7 @@ class Positions:
                 return True
         return False
 
-    def _message(self, position: Position) -> bytes:
+    def _message(self, position: WatchPosition) -> bytes:
         signed = {"log": self._name, "token": position.token, "time": date(position.millis)}
         return f"eventlog/watch/v1\nposition {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
@@ -100,10 +100,10 @@ def shown(millis: int) -> str:
     return format_time(millis)
 
 
-def _read(raw: bytes) -> tuple[Position, bytes | None] | None:
+def _read(raw: bytes) -> tuple[WatchPosition, bytes | None] | None:
     """Read a stored position and its signature; None if it is none."""
     try:
         fields = Fields(codec.decode(raw))
-        return Position(fields.get("token", bytes), fields.date("time")), fields.maybe("signature", bytes)
+        return WatchPosition(fields.get("token", bytes), fields.date("time")), fields.maybe("signature", bytes)
     except NotOursError:
         return None
