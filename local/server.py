@@ -31,6 +31,7 @@ from local.limits import BoundedHeaders, Crowded, Deadlines, Limits
 from local.machine import LocalError, url_of
 from local.reference import router as reference
 from local.settling import SettleSchedule
+from local.watching import WatchThread
 
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0
@@ -115,7 +116,8 @@ class AuditSchedule(threading.Thread):
 
 def describe(report: dict[str, Any]) -> str:
     """Tell of tampering in one sentence."""
-    return f"TAMPERED: the audit of chain {report['chain']} has findings, see /api/v1/audits/{report['audit_id']}."
+    what = f"chain {report['chain']}" if report["chain"] else "the database"
+    return f"TAMPERED: the audit of {what} has findings, see /api/v1/audits/{report['audit_id']}."
 
 
 class Server(uvicorn.Server):
@@ -208,7 +210,9 @@ def serve(
         audits = AuditSchedule(partial(run_scheduled, wiring_of(app, AuditWiring)), tell)
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
+        watching = WatchThread(wiring_of(app, AuditWiring), tell)
         audits.start()
+        watching.start()
         settling.start()
         try:
             Server(app, bound, lambda: tell(banner), reads.end_streams, limits).serve_forever()
@@ -217,3 +221,4 @@ def serve(
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
             audits.stop()
             settling.stop()
+            watching.stop()

@@ -15,6 +15,7 @@ INCREMENTAL = "incremental audit"
 FULL = "full audit"
 MONITOR = "monitor that kept a checkpoint"
 REPORT = "audit report (it stays intact)"
+WATCHER = "watcher of the database's changes"
 RECORD = "restore note, event in the chain"
 ALARM = "alarm: no full round"
 ALARM_HOURS = 26
@@ -59,7 +60,8 @@ def ask_age(log: DrillLog) -> list[str]:
 class Attack:
     """An attack, ``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
 
-    ``look`` is called when both audits say that every chain is intact.
+    ``look`` is called when both audits say that every chain is intact; what the watcher told of the database's changes
+    counts last, since it tells of nearly every attack on the database.
     """
 
     name: str
@@ -72,4 +74,4 @@ class Attack:
     @property
     def by(self) -> str:
         """Who finds what ``look`` returns."""
-        return MONITOR if self.where == NOBODY else self.where
+        return MONITOR if self.where in {NOBODY, WATCHER} else self.where

@@ -2,8 +2,19 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_odd_rows, on_registry, on_rounds, on_schema
-from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, RECORD, REPORT, Attack, read_record, read_skew
+from local.drill import on_odd_rows, on_registry, on_rounds, on_schema, on_watch
+from local.drill.attack import (
+    FULL,
+    INCREMENTAL,
+    MONITOR,
+    NOBODY,
+    RECORD,
+    REPORT,
+    WATCHER,
+    Attack,
+    read_record,
+    read_skew,
+)
 
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
@@ -150,6 +161,7 @@ ATTACKS = [
     *on_schema.ATTACKS,
     *on_odd_rows.ATTACKS,
     *on_rounds.ATTACKS,
-    Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, NOBODY),
+    Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, WATCHER, "main altered"),
     Attack("never send an event", "1", database.send_nothing, NOBODY),
+    *on_watch.ATTACKS,
 ]

@@ -22,6 +22,7 @@ from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
+from eventlog.audit.watch import Watcher
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
@@ -35,6 +36,7 @@ from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
 from local.drill.monitor import LogMonitor
 
@@ -60,7 +62,8 @@ class DrillLog:
     """A log in its own database and anchor directory, with what is needed to use it and to attack it.
 
     ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
-    client was shown. ``set_up``: whether the audits know that an operator has set the database up.
+    client was shown. ``set_up``: whether the audits know that an operator has set the database up; ``watched``: what
+    the watcher has told since the attack began.
     """
 
     def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
@@ -81,6 +84,7 @@ class DrillLog:
         self.earlier = Backup({}, {})
         self.shown = b""
         self.set_up = False
+        self.watched: list[AuditReport] = []
 
     @property
     def auditor(self) -> Auditor:
@@ -99,9 +103,20 @@ class DrillLog:
         return now_millis() + self.ahead
 
     def audit(self, mode: Mode) -> list[AuditReport]:
-        """Audit all chains, as the schedule does: not while somebody else holds the lease."""
+        """Audit all chains, as the schedule does: not while somebody else holds the lease.
+
+        An incremental round begins with the changes of the database.
+        """
         with exclusive(Leases(self.store), f"schedule/{mode}") as alone:
+            if alone and mode == "incremental":
+                self.watch()
             return self.auditor.audit_all(mode, 60) if alone else []
+
+    def watch(self) -> None:
+        """Read what was done to the database, in a new process, and keep what the watcher tells."""
+        name = f"{ORIGIN} {self.database}"
+        watcher = Watcher(MongoWatch(self.store), AuditStore(self.store), name, anchoring=self._anchoring)
+        self.watched += watcher.drain(60).reports
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
         """Append events as a client does, and settle them."""
@@ -181,6 +196,8 @@ class Honest:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
+            log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
+            log.watched.clear()
             yield log
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from eventlog.anchors.signing import KeyFile, create_key_file
-from eventlog.audit.report import Mode
+from eventlog.audit.report import AuditReport, Mode
 from eventlog.store.mongo.store import connect
-from local.drill.attack import NOBODY, Attack
+from local.drill.attack import NOBODY, WATCHER, Attack
 from local.drill.attacks import ATTACKS
 from local.drill.log import DrillLog, Honest, make_honest
 from local.machine import LocalError
@@ -44,19 +44,21 @@ class Discovery:
 
 
 def attack(log: DrillLog, attack: Attack) -> Discovery:
-    """Carry out an attack, then look for it: by incremental audit, by full audit, and by what only others can see."""
+    """Carry out an attack, then look for it: by both audits, by what only others can see, by what the watcher told."""
     attack.act(log)
     for mode in MODES:
-        if found := findings(log, mode):
+        if found := findings(log.audit(mode)):
             return Discovery(f"{mode} audit", found)
-    found = "; ".join(attack.look(log))
-    return Discovery(attack.by if found else NOBODY, found)
+    if found := "; ".join(attack.look(log)):
+        return Discovery(attack.by, found)
+    found = findings(log.watched)
+    return Discovery(WATCHER if found else NOBODY, found)
 
 
-def findings(log: DrillLog, mode: Mode) -> str:
-    """Return what the audits of all chains find: chain, kind and seqs; an unfinished audit counts too."""
+def findings(reports: Iterable[AuditReport]) -> str:
+    """Return what reports say in short: chain, kind and seqs; what could not be audited or watched counts too."""
     found = []
-    for report in log.audit(mode):
+    for report in reports:
         seqs: dict[str, list[int]] = {}
         for finding in report.findings:
             seqs.setdefault(finding.kind, []).extend([] if finding.seq is None else [finding.seq])

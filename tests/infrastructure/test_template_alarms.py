@@ -46,7 +46,7 @@ def alarms(**parameters: str | int) -> dict[str, sam.Json]:
 
 
 def test_nothing_is_watched_that_is_not_listed_here() -> None:
-    assert alarms().keys() == WATCHED.keys() | {"SettleLag", "FullAuditMissing", "AuditsSkipped"}
+    assert alarms().keys() == WATCHED.keys() | {"SettleLag", "WatchLag", "FullAuditMissing", "AuditsSkipped"}
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -146,6 +146,13 @@ def test_events_that_do_not_settle_are_an_alarm_after_as_long_as_audits_may_be_m
         "Maximum",
     )
     assert metric["Dimensions"] == [{"Name": "service", "Value": "eventlog-chain_audit"}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 600)
+
+
+def test_changes_that_are_watched_late_are_an_alarm_after_as_long_as_audits_may_be_missing() -> None:
+    alarm = alarms(MissingAuditSeconds=600)["WatchLag"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (NAMESPACE, "WatchLag", "Maximum")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "eventlog-chain_audit"}]
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 600)
 
 

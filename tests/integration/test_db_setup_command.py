@@ -75,6 +75,7 @@ def test_the_roles_for_atlas_say_the_same(configured: Command, log: SecuredLog) 
     assert code == 0
     assert "role  " not in shown
     assert f"--privilege FIND@{log.database}.events,INSERT@{log.database}.events,FIND@" in shown
+    assert f"INSERT@{log.database}.checkpoints,CHANGE_STREAM@{log.database},FIND@{log.database}\n" in shown
     found = [json.loads(line) for line in shown.splitlines() if line.startswith("  {")]
     rights = {
         role["roleName"]: {(a["action"].lower(), r["collection"]) for a in role["actions"] for r in a["resources"]}

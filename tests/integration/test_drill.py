@@ -31,15 +31,15 @@ def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack) -> None:
         outcome = attack(log, each)
         assert (outcome.where, outcome.found) == (each.where, each.found)
         if each.where == INCREMENTAL:  # what was found is found again by every later audit
-            assert findings(log, "full")
-            assert findings(log, "incremental")
+            assert findings(log.audit("full"))
+            assert findings(log.audit("incremental"))
 
 
 @pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
 def test_what_an_incremental_audit_finds_a_full_one_finds_too(honest: Honest, each: Attack) -> None:
     with honest.copy() as log:
         each.act(log)
-        assert findings(log, "full")
+        assert findings(log.audit("full"))
 
 
 def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Honest) -> None:

@@ -11,6 +11,7 @@ from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.integration.writer import Writer, check_chain
 from tests.support.failovers import fail_over
+from tests.support.watched import from_now, told_since
 
 WRITERS = 8
 PROGRESS = 40
@@ -33,6 +34,8 @@ def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path:
         enough = sum(len(writer.receipts()) for writer in writers) + PROGRESS
         wait_until("appends to go on", lambda: sum(len(writer.receipts()) for writer in writers) >= enough)
 
+    with connect(uri) as client:
+        start = from_now(open_log(client, database, "example.com/log"))
     for writer in writers:
         writer.go()
     progress()
@@ -47,6 +50,7 @@ def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path:
         store = open_log(client, database, "example.com/log")
         wait_until("the set to settle down", lambda: answers(store))
         size = check_chain(store, receipts)
+        assert told_since(store, start) == []  # of all that was done meanwhile, what was rolled back included
     acknowledged = {given["id"] for given in receipts}
     tried = {event_id for writer in writers for ids in writer.tried() for event_id in ids}
     assert tried <= acknowledged

@@ -9,10 +9,13 @@ from bson import Int64
 from starlette.testclient import TestClient
 
 from eventlog.anchors.registry import Registry
+from eventlog.audit.watch import Watched, Watcher
 from eventlog.audit.workers import Workers
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
+from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import operations_of
+from eventlog.store.mongo.watch import MongoWatch
 from functions.chain_audit.app import routers as audit_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
@@ -117,6 +120,19 @@ def test_the_audit_verifies_anchors_and_keeps_its_reports(log: SecuredLog, tmp_p
         for mode in ("full", "incremental"):  # of which the first has no time for all chains, and the second goes on
             list(anchored.auditor().each("full" if mode == "full" else "incremental", 0 if mode == "full" else 60))
         assert anchored.auditor().full_age() is not None
+
+
+def test_the_audit_watches_the_database(log: SecuredLog, tmp_path: Path) -> None:
+    with log.store("ingest") as ingest, log.store("audit") as store:
+        ingest.append("main", [draft() for _ in range(3)])
+        watcher = Watcher(
+            MongoWatch(store), AuditStore(store), "log", anchoring=AnchoredLog(store, tmp_path).anchoring()
+        )
+        assert watcher.drain(60) == Watched([], 0.0)
+        with log.mongo.client() as client:
+            client[log.database].events.update_one({}, {"$set": {"source_id": "elsewhere"}})
+        (report,) = watcher.drain(60).reports
+        assert (report.chain, report.status) == ("main", "tampered")
 
 
 def test_the_audit_settles_what_a_dead_writer_left(log: SecuredLog, tmp_path: Path) -> None:

@@ -9,9 +9,13 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from admin.setup import Setup
+from eventlog.audit.watch import Watcher
+from eventlog.store.interface.audits import MARK, POSITION
+from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored.codec import RAW
 from tests.support.anchored import AnchoredLog
 from tests.support.factories import draft
@@ -41,11 +45,13 @@ def live(log: AnchoredLog) -> None:
     assert operations_of(log.store).push("main", [draft().entry for _ in range(5)], None) is not None
     log.audit("incremental")
     admit(operations_of(log.store), "new", ["someone"], 1)
+    Watcher(MongoWatch(log.store), AuditStore(log.store), "log", anchoring=log.anchoring()).drain(60)
 
 
 def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:
     live(log)
     assert log.audit("full").status == "intact"
+    assert operations_of(log.store).audits.count_documents({"_id": {"$in": [POSITION, MARK]}}) == 2
 
 
 @pytest.mark.parametrize("declared", COLLECTIONS, ids=lambda declared: declared.name)
@@ -146,6 +152,13 @@ ODD_OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("audits", {"finished_at": "today"}),
     ("audits", {"lease": 0}),
 ]
+ODD_POSITIONS: list[tuple[str, dict[str, Any]]] = [
+    (POSITION, {"token": "text"}),
+    (POSITION, {"time": 0}),
+    (POSITION, {"signature": "text"}),
+    (POSITION, {"more": 1}),
+    (MARK, {"mark": 1}),
+]
 
 
 @pytest.mark.parametrize(("name", "odd"), ODD_OTHERS, ids=str)
@@ -169,6 +182,14 @@ def test_a_round_is_stored_as_the_audit_writes_it_and_in_no_other_way(log: Ancho
             with pytest.raises(WriteError) as raised:
                 audits.update_one(name, {"$set": fields})
             assert raised.value.code == REFUSED
+
+
+def test_a_position_or_mark_of_other_types_is_refused(log: AnchoredLog) -> None:
+    live(log)
+    for document, odd in ODD_POSITIONS:
+        with pytest.raises(WriteError) as raised:
+            operations_of(log.store).audits.update_one({"_id": document}, {"$set": odd})
+        assert raised.value.code == REFUSED, odd
 
 
 def test_a_sequence_document_that_was_damaged_before_still_takes_events(log: AnchoredLog) -> None:

@@ -20,6 +20,7 @@ const MEANING = {
   checkpoint_missing: 'An anchor that was made is not there any more.',
   checkpoint_invalid: 'An anchor is not what was signed.',
   schema_mismatch: 'The database is set up so that queries can miss events.',
+  altered: 'Somebody changed what is only ever added, even if it was put back since.',
 }
 
 export async function render({ state, chain, go, link, signal }) {

@@ -48,7 +48,7 @@ class AuditReport:
     """A UUID (version 7), so that ids sort by the time when the audits began."""
 
     chain: str
-    """Empty in the report on rows that belong to no chain."""
+    """Empty in reports that are about no chain: on rows without one, and on the database."""
 
     mode: Mode
     status: Status = "running"

@@ -10,6 +10,7 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import Outcome
 from eventlog.audit.report import AuditReport, Mode, Status
+from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # no start declares anything
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
 _SKIPPED = "another audit of the schedule in this mode is at work"
+_WATCHED_PART = 5
+"""A round may spend a fifth of its time on the changes of the database."""
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
 
@@ -47,10 +50,13 @@ class Round(Left):
     audits: list[ShortReport]
 
 
-def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str, seconds: float) -> Round:
+def run_scheduled(
+    auditor: Callable[[], Auditor], watcher: Callable[[], Watcher], leases: LeaseStore, mode: str, seconds: float
+) -> Round:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
-    Chains for which there was no time come first when it is called again.
+    Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
+    first what was done to the database since the last one.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -64,10 +70,11 @@ def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str,
         # Before the audits settle what waits, or the backlog would always be next to nothing.
         backlog = found.backlog()
         audit_metrics.waiting(backlog)
+        watched = _watch(watcher(), seconds / _WATCHED_PART) if wanted == "incremental" else []
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
-    answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
+    answer: Round = {"mode": wanted, "audits": [_short(report) for report in [*watched, *reports]]}
     return {**answer, **_left(wanted, outcome.left)} if outcome.left else answer
 
 
@@ -130,6 +137,14 @@ def _left(mode: Mode, chains: list[str]) -> Left:
     left: Left = {"left": len(chains), "next": chains[:_NAMED]}
     Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra={"mode": mode, **left})
     return left
+
+
+def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
+    """Have the changes of the database watched; what is found, or could not be watched, the watcher tells by itself."""
+    watched = watcher.drain(seconds)
+    if watched.lag_seconds is not None:
+        metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
+    return watched.reports
 
 
 def _short(report: AuditReport) -> ShortReport:

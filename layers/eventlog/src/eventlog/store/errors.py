@@ -65,3 +65,11 @@ class SigningError(StoreUnavailableError):
 
 class CorruptionError(StoreError):
     """Stored data contradicts what was acknowledged; only an audit and a person can go on."""
+
+
+class HistoryLostError(StoreError):
+    """The database's record of its changes does not reach back so far, or can't be read from there."""
+
+
+class CannotWatchError(StoreError):
+    """The database lets nobody of this role, or nobody at all, read its changes; the text says why."""

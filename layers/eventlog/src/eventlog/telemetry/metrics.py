@@ -18,6 +18,7 @@ UNITS = {
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "AuditCoverage": MetricUnit.Percent,
     "FullAuditAge": MetricUnit.Seconds,
+    "WatchLag": MetricUnit.Seconds,
 }
 """All metrics there are, with their units."""
 

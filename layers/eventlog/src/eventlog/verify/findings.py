@@ -18,6 +18,7 @@ FindingKind = Literal[
     "checkpoint_missing",
     "checkpoint_invalid",
     "schema_mismatch",
+    "altered",
 ]
 """What can be wrong; docs name and explain each."""
 

@@ -9,6 +9,7 @@ from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
+from eventlog.audit.watch import Watcher
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
@@ -16,6 +17,7 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.mongo.watch import MongoWatch
 from eventlog.wiring.connection import Connected, Wiring, per_connection
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ class AuditWiring(Wiring):
         if self.anchoring is None:
             raise ConfigurationError("nothing is anchored: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS")
         return self.anchoring
+
+    @per_connection
+    def watcher(self, connected: Connected) -> Watcher:
+        """Build what watches the database for changes that no function of the log makes."""
+        settings = self.settings
+        return Watcher(
+            MongoWatch(connected.log),
+            AuditStore(connected.log),
+            f"{settings.origin} {settings.mongo_database}",
+            anchoring=self.anchoring,
+            notices=AuditLog(),
+        )
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:

@@ -14,6 +14,9 @@ LEASE_MILLIS = 30_000
 
 ROUND_IDS = ("round/full", "round/incremental")
 """The ids of what is kept beside reports and leases: how far the schedule's rounds are (``audit/round.py``)."""
+POSITION = "watch"
+MARK = "watch/mark"
+"""The ids, among the audits, of how far changes were watched and of the watcher's newest mark (``ChangeWatch``)."""
 
 
 class ChainHead(NamedTuple):

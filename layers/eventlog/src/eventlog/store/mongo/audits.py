@@ -13,7 +13,7 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import ROUND_IDS, ChainHead, Counted
+from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS, ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
@@ -36,8 +36,8 @@ _AHEAD_MILLIS = 60_000
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": [*LEASES, *ROUND_IDS]}
-"""The ids of reports: leases and rounds are kept in the same collection."""
+_REPORTS: dict[str, Any] = {"$nin": [*LEASES, *ROUND_IDS, POSITION, MARK]}
+"""The ids of reports: leases, rounds and how far changes were watched are kept in the same collection."""
 _WAITING: dict[str, Any] = {
     "_id": _REPORTS,
     "status": "running",

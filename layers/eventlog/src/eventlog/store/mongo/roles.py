@@ -18,7 +18,7 @@ DATABASE = ""
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role and, of the same name, its user: the actions by collection."""
+    """A role and, of the same name, its user: the actions by collection; under "" those on any of the database."""
 
     name: str
     actions: dict[str, tuple[str, ...]]
@@ -37,7 +37,7 @@ ROLES = (
     # reads, and is told when a chain has grown, for streams
     Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
     # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
-    # and indexes with what is declared
+    # and indexes with what is declared, and is told of changes that no role makes
     Role(
         "eventlog-audit",
         {
@@ -46,7 +46,8 @@ ROLES = (
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
             "quotas": LIST,
-            DATABASE: ("listCollections",),
+            # MongoDB tells of the changes of a whole database only to whoever may read all of it.
+            DATABASE: ("listCollections", *WATCH),
         },
     ),
 )

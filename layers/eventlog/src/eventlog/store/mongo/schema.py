@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
-from eventlog.store.interface.audits import ROUND_IDS
+from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.leases import LEASES
@@ -139,6 +139,10 @@ _ROUND = _fields(
         "begun": _NAMES,
     }
 ) | {"additionalProperties": True}  # a voucher, where there are keys
+_POSITION = _fields(
+    {"_id": {"enum": [POSITION]}, "token": _HASH, "time": _DATE, "signature": _either(["binData", "null"])}
+)
+_MARK = _fields({"_id": {"enum": [MARK]}, "mark": _NAME})
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -150,13 +154,13 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
 )
