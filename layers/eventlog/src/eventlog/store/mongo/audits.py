@@ -13,13 +13,14 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
-from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS, ChainHead, Counted
+from eventlog.store.interface.audits import ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import mapped
-from eventlog.store.mongo.leases import LEASES, is_held
+from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -36,8 +37,8 @@ _AHEAD_MILLIS = 60_000
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": [*LEASES, *ROUND_IDS, POSITION, MARK]}
-"""The ids of reports: leases, rounds and how far changes were watched are kept in the same collection."""
+_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
+"""The ids of reports: other things are kept in the same collection."""
 _WAITING: dict[str, Any] = {
     "_id": _REPORTS,
     "status": "running",

@@ -16,9 +16,8 @@ from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
-from eventlog.store.mongo.leases import LEASES
 from eventlog.store.mongo.operations import Operations, RawCollection
-from eventlog.store.mongo.schema import IN_AUDITS
+from eventlog.store.mongo.schema import BESIDE_REPORTS, IN_AUDITS
 from eventlog.stored import codec
 from eventlog.stored.anchor_copies import encode_copy, read_copy
 from eventlog.stored.errors import NotOursError
@@ -33,7 +32,7 @@ _NO_TEXT: dict[str, Any] = {"$not": {"$type": "string"}}
 _BEFORE_TEXT: list[tuple[str, Any]] = [("_id", "")]
 _AFTER_TEXT: list[tuple[str, Any]] = [("_id", {})]
 """In BSON's order every text is at least the first of these two, and less than the second."""
-_NO_REPORT = "is neither a report nor a lease"
+_NO_REPORT = "is neither a report nor anything else that is kept there"
 
 
 class OddRows:
@@ -52,7 +51,7 @@ class OddRows:
         yield from _told("sequences", sequences, "is of no chain")
         yield from self._all_copies() if whole else _of_no_chain(self._checkpoints)
         yield from self._without_text_as_id()
-        yield from self._all_reports() if whole else _of_no_chain(self._audits, {"_id": {"$nin": list(LEASES)}})
+        yield from self._all_reports() if whole else _of_no_chain(self._audits, {"_id": {"$nin": list(BESIDE_REPORTS)}})
 
     def _all_copies(self) -> Iterator[str]:
         for found in self._checkpoints.find({}):

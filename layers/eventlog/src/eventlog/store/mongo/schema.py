@@ -157,6 +157,9 @@ _ANY_REPORT: Schema = {
 IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
+BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
+"""Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched."""
+
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
