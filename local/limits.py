@@ -32,11 +32,11 @@ class Limits(BaseModel):
 class _Transport(Protocol):
     """What is used of asyncio's."""
 
-    def get_write_buffer_size(self) -> int: ...  # noqa: D102
-    def is_closing(self) -> bool: ...  # noqa: D102
-    def write(self, data: bytes) -> None: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-    def abort(self) -> None: ...  # noqa: D102
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class _Stage(NamedTuple):
