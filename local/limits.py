@@ -29,14 +29,14 @@ class Limits(BaseModel):
     connections: int = Field(default=1500, ge=1)
 
 
-class Transport(Protocol):
+class _Transport(Protocol):
     """What is used of asyncio's."""
 
-    def get_write_buffer_size(self) -> int: ...  # noqa: D102
-    def is_closing(self) -> bool: ...  # noqa: D102
-    def write(self, data: bytes) -> None: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-    def abort(self) -> None: ...  # noqa: D102
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class _Stage(NamedTuple):
@@ -76,7 +76,7 @@ class Deadlines:
 
 def _stage(connection: Any) -> _Stage | None:
     """Return what a connection waits for; None while the app works, or sends and is read."""
-    transport: Transport = connection.transport
+    transport: _Transport = connection.transport
     cycle = connection.cycle
     if left := transport.get_write_buffer_size():
         return _Stage("send", cycle, left)
@@ -87,7 +87,7 @@ def _stage(connection: Any) -> _Stage | None:
 
 def _end(connection: Any, stage: _Stage) -> None:
     """End a connection; its request, if the app has it, sees a client that left."""
-    transport: Transport = connection.transport
+    transport: _Transport = connection.transport
     cycle = connection.cycle
     # What waits for a reader would wait on after close(). The words of 408 must not follow the beginning of an answer.
     if stage.name == "send" or transport.is_closing():

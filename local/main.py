@@ -55,7 +55,7 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
-        from local.limits import Limits  # noqa: PLC0415 - slow to import; errors above come first
+        from local.limits import Limits  # noqa: PLC0415 - slow to import, as is the server; errors above come first
         from local.server import serve  # noqa: PLC0415
 
         limits = Limits(**local.model_dump(include=set(Limits.model_fields)))

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventlog.formats.canonical import canonicalize, is_canonical_object
+from eventlog.formats.canonical import LongerError, canonicalize, is_canonical_object
 
 BIG = 2**53
 KEYS = st.text(max_size=4) | st.sampled_from(
@@ -135,3 +135,20 @@ def test_what_is_not_the_canonical_text_of_an_object_is_not_taken_for_it(text: b
 
 def test_text_nested_as_deep_as_payloads_may_be_is_known() -> None:
     assert is_canonical_object(b'{"a":' * 32 + b"1.5" + b"}" * 32)
+
+
+@pytest.mark.parametrize("value", [{"a": "b" * 20}, {"a": [1e20] * 3}, {"\U0001f600": 1, "a": 1e20}])
+def test_a_text_is_as_long_as_it_may_be_or_refused(value: Any) -> None:
+    text = canonicalize(value)
+    assert canonicalize(value, len(text)) == text
+    with pytest.raises(LongerError):
+        canonicalize(value, len(text) - 1)
+
+
+def test_the_slow_writer_stops_at_the_limit() -> None:
+    """It never comes to what it could not write."""
+    value = {"a": [1e20] * 100 + [math.nan]}
+    with pytest.raises(LongerError):
+        canonicalize(value, 1000)
+    with pytest.raises(rfc8785.CanonicalizationError):
+        canonicalize(value)

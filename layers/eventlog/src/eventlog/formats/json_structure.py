@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+'
 _TOKEN = re.compile(
-    # All that has no structure goes before. Possessive (*+): nothing is kept for going back to, however long it is.
-    rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+([\[{][ \t\r\n]*+[\]}]|[\[{\]},])",
+    # All that has no structure goes before. Possessive (*+): nothing is kept for going back to, however long it is. The
+    # end (\Z) is a token, too: without one, what comes after the last would be gone through from each of its bytes.
+    rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+([\[{][ \t\r\n]*+[\]}]|[\[{\]},]|\Z)",
     re.DOTALL,
 )
 _ARRAY = re.compile(rb"[ \t\r\n]*+\[")
@@ -47,7 +48,7 @@ def measure(body: bytes, max_depth: int, max_values: int | None) -> Structure:
     depth, values, deep = 0, 1, False
     for found in _TOKEN.finditer(body):
         token = found[1]
-        if token in (b"]", b"}"):
+        if token in (b"]", b"}", b""):
             depth -= 1
             continue
         if token != b",":
@@ -115,7 +116,7 @@ def _step(token: bytes) -> int:
     """Return by how many levels what follows a token is deeper."""
     if token in (b"]", b"}"):
         return -1
-    return 0 if token == b"," or len(token) > 1 else 1
+    return 1 if token in (b"[", b"{") else 0
 
 
 def _check_end(body: bytes, closed: bytes, end: int) -> None:

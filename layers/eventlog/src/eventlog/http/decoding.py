@@ -44,6 +44,8 @@ def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Su
         InvalidError: all fields that are wrong in all items, pointers begin with the item's index.
         TooLargeError: too many events; or events or payloads that are too large, and nothing else is wrong.
     """
+    # Counted as they come, so that no more than one event too many is looked at. All are read before any is answered
+    # for, as the status is that of the worst of them.
     kind = media_type(headers, JSON, NDJSON, CLOUDEVENTS)
     submissions: list[Submission] = []
     refused = _Refused()

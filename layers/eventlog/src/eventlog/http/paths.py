@@ -38,6 +38,8 @@ class OnePath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on with its path decoded once."""
+        # A server has the bytes as they were sent; behind API Gateway there is decoded text, and the route it was for.
+        # What is put into the scope is what every route, log line and answer reads from here on.
         if scope["type"] == "http":
             event = scope.get("aws.event")
             if event is None:
