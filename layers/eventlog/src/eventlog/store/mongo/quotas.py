@@ -31,11 +31,11 @@ def admit(operations: Operations, chain: str, principals: Iterable[str], limit: 
     """
     if not limit:
         return
-    names = list(dict.fromkeys(map(counted_as, principals)))
-    if any(_count(operations, name, limit) for name in names):
+    if any(_count(operations, name, limit) for name in dict.fromkeys(map(counted_as, principals))):
         return
+    # It holds for each of them, and must name none: callers that share a write get the same words.
     raise LimitError(
-        f"There is no chain {chain}, and {names[0]} has created {limit} chains today, which is all that one caller may "
+        f"There is no chain {chain}, and you have created {limit} chains today, which is all that one caller may "
         "(EVENTLOG_NEW_CHAINS_PER_DAY). Nothing was stored; chains that exist take events as ever.",
         DAY_SECONDS - int(time.time()) % DAY_SECONDS,
     )
