@@ -189,7 +189,8 @@ def test_an_audit_that_could_not_check_all_does_not_count_for_a_full_round(
 def test_a_chain_that_cannot_be_audited_keeps_no_other_from_it_and_is_told_at_the_end(
     log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auditor, outcome, seen = log.auditor(), Outcome(), []
+    seen: list[str] = []
+    auditor, outcome = log.auditor(), Outcome()
     audit = auditor._audit
 
     def fail(chain: str, mode: Mode, until: float) -> AuditReport | None:

@@ -29,18 +29,17 @@ class ShortReport(TypedDict):
     status: Status
 
 
-class Left(TypedDict, total=False):
-    """The chains that a round still has to audit: how many, and the first of them, with which the next one goes on."""
+class Round(TypedDict):
+    """The answer to the schedule.
 
-    left: int
-    next: list[str]
-
-
-class Round(Left):
-    """The answer to the schedule. ``skipped``: why nothing was done."""
+    ``skipped``: why nothing was done. ``left``: how many chains the round still has to audit, as the time is over or
+    they could not be checked to the end. ``next``: the first of them, with which the next one goes on.
+    """
 
     mode: Mode
     skipped: NotRequired[str]
+    left: NotRequired[int]
+    next: NotRequired[list[str]]
     audits: list[ShortReport]
 
 
@@ -65,7 +64,9 @@ def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str,
         audit_metrics.full_age(found.full_age())
     answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
     if outcome.left:
-        answer.update(_left(wanted, outcome.left))
+        answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
+        extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
+        Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra=extra)
     return answer
 
 
@@ -107,13 +108,6 @@ def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list
     finally:
         tell(reports)
     return reports
-
-
-def _left(mode: Mode, chains: list[str]) -> Left:
-    """Say which chains a round still has to audit, as the time is over or they could not be checked to the end."""
-    left: Left = {"left": len(chains), "next": chains[:_NAMED]}
-    Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra={"mode": mode, **left})
-    return left
 
 
 def _short(report: AuditReport) -> ShortReport:
