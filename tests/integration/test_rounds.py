@@ -9,13 +9,11 @@ from bson import DatetimeMS, Int64
 
 from eventlog.anchors.rounds import ROUNDS, RoundNotes
 from eventlog.audit import scan
-from eventlog.audit.auditor import Auditor
 from eventlog.audit.going_round import Outcome
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.round import NAMES, encode_round, new_round
 from eventlog.audit.vouchers import Voucher
 from eventlog.store.errors import AnchorsUnavailableError, StoreUnavailableError
-from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog
@@ -238,17 +236,3 @@ def test_notes_that_prove_nothing_are_passed_over(log: AnchoredLog) -> None:
     assert age is not None
     assert age >= 3 * 86_400
     assert [report.status for report in log.audit_all("full").values()] == ["intact"] * 4, "it is no chain"
-
-
-def test_without_anchors_a_round_counts_by_what_the_database_says(store: MongoStore, tmp_path: Path) -> None:
-
-    log = AnchoredLog(store, tmp_path)
-    for chain in CHAINS:
-        log.append(1, chain)
-    auditor = Auditor(store, AuditStore(store), ORIGIN)
-    outcome = Outcome()
-    assert [report.chain for report in auditor.each("full", 0, outcome)] == ["a"]
-    assert [report.chain for report in auditor.each("full", 0, outcome)] == ["b"]
-    assert (outcome.finished, auditor.full_age()) == (set(), None)
-    list(auditor.each("incremental", 60, outcome))
-    assert outcome.finished == {"full", "incremental"}
