@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from eventlog.anchors.signing import create_key_file
 from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.going_round import Outcome
+from eventlog.audit.going_round import RoundOutcome
 from eventlog.http import audits
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
@@ -90,7 +90,7 @@ def test_chains_that_are_left_are_named_in_the_answer_and_in_the_log(
 def test_without_anchors_a_round_counts_by_what_the_database_says(wired: AuditWiring) -> None:
     store = wired.log
     auditor = Auditor(store, AuditStore(store), "example.com/log")
-    outcome = Outcome()
+    outcome = RoundOutcome()
     assert [report.chain for report in auditor.each("full", 0, outcome)] == ["a"]
     assert [report.chain for report in auditor.each("full", 0, outcome)] == ["b"]
     assert (outcome.finished, auditor.full_age()) == (set(), None)

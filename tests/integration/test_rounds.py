@@ -9,7 +9,7 @@ from bson import DatetimeMS, Int64
 
 from eventlog.anchors.rounds import ROUNDS, RoundNotes
 from eventlog.audit import scan
-from eventlog.audit.going_round import Outcome
+from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.round import NAMES, encode_round, new_round
 from eventlog.audit.vouchers import Voucher
@@ -34,9 +34,9 @@ def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
     return log
 
 
-def invoke(log: AnchoredLog, mode: Mode, seconds: float = 60) -> tuple[Outcome, list[AuditReport]]:
+def invoke(log: AnchoredLog, mode: Mode, seconds: float = 60) -> tuple[RoundOutcome, list[AuditReport]]:
     """One invocation of the schedule, in a process of its own."""
-    outcome = Outcome()
+    outcome = RoundOutcome()
     return outcome, list(log.auditor().each(mode, seconds, outcome))
 
 
@@ -188,7 +188,7 @@ def test_a_chain_that_cannot_be_audited_keeps_no_other_from_it_and_is_told_at_th
     log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    auditor, outcome = log.auditor(), Outcome()
+    auditor, outcome = log.auditor(), RoundOutcome()
     audit = auditor._audit
 
     def fail(chain: str, mode: Mode, until: float) -> AuditReport | None:

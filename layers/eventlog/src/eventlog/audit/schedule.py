@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
-from eventlog.audit.going_round import Outcome
+from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.restore import Restorer
 from eventlog.store.interface.audits import LeaseStore
@@ -29,7 +29,7 @@ class ShortReport(TypedDict):
     status: Status
 
 
-class Round(TypedDict):
+class ScheduleAnswer(TypedDict):
     """The answer to the schedule.
 
     ``skipped``: why nothing was done. ``left``: how many chains the round still has to audit, as the time is over or
@@ -43,7 +43,7 @@ class Round(TypedDict):
     audits: list[ShortReport]
 
 
-def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str, seconds: float) -> Round:
+def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str, seconds: float) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again.
@@ -56,13 +56,13 @@ def run_scheduled(auditor: Callable[[], Auditor], leases: LeaseStore, mode: str,
             Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
             audit_metrics.skipped(wanted)
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
-        found, outcome = auditor(), Outcome()  # only now: whoever is skipped needs no keys
+        found, outcome = auditor(), RoundOutcome()  # only now: whoever is skipped needs no keys
         backlog = found.backlog()
         audit_metrics.waiting(backlog)
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
-    answer: Round = {"mode": wanted, "audits": [_short(report) for report in reports]}
+    answer: ScheduleAnswer = {"mode": wanted, "audits": [_short(report) for report in reports]}
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
@@ -99,7 +99,7 @@ def tell(reports: list[AuditReport]) -> None:
         metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
 
 
-def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list[AuditReport]:
+def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome) -> list[AuditReport]:
     """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
