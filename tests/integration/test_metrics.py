@@ -128,49 +128,6 @@ def test_an_audit_that_ran_out_of_time_counts_when_the_last_of_it_was_resumed(
     assert len(records(scheduled(wired, capsys), "AuditsFinished")) == 1
 
 
-def test_what_a_caller_audits_counts_for_no_round(
-    wired: AuditWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for chain in ("a", "b"):
-        push(wired, 9, chain=chain)
-    app = create_app(*audit_routers, title="chain_audit", settings=wired.settings, anonymous=True)
-    monkeypatch.setattr(scan, "STEP", 5)
-    wired.auditor.run(wired.auditor.start("a", "full"), 0)  # which the schedule resumes
-    with closing(app.state.connection):
-        for chain in ("a", "b"):
-            answer = TestClient(app).post("/api/v1/audits", json={"chain": chain, "mode": "full"})
-            assert answer.json()["status"] == "intact"
-    lines = scheduled(wired, capsys)
-    assert [dimensions["mode"] for dimensions, _ in records(lines, "AuditsFinished")] == ["incremental"]
-    assert records(lines, "FullAuditAge") == []
-
-
-def test_the_age_of_the_newest_full_round_is_measured_by_each_scheduled_audit(
-    wired: AuditWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    push(wired, 1)
-    assert records(scheduled(wired, capsys), "FullAuditAge") == []
-    for mode in ("full", "incremental"):
-        lines = scheduled(wired, capsys, mode)
-        assert 0 <= only(lines, "FullAuditAge")[0] < 600
-    assert unit(lines, "FullAuditAge") == "Seconds"
-    monkeypatch.setattr(wired.auditor, "_clock", lambda: time.time() + 3 * 86_400)
-    assert 3 * 86_400 <= only(scheduled(wired, capsys), "FullAuditAge")[0] < 3 * 86_400 + 600
-
-
-def test_chains_that_are_left_are_named_in_the_answer_and_in_the_log(
-    wired: AuditWiring, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for chain in ("a", "b"):
-        push(wired, 1, chain=chain)
-    monkeypatch.setattr(audits, "_SCHEDULED_SECONDS", 0.0)
-    answer = audits.run_scheduled(wired, "full")
-    assert (answer["left"], answer["next"]) == (2, ["b", "eventlog.registry"])
-    (said,) = [said for said in caplog.records if said.message == "chains are left to be audited"]
-    assert (vars(said)["mode"], vars(said)["left"], vars(said)["next"]) == ("full", 2, ["b", "eventlog.registry"])
-    assert [report["chain"] for report in audits.run_scheduled(wired, "full")["audits"]] == ["b"]
-
-
 def test_an_empty_log_has_zeros_where_alarms_need_data(wired: AuditWiring, capsys: pytest.CaptureFixture[str]) -> None:
     lines = scheduled(wired, capsys)
     found = {metric: only(lines, metric) for metric in SCHEDULED}

@@ -9,13 +9,11 @@ from bson import DatetimeMS, Int64
 
 from eventlog.anchors.rounds import ROUNDS, RoundNotes
 from eventlog.audit import scan
-from eventlog.audit.auditor import Auditor
-from eventlog.audit.going_round import Outcome
+from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.round import NAMES, encode_round, new_round
 from eventlog.audit.vouchers import Voucher
 from eventlog.store.errors import AnchorsUnavailableError, StoreUnavailableError
-from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog
@@ -36,9 +34,9 @@ def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
     return log
 
 
-def invoke(log: AnchoredLog, mode: Mode, seconds: float = 60) -> tuple[Outcome, list[AuditReport]]:
+def invoke(log: AnchoredLog, mode: Mode, seconds: float = 60) -> tuple[RoundOutcome, list[AuditReport]]:
     """One invocation of the schedule, in a process of its own."""
-    outcome = Outcome()
+    outcome = RoundOutcome()
     return outcome, list(log.auditor().each(mode, seconds, outcome))
 
 
@@ -189,8 +187,8 @@ def test_an_audit_that_could_not_check_all_does_not_count_for_a_full_round(
 def test_a_chain_that_cannot_be_audited_keeps_no_other_from_it_and_is_told_at_the_end(
     log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auditor, outcome = log.auditor(), Outcome()
     seen: list[str] = []
+    auditor, outcome = log.auditor(), RoundOutcome()
     audit = auditor._audit
 
     def fail(chain: str, mode: Mode, until: float) -> AuditReport | None:
@@ -238,17 +236,3 @@ def test_notes_that_prove_nothing_are_passed_over(log: AnchoredLog) -> None:
     assert age is not None
     assert age >= 3 * 86_400
     assert [report.status for report in log.audit_all("full").values()] == ["intact"] * 4, "it is no chain"
-
-
-def test_without_anchors_a_round_counts_by_what_the_database_says(store: MongoStore, tmp_path: Path) -> None:
-
-    log = AnchoredLog(store, tmp_path)
-    for chain in CHAINS:
-        log.append(1, chain)
-    auditor = Auditor(store, AuditStore(store), ORIGIN)
-    outcome = Outcome()
-    assert [report.chain for report in auditor.each("full", 0, outcome)] == ["a"]
-    assert [report.chain for report in auditor.each("full", 0, outcome)] == ["b"]
-    assert (outcome.finished, auditor.full_age()) == (set(), None)
-    list(auditor.each("incremental", 60, outcome))
-    assert outcome.finished == {"full", "incremental"}

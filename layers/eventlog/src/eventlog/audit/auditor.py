@@ -15,7 +15,7 @@ from eventlog.audit import scan
 from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
-from eventlog.audit.going_round import GoingRound, Outcome, Work
+from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
@@ -189,9 +189,9 @@ class Auditor:
         """
         return list(self.each(mode, seconds))
 
-    def each(self, mode: Mode, seconds: float, outcome: Outcome | None = None) -> Iterator[AuditReport]:
+    def each(self, mode: Mode, seconds: float, outcome: RoundOutcome | None = None) -> Iterator[AuditReport]:
         """Do what ``audit_all`` does, and yield each report as soon as it is there (``going_round.py``)."""
-        work = Work(
+        work = RoundParts(
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
@@ -200,7 +200,7 @@ class Auditor:
             notices=self._notices,
             clock=self._millis,
         )
-        return GoingRound(work, mode, seconds, outcome or Outcome()).each()
+        return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
 
     def full_age(self) -> float | None:
         """Tell how many seconds ago the newest finished full round has begun; None: nothing that counts says so."""

@@ -20,7 +20,7 @@ AuditOne = Callable[[str, Mode, float], AuditReport | None]
 
 
 @dataclass(slots=True)
-class Outcome:
+class RoundOutcome:
     """What an invocation has brought about."""
 
     finished: set[Mode] = field(default_factory=set)
@@ -31,7 +31,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class RoundParts:
     """What an invocation works with. ``names`` lists every chain, ``odd_rows`` reports rows that are in none."""
 
     rounds: Rounds
@@ -46,7 +46,7 @@ class Work:
 class GoingRound:
     """One invocation in ``mode`` that has ``seconds``; ``outcome`` is filled in when it is over."""
 
-    def __init__(self, work: Work, mode: Mode, seconds: float, outcome: Outcome) -> None:
+    def __init__(self, work: RoundParts, mode: Mode, seconds: float, outcome: RoundOutcome) -> None:
         self._work = work
         self._mode: Mode = mode
         self._seconds = seconds

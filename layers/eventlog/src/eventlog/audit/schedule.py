@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
-from eventlog.audit.going_round import Outcome
+from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
@@ -35,24 +35,23 @@ class ShortReport(TypedDict):
     status: Status
 
 
-class Left(TypedDict, total=False):
-    """The chains that a round still has to audit: how many, and the first of them, with which the next one goes on."""
+class ScheduleAnswer(TypedDict):
+    """The answer to the schedule.
 
-    left: int
-    next: list[str]
-
-
-class Round(Left):
-    """The answer to the schedule. ``skipped``: why nothing was done."""
+    ``skipped``: why nothing was done. ``left``: how many chains the round still has to audit, as the time is over or
+    they could not be checked to the end. ``next``: the first of them, with which the next one goes on.
+    """
 
     mode: Mode
     skipped: NotRequired[str]
+    left: NotRequired[int]
+    next: NotRequired[list[str]]
     audits: list[ShortReport]
 
 
 def run_scheduled(
     auditor: Callable[[], Auditor], watcher: Callable[[], Watcher], leases: LeaseStore, mode: str, seconds: float
-) -> Round:
+) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
@@ -66,7 +65,7 @@ def run_scheduled(
             Logger(service=audit_metrics.SERVICE).info("audit skipped", extra={"mode": wanted, "because": _SKIPPED})
             audit_metrics.skipped(wanted)
             return {"mode": wanted, "skipped": _SKIPPED, "audits": []}
-        found, outcome = auditor(), Outcome()  # only now: whoever is skipped needs no keys
+        found, outcome = auditor(), RoundOutcome()  # only now: whoever is skipped needs no keys
         # Before the audits settle what waits, or the backlog would always be next to nothing.
         backlog = found.backlog()
         audit_metrics.waiting(backlog)
@@ -74,8 +73,12 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
-    answer: Round = {"mode": wanted, "audits": [_short(report) for report in [*watched, *reports]]}
-    return {**answer, **_left(wanted, outcome.left)} if outcome.left else answer
+    answer: ScheduleAnswer = {"mode": wanted, "audits": [_short(report) for report in [*watched, *reports]]}
+    if outcome.left:
+        answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
+        extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
+        Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra=extra)
+    return answer
 
 
 def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> AuditReport:
@@ -121,7 +124,7 @@ def tell(reports: list[AuditReport]) -> None:
         metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
 
 
-def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list[AuditReport]:
+def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome) -> list[AuditReport]:
     """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
@@ -130,21 +133,6 @@ def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: Outcome) -> list
     finally:
         tell(reports)
     return reports
-
-
-def _left(mode: Mode, chains: list[str]) -> Left:
-    """Say which chains a round still has to audit, as the time is over or they could not be checked to the end."""
-    left: Left = {"left": len(chains), "next": chains[:_NAMED]}
-    Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra={"mode": mode, **left})
-    return left
-
-
-def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
-    """Have the changes of the database watched; what is found, or could not be watched, the watcher tells by itself."""
-    watched = watcher.drain(seconds)
-    if watched.lag_seconds is not None:
-        metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
-    return watched.reports
 
 
 def _short(report: AuditReport) -> ShortReport:

@@ -20,7 +20,7 @@ FUTURE_MILLIS = 300_000
 DEFAULT_HOURS = 48
 """How old a voucher may be, and a full round, unless a setting says otherwise: two intervals of the full audit."""
 
-Message = Callable[[int], bytes]
+SignedText = Callable[[int], bytes]
 """What is signed, given the time in milliseconds since 1970."""
 
 
@@ -42,7 +42,7 @@ class Vouchers:
         self._clock = clock
         self.max_age = max_age
 
-    def sign(self, message: Message) -> Voucher | None:
+    def sign(self, message: SignedText) -> Voucher | None:
         """Sign a message with the time; None: nothing is anchored, or the key does not sign."""
         if self._anchoring is not None:
             now = self._clock()
@@ -50,7 +50,7 @@ class Vouchers:
                 return Voucher(now, self._anchoring.signers[0].sign(message(now)))
         return None
 
-    def refusal(self, message: Message, voucher: Voucher | None) -> str | None:
+    def refusal(self, message: SignedText, voucher: Voucher | None) -> str | None:
         """Say why what is stored can't be believed; None: it can."""
         if self._anchoring is None:
             return None
@@ -86,7 +86,7 @@ def voucher_in(document: dict[str, Any]) -> Voucher | None:
     return None if signature is None or time is None else Voucher(time, signature)
 
 
-def _is_signed(key: bytes, message: Message, voucher: Voucher) -> bool:
+def _is_signed(key: bytes, message: SignedText, voucher: Voucher) -> bool:
     try:
         VerifierKey("audit", key).verify(message(voucher.time), voucher.signature)
     except EvidenceError:
