@@ -135,5 +135,13 @@ def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome) ->
     return reports
 
 
+def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
+    """Have the changes of the database watched; what is found, or could not be watched, the watcher tells by itself."""
+    watched = watcher.drain(seconds)
+    if watched.lag_seconds is not None:
+        metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
+    return watched.reports
+
+
 def _short(report: AuditReport) -> ShortReport:
     return {"audit_id": report.audit_id, "chain": report.chain, "mode": report.mode, "status": report.status}
