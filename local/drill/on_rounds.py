@@ -149,7 +149,7 @@ ATTACKS = [
         "4",
         plant_no_text,
         INCREMENTAL,
-        "main unexpected; main rewritten 38",
+        "main unexpected; database unexpected; main rewritten 38",
     ),
     Attack(
         "rewrite a chain, and plant a running audit whose id is no UTF-8",

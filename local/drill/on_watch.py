@@ -5,7 +5,7 @@ from bson.raw_bson import RawBSONDocument
 from eventlog.store.interface.audits import POSITION
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill.attack import WATCHER, Attack
+from local.drill.attack import INCREMENTAL, WATCHER, Attack
 from local.drill.log import DrillLog
 from local.drill.on_database import VICTIM, event_at
 
@@ -116,5 +116,5 @@ ATTACKS = [
     Attack("put back, and remove the watcher's position", "3", remove_the_position, WATCHER, "database incomplete"),
     Attack("put back, and forge the watcher's position", "3", forge_the_position, WATCHER, "database incomplete"),
     Attack("put back, with an older position", "3", set_the_position_back, WATCHER, f"main altered {VICTIM}"),
-    Attack("put back, and refuse the position", "3", refuse_the_position, WATCHER, f"main altered {VICTIM}; altered"),
+    Attack("put back, and refuse the position", "3", refuse_the_position, INCREMENTAL, "database incomplete"),
 ]

@@ -77,10 +77,20 @@ def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(log: MongoStore
     assert audited(log).status == "intact"
     events.create_index(index.keys, unique=index.unique, hidden=True)
     assert audited(log).status == "intact"
+    events.drop_index(index.name)
+    events.create_index(index.keys, unique=index.unique, collation={"locale": "de"})
+    assert audited(log).status == "intact"
     show(log, index)
     events.create_index(index.keys, name="second", sparse=True)
     assert audited(log).status == "intact"
     events.drop_index("second")
+
+
+def test_a_view_in_the_place_of_events_stops_no_audit(log: MongoStore) -> None:
+    database = operations_of(log).events.database
+    database["events"].rename("elsewhere")
+    database.create_collection("events", viewOn="elsewhere", pipeline=[])
+    assert audited(log).status == "intact"  # that it is a view, the audit of the database says
 
 
 def test_events_that_are_gone_are_missing_and_no_index_is_blamed(log: MongoStore) -> None:

@@ -112,7 +112,7 @@ class AuditReads(Protocol):
     ) -> Counted:
         """Count the events below seq ``end`` that an index shows, at most so many more than ``before``.
 
-        From the index alone, as the database was at ``after`` or later.
+        As the database was at ``after`` or later.
         """
         ...
 

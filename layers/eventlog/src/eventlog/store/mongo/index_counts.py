@@ -12,14 +12,15 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
 
 INDEXES = {index.name: index for index in EVENTS}
-_CAN_NOT_BE_USED = {2, 27, 291}
-"""Error codes that say that a hint names an index that is not there, is hidden, or has a double."""
+_CAN_NOT_BE_USED = {2, 27, 168, 291, 51174}
+"""Error codes that say that a hint names an index that is not there, is hidden, has a double or a collation, or that a
+view or a time series is in the collection's place. The audit of the database reports each of these."""
 
 
 def count(
     operations: Operations, session: ClientSession, chain: str, name: str, *, end: int, before: Counted, most: int
 ) -> Counted:
-    """See ``AuditReads.count_through``; the server skips over keys of the index alone, and sends one."""
+    """See ``AuditReads.count_through``; the server skips over what the index shows, in its order, and sends one key."""
     index = INDEXES[name]
     first: list[tuple[str, Any]] = [("chain", chain), *((field, MinKey()) for field in index.fields[1:])]
     last: list[tuple[str, Any]] = [("chain", chain), *((field, MaxKey()) for field in index.fields[1:])]
