@@ -42,6 +42,14 @@ def read_voucher(data: bytes) -> tuple[int, bytes]:
     return int(found[1]), bytes.fromhex(found[2].decode())
 
 
+def read_position_voucher(data: bytes) -> tuple[bytes]:
+    """As ``watch_message`` writes it."""
+    found = re.fullmatch(rb"eventlog/watch/v1\nposition ([0-9a-f]{64})\n", data)
+    if found is None:
+        raise EvidenceError("not a position")
+    return (bytes.fromhex(found[1].decode()),)
+
+
 def read_round_voucher(data: bytes) -> tuple[str, int, bytes]:
     """As ``round_message`` writes it."""
     found = re.fullmatch(rb"eventlog/audit-round/v1\nlog ([^\n]+)\ntime ([0-9]+)\nround ([0-9a-f]{64})\n", data)
@@ -103,6 +111,13 @@ SIGNED: dict[str, Text] = {
         lambda time, report: f"eventlog/audit/v2\ntime {time}\nreport {report.hex()}\n".encode(),
         read_voucher,
         lambda time, report: f"eventlog/audit/v2\ntime {time}\nreport {report.hex()}\n".encode(),
+        same,
+    ),
+    "position": Text(
+        st.tuples(HASH),
+        lambda position: f"eventlog/watch/v1\nposition {position.hex()}\n".encode(),
+        read_position_voucher,
+        lambda position: f"eventlog/watch/v1\nposition {position.hex()}\n".encode(),
         same,
     ),
     "round-voucher": Text(

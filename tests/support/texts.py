@@ -14,12 +14,13 @@ from typing import Any
 import bson
 import orjson
 import rfc8785
-from bson import Int64
+from bson import DatetimeMS, Int64
 from hypothesis import strategies as st
 
 from eventlog.anchors.history import rotation_id
 from eventlog.audit.round import round_message
 from eventlog.audit.run_documents import voucher_message
+from eventlog.audit.watch_position import WatchPosition, watch_message
 from eventlog.formats import hashing, merkle
 from eventlog.formats.anchor import KIND
 from eventlog.formats.canonical import canonicalize
@@ -30,6 +31,7 @@ from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
 from eventlog.http.cursor import format_cursor
 from eventlog.ingest import cloudevents
 from eventlog.store.interface import Position, Query
+from eventlog.stored import codec
 
 TEXT = st.text(max_size=12) | st.sampled_from(
     ["", '"', "\\", '","', "\0", "\n", "é", "e\u0301", "\u2028", "\U0001f600"]
@@ -108,6 +110,11 @@ def voucher_of(document: dict[str, Any]) -> bytes:
 
 def round_of(document: dict[str, Any]) -> bytes:
     return round_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
+
+
+def read_position(data: bytes) -> tuple[str, bytes, int]:
+    found = bson.decode(data, codec.CODEC)
+    return found["log"], found["token"], int(found["time"])
 
 
 def read_query(data: bytes) -> tuple[Any, ...]:
@@ -191,6 +198,13 @@ HASHED: dict[str, Text] = {
         lambda d: (bson.decode(d),),
         voucher_of,
         lambda d: f"eventlog/audit/v2\ntime 7\nreport {sha256(d).hexdigest()}\n".encode(),
+    ),
+    "audit.watch_position:watch_message": Text(
+        st.tuples(st.text(max_size=20), st.binary(max_size=40), MILLIS),
+        lambda name, token, time: bson.encode({"log": name, "token": token, "time": DatetimeMS(time)}),
+        read_position,
+        lambda name, token, time: watch_message(WatchPosition(token, time), name),
+        lambda d: f"eventlog/watch/v1\nposition {sha256(d).hexdigest()}\n".encode(),
     ),
     "audit.round:round_message": Text(
         st.tuples(DOCUMENT),

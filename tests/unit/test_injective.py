@@ -39,6 +39,7 @@ SIGNING = {
     "formats.restore:sign_restore": {"restore"},
     "formats.strike_off:sign_strike_off": {"strike-off"},
     "formats.round:sign_round": {"round"},
+    "audit.watch_position:keep": {"position"},
     "audit.vouchers:sign": {"voucher", "round-voucher"},
     "anchors.signing:sign": set(SIGNED),
 }

@@ -69,7 +69,7 @@ class WatchPositions:
         """
         signature = None
         if self._anchoring is not None:
-            signature = self._anchoring.signers[0].sign(self._message(position))
+            signature = self._anchoring.signers[0].sign(watch_message(position, self._name))
         fields = {"_id": POSITION, "token": position.token, "time": date(position.millis), "signature": signature}
         self._watch.keep_position(codec.encode(fields))
 
@@ -78,13 +78,9 @@ class WatchPositions:
             return True
         for key in self._anchoring.history.public_keys:  # any trusted key: it may be from before a change of keys
             with suppress(EvidenceError):
-                VerifierKey("audit", key).verify(self._message(position), signature or b"")
+                VerifierKey("audit", key).verify(watch_message(position, self._name), signature or b"")
                 return True
         return False
-
-    def _message(self, position: WatchPosition) -> bytes:
-        signed = {"log": self._name, "token": position.token, "time": date(position.millis)}
-        return f"eventlog/watch/v1\nposition {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
     def _anything_anchored(self) -> bool:
         if self._anchoring is None:
@@ -93,6 +89,12 @@ class WatchPositions:
             return next(iter(self._anchoring.anchors.chains()), None) is not None
         except StoreError:
             return True
+
+
+def watch_message(position: WatchPosition, name: str) -> bytes:
+    """Build what is signed of a position: of the log and database of this ``name``."""
+    signed = {"log": name, "token": position.token, "time": date(position.millis)}
+    return f"eventlog/watch/v1\nposition {sha256(codec.encode(signed)).hexdigest()}\n".encode()
 
 
 def shown(millis: int) -> str:
