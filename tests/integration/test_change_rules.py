@@ -16,6 +16,8 @@ from admin.setup import Setup
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.change_rules import FIELDS, RELEVANT, is_mark, judge
 from eventlog.store.mongo.leases import Leases
+from eventlog.store.mongo.roles import ROLES
+from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.watch import MongoWatch
 from tests.integration.changes import HONEST, OTHER_VERSION, WRONG, fill
@@ -76,6 +78,21 @@ def test_setting_a_database_up_is_never_told(store: MongoStore, db: Database[dic
     db.client.drop_database(db.name)
     store.append("main", [draft() for _ in range(3)])
     assert told(store, twice) == []
+
+
+def test_no_write_that_a_role_may_make_is_told() -> None:
+    operations = {"insert": ["insert"], "update": ["update", "replace"]}
+    writes = [
+        (collection, operation)
+        for role in ROLES
+        for collection, actions in role.actions.items()
+        for action in actions
+        for operation in operations.get(action, [])
+    ]
+    assert {collection for collection, _ in writes} == {declared.name for declared in COLLECTIONS}
+    for collection, operation in writes:
+        event = {"operationType": operation, "ns": {"db": "x", "coll": collection}, "documentKey": {"_id": "main/x"}}
+        assert judge(event) is None, (collection, operation)
 
 
 def test_the_logs_own_work_is_never_told(store: MongoStore) -> None:

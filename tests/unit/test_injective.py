@@ -39,6 +39,8 @@ SIGNING = {
     "formats.restore:sign_restore": {"restore"},
     "formats.strike_off:sign_strike_off": {"strike-off"},
     "formats.round:sign_round": {"round"},
+    "audit.anchored:vouch": {"voucher"},
+    "audit.rounds:_save": {"round-voucher"},
     "audit.watch_position:keep": {"position"},
     "audit.vouchers:sign": {"voucher", "round-voucher"},
     "anchors.signing:sign": set(SIGNED),
