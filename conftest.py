@@ -66,9 +66,9 @@ def databases(client: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def database(databases: Databases) -> Iterator[str]:
-    """The name of an empty database, this test's alone."""
-    name = databases.take()
+def database(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of an empty database, this test's alone. Where ``new_database`` marks a test it has no collections."""
+    name = databases.take(new=request.node.get_closest_marker("new_database") is not None)
     yield name
     databases.give_back(name)
 

@@ -88,15 +88,18 @@ def test_what_can_not_be_verified_is_refused(tmp_path: Path, options: tuple[str,
     assert words in done.stderr
 
 
-def test_a_checkpoint_of_another_tree_ends_it_with_the_evidence(mongo: EmbeddedMongo, tmp_path: Path) -> None:
+def test_a_checkpoint_that_goes_back_ends_it_with_the_evidence(mongo: EmbeddedMongo, tmp_path: Path) -> None:
     key = format_vkey(KEY.verifier("localhost/eventlog", "forged"))
     with server(tmp_path, MONGO_URI=mongo.uri) as running:
-        post(running, "forged")
+        for _ in range(2):
+            post(running, "forged")
         tail = Tail(tmp_path, running.url, "--from-seq", "0", "--chain", "forged", "--verify", "--key", key)
-        wait_until("the event", lambda: len(tail.out.read_text().splitlines()) == 1)
+        wait_until("the events", lambda: len(tail.out.read_text().splitlines()) == 2)
         with MongoClient[dict[str, Any]](mongo.uri) as client:
             store = open_log(client, "eventlog", "localhost/eventlog")
-            put_anchor(store, chain="forged", root=bytes(32))
+            put_anchor(store, 2, chain="forged")
+            wait_until("the checkpoint", lambda: "signed size 2: verified." in tail.err.read_text())
+            put_anchor(store, 1, chain="forged")
         assert tail.process.wait(SECONDS) == 3
     assert "the log misbehaved" in tail.err.read_text()
     assert "evidence" in json.loads(tail.out.read_text().splitlines()[-1])

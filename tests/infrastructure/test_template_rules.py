@@ -156,5 +156,5 @@ def test_functions_run_signed_code_alone_where_a_configuration_says_so() -> None
     arn = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0"
     functions = deployed(CodeSigningConfigArn=arn).of_type("AWS::Lambda::Function")
     assert {found["CodeSigningConfigArn"] for found in functions.values()} == {arn}
-    assert len(functions) == 4
+    assert len(functions) == 6
     assert not any("CodeSigningConfigArn" in found for found in deployed().of_type("AWS::Lambda::Function").values())

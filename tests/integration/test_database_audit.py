@@ -66,6 +66,7 @@ def test_an_empty_database_and_one_in_use_are_as_they_must_be(
     assert report_of(used, "full") is None
 
 
+@pytest.mark.new_database
 def test_a_database_that_was_set_up_is_as_declared_before_and_in_use(
     client: MongoClient[Document], mongo_uri: str, database: str, store: MongoStore, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ KINDS_OF_COLLECTION: list[Document] = [
 ]
 
 
+@pytest.mark.new_database
 @each("name", NAMES)
 @each("options", KINDS_OF_COLLECTION)
 def test_another_kind_of_collection_is_a_mismatch(

@@ -7,6 +7,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -16,10 +17,12 @@ from pymongo import MongoClient
 
 from eventlog.http import stream
 from eventlog.http.wired import wiring_of
+from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.streams import streams
 from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
+from local.server import build_app
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
 
@@ -27,6 +30,14 @@ EVENTS, READERS, WRITERS = 5000, 200, 4
 SECONDS = 60
 TYPES = ("a", "b", "c", "d")
 _FRAME = re.compile(rb"id: (\d+)\ndata: \{[^\n]*\}\n\n")
+
+
+@pytest.fixture
+def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
+    """The development server's, with as many streams for its one caller as it can have."""
+    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database, streams_per_caller=0))
+    yield app
+    app.state.connection.close()
 
 
 class Reader:

@@ -20,6 +20,8 @@ from eventlog.stored.codec import RAW
 from tests.support.anchored import AnchoredLog
 from tests.support.factories import draft
 
+pytestmark = pytest.mark.new_database
+
 REFUSED = 121
 Client = MongoClient[dict[str, Any]]
 

@@ -29,9 +29,9 @@ class Databases:
         self._resting: deque[str] = deque()
         self._usual: Shape | None = None
 
-    def take(self) -> str:
-        """The name of an empty database."""
-        while len(self._resting) > RESTS:
+    def take(self, *, new: bool = False) -> str:
+        """The name of an empty database; a new one has no collections either."""
+        while len(self._resting) > RESTS and not new:
             name = self._resting.popleft()
             if self._is_empty(name):
                 return name

@@ -1,10 +1,10 @@
 // One event: what it says, its place in the chain, and the way to verify it here.
 
-import { ask } from './api.js'
 import { h } from './dom.js'
 import { alike } from './evidence/canonical.js'
 import { pretty } from './format.js'
 import { errorBox, hash, loading, moment } from './parts.js'
+import { eventsOf } from './range.js'
 import { verification } from './verification.js'
 
 /** @param {object} event as the API has shown it: the very object that is verified, never one that is asked for again */
@@ -49,9 +49,7 @@ function facts(event) {
 }
 
 async function neighbours(event, link, signal) {
-  const from_seq = Math.max(0, event.seq - 1)
-  const around = { chain: event.chain, sort: 'seq', from_seq, to_seq: event.seq + 2, limit: 3 }
-  const { events } = await ask('/events', around, { signal })
+  const events = await eventsOf(event.chain, Math.max(0, event.seq - 1), event.seq + 2, signal)
   const items = events.map((other) => {
     const words = `${other.seq} ${other.event_type}`
     if (other.seq === event.seq) return h('li', {}, h('strong', {}, h('bdi', {}, words)), alike(other, event) ? ' (this one)' : ' (NOT this one: the log now has another event in its place)')

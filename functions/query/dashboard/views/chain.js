@@ -6,6 +6,7 @@ import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
 import { card, empty, errorBox, loading } from '../parts.js'
+import { eventsOf } from '../range.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
 const AUDITS = 100
@@ -66,27 +67,6 @@ function scrubber({ size, zoom, seq }, [start, end], show) {
     zooms,
     h('span', { class: 'soft' }, `${number(start)} to ${number(end - 1)} of ${number(size)}`),
   )
-}
-
-/** The events of a range. The log shows no range in which one is missing or damaged: then each is asked for by itself. */
-async function eventsOf(chain, start, end, signal) {
-  const page = (from, to) => ask('/events', { chain, sort: 'seq', from_seq: from, to_seq: to, limit: to - from }, { signal })
-  const isDamaged = (error) => error.status === 500
-  try {
-    return (await page(start, end)).events
-  } catch (error) {
-    if (!isDamaged(error)) throw error
-  }
-  const seqs = Array.from({ length: end - start }, (_, place) => start + place)
-  const pages = await Promise.all(
-    seqs.map((seq) =>
-      page(seq, seq + 1).catch((error) => {
-        if (isDamaged(error)) return { events: [] }
-        throw error
-      }),
-    ),
-  )
-  return pages.flatMap(({ events }) => events)
 }
 
 async function draw({ chain, range: [start, end], place, findings, picture, detail, link, signal }) {
