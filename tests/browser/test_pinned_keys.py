@@ -70,7 +70,7 @@ def test_keys_of_the_log_that_was_served_here_before_count_for_nothing(
 
 @pytest.mark.parametrize("name", [f"{OTHER}/main", "example.com/log/second"])
 def test_a_checkpoint_under_another_name_does_not_count(
-    look: Watched, log: ServedLog, event_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    look: Watched, log: ServedLog, event_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, name: str
 ) -> None:
     """Of the very tree, and signed by a key that is in this browser, with the log's own beside it and without."""
     monkeypatch.setattr(proofs, "_check_place", lambda *_: None)  # a log that hands out whatever it has
