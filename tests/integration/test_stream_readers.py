@@ -176,6 +176,7 @@ def test_a_reader_that_reads_nothing_is_let_go(
     stalled.close()
 
 
+@pytest.mark.new_database  # where no test before left cursors
 def test_500_readers_cost_one_cursor(url: str, store: MongoStore, client: MongoClient[dict[str, Any]]) -> None:
     readers = [Subscriber(url) for _ in range(500)]
     for reader in readers:
