@@ -34,6 +34,7 @@ def count(
         found = operations.events.find(bounds, fields, hint=index.keys, session=session, skip=skip, limit=int(skip > 0))
         return found.min(first).max(last)
 
+    # A step: the key behind the next ``most`` tells where to go on. If there is none, the rest is counted one by one.
     try:
         if (following := next(keys(most), None)) is not None:
             return Counted(before.events + most, codec.encode(following))
