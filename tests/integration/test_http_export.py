@@ -94,7 +94,7 @@ def test_a_range_of_seqs_verifies_as_complete(
     assert (part.complete, part.checkpoint.size, part.next_seq) == (complete, SIZE, None)
 
 
-TIMES = [(None, None), (0, None), (20, 21), (20, 60), (None, 5), (90, None), (60, 20), (1000, None)]
+TIMES = [(None, None), (0, None), (20, 21), (20, 60), (None, 5), (90, None), (20, 20), (1000, None)]
 
 
 @pytest.mark.parametrize(("start", "end"), TIMES[1:])
@@ -123,8 +123,9 @@ def test_an_event_in_a_bundle_is_the_event_that_the_api_shows(full: TestClient) 
     [
         ({"from_seq": SIZE + 1}, "/query/from_seq"),
         ({"to_seq": SIZE + 1}, "/query/to_seq"),
-        ({"from_seq": 5, "to_seq": 4}, "/query"),
-        ({"to_seq": 4, "start_time": "2026-01-01T00:00:00Z"}, "/query"),
+        ({"from_seq": 5, "to_seq": 4}, "/query/to_seq"),
+        ({"to_seq": 4, "start_time": "2026-01-01T00:00:00Z"}, "/query/to_seq"),
+        ({"from_seq": SIZE + 1, "start_time": "2026-01-01T00:00:00Z"}, "/query/from_seq"),
         ({"from_seq": -1}, "/query/from_seq"),
         ({"start_time": "yesterday"}, "/query/start_time"),
         ({"chain": "Main"}, "/query/chain"),

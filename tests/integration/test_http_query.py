@@ -88,7 +88,7 @@ def stored(full: TestClient) -> list[Shown]:
     return found
 
 
-TIMES = [(None, None), (5, None), (None, 12), (5, 12), (7, 8), (12, 5), (100, None)]
+TIMES = [(None, None), (5, None), (None, 12), (5, 12), (7, 8), (7, 7), (100, None)]
 SOME_TYPES = [[], ["a"], ["c.d", "a"], ["b", "none"], ["none"], ["=", "="]]
 SOME_SOURCES = [[], ["x"], ["ü", "/y?z=1&u"], ["none"]]
 
@@ -127,6 +127,8 @@ def test_a_chain_shows_its_own_events_only(full: TestClient, stored: list[Shown]
 @pytest.mark.parametrize("order", ["asc", "desc", None])
 def test_by_seq_the_bounds_are_from_inclusive_to_exclusive(full: TestClient, order: str | None) -> None:
     for low, high, limit in product((None, 0, 100, 299, 300, 2**63 - 1), (None, 0, 101, 300, 2**63 - 1), (1000, 60)):
+        if high is not None and (low or 0) > high:
+            continue  # which is refused (test_query_strings.py)
         wanted: dict[str, Any] = {"sort": "seq", "limit": limit}
         wanted |= {"order": order} if order else {}
         wanted |= {"from_seq": low} if low is not None else {}

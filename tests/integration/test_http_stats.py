@@ -100,7 +100,7 @@ def test_the_last_day_is_shown_by_default(api: TestClient) -> None:
         ({"bucket": 60}, "/query/bucket"),
         ({"by": "payload"}, "/query/by"),
         ({"start_time": "soon"}, "/query/start_time"),
-        ({"start_time": "2026-11-24T00:00:00Z"}, "/query"),
+        ({"start_time": "2026-11-24T00:00:00Z"}, "/query/end_time"),
         ({"colour": "red"}, "/query/colour"),
         ({"chain": "No Chain"}, "/query/chain"),
     ],

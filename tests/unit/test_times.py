@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
+from eventlog.formats.times import MAX_END, MAX_MILLIS, format_end, format_time, parse_end, parse_time
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,44 @@ def test_what_is_written_is_read_as_the_same_and_written_the_same_again(millis: 
 def test_a_time_outside_the_years_is_not_written(millis: int) -> None:
     with pytest.raises(ValueError, match=r"outside the years 1970\.\.9999"):
         format_time(millis)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10000-01-01T00:00:00.000Z",
+        "10000-01-01t00:00:00",
+        "10000-01-01T00:00:00.0000-00:00",
+        "+010000-01-01T00:00:00.000Z",
+        "9999-12-31T23:59:00-00:01",
+    ],
+)
+def test_the_end_of_a_range_can_be_after_all_times_and_has_one_written_form(text: str) -> None:
+    assert parse_end(text) == MAX_END
+    assert format_end(MAX_END) == "10000-01-01T00:00:00.000Z"
+    with pytest.raises(ValueError, match=r"RFC 3339|1970\.\.9999"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10000-01-01T00:00:00.001Z",
+        "10000-01-01T00:00:01Z",
+        "10000-01-02T00:00:00Z",
+        "10000-01-01T01:00:00+01:00",
+        "+10000-01-01T00:00:00Z",
+        "010000-01-01T00:00:00Z",
+        "9999-12-31T23:59:00.001-00:01",
+        "10000-01-01",
+    ],
+)
+def test_nothing_later_is_an_end(text: str) -> None:
+    with pytest.raises(ValueError, match=r"RFC 3339|1970\.\.9999"):
+        parse_end(text)
+
+
+@given(st.integers(0, MAX_MILLIS))
+def test_every_other_end_is_a_time(millis: int) -> None:
+    assert parse_end(format_time(millis)) == millis
+    assert format_end(millis) == format_time(millis)

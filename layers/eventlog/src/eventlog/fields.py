@@ -1,6 +1,6 @@
 """The fields of events as the API takes them: names, ids, times, and the limits that hold for them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from eventlog.chain_names import OWN_PREFIX
 from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN, MAX_NAME, NAME_PATTERN
 from eventlog.formats.strict_json import escape
-from eventlog.formats.times import parse_time
+from eventlog.formats.times import parse_end, parse_time
 
 MAX_BODY = 4 << 20
 """Bytes of a request's body: that of a batch."""
@@ -55,10 +55,13 @@ def _client_id(value: str) -> str:
     return not_reserved(value)
 
 
-def _millis(value: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError("must be a string with an RFC 3339 time")
-    return parse_time(value)
+def _read_by(parse: Callable[[str], int]) -> BeforeValidator:
+    def read(value: object) -> int:
+        if not isinstance(value, str):
+            raise ValueError("must be a string with an RFC 3339 time")
+        return parse(value)
+
+    return BeforeValidator(read)
 
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NAME_PATTERN)]
@@ -70,8 +73,11 @@ OpenChainName = Annotated[ChainName, AfterValidator(not_reserved)]
 """A chain that clients may append to."""
 ClientId = Annotated[str, Field(pattern=ID_PATTERN), AfterValidator(_client_id)]
 """An event id that clients may choose."""
-Millis = Annotated[int, BeforeValidator(_millis), WithJsonSchema({"type": "string", "format": "date-time"})]
+_TIME_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+Millis = Annotated[int, _read_by(parse_time), _TIME_SCHEMA]
 """An RFC 3339 time, kept in milliseconds since 1970."""
+EndMillis = Annotated[int, _read_by(parse_end), _TIME_SCHEMA]
+"""The exclusive end of a range of times (``times.parse_end``)."""
 
 
 def pointer(location: Iterable[str | int]) -> str:

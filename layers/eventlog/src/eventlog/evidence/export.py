@@ -47,7 +47,8 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
             raise NotFoundError(f"There is no checkpoint of chain {wanted.chain} yet, and a bundle needs one.")
         size, root = copy.size, checkpoint_of(copy).root
         check_root(copy, view.root(size))
-        selection = wanted.window or _seq_range(wanted, size)
+        by_seq = _seq_range(wanted, size)
+        selection = wanted.window or by_seq
         if isinstance(selection, SeqRange):
             batches = _contiguous(view.events(selection.from_seq, selection.to_seq), wanted.chain, selection)
         else:  # opened before the header, so that what can't be read is told while nothing was sent

@@ -14,6 +14,10 @@ _SECONDS_OF_HOUR = tuple(f"{second // 60:02}:{second % 60:02}." for second in ra
 _MILLIS_OF_SECOND = tuple(f"{milli:03}Z" for milli in range(1000))
 MAX_MILLIS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z; the smallest is 0."""
+MAX_END = MAX_MILLIS + 1
+"""What a range that has every time in it ends before, for its end is exclusive."""
+_MAX_END = "10000-01-01T00:00:00.000Z"
+_MAX_ENDS = re.compile(r"(?:\+0)?10000-01-01[Tt]00:00:00(?:\.0+)?(?:[Zz]|[+-]00:00)?")
 
 
 def parse_time(text: str) -> int:
@@ -24,6 +28,10 @@ def parse_time(text: str) -> int:
     Raises:
         ValueError: anything else; the text says what is allowed.
     """
+    return _read(text, MAX_MILLIS)
+
+
+def _read(text: str, most: int) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError("not an RFC 3339 time such as 2024-11-23T12:34:56.789Z")
@@ -38,9 +46,30 @@ def parse_time(text: str) -> int:
         raise ValueError(f"no such time: {error}; leap seconds are not accepted") from error
     # Whole numbers only: a float would round the last digit of some times.
     millis = (local - _EPOCH) // _MILLISECOND + int((fraction or "0")[:3].ljust(3, "0"))
-    if not 0 <= millis <= MAX_MILLIS:
+    if not 0 <= millis <= most:
         raise ValueError("the year must be 1970..9999 in UTC")
     return millis
+
+
+def parse_end(text: str) -> int:
+    """Return the milliseconds since 1970 of the exclusive end of a range: a time, or the first one after all times.
+
+    That one is written ``10000-01-01T00:00:00.000Z``, or with its year as ISO 8601 expands it, ``+010000``. RFC 3339
+    has no such year; but without it no range that has an end could have the last millisecond of 9999 in it.
+
+    Raises:
+        ValueError: anything else; the text says what is allowed.
+    """
+    return MAX_END if _MAX_ENDS.fullmatch(text) else _read(text, MAX_END)
+
+
+def format_end(millis: int) -> str:
+    """Write the exclusive end of a range, as ``parse_end`` reads it.
+
+    Raises:
+        ValueError: outside the years 1970..9999, and not the first instant after them.
+    """
+    return _MAX_END if millis == MAX_END else format_time(millis)
 
 
 def format_time(millis: int) -> str:

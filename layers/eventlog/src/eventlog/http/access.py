@@ -14,6 +14,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from eventlog.http.callers import ANONYMOUS, Caller, from_gateway
+from eventlog.http.query_strings import check_query_string
 from eventlog.settings import Settings
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class _Access(SecurityBase):
         for scope in needed.scopes:
             if caller.scopes is not None and scope not in caller.scopes:
                 raise ScopeError(scope)
+        check_query_string(request)  # here, as every route has a caller, and nobody else is told what is wrong
         return caller
 
 

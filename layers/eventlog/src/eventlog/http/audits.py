@@ -19,6 +19,7 @@ from eventlog.http.audit_fields import audit_fields
 from eventlog.http.audit_schemas import AuditReport, AuditReports, AuditRequest
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
+from eventlog.http.query_strings import DIGITS
 from eventlog.http.requests import SmallBody
 from eventlog.http.wired import wired_by
 from eventlog.store.errors import LimitError, StoreUnavailableError
@@ -146,7 +147,7 @@ def list_audits(
     wired: WiredAudits,
     chain: ChainName | None = None,
     before: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, DIGITS, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Audit reports, newest first."""
     found = [audit_fields(report) for report in wired.auditor.reports(chain, limit, before, caller.chains)]

@@ -14,6 +14,7 @@ from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.query_strings import DIGITS
 
 router = api_router("query")
 
@@ -23,7 +24,7 @@ def list_chains(
     caller: Reader,
     wired: WiredQuery,
     after: Annotated[str, Query(max_length=64)] = "",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, DIGITS, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """Chains by name."""
     found = wired.log.chains(after, limit, caller.chains)

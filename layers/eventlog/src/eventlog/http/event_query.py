@@ -1,45 +1,48 @@
 """The parameters of ``GET /api/v1/events``, and the store's query that they make."""
 
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from eventlog.errors import InvalidError
-from eventlog.fields import ChainName, Millis, Name
+from eventlog.fields import ChainName, EndMillis, Millis, Name
 from eventlog.formats.strict_json import Problem
+from eventlog.formats.times import MAX_END
 from eventlog.http.cursor import parse_cursor
+from eventlog.http.query_strings import DIGITS, not_below, only_with
 from eventlog.store.interface import Query
 
 _MAX_SEQ = 2**63 - 1
-Seq = Annotated[int, Field(ge=0, le=_MAX_SEQ)]
+Seq = Annotated[int, DIGITS, Field(ge=0, le=_MAX_SEQ)]
+StartTime = Annotated[Millis, Field(description="Inclusive, by the events' timestamp")]
+EndTime = Annotated[
+    EndMillis,
+    not_below("start_time"),
+    AfterValidator(lambda end: None if end == MAX_END else end),
+    Field(description="Exclusive; 10000-01-01T00:00:00Z is after all times, as if there were none"),
+]
+"""Behind ``start_time``; None, as if it were not given, where nothing can be beyond it."""
+Names = Annotated[list[Name], Field(max_length=20, description="Any of these")]
+_BY_TIME, _BY_SEQ = only_with("sort", "time"), only_with("sort", "seq")
 
 
 class EventQuery(BaseModel):
-    """Filters, order and page of a query; unknown parameters are refused, so that a misspelt filter can't widen it."""
-
-    model_config = ConfigDict(extra="forbid")
+    """Filters, order and page of a query."""
 
     chain: ChainName = "main"
-    start_time: Millis | None = Field(default=None, description="Inclusive, by the events' timestamp")
-    end_time: Millis | None = Field(default=None, description="Exclusive")
-    event_type: list[Name] = Field(default=[], max_length=20, description="Any of these")
-    source_id: list[Name] = Field(default=[], max_length=20, description="Any of these")
     sort: Literal["time", "seq"] = Field(default="time", description="seq goes with chain, from_seq and to_seq only")
     order: Literal["asc", "desc"] | None = Field(default=None, description="Default: desc by time, asc by seq")
-    from_seq: Seq | None = Field(default=None, description="Inclusive; with sort=seq")
-    to_seq: Seq | None = Field(default=None, description="Exclusive; with sort=seq")
-    limit: int = Field(default=100, ge=1, le=1000)
+    start_time: Annotated[StartTime, _BY_TIME] | None = None
+    end_time: Annotated[EndTime, _BY_TIME] | None = None
+    event_type: Annotated[Names, _BY_TIME] = []
+    source_id: Annotated[Names, _BY_TIME] = []
+    from_seq: Annotated[Seq, _BY_SEQ] | None = Field(default=None, description="Inclusive; with sort=seq")
+    to_seq: Annotated[Seq, not_below("from_seq"), _BY_SEQ] | None = Field(
+        default=None, description="Exclusive; with sort=seq"
+    )
+    limit: Annotated[int, DIGITS] = Field(default=100, ge=1, le=1000)
     cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before")
-
-    @model_validator(mode="after")
-    def _sort_has_its_own_filters(self) -> Self:
-        by_time = self.start_time is not None or self.end_time is not None or self.event_type or self.source_id
-        if self.sort == "seq" and by_time:
-            raise ValueError("sort=seq goes with chain, from_seq and to_seq only, not with times, types or sources")
-        if self.sort == "time" and (self.from_seq is not None or self.to_seq is not None):
-            raise ValueError("from_seq and to_seq need sort=seq")
-        return self
 
     def to_query(self) -> Query:
         """The store's query; with a cursor it goes on behind that, in the log as it was when the first page was read.

@@ -15,7 +15,7 @@ from eventlog.http import requests
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
-from eventlog.http.evidence_query import ConsistencyQuery, NoQuery, ProofQuery, SizeQuery
+from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import EventId, WiredQuery
@@ -154,9 +154,7 @@ def get_checkpoint(
     response_class=Response,
     responses={200: TEXT_CONTENT, **documented(404, 422, 500, 503)},
 )
-def get_tlog_checkpoint(
-    caller: Reader, wired: WiredQuery, chain: ChainName, _: Annotated[NoQuery, Query()]
-) -> Response:
+def get_tlog_checkpoint(caller: Reader, wired: WiredQuery, chain: ChainName) -> Response:
     """The newest checkpoint, where clients of C2SP tlog-tiles look for it."""
     return checkpoint(wired.evidence, chain, None, caller)
 
@@ -166,9 +164,7 @@ def get_tlog_checkpoint(
     response_class=Response,
     responses={200: BINARY_CONTENT, **documented(404, 422, 500, 503)},
 )
-def get_tile(
-    caller: Reader, wired: WiredQuery, chain: ChainName, level: str, tile: str, _: Annotated[NoQuery, Query()]
-) -> Response:
+def get_tile(caller: Reader, wired: WiredQuery, chain: ChainName, level: str, tile: str) -> Response:
     """A tile of the tree, or with `entries` for its level a bundle of leaves (C2SP tlog-tiles)."""
     caller.check(chain)
     return read_tile(wired.evidence, chain, level, tile)

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field
 
 from eventlog.evidence.export import ExportRange, export
 from eventlog.evidence.proofs import Evidence
-from eventlog.fields import ChainName, Millis
+from eventlog.fields import ChainName
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.http.access import Reader
-from eventlog.http.event_query import Seq
+from eventlog.http.event_query import EndTime, Seq, StartTime
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.query_strings import not_below, only_with
 from eventlog.store.errors import StoreError
 
 NDJSON = "application/x-ndjson"
@@ -30,24 +31,15 @@ class BrokenOffError(Exception):
 
 
 class ExportQuery(BaseModel):
-    """Which events to export: by seq, or by time; unknown parameters are refused."""
-
-    model_config = ConfigDict(extra="forbid")
+    """Which events to export: by seq, or by time."""
 
     chain: ChainName = "main"
+    start_time: StartTime | None = None
+    end_time: EndTime | None = None
     from_seq: Seq = Field(default=0, description="Inclusive; with times: go on here, at next_seq of the part before")
-    to_seq: Seq | None = Field(default=None, description="Exclusive; default: all that the newest checkpoint covers")
-    start_time: Millis | None = Field(default=None, description="Inclusive, by the events' timestamp")
-    end_time: Millis | None = Field(default=None, description="Exclusive")
-
-    @model_validator(mode="after")
-    def _one_kind_of_range(self) -> Self:
-        if self.to_seq is not None:
-            if self.start_time is not None or self.end_time is not None:
-                raise ValueError("to_seq does not go with start_time or end_time")
-            if self.from_seq > self.to_seq:
-                raise ValueError("from_seq is beyond to_seq")
-        return self
+    to_seq: Annotated[Seq, not_below("from_seq"), only_with("start_time", None), only_with("end_time", None)] | None = (
+        Field(default=None, description="Exclusive; default: all that the newest checkpoint covers")
+    )
 
 
 def stream(evidence: Evidence, request: Request, parameters: ExportQuery) -> StreamingResponse:

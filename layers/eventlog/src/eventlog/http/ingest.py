@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
@@ -19,6 +19,7 @@ from eventlog.http.callers import Caller
 from eventlog.http.decoding import CLOUDEVENT, CLOUDEVENTS, JSON, NDJSON, decode_batch, decode_one
 from eventlog.http.observability import NEW_EVENTS
 from eventlog.http.problems import api_router, documented
+from eventlog.http.query_strings import FLAG
 from eventlog.http.receipt_schemas import Accepted, Receipt, Receipts, receipt
 from eventlog.http.requests import BatchBody, EventBody
 from eventlog.http.wired import wired_by
@@ -33,9 +34,7 @@ _SMALL = 16 << 10
 
 
 class AppendQuery(BaseModel):
-    """An append's parameters; unknown ones are refused, so that a misspelt ``chain`` can't send events elsewhere."""
-
-    model_config = ConfigDict(extra="forbid")
+    """An append's parameters."""
 
     chain: OpenChainName | None = Field(default=None, description="The chain of events that name none (default: main)")
 
@@ -43,7 +42,7 @@ class AppendQuery(BaseModel):
 class AppendOneQuery(AppendQuery):
     """Parameters of an append of one event."""
 
-    asynchronous: bool | None = Field(
+    asynchronous: Annotated[bool, FLAG] | None = Field(
         default=None,
         alias="async",
         description="true: answer 202 as soon as the event is in a queue, before it has its place in the chain; "

@@ -2,21 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field
 
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
-from eventlog.fields import ChainName, Millis
+from eventlog.fields import ChainName, EndMillis, Millis
 from eventlog.formats.strict_json import Problem
-from eventlog.formats.times import format_time
+from eventlog.formats.times import format_end, format_time
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.query_strings import DIGITS, not_below
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
 
@@ -24,28 +25,27 @@ DAY = 86_400_000
 MAX_BUCKETS = 1000
 SHOWN = 12
 """Values with a series of their own; the rest is counted together."""
-WIDTHS = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600, 365 * 24 * 3600)
-"""Seconds a bucket may have when none is asked for: the first that makes at most 60 of them."""
+_HOUR, _DAY, _YEAR = 3600, 86_400, 365 * 86_400
+_SHORT = (1, 5, 15, 60, 300, 900, _HOUR, 3 * _HOUR, 6 * _HOUR)
+WIDTHS = (*_SHORT, _DAY, 7 * _DAY, 30 * _DAY, _YEAR, 5 * _YEAR, 25 * _YEAR, 150 * _YEAR)
+"""Seconds a bucket may have when none is asked for: the first that makes at most 60 of them.
+
+The last one does for all times that events can have. Events of clocks that are off by decades should have a chart, too.
+"""
 
 
 class StatsQuery(BaseModel):
-    """Which events are counted, and how; unknown parameters are refused."""
-
-    model_config = ConfigDict(extra="forbid")
+    """Which events are counted, and how."""
 
     chain: ChainName = "main"
     start_time: Millis | None = Field(default=None, description="Inclusive (default: a day before end_time)")
-    end_time: Millis | None = Field(default=None, description="Exclusive (default: now)")
-    bucket: int | None = Field(
-        default=None, ge=1, le=366 * 86_400, description="Seconds; by default so many that there are at most 60 buckets"
+    end_time: Annotated[EndMillis, not_below("start_time")] | None = Field(
+        default=None, description="Exclusive (default: now); 10000-01-01T00:00:00Z is after all times"
+    )
+    bucket: Annotated[int, DIGITS, Field(ge=1, le=WIDTHS[-1])] | None = Field(
+        default=None, description="Seconds; by default so many that there are at most 60 buckets"
     )
     by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.start_time is not None and self.end_time is not None and self.start_time >= self.end_time:
-            raise ValueError("start_time must be before end_time")
-        return self
 
     def to_buckets(self) -> Buckets:
         """Fill in what was not asked for: the last day, and a width that makes at most 60 buckets.
@@ -56,7 +56,9 @@ class StatsQuery(BaseModel):
         end = now_millis() + 1 if self.end_time is None else self.end_time
         start = max(0, end - DAY) if self.start_time is None else self.start_time
         if start >= end:
-            raise InvalidError([Problem("/query/start_time", "must be before end_time, which is now by default")])
+            if self.end_time is None:
+                raise InvalidError([Problem("/query/start_time", "must be before end_time, which is now by default")])
+            raise InvalidError([Problem("/query/end_time", "must be after start_time")])
         # The narrowest width of at most 60 buckets; if there is none the widest, which may be refused below.
         fitting = (seconds for seconds in WIDTHS if end - start <= 60_000 * seconds)
         width = 1000 * (self.bucket or next(fitting, WIDTHS[-1]))
@@ -102,7 +104,7 @@ def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Respo
         {
             "chain": buckets.chain,
             "start_time": format_time(buckets.start),
-            "end_time": format_time(buckets.end),
+            "end_time": format_end(buckets.end),
             "bucket": buckets.width // 1000,
             "by": buckets.by,
             "total": counts.all.total(),
