@@ -86,7 +86,7 @@ def _parameters(dependant: Dependant) -> dict[str, bool]:
 def _allowed(route: APIRoute, known: dict[str, bool]) -> str:
     if known:
         return f"allowed: {', '.join(known)}"
-    return "what this route takes is in its body" if "POST" in route.methods else "this route has none"
+    return "what this route takes is in its body" if "POST" in (route.methods or ()) else "this route has none"
 
 
 def _digits(value: object) -> object:
