@@ -153,13 +153,19 @@ def test_numbers_are_digits_and_flags_are_true_or_false(
             assert (status, f"/query/{name}" in pointers) == (422, True), value
 
 
-def test_the_tables_above_are_not_empty(parameters: dict[str, dict[str, dict[str, Any]]]) -> None:
+def test_the_document_names_what_the_tables_above_are_made_of(parameters: dict[str, dict[str, dict[str, Any]]]) -> None:
     kinds = [kind_of(schema) for schemas in parameters.values() for schema in schemas.values()]
     assert {kind: kinds.count(kind) for kind in ("integer", "boolean", "array")} == {
         "integer": 14,
         "boolean": 1,
         "array": 4,
     }
+    numbers = [each for schemas in parameters.values() for schema in schemas.values() for each in _numbers(schema)]
+    assert all({"minimum", "maximum"} <= number.keys() for number in numbers)
+
+
+def _numbers(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in schema.get("anyOf", [schema]) if each["type"] == "integer"]
 
 
 UNREADABLE = {

@@ -147,7 +147,7 @@ def list_audits(
     wired: WiredAudits,
     chain: ChainName | None = None,
     before: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, DIGITS, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100), DIGITS] = 20,
 ) -> Response:
     """Audit reports, newest first."""
     found = [audit_fields(report) for report in wired.auditor.reports(chain, limit, before, caller.chains)]

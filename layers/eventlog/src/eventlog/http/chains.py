@@ -24,7 +24,7 @@ def list_chains(
     caller: Reader,
     wired: WiredQuery,
     after: Annotated[str, Query(max_length=64)] = "",
-    limit: Annotated[int, DIGITS, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000), DIGITS] = 100,
 ) -> Response:
     """Chains by name."""
     found = wired.log.chains(after, limit, caller.chains)

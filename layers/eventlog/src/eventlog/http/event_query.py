@@ -14,15 +14,15 @@ from eventlog.http.query_strings import DIGITS, not_below, only_with
 from eventlog.store.interface import Query
 
 _MAX_SEQ = 2**63 - 1
-Seq = Annotated[int, DIGITS, Field(ge=0, le=_MAX_SEQ)]
-StartTime = Annotated[Millis, Field(description="Inclusive, by the events' timestamp")]
+Seq = Annotated[int, Field(ge=0, le=_MAX_SEQ), DIGITS]
 EndTime = Annotated[
     EndMillis,
     not_below("start_time"),
     AfterValidator(lambda end: None if end == MAX_END else end),
-    Field(description="Exclusive; 10000-01-01T00:00:00Z is after all times, as if there were none"),
 ]
 """Behind ``start_time``; None, as if it were not given, where nothing can be beyond it."""
+START = "Inclusive, by the events' timestamp"
+END = "Exclusive; 10000-01-01T00:00:00Z is after all times, as if there were no end"
 Names = Annotated[list[Name], Field(max_length=20, description="Any of these")]
 _BY_TIME, _BY_SEQ = only_with("sort", "time"), only_with("sort", "seq")
 
@@ -33,15 +33,15 @@ class EventQuery(BaseModel):
     chain: ChainName = "main"
     sort: Literal["time", "seq"] = Field(default="time", description="seq goes with chain, from_seq and to_seq only")
     order: Literal["asc", "desc"] | None = Field(default=None, description="Default: desc by time, asc by seq")
-    start_time: Annotated[StartTime, _BY_TIME] | None = None
-    end_time: Annotated[EndTime, _BY_TIME] | None = None
+    start_time: Annotated[Millis, _BY_TIME] | None = Field(default=None, description=START)
+    end_time: Annotated[EndTime, _BY_TIME] | None = Field(default=None, description=END)
     event_type: Annotated[Names, _BY_TIME] = []
     source_id: Annotated[Names, _BY_TIME] = []
     from_seq: Annotated[Seq, _BY_SEQ] | None = Field(default=None, description="Inclusive; with sort=seq")
     to_seq: Annotated[Seq, not_below("from_seq"), _BY_SEQ] | None = Field(
         default=None, description="Exclusive; with sort=seq"
     )
-    limit: Annotated[int, DIGITS] = Field(default=100, ge=1, le=1000)
+    limit: Annotated[int, Field(ge=1, le=1000), DIGITS] = 100
     cursor: str | None = Field(default=None, max_length=200, description="next_cursor of the page before")
 
     def to_query(self) -> Query:

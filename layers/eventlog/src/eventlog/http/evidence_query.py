@@ -8,7 +8,7 @@ from eventlog.fields import ChainName
 from eventlog.formats.checkpoint import MAX_SIZE
 from eventlog.http.query_strings import DIGITS
 
-TreeSize = Annotated[int, DIGITS, Field(ge=0, le=MAX_SIZE)]
+TreeSize = Annotated[int, Field(ge=0, le=MAX_SIZE), DIGITS]
 
 
 class ProofQuery(BaseModel):

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from eventlog.evidence.export import ExportRange, export
 from eventlog.evidence.proofs import Evidence
-from eventlog.fields import ChainName
+from eventlog.fields import ChainName, Millis
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.http.access import Reader
-from eventlog.http.event_query import EndTime, Seq, StartTime
+from eventlog.http.event_query import END, START, EndTime, Seq
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.query_strings import not_below, only_with
@@ -34,8 +34,8 @@ class ExportQuery(BaseModel):
     """Which events to export: by seq, or by time."""
 
     chain: ChainName = "main"
-    start_time: StartTime | None = None
-    end_time: EndTime | None = None
+    start_time: Millis | None = Field(default=None, description=START)
+    end_time: EndTime | None = Field(default=None, description=END)
     from_seq: Seq = Field(default=0, description="Inclusive; with times: go on here, at next_seq of the part before")
     to_seq: Annotated[Seq, not_below("from_seq"), only_with("start_time", None), only_with("end_time", None)] | None = (
         Field(default=None, description="Exclusive; default: all that the newest checkpoint covers")

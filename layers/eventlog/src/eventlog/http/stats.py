@@ -42,7 +42,7 @@ class StatsQuery(BaseModel):
     end_time: Annotated[EndMillis, not_below("start_time")] | None = Field(
         default=None, description="Exclusive (default: now); 10000-01-01T00:00:00Z is after all times"
     )
-    bucket: Annotated[int, DIGITS, Field(ge=1, le=WIDTHS[-1])] | None = Field(
+    bucket: Annotated[int, Field(ge=1, le=WIDTHS[-1]), DIGITS] | None = Field(
         default=None, description="Seconds; by default so many that there are at most 60 buckets"
     )
     by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
