@@ -102,7 +102,7 @@ def _flag(value: object) -> object:
 
 
 DIGITS = BeforeValidator(_digits)
-"""Makes an ``int`` of a parameter one that is written in ASCII digits alone, without a sign; its limits stand before."""
+"""Makes an ``int`` of a parameter one that is written in ASCII digits alone; it stands behind the limits."""
 FLAG = BeforeValidator(_flag)
 """Makes a ``bool`` of a parameter one that is written ``true`` or ``false``."""
 
