@@ -164,6 +164,13 @@ def test_the_document_names_what_the_tables_above_are_made_of(parameters: dict[s
     assert all({"minimum", "maximum"} <= number.keys() for number in numbers)
 
 
+def test_the_document_says_that_every_route_may_refuse_its_parameters(server: TestClient) -> None:
+    paths = server.get("/openapi.json").json()["paths"]
+    described = {f"{m} {path}": one["responses"] for path, methods in paths.items() for m, one in methods.items()}
+    assert len(described) == len(PATHS)
+    assert [route for route, responses in described.items() if "422" not in responses] == []
+
+
 def _numbers(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in schema.get("anyOf", [schema]) if each["type"] == "integer"]
 

@@ -7,7 +7,7 @@ from eventlog.http.query import WiredQuery
 router = api_router("query")
 
 
-@router.get("/health", responses=documented(503))
+@router.get("/health", responses=documented(422, 503))
 def health(_: Reader, wired: WiredQuery) -> dict[str, str]:
     """Whether the log can reach its database."""
     wired.log.ping()
