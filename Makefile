@@ -61,7 +61,7 @@ check: lint  ## what every change should pass: format, lint, types and unit test
 	@$(BIN)/python -m pytest -n 2 tests/unit
 
 # Its hundreds of processes must not compile the project anew, whatever is set here.
-test: chromium lint package-check  ## everything: static checks, what would be deployed, and every test
+test: chromium lint .venv-checkov/.ready  ## everything: static checks and every test, those of what would be deployed too
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 chromium:
