@@ -54,14 +54,14 @@ demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, E
 screenshots: .venv/.ready chromium  ## take the pictures of the dashboard in docs/screenshots anew, of a log of their own
 	@$(BIN)/python -m tools.screenshots docs/screenshots
 
-drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it
-	@$(BIN)/python -m local.drill
+drill: .venv/.ready  ## attack an anchored log in every way there is, and see what finds it (ATTACK="part of a name")
+	@$(BIN)/python -m local.drill $(if $(ATTACK),"$(ATTACK)")
 
 check: lint  ## what every change should pass: format, lint, types and unit tests (under a minute; .venv is all it needs)
 	@$(BIN)/python -m pytest -n 2 tests/unit
 
 # Its hundreds of processes must not compile the project anew, whatever is set here.
-test: chromium lint package-check  ## everything: static checks, what would be deployed, and every test
+test: chromium lint .venv-checkov/.ready  ## everything: static checks and every test, those of what would be deployed too
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 chromium:

@@ -1,4 +1,6 @@
-"""`python -m local.drill`: attack an honest log in every way we know, and see which attacks are found, and by what.
+"""`python -m local.drill [PART]...`: attack an honest log in every way we know, and see what finds which attack.
+
+With parts of names only the attacks whose name has one of them are carried out.
 
 Each attack works on its own copy of the log. The exit code is 0 only if each ends exactly as the table says.
 """
@@ -80,20 +82,25 @@ def ranges(seqs: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in runs)
 
 
-def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console) -> bool:
-    """Carry out all attacks, some at the same time, and print the table; return whether all went as expected."""
+def chosen(parts: Sequence[str]) -> list[Attack]:
+    """Return the attacks whose name has one of these parts, or all."""
+    return [each for each in ATTACKS if not parts or any(part in each.name for part in parts)]
+
+
+def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console, attacks: Sequence[Attack]) -> bool:
+    """Carry out attacks, some at the same time, and print the table; return whether all went as expected."""
     create_key_file(folder / "key")
     honest = make_honest(client, folder, KeyFile(folder / "key"))
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        outcomes = list(threads.map(partial(try_on_copy, honest), ATTACKS))
+        outcomes = list(threads.map(partial(try_on_copy, honest), attacks))
     table = Table("", "Attack", "Attacker", "Expected", "Found", "Where", title="Tamper drill", show_lines=True)
-    for each, outcome in zip(ATTACKS, outcomes, strict=True):
+    for each, outcome in zip(attacks, outcomes, strict=True):
         mark, where = "[green]ok[/]", outcome.where
         if not outcome.is_as_expected(each):
             mark, where = "[bold red]WRONG[/]", f"{where}, not {each.where}"
         table.add_row(mark, each.name, each.attacker, _lines(each.found), _lines(outcome.found), where)
     console.print(table)
-    return all(outcome.is_as_expected(each) for each, outcome in zip(ATTACKS, outcomes, strict=True))
+    return all(outcome.is_as_expected(each) for each, outcome in zip(attacks, outcomes, strict=True))
 
 
 def try_on_copy(honest: Honest, each: Attack) -> Discovery:
@@ -106,8 +113,12 @@ def _lines(found: str) -> str:
     return found.replace("; ", "\n") or "nothing"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 0 when every attack ended as expected."""
+    attacks = chosen(arguments)
+    if not attacks:
+        print(f"No attack's name has {' or '.join(map(repr, arguments))} in it.", file=sys.stderr)
+        return 1
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     logging.getLogger("eventlog").addHandler(logging.NullHandler())  # attacks make audits complain
     # The embedded MongoDB must outlive every attack, and its data and the logs' anchors go with the folder at the end.
@@ -117,13 +128,13 @@ def main() -> int:
             folder = Path(name, "logs")
             folder.mkdir()
             with connect(mongo.uri) as client:
-                good = run(client, folder, console)
+                good = run(client, folder, console, attacks)
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    missed = sum(each.where == NOBODY for each in ATTACKS)
-    print(f"{len(ATTACKS)} attacks, {missed} of them known not to be found; " + ("all" if good else "NOT all"), end=" ")
+    missed = sum(each.where == NOBODY for each in attacks)
+    print(f"{len(attacks)} attacks, {missed} of them known not to be found; " + ("all" if good else "NOT all"), end=" ")
     print("ended as the table says.")
     return 0 if good else 1

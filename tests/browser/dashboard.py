@@ -82,10 +82,8 @@ class Watched:
 
     def open(self, **state: Any) -> Page:
         """The page in a state."""
-        self.page.goto(self.home)
-        if state:
-            query = "&".join(f"{name}={value}" for name, value in state.items())
-            self.page.goto(f"{self.home}/?{query}")
+        query = "&".join(f"{name}={value}" for name, value in state.items())
+        self.page.goto(f"{self.home}/?{query}" if query else self.home)
         self.page.wait_for_selector("main h1")
         return self.page
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -16,6 +17,7 @@ from eventlog.anchors.places import open_anchors
 from eventlog.anchors.s3 import S3Anchors, connect
 from eventlog.anchors.store import MAX_READ, AnchorStore
 from eventlog.store.errors import AnchorsUnavailableError
+from tests.contract.conftest import ACCOUNT
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -39,17 +41,23 @@ class OneAtATime:
             return self._client.put_object(**request)
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[OneAtATime]:
+    """One client for all tests: to make one takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in ACCOUNT.items():
+            patch.setenv(name, value)
+        yield OneAtATime(connect())
+
+
 @pytest.fixture(params=["directory", "s3", "s3-prefix"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+def open_store(request: pytest.FixtureRequest, s3: OneAtATime, tmp_path: Path) -> Open:
     """Opens one and the same store, each time anew."""
     if request.param == "directory":
-        yield lambda: open_anchors(str(tmp_path / "not" / "made yet"), 30)
-        return
-    with mock_aws():
-        client = OneAtATime(connect())
-        where: Any = {"LocationConstraint": "eu-central-1"}
-        client.create_bucket(Bucket="anchors", ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
-        yield lambda: S3Anchors(client, "anchors", "some/where" if request.param == "s3-prefix" else "", 30)
+        return lambda: open_anchors(str(tmp_path / "not" / "made yet"), 30)
+    bucket, where = f"anchors-{uuid4().hex}", {"LocationConstraint": "eu-central-1"}
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
+    return lambda: S3Anchors(s3, bucket, "some/where" if request.param == "s3-prefix" else "", 30)
 
 
 @pytest.fixture

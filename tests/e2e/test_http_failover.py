@@ -26,9 +26,9 @@ from tools.load.verify import verify
 
 CLIENTS = 8
 CHAINS = ["tools.load.a", "tools.load.b"]
-PAUSE = 0.02
+PAUSE = 0.06
 """Seconds between two requests of a client: all of them still wait for each failover, and leave time to other tests."""
-PROGRESS = 40
+PROGRESS = 25
 """Acknowledged appends between two failovers."""
 HANG_SECONDS = 25.0
 INCOMPLETE = "wrong: an audit says incomplete"

@@ -3,10 +3,13 @@
 import json
 import marshal
 from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tools.benchmarks.cold_start import FUNCTIONS, HANDLER, Artefacts, build
+from tools.benchmarks.cold_start import FUNCTIONS, HANDLER
+from tools.package_check.build import BuildDirectory
 
 # Modules that a start must not import. What only the audit needs, and only once it signs, restores or has much to do;
 # what only a server of one machine has; PyMongo's and powertools' optional parts, and what only development has:
@@ -45,24 +48,37 @@ import json
 seen = []
 sys.addaudithook(lambda event, _: seen.append(event) if event in {WATCHED} else None)
 {HANDLER}
+loaded = list(sys.modules)
 import gc, threading
-print(json.dumps([seen, threading.active_count(), gc.isenabled(), gc.get_freeze_count(), gc.get_stats()]))
+print(json.dumps([loaded, seen, threading.active_count(), gc.isenabled(), gc.get_freeze_count(), gc.get_stats()]))
 """
 
 
+class Started(NamedTuple):
+    """What a function's start has loaded and done, and how the collector of garbage stands after it."""
+
+    modules: list[str]
+    seen: list[str]
+    threads: int
+    collects: bool
+    frozen: int
+    generations: list[dict[str, int]]
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Artefacts:
-    return build(tmp_path_factory.mktemp("artefacts"))
+def built(host_build: Path) -> BuildDirectory:
+    return BuildDirectory(host_build)
 
 
-def modules(built: Artefacts, function: str) -> set[str]:
-    done = built.python(f"{HANDLER}\nprint(*sys.modules)", function)
-    return set(done.stdout.split())
+@pytest.fixture(scope="module")
+def starts(built: BuildDirectory) -> dict[str, Started]:
+    done = {name: built.python(WATCH, logical_id) for name, logical_id in FUNCTIONS.items()}
+    return {name: Started(*json.loads(each.stdout)) for name, each in done.items()}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_imports_its_own_service_and_no_other(built: Artefacts, function: str) -> None:
-    imported = modules(built, function)
+def test_a_start_imports_its_own_service_and_no_other(starts: dict[str, Started], function: str) -> None:
+    imported = set(starts[function].modules)
     others = set[str]().union(*OWN.values()) - OWN[function]
     assert OWN[function] - imported == set()
     assert imported & others == set()
@@ -73,29 +89,27 @@ def test_what_a_start_must_not_import_of_ours_exists() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_imports_nothing_that_a_request_rarely_needs(built: Artefacts, function: str) -> None:
-    assert modules(built, function) & NEVER == set()
+def test_a_start_imports_nothing_that_a_request_rarely_needs(starts: dict[str, Started], function: str) -> None:
+    assert NEVER.intersection(starts[function].modules) == set()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_opens_no_connection_and_starts_no_thread_or_process(built: Artefacts, function: str) -> None:
-    seen, threads, *_ = json.loads(built.python(WATCH, function).stdout)
-    assert seen == []
-    assert threads == 1
+def test_a_start_opens_no_connection_and_starts_no_thread_or_process(starts: dict[str, Started], function: str) -> None:
+    assert starts[function].seen == []
+    assert starts[function].threads == 1
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_start_collects_garbage_neither_while_it_lasts_nor_in_the_first_request(
-    built: Artefacts, function: str
+    starts: dict[str, Started], function: str
 ) -> None:
-    *_, enabled, frozen, generations = json.loads(built.python(WATCH, function).stdout)
-    assert enabled
-    assert frozen > 50_000
-    assert generations[2]["collections"] == 0
+    assert starts[function].collects
+    assert starts[function].frozen > 50_000
+    assert starts[function].generations[2]["collections"] == 0
 
 
 def test_every_module_of_the_layer_comes_with_bytecode_that_is_never_checked_against_its_source(
-    built: Artefacts,
+    built: BuildDirectory,
 ) -> None:
     layer = built.layer / "python"
     sources = set(layer.rglob("*.py"))
@@ -105,11 +119,11 @@ def test_every_module_of_the_layer_comes_with_bytecode_that_is_never_checked_aga
     assert flags == {0b01}, "PEP 552: hash-based and unchecked"
 
 
-def test_bytecode_names_the_place_where_lambda_puts_the_layer(built: Artefacts) -> None:
+def test_bytecode_names_the_place_where_lambda_puts_the_layer(built: BuildDirectory) -> None:
     (compiled,) = (built.layer / "python/eventlog/__pycache__").glob("start.*.pyc")
     assert marshal.loads(compiled.read_bytes()[16:]).co_filename == "/opt/python/eventlog/start.py"
 
 
-def test_the_layer_leaves_out_what_the_runtime_has(built: Artefacts) -> None:
+def test_the_layer_leaves_out_what_the_runtime_has(built: BuildDirectory) -> None:
     names = {path.name for path in (built.layer / "python").iterdir()}
     assert names & {"boto3", "botocore", "s3transfer", "dateutil", "six.py", "urllib3", "pip", "bin"} == set()

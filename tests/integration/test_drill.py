@@ -9,11 +9,10 @@ from rich.console import Console
 
 from eventlog.anchors.signing import KeyFile, create_key_file
 from local.drill import on_database
-from local.drill import run as drill
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
 from local.drill.attacks import ATTACKS
 from local.drill.log import Honest, make_honest
-from local.drill.run import attack, findings, ranges
+from local.drill.run import attack, chosen, findings, ranges, run
 
 FOUND_EARLY = [each for each in ATTACKS if each.where == INCREMENTAL]
 
@@ -62,10 +61,17 @@ def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Ho
     ids=lambda each: each.name,
 )
 def test_a_claim_that_is_wrong_fails_the_drill(
-    client: MongoClient[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Attack
+    client: MongoClient[dict[str, Any]], tmp_path: Path, wrong: Attack
 ) -> None:
-    monkeypatch.setattr(drill, "ATTACKS", [wrong])
-    assert not drill.run(client, tmp_path, Console(quiet=True))
+    assert not run(client, tmp_path, Console(quiet=True), [wrong])
+
+
+def test_all_attacks_are_carried_out_or_those_that_are_chosen_by_parts_of_their_names() -> None:
+    assert chosen([]) == ATTACKS
+    assert [each.name for each in chosen(["hide an index", "make an index"])] == [
+        "make an index sparse",
+        "hide an index",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from tests.support.watched import from_now, told_since
 WRITERS = 8
 PROGRESS = 40
 """Receipts between two failovers."""
+PAUSE = 0.01
+"""Seconds between two appends of a writer: an election takes seconds, and meanwhile all of them wait anyway."""
 
 
 @pytest.fixture
@@ -28,7 +30,10 @@ def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:
 
 def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path: Path) -> None:
     uri, database = replica_set_uri(nodes), f"test_{uuid4().hex[:12]}"
-    writers = [Writer(uri, database, f"w{i}", tmp_path, chosen=i % 2 == 0, batch=1 + i // 4) for i in range(WRITERS)]
+    writers = [
+        Writer(uri, database, f"w{i}", tmp_path, chosen=i % 2 == 0, batch=1 + i // 4, pause=PAUSE)
+        for i in range(WRITERS)
+    ]
 
     def progress() -> None:
         enough = sum(len(writer.receipts()) for writer in writers) + PROGRESS

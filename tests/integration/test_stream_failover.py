@@ -21,7 +21,7 @@ PROGRESS = 20
 def test_a_stream_goes_on_over_failovers(nodes: list[EmbeddedMongo], tmp_path: Path) -> None:
     uri, database = replica_set_uri(nodes), f"test_{uuid4().hex[:12]}"
     app = build_app(Settings(mongo_uri=uri, mongo_database=database))
-    writers = [Writer(uri, database, f"w{n}", tmp_path, chosen=True, batch=1 + n) for n in range(2)]
+    writers = [Writer(uri, database, f"w{n}", tmp_path, chosen=True, batch=1 + n, pause=0.01) for n in range(2)]
     with served(app) as url:
         subscriber = Subscriber(url)
         subscriber.until("head")

@@ -44,12 +44,16 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``chosen``: ids are the client's, and an append is retried until it is acknowledged. ``count``: 0 is no end."""
+    """``chosen``: ids are the client's, and an append is retried until it is acknowledged. ``count``: 0 is no end.
+
+    ``pause``: seconds between two appends, where a test waits for other things and should leave others the processor.
+    """
 
     chosen: bool = False
     count: int = 0
     batch: int = 1
     shared: str = ""
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class Program:
             else:
                 self._append([draft() for _ in ids], until_acknowledged=False)
             number += 1
+            self._stopped.wait(self._options.pause)
 
     def _wait_for_the_end(self) -> None:
         with suppress(EOFError):

@@ -2,7 +2,8 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.package_check.build import BuildDirectory
@@ -19,6 +20,14 @@ print(json.dumps([name for name, module in sys.modules.items() if place(module).
 Needs = dict[str, dict[str, list[str]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a function loaded when it started: others' packages and our modules; or the last line of why it did not."""
+
+    loaded: frozenset[str]
+    failed: str = ""
+
+
 def read_table(path: Path = TABLE) -> Needs:
     """Read the table: by a function's folder `packages`, modules of `eventlog`, and `like`, other parts that apply."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -26,22 +35,33 @@ def read_table(path: Path = TABLE) -> Needs:
 
 def check(built: BuildDirectory, functions: Mapping[str, str], needs: Needs) -> Result:
     """Check the functions of a build for this Python; ``functions`` has folder names by logical id."""
+    return compare({name: start(built, logical_id) for logical_id, name in functions.items()}, needs)
+
+
+def start(built: BuildDirectory, function: str) -> Start:
+    """Start one function, by its logical id, from its artefacts alone."""
+    done = built.python(_LOADED, function)
+    if done.returncode != 0:
+        return Start(frozenset(), done.stderr.strip().rpartition("\n")[2])
+    return Start(frozenset(_named(json.loads(done.stdout))))
+
+
+def compare(starts: Mapping[str, Start], needs: Needs) -> Result:
+    """Hold what functions loaded, by the names of their folders, against the table."""
     # A function that does not start has no list of modules to compare. The table must fit exactly: what is loaded and
     # not listed costs every start, and what is listed and not loaded would hide the next such import.
     problems, figures = [], []
-    for logical_id, name in functions.items():
-        done = built.python(_LOADED, logical_id)
-        if done.returncode != 0:
-            last = done.stderr.strip().rpartition("\n")[2]
+    for name, started in starts.items():
+        if started.failed:
             problems.append(
-                f"{name} does not start from its artefacts alone ({last}): a start may need nothing that the layer "
-                "lacks, and imports what Lambda's runtime has (boto3) only where it is used."
+                f"{name} does not start from its artefacts alone ({started.failed}): a start may need nothing that the "
+                "layer lacks, and imports what Lambda's runtime has (boto3) only where it is used."
             )
             continue
-        loaded = _named(json.loads(done.stdout))
-        figures.append(f"{name} {sum('.' not in found for found in loaded)}/{sum('.' in found for found in loaded)}")
-        problems += _differences(name, loaded, _allowed(needs, name))
-    known = {*functions.values(), *(part for name in functions.values() for part in _like(needs, name))}
+        packages = sum("." not in found for found in started.loaded)
+        figures.append(f"{name} {packages}/{len(started.loaded) - packages}")
+        problems += _differences(name, started.loaded, _allowed(needs, name))
+    known = {*starts, *(part for name in starts for part in _like(needs, name))}
     problems += [
         f"tools/package_check/{TABLE.name} has {part}, which is for no function: remove it."
         for part in needs
@@ -67,7 +87,7 @@ def _allowed(needs: Needs, name: str) -> set[str]:
     return allowed
 
 
-def _differences(name: str, loaded: set[str], allowed: set[str]) -> list[str]:
+def _differences(name: str, loaded: Set[str], allowed: Set[str]) -> list[str]:
     more = [
         f"{name} loads {found} when it starts: import it where it is needed, or add it to "
         f"tools/package_check/{TABLE.name} if every start has to pay for it."

@@ -9,7 +9,7 @@ import pytest
 from tools.package_check import imports, leaks, weight
 from tools.package_check.__main__ import main, report
 from tools.package_check.build import ROOT, BuildDirectory
-from tools.package_check.imports import Needs
+from tools.package_check.imports import Needs, Start
 from tools.package_check.result import Result, explains
 from tools.package_check.template import read
 
@@ -21,13 +21,10 @@ def built(host_build: Path) -> BuildDirectory:
     return BuildDirectory(host_build)
 
 
-@pytest.fixture
-def broken(built: BuildDirectory, tmp_path: Path) -> BuildDirectory:
-    """The functions of the build to be broken, with a link to its layer."""
-    for name in FUNCTIONS:
-        shutil.copytree(built.folder / name, tmp_path / name)
-    (tmp_path / built.layer.name).symlink_to(built.layer)
-    return BuildDirectory(tmp_path)
+@pytest.fixture(scope="module")
+def starts(host_build: Path) -> dict[str, Start]:
+    """What each function of the build loads when it starts."""
+    return {name: imports.start(BuildDirectory(host_build), logical_id) for logical_id, name in FUNCTIONS.items()}
 
 
 @pytest.fixture
@@ -48,18 +45,23 @@ def weighed(made: BuildDirectory) -> list[str]:
     return weight.check({"Lambda": made}, ["IngestFunction"]).problems
 
 
-def imported(made: BuildDirectory, needs: Needs) -> list[str]:
-    return imports.check(made, FUNCTIONS, needs).problems
+def imported(starts: dict[str, Start], needs: Needs) -> list[str]:
+    return imports.compare(starts, needs).problems
 
 
-def add_import(made: BuildDirectory, module: str, function: str = "IngestFunction") -> None:
-    app = made.folder / function / "app.py"
-    app.write_text(f"{app.read_text(encoding='utf-8')}\nimport {module}\n", encoding="utf-8")
+def with_import(starts: dict[str, Start], built: BuildDirectory, broken: Path, module: str) -> dict[str, Start]:
+    """The same starts, but of an ingest function that imports a module more."""
+    shutil.copytree(built.folder / "IngestFunction", broken / "IngestFunction")
+    (broken / built.layer.name).symlink_to(built.layer)
+    with (broken / "IngestFunction" / "app.py").open("a", encoding="utf-8") as app:
+        app.write(f"\nimport {module}\n")
+    return starts | {"ingest": imports.start(BuildDirectory(broken), "IngestFunction")}
 
 
-def test_what_is_built_is_within_its_budgets(built: BuildDirectory) -> None:
-    found = weight.check({"this Python": built}, FUNCTIONS)
+def test_what_is_built_is_within_its_budgets(built: BuildDirectory, lambda_build: Path) -> None:
+    found = weight.check({"Lambda": BuildDirectory(lambda_build), "this Python": built}, FUNCTIONS)
     assert found.problems == []
+    assert "layer for Lambda" in found.figures
     assert "layer for this Python" in found.figures
 
 
@@ -96,49 +98,53 @@ def test_a_dashboard_over_its_budget_is_refused_and_counts_as_no_code(tmp_path: 
     assert problem == "IngestFunction has a dashboard of 300001 bytes, over 300000: make it lighter."
 
 
-def test_starts_load_what_the_table_says(built: BuildDirectory, needs: Needs) -> None:
-    assert imported(built, needs) == []
+def test_starts_load_what_the_table_says(built: BuildDirectory, starts: dict[str, Start], needs: Needs) -> None:
+    assert imported(starts, needs) == []
+    one = {"IngestFunction": "ingest"}
+    assert imports.check(built, one, needs).figures == imports.compare({"ingest": starts["ingest"]}, needs).figures
 
 
 @pytest.mark.parametrize("module", ["cryptography", "eventlog.audit.auditor"])
 def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
-    broken: BuildDirectory, needs: Needs, module: str
+    starts: dict[str, Start], built: BuildDirectory, tmp_path: Path, needs: Needs, module: str
 ) -> None:
-    add_import(broken, module)
-    problems = imported(broken, needs)
+    problems = imported(with_import(starts, built, tmp_path, module), needs)
     assert any(problem.startswith(f"ingest loads {module} when it starts: import it where") for problem in problems)
     assert all(problem.startswith("ingest loads") for problem in problems)
 
 
-def test_a_start_that_needs_what_only_the_runtime_has_is_refused(broken: BuildDirectory, needs: Needs) -> None:
-    add_import(broken, "boto3")
-    (problem,) = imported(broken, needs)
+def test_a_start_that_needs_what_only_the_runtime_has_is_refused(
+    starts: dict[str, Start], built: BuildDirectory, tmp_path: Path, needs: Needs
+) -> None:
+    (problem,) = imported(with_import(starts, built, tmp_path, "boto3"), needs)
     assert problem.startswith("ingest does not start from its artefacts alone (ModuleNotFoundError: No module named")
 
 
 @pytest.mark.parametrize(("part", "kind"), [("query", "eventlog"), ("every", "packages")])
 def test_a_need_that_no_start_has_any_more_is_refused(
-    built: BuildDirectory, needs: Needs, part: str, kind: str
+    starts: dict[str, Start], needs: Needs, part: str, kind: str
 ) -> None:
     needs[part][kind].append("gone")
-    problems = imported(built, needs)
-    assert len(problems) == (1 if part == "query" else len(FUNCTIONS))
+    problems = imported(starts, needs)
+    assert len(problems) == (1 if part == "query" else len(starts))
     assert all("does not load" in problem and "gone any more: remove it" in problem for problem in problems)
 
 
-def test_a_part_of_the_table_for_no_function_is_refused(built: BuildDirectory, needs: Needs) -> None:
+def test_a_part_of_the_table_for_no_function_is_refused(starts: dict[str, Start], needs: Needs) -> None:
     needs["gone"] = {"eventlog": []}
-    assert imported(built, needs) == ["tools/package_check/imports.toml has gone, which is for no function: remove it."]
+    assert imported(starts, needs) == [
+        "tools/package_check/imports.toml has gone, which is for no function: remove it."
+    ]
 
 
-def test_a_function_that_is_not_in_the_table_is_refused(built: BuildDirectory, needs: Needs) -> None:
+def test_a_function_that_is_not_in_the_table_is_refused(starts: dict[str, Start], needs: Needs) -> None:
     del needs["query"]
-    problems = imported(built, needs)
+    problems = imported(starts, needs)
     assert "query loads pymongo when it starts: import it where it is needed" in "\n".join(problems)
 
 
-def test_there_is_no_secret_in_what_is_built(built: BuildDirectory) -> None:
-    found = leaks.check([built.folder, ROOT / "template.yaml", ROOT / "samconfig.toml"])
+def test_there_is_no_secret_in_what_is_built(lambda_build: Path) -> None:
+    found = leaks.check([lambda_build, ROOT / "template.yaml", ROOT / "samconfig.toml"])
     assert found.problems == []
     assert int(found.figures.split()[0]) > 1000
 

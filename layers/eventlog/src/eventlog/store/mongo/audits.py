@@ -54,6 +54,7 @@ class AuditStore:
     def __init__(self, log: MongoStore) -> None:
         self._ops = operations_of(log)
         self._reports = self._ops.audits.with_options(codec_options=codec.RAW)
+        self._indexed = False
         self.tree = TreeReader(log)
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
@@ -114,8 +115,10 @@ class AuditStore:
     def add(self, document: bytes) -> None:
         """Store a new report."""
         with mapped():
-            with suppress(OperationFailure):  # somebody has made others of their names, which is a finding
-                indexes.ensure(self._ops.audits, indexes.AUDITS)
+            if not self._indexed:
+                with suppress(OperationFailure):  # somebody has made others of their names, which is a finding
+                    indexes.ensure(self._ops.audits, indexes.AUDITS)
+                self._indexed = True  # once: whoever makes a chain ensures them as well
             self._reports.insert_one(RawBSONDocument(document))
 
     def save(self, audit_id: str, document: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
@@ -46,9 +46,9 @@ def ensure(collection: Collection[Any], indexes: Iterable[Index]) -> None:
 
     A function's own role may not create indexes. Then the operator who made the role has made them (``make db-setup``).
     """
+    # One command for all: it costs a round trip a new chain. MongoDB makes all of them or, where one can't be, none.
     try:
-        for index in indexes:
-            collection.create_index(index.keys, unique=index.unique)
+        collection.create_indexes([IndexModel(index.keys, unique=index.unique) for index in indexes])
     except OperationFailure as error:
         if error.code not in NOT_ALLOWED:
             raise
