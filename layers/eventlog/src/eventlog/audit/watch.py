@@ -150,7 +150,7 @@ class Watcher:
     @contextmanager
     def _opened(self, start: WatchStart, reports: list[AuditReport]) -> Iterator[OpenChanges]:
         """Open the changes; if there is a gap before them, tell of it once that worked."""
-        with self._watch.open(start.token) as changes:
+        with self._watch.open(start.token, start.since) as changes:
             if start.gap:
                 reports.append(self._gap(start.gap))
             yield changes
@@ -158,13 +158,15 @@ class Watcher:
     def _lost(self, start: WatchStart, error: HistoryLostError) -> WatchStart:
         since = "an unknown time" if start.since is None else shown(start.since)
         gap = f"changes of the database between {since} and {shown(self._millis())} were not watched: {error}"
-        return WatchStart(None, None, gap)
+        return WatchStart(None, None, f"{start.gap}; {gap}" if start.gap else gap)
 
     def _keep(self, changes: OpenChanges, start: WatchStart) -> None:
         """Keep how far the changes were read. If that fails it is told, and they are read again."""
+        if (token := changes.token) is None:
+            return
         millis = changes.millis or start.since or self._millis()
         try:
-            self._positions.keep(WatchPosition(changes.token, millis))
+            self._positions.keep(WatchPosition(token, millis))
         except CredentialsRefusedError:
             raise
         except StoreError as error:
