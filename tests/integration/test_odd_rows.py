@@ -9,10 +9,12 @@ import bson
 import pytest
 from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
 
 from eventlog.audit.auditor import Auditor
 from eventlog.store.mongo import odd_rows
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.chains_in import chains_in
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, kinds
 from tests.support.each import each
@@ -168,3 +170,10 @@ def test_reports_and_copies_are_gone_over_in_stretches(used: MongoStore, monkeyp
     found = rows(used, whole=True)
     assert audits.delete_many({"_id": {"$in": [row["_id"] for row in planted]}}).deleted_count == len(planted)
     assert [text.split("'")[1] for text in found] == [row["_id"] for row in planted]
+
+
+def test_more_chains_than_one_answer_has_room_for_are_listed(client: MongoClient[Document], database: str) -> None:
+    held = client[database]["held"]
+    names = [letter * (1 << 21) for letter in "abcdefghi"]
+    held.insert_many([{"chain": name} for name in names])
+    assert sorted(chains_in(held)) == names
