@@ -41,6 +41,8 @@ class Registrar:
             InvalidError: there is something of this chain, or the reason is not one line of text.
             StoreError: the database, the anchors or the key can't be reached.
         """
+        # Whatever can be refused is refused before the first write. A crash between two entries leaves one that stands,
+        # so the chain is missed as it was, and declaring it again does the rest.
         declared = self._declared(chain, reason)
         if not declared:
             raise NotFoundError(f"{REGISTRY} does not name a chain {chain}; there is nothing to strike off.")
@@ -82,6 +84,8 @@ class Registrar:
         Raises:
             InvalidError: saying what is there.
         """
+        # In doubt there was a chain: what is damaged counts as there. One thing is enough to refuse, but all are looked
+        # at, as the operator must know what is left.
         with self.audits.together(chain) as reads:
             looks: dict[str, Callable[[], bool]] = {
                 "anchors": lambda: any(True for _ in self.anchoring.anchors.keys(chain)),

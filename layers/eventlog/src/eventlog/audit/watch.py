@@ -51,6 +51,7 @@ class Watcher:
         notices: Notices | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # The reports have a keeper of their own: each is told and stored once, and none is ever resumed.
         self._watch = watch
         self._audits = audits
         self._notices = notices or Silence()
@@ -211,6 +212,8 @@ class Tally:
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add changes, in their order."""
+        # Whoever made the changes chose their number and the names of their chains. So memory has bounds: of so many
+        # chains so many findings, the others by number alone, and further chains under the empty name.
         self.total += len(changes)
         for change in changes:
             at = f"{change.what} at {shown(change.millis)}"
@@ -227,6 +230,8 @@ class Tally:
 
     def reports(self, known: set[str], now: int) -> list[AuditReport]:
         """Make a report of each chain; what names a chain that is not ``known`` goes into the one on the database."""
+        # A name that was made up must not be shown as a chain. Several such names become one report, with their numbers
+        # added, so that no change is left out of the count.
         merged: dict[str, tuple[list[Finding], int]] = {}
         for name, (kept, (total,)) in self.chains.items():
             chain = name if name in known else ""

@@ -117,6 +117,9 @@ class MongoChanges:
 
     def read(self, seconds: float) -> list[Change]:
         """See ``OpenChanges.read``; a stream ends when the database is dropped, and is opened anew after that."""
+        # A limited number at once, so that what a flood begins with is told while it goes on. It stops at a new mark,
+        # which is where a round ends, and when nothing more is at hand: what was found is not kept waiting for the time
+        # to pass.
         found: list[Change] = []
         until, mark = time.monotonic() + seconds, self.mark
         with _mapped():
@@ -149,6 +152,8 @@ class MongoChanges:
 @contextmanager
 def _mapped() -> Iterator[None]:
     """Turn what a change stream answers into errors that say what to do about it; the rest as ``mapped`` does."""
+    # In the order of who can help: an operator (rights, version), a start from somewhere else (what the token or its
+    # change asks for is lost for good), and, for all else, trying again.
     try:
         with mapped():
             yield
