@@ -6,7 +6,7 @@ and documents that each kind of query examines, and what is read of the anchors.
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.signing import create_key_file
 from eventlog.http import audits
 from eventlog.settings import Settings
+from eventlog.store.interface.audits import POSITION
 from eventlog.store.mongo.store import MongoStore
+from eventlog.store.mongo.watch import MongoChanges, MongoWatch
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
 from tests.support.factories import draft
@@ -87,7 +89,8 @@ def logs(
 
 def cost_of_a_round(log: Log, monkeypatch: pytest.MonkeyPatch) -> tuple[Cost, dict[str, str]]:
     """What is examined for a round over 5 new events, how many anchors are read and listed for it, what it found."""
-    anchors, keys, read = Counter[str](), DirectoryAnchors.keys, DirectoryAnchors.read
+    anchors, keys, read, watch = Counter[str](), DirectoryAnchors.keys, DirectoryAnchors.read, MongoWatch.open
+    watched: list[bytes | None] = []
 
     def counted_keys(self: DirectoryAnchors, chain: str, after: str = "") -> Iterator[str]:
         for key in keys(self, chain, after):
@@ -98,12 +101,19 @@ def cost_of_a_round(log: Log, monkeypatch: pytest.MonkeyPatch) -> tuple[Cost, di
         anchors["anchors read"] += 1
         return read(self, chain, key)
 
+    def counted_watch(self: MongoWatch, token: bytes | None, since: int | None) -> AbstractContextManager[MongoChanges]:
+        watched.append(token)
+        return watch(self, token, since)
+
     log.append(5)
+    reached = log.database["audits"].find_one({"_id": POSITION}) or {}
     with monkeypatch.context() as patch:
         patch.setattr(DirectoryAnchors, "keys", counted_keys)
         patch.setattr(DirectoryAnchors, "read", counted_read)
+        patch.setattr(MongoWatch, "open", counted_watch)
         with profiled(log.database) as cost:
             found = log.round()
+    assert watched == [reached["token"]]  # the watcher goes on where the last round has stopped
     return cost + anchors, found
 
 
