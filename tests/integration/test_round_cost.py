@@ -1,7 +1,8 @@
 """What an incremental round costs, counted by MongoDB's own profiler, does not depend on how long the log is.
 
 A round over 5 new events in a log of 192, and in one of 1,536 that had four times as many rounds. Equal are the keys
-and documents that each kind of query examines, and what is read of the anchors. What may grow is named.
+and documents that each kind of query examines, and what is read of the anchors. What may grow is named. (A directory
+of anchors is listed whole for each look at it; S3 lists from the key that it is asked for on.)
 """
 
 from collections import Counter
