@@ -43,10 +43,10 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
-	@$(BIN)/python -m local.restore "$(CHAIN)" "$(REASON)"
+	@$(BIN)/python -m local.declaration restore "$(CHAIN)" "$(REASON)"
 
 strike-off: .venv/.ready  ## declare that CHAIN=, which the registry names, was never there, for what REASON= (docs/operations.md)
-	@$(BIN)/python -m local.strike_off "$(CHAIN)" "$(REASON)"
+	@$(BIN)/python -m local.declaration strike-off "$(CHAIN)" "$(REASON)"
 
 demo-data: .venv/.ready  ## log a believable week into the running log (PORT=, EVENTLOG_URL=)
 	@$(BIN)/python -m local.demo.week

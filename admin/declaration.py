@@ -1,4 +1,8 @@
-"""What operators declare about a chain (docs/operations.md): ``restore.py`` and ``strike_off.py``."""
+"""`python -m admin.declaration WHAT CHAIN REASON`: what operators declare about a chain (docs/operations.md).
+
+WHAT is ``restore``, of a chain that was restored from a backup, or ``strike-off``, of a name in the registry that is no
+chain's.
+"""
 
 import os
 import sys
@@ -44,14 +48,36 @@ class Declaration:
         print(f"Chain {report.chain}: the audit says {report.status}; {report.anchored_size} events are anchored.")
         return 0 if report.status == "intact" else 3
 
-    def main(self, arguments: Sequence[str], run: Callable[[str, str], int] | None = None) -> int:
-        """Return the exit code: 0 declared and intact, 1 not declared, 2 wrong usage, 3 declared, but tampered."""
-        os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-        if len(arguments) != 2 or not all(arguments):
-            print(self.usage, file=sys.stderr)
-            return 2
-        try:
-            return (run or self.run)(arguments[0], arguments[1])
-        except (CommandError, ConfigurationError, InputError, NotFoundError, StoreError) as error:
-            print(f"Nothing was declared: {error}", file=sys.stderr)
-            return 1
+
+DECLARATIONS = {
+    "restore": Declaration(
+        'usage: make restore CHAIN=main REASON="restored the backup of 3 May after a disk failure"',
+        lambda wired, chain, reason: wired.restorer.restore(chain, reason),
+    ),
+    "strike-off": Declaration(
+        'usage: make strike-off CHAIN=ghost REASON="put into the registry by a script on 3 May, never a chain"',
+        lambda wired, chain, reason: wired.registrar.strike_off(chain, reason),
+    ),
+}
+
+
+def main(arguments: Sequence[str], run: Callable[[Declaration, str, str], int] = Declaration.run) -> int:
+    """Return the exit code: 0 declared and intact, 1 not declared, 2 wrong usage, 3 declared, but tampered."""
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    asked = DECLARATIONS.get(arguments[0]) if arguments else None
+    if asked is None:
+        print("\n".join(each.usage for each in DECLARATIONS.values()), file=sys.stderr)
+        return 2
+    # Where make was given no CHAIN or no REASON, an argument is empty.
+    if len(arguments) != 3 or not all(arguments):
+        print(asked.usage, file=sys.stderr)
+        return 2
+    try:
+        return run(asked, arguments[1], arguments[2])
+    except (CommandError, ConfigurationError, InputError, NotFoundError, StoreError) as error:
+        print(f"Nothing was declared: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -67,7 +67,13 @@ def copy_with(**fields: Any) -> Callable[[DrillLog], None]:
 
 
 ATTACKS = [
-    Attack("plant an event whose chain is an array", "3", event_of(["ghost"]), INCREMENTAL, BESIDE),
+    Attack(
+        "plant an event whose chain is an array",
+        "3",
+        event_of(["ghost"]),
+        INCREMENTAL,
+        "ghost sequence_mismatch; ghost missing 0; ghost unexpected 3",
+    ),
     Attack("plant an event whose chain is a pattern", "3", event_of(Regex("^main$")), INCREMENTAL, BESIDE),
     Attack("plant an event without a chain", "3", event_of(None), INCREMENTAL, BESIDE),
     Attack(

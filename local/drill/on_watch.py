@@ -113,8 +113,20 @@ ATTACKS = [
     Attack("alter the copy of an anchor, and put it back", "3", alter_a_copy_and_put_back, WATCHER, "main altered"),
     Attack("drop the events, and restore them", "3", drop_and_restore, WATCHER, "database altered"),
     Attack("put other events in their place for a while", "3", swap_collections_and_back, WATCHER, "database altered"),
-    Attack("put back, and remove the watcher's position", "3", remove_the_position, WATCHER, "database incomplete"),
-    Attack("put back, and forge the watcher's position", "3", forge_the_position, WATCHER, "database incomplete"),
+    Attack(
+        "put back, and remove the watcher's position",
+        "3",
+        remove_the_position,
+        WATCHER,
+        f"main altered {VICTIM}; database altered",
+    ),
+    Attack(
+        "put back, and forge the watcher's position",
+        "3",
+        forge_the_position,
+        WATCHER,
+        f"database incomplete; main altered {VICTIM}",
+    ),
     Attack("put back, with an older position", "3", set_the_position_back, WATCHER, f"main altered {VICTIM}"),
     Attack("put back, and refuse the position", "3", refuse_the_position, INCREMENTAL, "database incomplete"),
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from local import restore, strike_off
+from local import declaration
 from tests.support.processes import Running, run, run_here, server
 
 EVENT = {"event_type": "t", "source_id": "s", "timestamp": "2026-11-23T12:00:00Z", "payload": {}}
@@ -35,9 +35,9 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
         report = append_and_audit(running)
         assert (report["status"], [f["kind"] for f in report["findings"]]) == ("tampered", ["rewritten"])  # type: ignore[attr-defined]
         running.end_with(signal.SIGTERM)
-    done = run(tmp_path, "local.restore", "main", "the disk broke")
+    done = run(tmp_path, "local.declaration", "restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (0, "")
-    again = run_here(tmp_path, restore.main, "main", "the disk broke")
+    again = run_here(tmp_path, declaration.main, "restore", "main", "the disk broke")
     assert (again.returncode, "nothing was lost" in again.stderr) == (1, True)
     with server(tmp_path) as running:
         assert append_and_audit(running)["status"] == "intact"
@@ -46,12 +46,18 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
 
 
 def test_a_restore_without_a_reason_says_how_to_ask(tmp_path: Path) -> None:
-    done = run_here(tmp_path, restore.main, "main", "")
+    done = run_here(tmp_path, declaration.main, "restore", "main", "")
     assert (done.returncode, done.stderr.startswith("usage: make restore CHAIN=")) == (2, True)
 
 
+def test_a_declaration_that_there_is_not_says_which_there_are(tmp_path: Path) -> None:
+    for asked in ([], ["forget", "main", "the disk broke"]):
+        done = run_here(tmp_path, declaration.main, *asked)
+        assert (done.returncode, done.stderr.count("usage: make ")) == (2, 2)
+
+
 def test_a_restore_of_a_chain_that_is_not_there_declares_nothing(tmp_path: Path) -> None:
-    done = run(tmp_path, "local.restore", "main", "the disk broke")
+    done = run(tmp_path, "local.declaration", "restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (
         1,
         "Nothing was declared: There is no chain main; nothing of it was restored.\n",
@@ -59,17 +65,17 @@ def test_a_restore_of_a_chain_that_is_not_there_declares_nothing(tmp_path: Path)
 
 
 def test_an_operator_must_say_which_database(tmp_path: Path) -> None:
-    done = run(tmp_path, "admin.restore", "main", "the disk broke")
+    done = run(tmp_path, "admin.declaration", "restore", "main", "the disk broke")
     assert (done.returncode, done.stderr) == (1, "Nothing was declared: Set MONGO_URI to the database of the chain.\n")
 
 
 def test_a_strike_off_is_asked_for_like_a_restore(tmp_path: Path) -> None:
-    done = run_here(tmp_path, strike_off.main, "ghost", "")
+    done = run_here(tmp_path, declaration.main, "strike-off", "ghost", "")
     assert (done.returncode, done.stderr.startswith("usage: make strike-off CHAIN=")) == (2, True)
-    done = run(tmp_path, "local.strike_off", "ghost", "never a chain")
+    done = run(tmp_path, "local.declaration", "strike-off", "ghost", "never a chain")
     assert (done.returncode, done.stderr) == (
         1,
         "Nothing was declared: eventlog.registry does not name a chain ghost; there is nothing to strike off.\n",
     )
-    done = run(tmp_path, "admin.strike_off", "ghost", "never a chain")
+    done = run(tmp_path, "admin.declaration", "strike-off", "ghost", "never a chain")
     assert (done.returncode, done.stderr) == (1, "Nothing was declared: Set MONGO_URI to the database of the chain.\n")

@@ -22,7 +22,10 @@ from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Recorder
 from tests.support.secured import SecuredLog, secured_mongo
 from tests.support.serving import served
+from tests.support.used import used
 
+__all__ = ["used"]
+"""Fixtures that are made elsewhere."""
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
 

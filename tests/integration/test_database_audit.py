@@ -1,13 +1,10 @@
 """The audit of the database as a whole: what an honest log looks like, and every way in which it can differ."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
-from pymongo.database import Database
 
 from admin.setup import Setup
 from eventlog.audit.auditor import Auditor
@@ -20,6 +17,7 @@ from eventlog.store.mongo.store import MongoStore, open_log, operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, kinds
 from tests.support.each import each
 from tests.support.secured import SecuredLog
+from tests.support.used import database_of, rows
 
 Document = dict[str, Any]
 NAMES = [declared.name for declared in COLLECTIONS]
@@ -35,26 +33,6 @@ def seen(store: MongoStore, *, set_up: bool = False) -> tuple[int, str | None]:
     """How many differences are findings, and what the others are."""
     shape = AuditStore(store).database.shape(set_up=set_up)
     return len(shape.mismatches), "; ".join(shape.unclear) or None
-
-
-def rows(store: MongoStore, *, whole: bool) -> list[str]:
-    return list(AuditStore(store).database.odd_rows(whole=whole))
-
-
-@pytest.fixture(scope="module")
-def used(client: MongoClient[Document], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoStore]:
-    """A log that was used and anchored, on a database that was never set up. Tests leave it as it was."""
-    name = f"test_{uuid4().hex[:12]}"
-    store = open_log(client, name, ORIGIN)
-    log = AnchoredLog(store, tmp_path_factory.mktemp("used"))
-    log.append(5)
-    log.audit_all("full")
-    yield store
-    client.drop_database(name)
-
-
-def database_of(store: MongoStore) -> Database[Document]:
-    return operations_of(store).events.database
 
 
 def test_an_empty_database_and_one_in_use_are_as_they_must_be(
@@ -219,7 +197,7 @@ def test_the_database_audit_reports_what_it_finds_and_keeps_no_chain_from_being_
     events = operations_of(store).events
     events.drop_index("chain_1_seq_1")
     events.create_index([("chain", 1), ("seq", 1)], name="chain_1_seq_1", unique=True, sparse=True)
-    events.insert_one({"_id": "planted", "chain": ["ghost"]})
+    events.insert_one({"_id": "planted", "chain": 5})
     for mode in ("incremental", "full"):
         reports = log.audit_all(mode)
         assert (reports[""].status, kinds(reports[""])) == (

@@ -1,6 +1,7 @@
 """Rows that no version wrote and that are in no chain are found in every collection, whatever their BSON type."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -9,35 +10,17 @@ import pytest
 from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
-from pymongo.database import Database
 
+from eventlog.audit.auditor import Auditor
 from eventlog.store.mongo import odd_rows
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import MongoStore, open_log, operations_of
-from tests.support.anchored import ORIGIN, AnchoredLog
+from eventlog.store.mongo.chains_in import chains_in
+from eventlog.store.mongo.store import MongoStore, operations_of
+from tests.support.anchored import ORIGIN, kinds
 from tests.support.each import each
+from tests.support.used import database_of, rows
 
 Document = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def used(client: MongoClient[Document], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoStore]:
-    """A log that was used and anchored. Tests leave it as it was."""
-    name = f"test_{uuid4().hex[:12]}"
-    store = open_log(client, name, ORIGIN)
-    log = AnchoredLog(store, tmp_path_factory.mktemp("used"))
-    log.append(5)
-    log.audit_all("full")
-    yield store
-    client.drop_database(name)
-
-
-def database_of(store: MongoStore) -> Database[Document]:
-    return operations_of(store).events.database
-
-
-def rows(store: MongoStore, *, whole: bool) -> list[str]:
-    return list(AuditStore(store).database.odd_rows(whole=whole))
 
 
 def undefined(document: Document, name: str) -> RawBSONDocument:
@@ -69,8 +52,17 @@ ARRAYS: list[Any] = [[], ["ghost"], ["main", "ghost"], [["ghost"]], [1], [None],
 """What ``_id`` can't be."""
 
 
-@each("collection", ["events", "checkpoints", "audits"])
-@each("value", [*ODD, *ARRAYS])
+TEXTS: list[Any] = [["ghost"], ["main", "ghost"]]
+"""Arrays of nothing but text."""
+
+
+@each(
+    "collection, value",
+    [
+        *product(["events"], [value for value in [*ODD, *ARRAYS] if value not in TEXTS]),
+        *product(["checkpoints", "audits"], [*ODD, *ARRAYS]),
+    ],
+)
 def test_a_row_whose_chain_is_no_text_is_found_by_every_audit(used: MongoStore, collection: str, value: Any) -> None:
     held = database_of(used)[collection]
     held.insert_one({"_id": "planted", "chain": value})
@@ -79,13 +71,28 @@ def test_a_row_whose_chain_is_no_text_is_found_by_every_audit(used: MongoStore, 
     assert all(len(each) == 1 and "'planted'" in each[0] and collection in each[0] for each in found), found
 
 
-@each("collection", ["events", "checkpoints", "audits"])
 @each(
-    "make",
+    "row",
+    [*({"_id": "planted", "chain": value} for value in TEXTS), symbol({"_id": "planted", "chain": "ghost"}, "chain")],
+)
+def test_an_event_whose_chain_is_text_in_an_array_or_a_symbol_is_reported_by_the_audit_of_that_chain(
+    used: MongoStore, row: Any
+) -> None:
+    held = database_of(used)["events"]
+    held.insert_one(row)
+    reports = {report.chain: report for report in Auditor(used, AuditStore(used), ORIGIN).audit_all("incremental", 60)}
+    held.delete_one({"_id": "planted"})
+    assert (reports["ghost"].status, kinds(reports["ghost"])) == ("tampered", [("unexpected", None)])
+
+
+@each(
+    "collection, make",
     [
-        lambda: {"_id": "planted"},
-        lambda: undefined({"_id": "planted", "chain": None}, "chain"),
-        lambda: symbol({"_id": "planted", "chain": "zz"}, "chain"),
+        *product(
+            ["events", "checkpoints", "audits"],
+            [lambda: {"_id": "planted"}, lambda: undefined({"_id": "planted", "chain": None}, "chain")],
+        ),
+        *product(["checkpoints", "audits"], [lambda: symbol({"_id": "planted", "chain": "zz"}, "chain")]),
     ],
 )
 def test_so_is_one_without_a_chain_or_with_one_of_a_type_that_is_gone(
@@ -163,3 +170,10 @@ def test_reports_and_copies_are_gone_over_in_stretches(used: MongoStore, monkeyp
     found = rows(used, whole=True)
     assert audits.delete_many({"_id": {"$in": [row["_id"] for row in planted]}}).deleted_count == len(planted)
     assert [text.split("'")[1] for text in found] == [row["_id"] for row in planted]
+
+
+def test_more_chains_than_one_answer_has_room_for_are_listed(client: MongoClient[Document], database: str) -> None:
+    held = client[database]["held"]
+    names = [letter * (1 << 21) for letter in "abcdefghi"]
+    held.insert_many([{"chain": name} for name in names])
+    assert sorted(chains_in(held)) == names

@@ -37,8 +37,10 @@ class Forgetful(EmbeddedMongo):
         return [*arguments, "--syncdelay", "1"]  # what no checkpoint has yet is not forgotten: one a second
 
 
-@each("how", ["missing", "malformed", "unsigned", "another time", "another log's", "garbage"])
-def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: Watch, how: str) -> None:
+@each("how", ["malformed", "unsigned", "another time", "another log's", "garbage"])
+def test_a_position_that_can_not_be_believed_is_told_and_accuses_nobody_and_hides_nothing(
+    watch: Watch, how: str
+) -> None:
     watch.heard.failures.clear()
     watch.change()
     found = watch.audits.find_one({"_id": POSITION})
@@ -49,23 +51,56 @@ def test_a_position_that_can_not_be_believed_is_a_gap_and_accuses_nobody(watch: 
         )
     else:
         replaced: dict[str, Any] = {
-            "missing": {},
             "malformed": {"token": 7},
             "unsigned": found | {"signature": None},
             "another time": found | {"time": DatetimeMS(1)},
             "garbage": {"token": b"", "time": DatetimeMS(1), "signature": b""},
         }[how]
-        if replaced:
-            watch.audits.replace_one({"_id": POSITION}, replaced | {"_id": POSITION})
-        else:
-            watch.audits.delete_one({"_id": POSITION})
-    (report,) = watch.drain().reports
-    assert (report.chain, report.status, report.findings_total) == ("", "incomplete", 0)
-    assert str(report.incomplete_because).startswith("changes of the database before 20")
-    assert watch.heard.failures == [f"changes were not watched: {report.incomplete_because}"]
+        watch.audits.replace_one({"_id": POSITION}, replaced | {"_id": POSITION})
+    gap, found_again = watch.drain().reports
+    assert (gap.chain, gap.status, gap.findings_total) == ("", "incomplete", 0)
+    assert str(gap.incomplete_because).startswith("how far changes of the database were watched is not signed")
+    assert watch.heard.failures == [f"changes were not watched: {gap.incomplete_because}"]
+    row = watch.events.find_one({"chain": "main", "seq": 1})
+    assert row is not None
+    assert (found_again.chain, found_again.findings_total) == ("main", row["v"] - 1)  # all since the first anchor
     assert watch.found() == []  # once
     watch.change()
     assert watch.found() == [("main", "tampered", 1)]
+
+
+def test_a_position_that_was_removed_hides_nothing(watch: Watch) -> None:
+    watch.heard.failures.clear()
+    watch.change()
+    watch.audits.delete_one({"_id": POSITION})
+    assert watch.found() == [("main", "tampered", 1), ("", "tampered", 1)]
+    assert [found.findings[0].detail.split(" at ")[0] for found in watch.heard.found_in[1:]] == [
+        "the row 'watch' of audits was deleted"
+    ]
+    assert watch.heard.failures == []
+    assert watch.found() == []  # once
+    watch.audits.delete_one({"_id": POSITION})
+    stopping, told = threading.Event(), Queue[AuditReport]()
+    following = threading.Thread(target=watch.watcher().follow, args=(stopping, told.put))
+    following.start()
+    try:
+        assert told.get(timeout=60).chain == "main"
+        removals = 0
+        while removals < 2:
+            removals += told.get(timeout=60).findings_total
+    finally:
+        stopping.set()
+        following.join()
+    assert watch.found() == []  # it has kept how far it came
+
+
+def test_a_log_that_was_audited_on_demand_before_its_first_round_has_no_gap(log: AnchoredLog) -> None:
+    watch = Watch(log)
+    log.append(5)
+    log.audit()
+    watch.change(2)
+    assert watch.found() == [("main", "tampered", 2)]
+    assert (watch.found(), watch.heard.failures) == ([], [])
 
 
 @each("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"])
@@ -101,6 +136,9 @@ def test_changes_that_the_database_has_forgotten_are_a_gap(tmp_path: Path) -> No
         assert "(code 286)" in str(report.incomplete_because)
         watch.change()
         assert watch.found() == [("main", "tampered", 1)]
+        watch.audits.delete_one({"_id": POSITION})  # nor does the database remember the first anchor's time
+        (report,) = watch.drain().reports
+        assert (report.status, "(code 286)" in str(report.incomplete_because)) == ("incomplete", True)
 
 
 def test_a_change_of_keys_is_no_gap_while_the_old_one_is_trusted(watch: Watch, tmp_path: Path) -> None:
@@ -108,7 +146,7 @@ def test_a_change_of_keys_is_no_gap_while_the_old_one_is_trusted(watch: Watch, t
     watch.log.signers, watch.log.retired = [new_key(tmp_path / "new")], [old.public_key]
     assert watch.drain() == Watched([], 0.0)
     watch.log.signers, watch.log.retired = [new_key(tmp_path / "unknown")], []
-    assert watch.found() == [("", "incomplete", 0)]
+    assert watch.found() == [("", "incomplete", 0)]  # no anchor can be believed either, so nothing is read again
 
 
 def test_an_older_position_has_the_same_told_again_and_no_more(watch: Watch) -> None:

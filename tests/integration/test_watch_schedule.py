@@ -24,16 +24,21 @@ AUDIT = {"service": "eventlog-chain_audit"}
 
 
 @pytest.fixture
-def wired(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[AuditWiring]:
-    """An anchored log whose first round is over."""
+def fresh(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[AuditWiring]:
+    """A log that anchors, before its first round."""
     create_key_file(tmp_path / "key")
     settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_ORIGIN="example.com/log")
     settings.anchors, settings.signing_keys = str(tmp_path / "anchors"), str(tmp_path / "key")
     with closing(Connection(settings)) as connection:
         connection.log.append("main", [draft() for _ in range(5)])
-        wired = AuditWiring(connection)
-        audits.run_scheduled(wired, "incremental")
-        yield wired
+        yield AuditWiring(connection)
+
+
+@pytest.fixture
+def wired(fresh: AuditWiring) -> AuditWiring:
+    """An anchored log whose first round is over."""
+    audits.run_scheduled(fresh, "incremental")
+    return fresh
 
 
 def edit_and_undo(wired: AuditWiring) -> None:
@@ -57,6 +62,16 @@ def test_a_round_tells_what_was_undone_before_it_and_audits_every_chain(
     assert records(lines, "WatchLag") == [(AUDIT, [0.0])]
     assert sum(value for _, values in records(lines, "AuditFindings") for value in values) == 2.0
     assert reports(wired, "incremental") == chains
+
+
+def test_what_was_undone_between_an_audit_on_request_and_the_first_round_is_told_and_no_gap_is(
+    fresh: AuditWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = fresh.on_demand.ask("caller", "main", "full")
+    assert asked.done.result(60).anchored_size == 5
+    edit_and_undo(fresh)
+    assert reports(fresh, "incremental") == [("main", "tampered"), ("main", "intact"), ("eventlog.registry", "intact")]
+    assert sum(value for _, values in records(printed(capsys), "IncompleteAudits") for value in values) == 0.0
 
 
 def test_changes_that_can_not_be_watched_are_told_and_keep_no_chain_from_being_audited(

@@ -13,6 +13,7 @@ from tests.support.anchored import ORIGIN, AnchoredLog
 def from_now(store: MongoStore) -> bytes:
     """The token of this moment."""
     with MongoWatch(store).open(None) as changes:
+        assert changes.token is not None
         return changes.token
 
 

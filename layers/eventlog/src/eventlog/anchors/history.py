@@ -1,10 +1,13 @@
 """What is anchored of a chain: the newest anchors, and whether any that the database has copies of are gone."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 
+from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import AnchorReader, Reached, note_key
 from eventlog.formats.anchor import Anchor, verify_anchor
@@ -14,6 +17,9 @@ from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.verify.findings import Finding
+
+_CHAINS = 100
+"""Chains whose first anchors are read at most."""
 
 
 @dataclass(slots=True)
@@ -61,6 +67,16 @@ class AnchorHistory:
             SigningError: a key can't be asked for.
         """
         return self._trusted()
+
+    def first_time(self) -> int | None:
+        """Find when the first anchor of all chains was made, in milliseconds since 1970; None: nothing says so."""
+        # With very many chains the registry's will do, which was anchored in the first round of the schedule.
+        chains = [REGISTRY, *islice(self._anchors.chains(), _CHAINS)]
+        times: list[int] = []
+        for chain in chains:
+            with suppress(EvidenceError):  # the audit of the chain reports what is wrong with it
+                times.append(verify_anchor(self._anchors.read(chain, note_key(1)) or b"", self.public_keys).seal.time)
+        return min(times, default=None)
 
     def reader(self, chain: str, origins: Sequence[str]) -> AnchorReader:
         """Open a reader of a chain's anchors; ``origins`` are the names that the log may have in them."""

@@ -55,6 +55,8 @@ class Registry:
         """
         if chain == REGISTRY or chain in self._added:
             return
+        # Of no entries all are void, so that a new chain gets its first. One entry that stands is enough: another would
+        # say nothing new, and the ids of entries are numbered, so two processes that add at once write the same one.
         entries = self.entries(chain)
         if all(is_void(chain, entry) for entry in entries):
             payload = {"chain": chain, "origin": origin, "genesis": hashing.genesis(origin, chain).hex()}

@@ -65,6 +65,9 @@ class GoingRound:
             CredentialsRefusedError: the database refuses the password.
             StoreUnavailableError: a chain could not be audited; raised when all others were.
         """
+        # Rounds of both modes are open: what is resumed may be of either, and counts for its own. However this ends
+        # (the caller stops asking, the database fails), what was audited until then counts, so it is stored on the way
+        # out.
         self._open = {mode: found for mode in NAMES if (found := self._work.rounds.find(mode))}
         self._as_found = [encode_round(found) for found in self._open.values()]
         try:

@@ -59,6 +59,9 @@ class OnDemand:
             LimitError: another audit that this caller asked for is at work.
         """
         caller = counted_as(principal)
+        # Looked up and entered under one lock: of two who ask at once, one begins the audit and the other joins it.
+        # Joining comes before the limit, as it starts no work: whoever asks again for an audit of its own gets that
+        # one.
         with self._lock:
             if (asked := self._asked.get((chain, mode))) is not None:
                 return asked

@@ -5,6 +5,7 @@ it goes on under its next origin line, with an event that says what was lost and
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eventlog.anchors.anchoring import Anchoring
@@ -26,23 +27,15 @@ from eventlog.store.interface import Chain, EventStore
 from eventlog.store.interface.audits import AuditDatabase
 
 
+@dataclass(frozen=True, slots=True)
 class Restorer:
     """Declares restores. ``auditor`` is the one that anchors."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        audits: AuditDatabase,
-        anchoring: Anchoring,
-        auditor: Auditor,
-        *,
-        clock: Callable[[], int] = now_millis,
-    ) -> None:
-        self._store = store
-        self._audits = audits
-        self._anchoring = anchoring
-        self._auditor = auditor
-        self._clock = clock
+    store: EventStore
+    audits: AuditDatabase
+    anchoring: Anchoring
+    auditor: Auditor
+    clock: Callable[[], int] = field(default=now_millis, kw_only=True)
 
     def restore(self, chain: str, reason: str) -> AuditReport:
         """Declare that a chain was restored, and anchor it anew; the report of the full audit that does it.
@@ -53,11 +46,11 @@ class Restorer:
             StoreError: the database, the anchors or the key can't be reached.
         """
         # What is left is settled, so that it stands where the audit of it alone will verify it.
-        self._store.settle(chain)
-        found = self._store.chain(chain)
+        self.store.settle(chain)
+        found = self.store.chain(chain)
         if found is None:
             raise NotFoundError(f"There is no chain {chain}; nothing of it was restored.")
-        standing = self._anchoring.history.standing(chain, [found.origin])
+        standing = self.anchoring.history.standing(chain, [found.origin])
         # A restore is declared against an anchor that the chain contradicts. Without an anchor, or if the newest one
         # that holds is still extended, there is nothing to declare.
         if standing.newest is None:
@@ -71,24 +64,24 @@ class Restorer:
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
         self._write(found, standing, declared)
-        data = sign_restore(declared, self._anchoring.signers)
-        self._anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
-        return self._auditor.run(self._auditor.start(chain, "full"), float("inf"))
+        data = sign_restore(declared, self.anchoring.signers)
+        self.anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
+        return self.auditor.run(self.auditor.start(chain, "full"), float("inf"))
 
     def _kept(self, found: Chain, standing: Standing) -> Anchor | None:
         """Find the newest anchor that the chain still extends, searching backwards."""
         newest = standing.holds or standing.newest
         for number in range(newest.seal.number if newest else 0, 0, -1):
-            data = self._anchoring.anchors.read(found.name, note_key(number))
+            data = self.anchoring.anchors.read(found.name, note_key(number))
             # An anchor that is missing, can't be verified or isn't extended does not stop the search: one of those
             # before it may be. One that an earlier restore has given up never holds again.
             try:
-                anchor = verify_anchor(data or b"", self._anchoring.history.public_keys)
+                anchor = verify_anchor(data or b"", self.anchoring.history.public_keys)
                 head = anchor.checkpoint
                 if any(restore.supersedes(number, head.size) for restore in standing.restores):
                     continue
                 if head.size <= found.state.size:
-                    tree = self._anchoring.tree.consistency(found.name, head.size, found.state.size)
+                    tree = self.anchoring.tree.consistency(found.name, head.size, found.state.size)
                     verify_consistency(head.size, found.state.size, tree.hashes, head.root, found.state.root)
                     return anchor
             except (EvidenceError, CorruptionError):
@@ -103,7 +96,7 @@ class Restorer:
             number=newest.seal.number + 1 if newest else 1,
             kept=kept.seal.number if kept else 0,
             kept_size=kept.checkpoint.size if kept else 0,
-            time=self._clock(),
+            time=self.clock(),
             reason=reason,
         )
         try:
@@ -114,8 +107,8 @@ class Restorer:
 
     def _check_alone(self, found: Chain, declared: Restore) -> None:
         """Check that what is left is intact in itself; what earlier audits saw beyond it is forgotten."""
-        self._audits.forget_verified(found.name, declared.kept_size)
-        alone = Auditor(self._store, self._audits, found.origin)
+        self.audits.forget_verified(found.name, declared.kept_size)
+        alone = Auditor(self.store, self.audits, found.origin)
         report = alone.run(alone.start(found.name, "full"), float("inf"))
         if report.status != "intact":
             detail = f"what is left of it is damaged, see audit {report.audit_id}"
@@ -131,5 +124,5 @@ class Restorer:
             "lost_checkpoint": newest.data.decode() if newest else "",
         }
         name = sha256(format_restore(declared).encode()).hexdigest()[:16]
-        registry = Registry(self._store, self._clock)
+        registry = Registry(self.store, self.clock)
         registry.write(found.name, f"eventlog.restored-{name}", "eventlog.chain_restored", payload)

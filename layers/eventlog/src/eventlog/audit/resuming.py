@@ -42,6 +42,7 @@ class Resuming:
         go_on: Callable[[AuditRun, float], AuditReport],
         clock: Callable[[], int],
     ) -> None:
+        # What goes on with an audit is handed in: it is the auditor's, which in turn resumes by this.
         self._store = store
         self._keeper = keeper
         self._anchors = anchors

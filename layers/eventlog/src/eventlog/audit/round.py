@@ -126,6 +126,8 @@ def read_round(raw: bytes, mode: Mode) -> tuple[Round, Voucher | None]:
     Raises:
         NotOursError: it is not one that this version stores.
     """
+    # Whether an audit has stored it, the voucher says; here it need only be of the right types. The mode stands twice,
+    # in the id and as a field: both must be the one that was asked for, as all that follows goes by it.
     document = codec.decode(raw)
     fields = Fields(document)
     found = Round(

@@ -32,6 +32,7 @@ class Rounds:
         origin: str,
         clock: Callable[[], int],
     ) -> None:
+        # Notes are kept and read through the anchoring, and not through a reader made here: its keys may change.
         self._store = store
         self._anchoring = anchoring
         self._vouchers = vouchers

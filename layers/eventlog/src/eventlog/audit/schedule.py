@@ -1,7 +1,7 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -13,10 +13,6 @@ from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
-
-if TYPE_CHECKING:  # no start declares anything
-    from eventlog.audit.restore import Restorer
-    from eventlog.audit.strike_off import Registrar
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
@@ -81,30 +77,15 @@ def run_scheduled(
     return answer
 
 
-def restore(restorer: Callable[[], "Restorer"], chain: str, reason: str) -> AuditReport:
-    """Declare that a chain was restored from a backup, and say so loudly; the report of the audit that follows.
+def declare(
+    what: Literal["restore", "strike-off"], make: Callable[[str, str], AuditReport], chain: str, reason: str
+) -> AuditReport:
+    """Declare something for an operator, and say so loudly; the report of the audit that follows.
 
-    Raises:
-        NotFoundError: there is no such chain, or it was never anchored.
-        InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
-        StoreError: the database, the anchors or the key can't be reached.
+    Raises what ``make`` does: ``Restorer.restore``, or ``Registrar.strike_off``.
     """
-    Logger(service=audit_metrics.SERVICE).warning("restore declared", extra={"chain": chain, "reason": reason})
-    report = restorer().restore(chain, reason)
-    tell([report])
-    return report
-
-
-def strike_off(registrar: Callable[[], "Registrar"], chain: str, reason: str) -> AuditReport:
-    """Declare that an entry of the registry names no chain, and say so loudly; the report of the registry's audit.
-
-    Raises:
-        NotFoundError: the registry has no such entry.
-        InvalidError: there is something of this chain, or the reason is not one line of text.
-        StoreError: the database, the anchors or the key can't be reached.
-    """
-    Logger(service=audit_metrics.SERVICE).warning("strike-off declared", extra={"chain": chain, "reason": reason})
-    report = registrar().strike_off(chain, reason)
+    Logger(service=audit_metrics.SERVICE).warning(f"{what} declared", extra={"chain": chain, "reason": reason})
+    report = make(chain, reason)
     tell([report])
     return report
 

@@ -51,6 +51,7 @@ class Watcher:
         notices: Notices | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # The reports have a keeper of their own: each is told and stored once, and none is ever resumed.
         self._watch = watch
         self._audits = audits
         self._notices = notices or Silence()
@@ -150,7 +151,7 @@ class Watcher:
     @contextmanager
     def _opened(self, start: WatchStart, reports: list[AuditReport]) -> Iterator[OpenChanges]:
         """Open the changes; if there is a gap before them, tell of it once that worked."""
-        with self._watch.open(start.token) as changes:
+        with self._watch.open(start.token, start.since) as changes:
             if start.gap:
                 reports.append(self._gap(start.gap))
             yield changes
@@ -158,13 +159,15 @@ class Watcher:
     def _lost(self, start: WatchStart, error: HistoryLostError) -> WatchStart:
         since = "an unknown time" if start.since is None else shown(start.since)
         gap = f"changes of the database between {since} and {shown(self._millis())} were not watched: {error}"
-        return WatchStart(None, None, gap)
+        return WatchStart(None, None, f"{start.gap}; {gap}" if start.gap else gap)
 
     def _keep(self, changes: OpenChanges, start: WatchStart) -> None:
         """Keep how far the changes were read. If that fails it is told, and they are read again."""
+        if (token := changes.token) is None:
+            return
         millis = changes.millis or start.since or self._millis()
         try:
-            self._positions.keep(WatchPosition(changes.token, millis))
+            self._positions.keep(WatchPosition(token, millis))
         except CredentialsRefusedError:
             raise
         except StoreError as error:
@@ -209,6 +212,8 @@ class Tally:
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add changes, in their order."""
+        # Whoever made the changes chose their number and the names of their chains. So memory has bounds: of so many
+        # chains so many findings, the others by number alone, and further chains under the empty name.
         self.total += len(changes)
         for change in changes:
             at = f"{change.what} at {shown(change.millis)}"
@@ -225,6 +230,8 @@ class Tally:
 
     def reports(self, known: set[str], now: int) -> list[AuditReport]:
         """Make a report of each chain; what names a chain that is not ``known`` goes into the one on the database."""
+        # A name that was made up must not be shown as a chain. Several such names become one report, with their numbers
+        # added, so that no change is left out of the count.
         merged: dict[str, tuple[list[Finding], int]] = {}
         for name, (kept, (total,)) in self.chains.items():
             chain = name if name in known else ""

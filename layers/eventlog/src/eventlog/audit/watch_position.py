@@ -3,7 +3,8 @@
     {_id: "watch", token, time, signature}
 
 It is kept in the database that is watched, so it is signed, for one log and one database. An older one that was put
-back only makes the same changes be read again; one that is missing, or that no audit has signed, is a gap.
+back only makes the same changes be read again. So does one that is missing, or that no audit has signed: all is read
+since the first anchor, whose time is signed and stands outside the database.
 """
 
 from contextlib import suppress
@@ -30,7 +31,7 @@ class WatchPosition(NamedTuple):
 
 
 class WatchStart(NamedTuple):
-    """Where the watcher goes on; ``gap`` says which changes nobody has watched, if that is so."""
+    """Where the watcher goes on: at a token, else at a time; without either now. ``gap``: what has to be told of it."""
 
     token: bytes | None
     since: int | None = None
@@ -46,20 +47,25 @@ class WatchPositions:
         self._name = name
 
     def start(self, now: int) -> WatchStart:
-        """Read the position. Where nothing was ever anchored a log may be new, so a missing one is no gap."""
+        """Read the position, or find where else to begin. ``now``: milliseconds since 1970."""
         raw = self._watch.position()
         found = None if raw is None else _read(raw)
         if found is not None and self._is_ours(*found):
             return WatchStart(found[0].token, found[0].millis)
-        if not self._anything_anchored():
+        # Where nothing was ever anchored the log may be new, so it is no gap that nobody has watched it.
+        if self._anchoring is None or not _anything_in(self._anchoring):
             return WatchStart(None) if found is None else WatchStart(found[0].token, found[0].millis)
-        if raw is None:
-            because = (
-                "nothing says how far they were watched (as once after an update from a version without a watcher)"
-            )
-        else:
-            because = "what says how far they were watched is not signed by this log for this database"
-        return WatchStart(None, None, f"changes of the database before {shown(now)} were not watched: {because}")
+        # An audit that somebody asked for may have made the first anchor before any round of the schedule began to
+        # watch; or somebody has removed the position. Either way nothing is lost if all is read since that anchor.
+        since = self._anchoring.history.first_time()
+        again = "nothing is" if since is None else f"those since {shown(since)} are"
+        if raw is not None:
+            unsigned = "how far changes of the database were watched is not signed by this log for this database"
+            return WatchStart(None, since, f"{unsigned}, and {again} read again")
+        if since is None:
+            because = "nothing says how far they were watched, nor when the first anchor was made"
+            return WatchStart(None, None, f"changes of the database before {shown(now)} were not watched: {because}")
+        return WatchStart(None, since)
 
     def keep(self, position: WatchPosition) -> None:
         """Keep a position.
@@ -82,13 +88,12 @@ class WatchPositions:
                 return True
         return False
 
-    def _anything_anchored(self) -> bool:
-        if self._anchoring is None:
-            return False
-        try:
-            return next(iter(self._anchoring.anchors.chains()), None) is not None
-        except StoreError:
-            return True
+
+def _anything_in(anchoring: Anchoring) -> bool:
+    try:
+        return next(iter(anchoring.anchors.chains()), None) is not None
+    except StoreError:
+        return True
 
 
 def watch_message(position: WatchPosition, name: str) -> bytes:

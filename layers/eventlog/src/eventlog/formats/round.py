@@ -44,6 +44,8 @@ def format_round(note: RoundNote) -> str:
     Raises:
         EvidenceError: no round can be so: the id is no UUID, the mode none that there is, or the numbers contradict.
     """
+    # The parser writes what it has read once more by this and compares. So what is refused here is refused there, and a
+    # round has one text.
     if not _ID.fullmatch(note.round_id) or note.mode not in _MODES:
         raise EvidenceError("a round has a UUID and a mode")
     if not 0 <= note.started <= note.finished <= MAX_MILLIS or not 0 <= note.tampered <= note.chains:

@@ -110,13 +110,13 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
 def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
     """Declare for an operator that a chain was restored from a backup; the report of the audit that follows."""
     with wired.connection.renew_if_refused():
-        return audit_fields(schedule.restore(lambda: wired.restorer, chain, reason))
+        return audit_fields(schedule.declare("restore", wired.restorer.restore, chain, reason))
 
 
 def strike_off(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
     """Declare for an operator that an entry of the registry names no chain; the report of the registry's audit."""
     with wired.connection.renew_if_refused():
-        return audit_fields(schedule.strike_off(lambda: wired.registrar, chain, reason))
+        return audit_fields(schedule.declare("strike-off", wired.registrar.strike_off, chain, reason))
 
 
 WiredAudits = Annotated[AuditWiring, Depends(wired_by(AuditWiring))]

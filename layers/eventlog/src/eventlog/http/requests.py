@@ -25,6 +25,8 @@ def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
         encoding = request.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
+        # Counted as it comes: Content-Length is the client's word, and a body in chunks has none. A compressed body was
+        # refused, as a few bytes of it could become any number.
         body = bytearray()
         async for chunk in request.stream():
             body += chunk

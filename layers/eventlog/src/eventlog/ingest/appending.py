@@ -34,6 +34,8 @@ class Ingest:
         chain = draft.entry.chain
         if self._open_chain is None or chain in self._known:
             return
+        # Only a chain that is there is remembered: a refused one is asked for again. Whatever callers name, the memory
+        # has a bound; to forget all at once costs one round trip for each chain that is still used.
         self._open_chain(chain, draft.entry.principal)
         if len(self._known) >= _KNOWN_CHAINS:
             self._known.clear()

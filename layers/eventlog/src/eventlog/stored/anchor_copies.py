@@ -55,6 +55,8 @@ def read_copy(found: dict[str, Any]) -> AnchorCopy:
     Raises:
         NotOursError: a field is missing, of another type or out of range, or ``_id`` is not that of chain and number.
     """
+    # Whoever can write to the database may have made it, so all is checked before any of it is used. The id must follow
+    # from chain and number: else one anchor could have two copies.
     check_types(found, _TYPES)
     if found["_id"] != _document_id(found["chain"], found["number"]):
         raise NotOursError("_id is not that of the checkpoint's chain and number")

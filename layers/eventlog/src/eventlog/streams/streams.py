@@ -64,6 +64,8 @@ class Streams:
 
     def _enter(self, chain: str, listener: Listener, caller: str) -> ChainWatcher:
         """Count a reader in, and start a watcher if the chain has none that is alive."""
+        # A refusal comes before anything is counted, and the caller's own limit before the server's, as that the caller
+        # can do something about. A watcher that has ended, or is about to, is replaced: nobody would wake who joins it.
         with self._lock:
             if self._closed:
                 raise StoreUnavailableError("this server is stopping")

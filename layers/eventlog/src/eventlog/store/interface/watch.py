@@ -28,8 +28,8 @@ class OpenChanges(Protocol):
     """The changes since some moment. Its methods raise StoreError; HistoryLostError if they can't be read any more."""
 
     @property
-    def token(self) -> bytes:
-        """Where reading goes on after everything that was seen so far."""
+    def token(self) -> bytes | None:
+        """Where reading goes on after everything that was seen so far; None: nothing was read yet since a time."""
         ...
 
     @property
@@ -50,8 +50,8 @@ class OpenChanges(Protocol):
 class ChangeWatch(Protocol):
     """Opens the changes of one log's database, and keeps how far they were read."""
 
-    def open(self, token: bytes | None) -> AbstractContextManager[OpenChanges]:
-        """Open the changes since a token; None: from now on.
+    def open(self, token: bytes | None, since: int | None = None) -> AbstractContextManager[OpenChanges]:
+        """Open the changes since a token, else since a time in milliseconds; without either from now on.
 
         Raises:
             HistoryLostError: the database can't go back to there.

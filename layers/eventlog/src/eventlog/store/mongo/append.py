@@ -56,6 +56,8 @@ class Appender:
         *,
         new_chains: int = 0,
     ) -> None:
+        # One id that a client chose is enough to look all of them up, as they go in one write. The time is for the
+        # whole append, however many looks and pushes it takes.
         self._ops = operations
         self._last_pushes = last_pushes
         self._chain = chain
@@ -161,6 +163,9 @@ class Appender:
         Raises:
             LimitError: none of those who append may create one more today.
         """
+        # Events without a sequence document: it was removed. A new one would begin at 0 again and give seqs a second
+        # time. It may be that another process has just created the chain and settled its first event, so it is looked
+        # up once more before it is called lost; creating it twice at once makes one, and both find it.
         lost = self._ops.has_events(self._chain)
         if not lost:
             principals = (draft.entry.principal for draft in self._drafts.values())

@@ -9,13 +9,13 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
+from eventlog.store.mongo.chains_in import chains_in
 from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import is_held
@@ -62,7 +62,11 @@ class AuditStore:
     def chain_names(self) -> list[str]:
         """List every chain that has a sequence document, an event or a copy of an anchor."""
         with mapped():
-            names = [name for held in (self._ops.checkpoints, self._ops.events) for name in _chains_in(held)]
+            names = [
+                name
+                for held in (self._ops.checkpoints, self._ops.events)
+                for name in chains_in(held.with_options(_LENIENT))
+            ]
             found = self._ops.sequences.with_options(_LENIENT).find({}, {"_id": 1})
             names += [sequence["_id"] for sequence in found]
         return sorted({name for name in names if isinstance(name, str)})
@@ -93,6 +97,7 @@ class AuditStore:
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
+        # A session of its own: the reads before it may have been another process's, which is long gone.
         with mapped(), self._session(after) as session:
             yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
 
@@ -250,12 +255,6 @@ def _scan(
     cursor = operations.raw_events.find(query, session=session, sort=[("seq", 1)], limit=limit, batch_size=_BATCH)
     for found in cursor:
         yield bytes(found.raw)
-
-
-def _chains_in(collection: Collection[dict[str, Any]]) -> list[Any]:
-    """List the different chains of a collection's rows, by an index that begins with ``chain``."""
-    grouped = collection.with_options(_LENIENT).aggregate([{"$sort": {"chain": 1}}, {"$group": {"_id": "$chain"}}])
-    return [found["_id"] for found in grouped]
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

@@ -37,7 +37,8 @@ EVENTS = (
     Index(("chain", "source_id", "timestamp", "seq")),
     Index(("chain", "event_type", "source_id", "timestamp", "seq")),
 )
-AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")))
+AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")), Index(("status", "_id")))
+"""For lists of reports; for how far a chain was verified; for audits that are running, which each round looks for."""
 CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))
 
 

@@ -1,21 +1,24 @@
 """Rows of all four collections that no version wrote, by exact BSON types, so that no chain's audit can see them.
 
 ``$type`` and comparisons look into arrays, so ``chain: ["x"]`` passes for text. Here the values themselves are read.
-What is text belongs to a chain, however odd its name: that chain's audit reports it.
+What is text belongs to a chain, however odd its name: that chain's audit reports it, and so it does what is text within
+an array, or BSON's symbol, as MongoDB takes either for the text.
 
-An index on ``chain`` gives each of its different values at the cost of one key (as long as none is an array, which an
-honest log never has). Indexes do not tell everything about copies of anchors and about reports: those are read whole,
-if that is asked for.
+Of events, which are many, only what stands before and behind all text in an index is read, whatever arrays there are.
+Of the others an index on ``chain`` gives each of its different values, at the cost of one key as long as none is an
+array. Indexes do not tell everything about copies of anchors and about reports: those are read whole, if that is asked
+for.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from bson import MaxKey
+from bson import MaxKey, MinKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
+from eventlog.store.mongo.indexes import EVENTS
 from eventlog.store.mongo.operations import Operations, RawCollection
 from eventlog.store.mongo.schema import BESIDE_REPORTS, IN_AUDITS
 from eventlog.stored import codec
@@ -29,8 +32,8 @@ _STRETCH = 100_000
 """Reports that one query goes over: it must answer within the driver's timeout."""
 _STRING = 2
 _NO_TEXT: dict[str, Any] = {"$not": {"$type": "string"}}
-_BEFORE_TEXT: list[tuple[str, Any]] = [("_id", "")]
-_AFTER_TEXT: list[tuple[str, Any]] = [("_id", {})]
+_BEFORE_TEXT: Any = ""
+_AFTER_TEXT: Any = {}
 """In BSON's order every text is at least the first of these two, and less than the second."""
 _NO_REPORT = "is neither a report nor anything else that is kept there"
 
@@ -46,11 +49,11 @@ class OddRows:
 
     def read(self, *, whole: bool) -> Iterator[str]:
         """See ``DatabaseReads.odd_rows``."""
-        yield from _of_no_chain(self._events)
+        yield from self._events_of_no_chain()
         sequences = self._sequences.find({"_id": _NO_TEXT}, {"_id": 1}, limit=_NAMED)
         yield from _told("sequences", sequences, "is of no chain")
         yield from self._all_copies() if whole else _of_no_chain(self._checkpoints)
-        yield from self._without_text_as_id()
+        yield from _told("audits", _beside_text(self._audits, [("_id", 1)]), _NO_REPORT)
         yield from self._all_reports() if whole else _of_no_chain(self._audits, {"_id": {"$nin": list(BESIDE_REPORTS)}})
 
     def _all_copies(self) -> Iterator[str]:
@@ -62,12 +65,13 @@ class OddRows:
                     continue
             yield from _told("checkpoints", [found], why)
 
-    def _without_text_as_id(self) -> Iterator[str]:
-        """Find reports whose id is no text: by the index on ids, which has them before and behind all text."""
-        before, after = (self._audits.find({}, {"_id": 1}, hint=[("_id", 1)], limit=_NAMED) for _ in range(2))
-        yield from _told("audits", before.max(_BEFORE_TEXT), _NO_REPORT)
-        yield from _told("audits", after.min(_AFTER_TEXT), _NO_REPORT)
-        yield from _told("audits", self._audits.find({"_id": MaxKey()}, {"_id": 1}), _NO_REPORT)  # behind every bound
+    def _events_of_no_chain(self) -> Iterator[str]:
+        try:
+            rows = _beside_text(self._events, EVENTS[0].keys)
+        except OperationFailure:  # the index is not there, which the shape says: without it all events are gone over
+            rows = list(self._events.find({"chain": _NO_TEXT}, {"chain": 1}, limit=_NAMED))
+        for row in rows:
+            yield from _told("events", [row], f"belongs to no chain: chain is {_shown(row, 'chain')}")
 
     def _all_reports(self) -> Iterator[str]:
         """Go over all reports and leases whose id is text, a stretch of ids at a time."""
@@ -81,6 +85,24 @@ class OddRows:
             if end is None:
                 return
             start = _condition(end, b"$gte")
+
+
+def _beside_text(collection: RawCollection, keys: list[tuple[str, int]]) -> list[RawBSONDocument]:
+    """Find rows whose first field of an index is no text: the index has them before and behind all text.
+
+    A row with an array there stands at each item, so it may come more than once.
+    """
+    # The lowest values of the other fields: what begins with the bound's own value is on its far side.
+    rest: list[tuple[str, Any]] = [(name, MinKey()) for name, _ in keys[1:]]
+    field = keys[0][0]
+    before, after = (collection.find({}, {field: 1}, hint=keys, limit=_NAMED) for _ in range(2))
+    behind_every_bound = collection.find({field: MaxKey()}, {field: 1}, limit=_NAMED)
+    found = [
+        *before.max([(field, _BEFORE_TEXT), *rest]),
+        *after.min([(field, _AFTER_TEXT), *rest]),
+        *behind_every_bound,
+    ]
+    return list({bytes(row.raw): row for row in found}.values())
 
 
 def _of_no_chain(collection: RawCollection, among: dict[str, Any] | None = None) -> Iterator[str]:
@@ -103,8 +125,8 @@ def _told(collection: str, rows: Iterable[RawBSONDocument], why: str) -> Iterato
         yield f"the row {_shown(row)} of {collection} {why}"
 
 
-def _shown(row: RawBSONDocument) -> str:
-    return f"{decode_roughly(bytes(row.raw)).get('_id')!r:.200}"
+def _shown(row: RawBSONDocument, field: str = "_id") -> str:
+    return f"{decode_roughly(bytes(row.raw)).get(field)!r:.200}"
 
 
 def _condition(row: RawBSONDocument, operator: bytes) -> RawBSONDocument:

@@ -103,6 +103,9 @@ class _Comparison:
         queries are given it instead, or refuses or removes rows.
         """
         found = [dict(index) for index in self._db[declared.name].list_indexes() if list(index["key"]) != ["_id"]]
+        # Queries name an index by its fields. MongoDB allows several on the same fields that differ in their options:
+        # then a query fails, or is given another than ours, so each must be as declared. One with the declared name on
+        # other fields keeps the right one from being made.
         for wanted in declared.indexes:
             options = {"unique": True} if wanted.unique else {}
             same = [index for index in found if list(index["key"].items()) == wanted.keys]

@@ -55,20 +55,22 @@ class MongoWatch:
         self._database = self._audits.database.with_options(codec_options=_LENIENT)
 
     @contextmanager
-    def open(self, token: bytes | None) -> Iterator["MongoChanges"]:
-        """See ``ChangeWatch.open``."""
+    def open(self, token: bytes | None, since: int | None = None) -> Iterator["MongoChanges"]:
+        """See ``ChangeWatch.open``; the record counts in seconds, so all of the first one is read."""
         with _mapped():
-            changes = MongoChanges(self._stream, None if token is None else bson.decode(token))
+            start = Timestamp(since // 1000, 1) if token is None and since is not None else None
+            changes = MongoChanges(self._stream, None if token is None else bson.decode(token), start)
         try:
             yield changes
         finally:
             changes.close()
 
-    def _stream(self, token: Token | None) -> Stream:
+    def _stream(self, token: Token | None, since: Timestamp | None = None) -> Stream:
         """Open a stream; ``startAfter`` goes on even after a token that ended one, as the database was dropped."""
         return self._database.watch(
             [{"$match": RELEVANT}, {"$project": FIELDS}],
             start_after=token,
+            start_at_operation_time=since,
             show_expanded_events=True,
             max_await_time_ms=_AWAIT_MILLIS,
             batch_size=_BATCH,
@@ -96,22 +98,28 @@ class MongoWatch:
 class MongoChanges:
     """``OpenChanges`` on MongoDB. The driver resumes the stream by itself, after a failover too."""
 
-    def __init__(self, open_stream: Callable[[Token | None], Stream], token: Token | None) -> None:
+    def __init__(
+        self,
+        open_stream: Callable[[Token | None, Timestamp | None], Stream],
+        token: Token | None,
+        since: Timestamp | None,
+    ) -> None:
         self._open = open_stream
-        self._stream = open_stream(token)
+        self._stream = open_stream(token, since)
         self.mark: str | None = None
         self.millis: int | None = None
 
     @property
-    def token(self) -> bytes:
+    def token(self) -> bytes | None:
         """See ``OpenChanges.token``."""
         found = self._stream.resume_token
-        if found is None:  # servers since 4.2 give one with every answer
-            raise CannotWatchError("MongoDB gives no token from which its changes could be read on")
-        return bson.encode(found)
+        return None if found is None else bson.encode(found)
 
     def read(self, seconds: float) -> list[Change]:
         """See ``OpenChanges.read``; a stream ends when the database is dropped, and is opened anew after that."""
+        # A limited number at once, so that what a flood begins with is told while it goes on. It stops at a new mark,
+        # which is where a round ends, and when nothing more is at hand: what was found is not kept waiting for the time
+        # to pass.
         found: list[Change] = []
         until, mark = time.monotonic() + seconds, self.mark
         with _mapped():
@@ -124,7 +132,7 @@ class MongoChanges:
                 elif found or time.monotonic() >= until:
                     break
                 elif not self._stream.alive:
-                    self._stream = self._open(dict(self._stream.resume_token or {}))
+                    self._stream = self._open(dict(self._stream.resume_token or {}), None)
         return found
 
     def close(self) -> None:
@@ -144,6 +152,8 @@ class MongoChanges:
 @contextmanager
 def _mapped() -> Iterator[None]:
     """Turn what a change stream answers into errors that say what to do about it; the rest as ``mapped`` does."""
+    # In the order of who can help: an operator (rights, version), a start from somewhere else (what the token or its
+    # change asks for is lost for good), and, for all else, trying again.
     try:
         with mapped():
             yield
