@@ -1,9 +1,9 @@
 """Keys: pinned verifier keys, and Ed25519 key files (PKCS#8 PEM, RFC 5958, readable by their owner alone)."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
 from eventlog_client.errors import ClientError
@@ -58,17 +58,13 @@ def new_key_file(path: Path) -> None:
         PrivateFormat,
     )
 
-    # O_EXCL: a key that is overwritten is lost, and nothing signed with it can be signed again. On disk before it is
-    # used.
+    # Never in place of another: a key that is overwritten is lost, and nothing can be signed with it again.
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not create_file(path, pem, 0o600):
+            raise KeyFileError(f"can't make {path}: File exists")
     except OSError as error:
         raise KeyFileError(f"can't make {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def vkey_of_file(path: Path, name: str) -> str:

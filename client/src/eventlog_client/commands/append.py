@@ -1,6 +1,5 @@
 """``eventlog append``: one event, or a file of them."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from eventlog.formats.strict_json import MalformedJSONError, parse
+from eventlog_client import standard
 from eventlog_client.appends import receipt_fields
 from eventlog_client.client import EventLog
 from eventlog_client.errors import ClientError, LogMisbehavedError, RefusedError
@@ -59,7 +59,7 @@ def payload_object(given: str) -> dict[str, Any]:
     """
     # Parsed as strictly as the log does, so that a bad payload is refused before anything is sent.
     if given == "-":
-        text = sys.stdin.buffer.read()
+        text = standard.stdin().read()
     elif given.startswith("@"):
         text = Path(given[1:]).read_bytes()
     else:
@@ -111,7 +111,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         OSError: the file can't be read.
     """
     if name == "-":
-        yield sys.stdin.buffer
+        yield standard.stdin()
         return
     with Path(name).open("rb") as file:
         yield file

@@ -1,10 +1,12 @@
 """``eventlog keys``: key files, and which keys a log says it signs with."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eventlog_client import standard
 from eventlog_client.keys import new_key_file, vkey_of_file
 from eventlog_client.session import ChainOption, session_of
 
@@ -49,4 +51,4 @@ def fetch(context: typer.Context, chain: ChainOption = "main") -> None:
         return
     for key in keys:
         session.output.say(key)
-    typer.echo(f"eventlog: {_WARNING}", err=True)
+    standard.write(sys.stderr, f"eventlog: {_WARNING}\n")

@@ -14,10 +14,10 @@ from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey
 from eventlog.formats.tlog_proof import parse_tlog_proof, verify_tlog_proof
+from eventlog_client.destination import destination, is_stdout
 from eventlog_client.documents import read_known
 from eventlog_client.proofs import Proof, check_proof, leaf_of, parse_proof
 from eventlog_client.session import Key, need_keys, session_of
-from eventlog_client.state import replace_file
 
 _TLOG_PROOF = ".tlog-proof"
 
@@ -27,7 +27,7 @@ def prove(
     receipt: Annotated[Path, typer.Argument(help="A receipt, or an event, as JSON.")],
     key: Key = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="Where to keep the proof: JSON, or a C2SP file if it ends in .tlog-proof.")
+        Path | None, typer.Option(help="Where to write the proof: JSON, or a C2SP file if it ends in .tlog-proof.")
     ] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a checkpoint that covers it.")] = 0,
 ) -> None:
@@ -41,7 +41,10 @@ def prove(
     with session.log(key) as log:
         proof = log.prove(known, wait)
     if out is not None:
-        replace_file(out, file_content(out, proof))
+        with destination(out) as written:
+            written.write(file_content(out, proof))
+        if is_stdout(out):
+            return
     if session.output.json:
         session.output.document(proof.fields)
     else:

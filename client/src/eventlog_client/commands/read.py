@@ -8,6 +8,7 @@ import typer
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
+from eventlog_client import standard
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.output import Output, printable
 from eventlog_client.session import ChainOption, Key, need_keys, session_of
@@ -88,16 +89,18 @@ def tail(
 def _tell(found: SignedCheckpoint) -> None:
     """Print a verified checkpoint on standard error, as standard output has only events."""
     checkpoint = found.checkpoint
-    sys.stderr.write(f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
+    standard.write(sys.stderr, f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
 
 
 def show(output: Output, found: Iterable[Event]) -> None:
-    """Print events as they come, one on each line; with --json byte for byte as the log shows them."""
+    """Print events as they come, one on each line, as long as somebody reads; with --json as the log shows them."""
     for event in found:
         if output.json:
-            output.write(format_event(event).decode())
+            output.json_text(format_event(event).decode())
         else:
             output.rows(COLUMNS, [row(event)])
+        if output.gone:
+            return
 
 
 def row(event: Event) -> dict[str, Any]:
