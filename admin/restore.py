@@ -3,6 +3,7 @@
 import sys
 
 from admin.declaration import Declaration
+from eventlog.console import run as run_command
 
 RESTORE = Declaration(
     'usage: make restore CHAIN=main REASON="restored the backup of 3 May after a disk failure"',
@@ -10,4 +11,4 @@ RESTORE = Declaration(
 )
 
 if __name__ == "__main__":
-    sys.exit(RESTORE.main(sys.argv[1:]))
+    sys.exit(run_command(RESTORE.main, sys.argv[1:]))

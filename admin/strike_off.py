@@ -3,6 +3,7 @@
 import sys
 
 from admin.declaration import Declaration
+from eventlog.console import run as run_command
 
 STRIKE_OFF = Declaration(
     'usage: make strike-off CHAIN=ghost REASON="put into the registry by a script on 3 May, never a chain"',
@@ -10,4 +11,4 @@ STRIKE_OFF = Declaration(
 )
 
 if __name__ == "__main__":
-    sys.exit(STRIKE_OFF.main(sys.argv[1:]))
+    sys.exit(run_command(STRIKE_OFF.main, sys.argv[1:]))

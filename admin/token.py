@@ -13,6 +13,7 @@ from secrets import token_urlsafe
 from pydantic import ValidationError
 
 from admin.command import CommandError, CommandSettings
+from eventlog.console import run as run_command
 from eventlog.files import make_directory, write_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
@@ -78,4 +79,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from admin.restore import RESTORE
+from eventlog.console import run as run_command
 from local import declaration
 
 
@@ -13,4 +14,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

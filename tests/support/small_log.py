@@ -59,7 +59,7 @@ class SmallLog:
             "checkpoint": self.note.decode(),
         }
 
-    def answer(self, target: str) -> tuple[str, bytes] | None:
+    def answer(self, target: str) -> tuple[str, bytes] | None:  # noqa: PLR0911  a table
         """The media type and the body for what stands behind /api/v1, None if there is nothing."""
         match urlsplit(target).path.removeprefix("/api/v1/").split("/"):
             case ["events"]:
@@ -104,7 +104,7 @@ def small_log() -> Iterator[SmallLog]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, format: str, *_: Any) -> None:  # noqa: A002  the name is the base class's
             pass

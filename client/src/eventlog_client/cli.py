@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from eventlog import console
 from eventlog.formats.errors import EvidenceError
-from eventlog_client import standard
 from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
 from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
 from eventlog_client.output import Output, printable
@@ -55,7 +55,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    standard.prepare()
+    console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(app(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
@@ -84,5 +84,5 @@ def _explain(error: Exception) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    standard.write(sys.stderr, f"eventlog: {printable(sentence).rstrip('.')}.\n")
+    console.write(sys.stderr, f"eventlog: {printable(sentence).rstrip('.')}.\n")
     return code

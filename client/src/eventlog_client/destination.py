@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from eventlog import console
 from eventlog.files import written
-from eventlog_client import standard
 from eventlog_client.errors import ClientError
 
 
@@ -45,5 +45,5 @@ def destination(path: Path) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         if is_stdout(path):
-            standard.leave(sys.stdout)
+            console.leave(sys.stdout)
         raise NotReadError(f"the reader of {path} left before the end") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from eventlog_client import standard
+from eventlog import console
 
 _REPLACED = {
     code: f"\\u{code:04x}"
@@ -80,11 +80,11 @@ class Output:
 
     def json_text(self, text: str) -> None:
         """Print a JSON text, which is UTF-8 or ASCII in any locale."""
-        self.write(text if standard.takes_utf8(sys.stdout) else standard.ascii_json(text))
+        self.write(text if console.takes_utf8(sys.stdout) else console.ascii_json(text))
 
     def write(self, text: str) -> None:
         """Print a line at once, so that a reader at the other end of a pipe need not wait."""
-        self.gone = self.gone or not standard.write(sys.stdout, text + "\n")
+        self.gone = self.gone or not console.write(sys.stdout, text + "\n")
 
 
 def cell(value: Any) -> str:

@@ -7,33 +7,34 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, ParamSpec, TextIO
 
+P = ParamSpec("P")
 _ESCAPES = "eventlog-escapes"
 
 
 def prepare() -> None:
-    """Make standard output and error take any text.
+    r"""Make standard output and error take any text.
 
-    A character that the encoding of the locale has not is written as JSON escapes it: ``\\u00fc``, ``\\ud83d\\ude00``.
+    A character that the encoding of the locale has not is written as JSON escapes it: ``\u00fc``, ``\ud83d\ude00``.
     A stream that whoever started this process has closed takes everything, and shows nothing.
     """
     codecs.register_error(_ESCAPES, _escaped)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open to the end
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ESCAPES)
 
 
-def run(main: Callable[[], int]) -> int:
+def run(main: Callable[P, int], *arguments: P.args, **named: P.kwargs) -> int:
     """Run a command that prints; return its exit code, 1 if it could not finish as nobody reads its output any more."""
     # What is still in the buffer is written here: at the interpreter's own end an error would replace the exit code.
     # By then the command has done its work, whoever reads of it.
     prepare()
     try:
-        code = main()
+        code = main(*arguments, **named)
     except BrokenPipeError:
         code = 1
     for stream in (sys.stdout, sys.stderr):
