@@ -73,7 +73,7 @@ class SmallLog:
                 return "application/json", json.dumps(shown | {"hash": self.events[-1].hash.hex()}).encode()
             case ["chains", "main", "tlog", "checkpoint"]:
                 return "text/plain", self.note
-            case ["chains", "main", "tlog", "tile", "entries", _]:
+            case ["chains", "main", "tlog", "tile", "entries", "000.p", _]:
                 leaves = (hashing.leaf(e.seq, e.prev_hash, e.entry.content_hash) for e in self.events)
                 return "application/octet-stream", tiles.encode_entries(leaves)
             case ["audits"]:
