@@ -16,10 +16,9 @@ from eventlog import console
 from eventlog.formats.event_json import format_event
 from eventlog_client.cli import main
 from tests.support.each import each
-from tests.support.processes import SECONDS, environment
+from tests.support.processes import ASCII, SECONDS, environment
 from tests.support.small_log import TEXT, VKEY, SmallLog, small_log
 
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ESCAPED = r"\u00fc\ud83d\ude00"
 
 
