@@ -109,6 +109,15 @@ def test_an_event_goes_from_append_to_a_proof_that_needs_no_log(
     )
 
 
+def test_an_event_with_an_id_is_appended_once_however_often_it_is_sent(command: Command, chain: str) -> None:
+    once = (*ADD, "--id", "o-1", "--chain", chain)
+    receipt = command(*once)
+    assert command(*once) == receipt
+    assert "409" in command(*once, "--payload", '{"n":2}', code=1)
+    assert "409" in command(*once, "--time", "2026-11-23T12:34:56Z", code=1)
+    assert len(command("query", "--chain", chain).splitlines()) == 1
+
+
 def test_a_file_is_appended_and_queried(command: Command, chain: str) -> None:
     sample = ROOT / "events" / "sample.ndjson"
     count = len(sample.read_text().splitlines())

@@ -6,21 +6,24 @@ from pathlib import Path
 from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog_client.arguments import Names, names
 from eventlog_client.errors import ClientError
+
+_AROUND = " \t\r\n\ufeff"
+"""What editors leave around a key that is kept in a file: blanks, line ends of any system, a byte order mark."""
 
 
 class KeyFileError(ClientError):
     """A key file can't be made or read."""
 
 
-def pinned(keys: str | Iterable[str] | None) -> tuple[VerifierKey, ...]:
+def pinned(keys: Names) -> tuple[VerifierKey, ...]:
     """Read verifier keys as they are written in configuration.
 
     Raises:
         EvidenceError: a text that is not a vkey of type 0x01.
     """
-    texts = [keys] if isinstance(keys, str) else list(keys or ())
-    return tuple(dict.fromkeys(parse_vkey(text.strip()) for text in texts))
+    return tuple(dict.fromkeys(parse_vkey(text.strip(_AROUND)) for text in names(keys, "key")))
 
 
 def chain_of(origin: str) -> str:

@@ -25,7 +25,9 @@ def append(
     event_type: Annotated[str | None, typer.Option("--type", help="What happened.", callback=utf8)] = None,
     source: Annotated[str | None, typer.Option(help="Who reports it.", callback=utf8)] = None,
     payload: Annotated[str | None, typer.Option(help="A JSON object, @FILE, or - for standard input.")] = None,
-    time: Annotated[str | None, typer.Option(help="RFC 3339 time (default: now).")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="RFC 3339 time (default: now; sent again with --id, as before).")
+    ] = None,
     event_id: Annotated[
         str | None, typer.Option("--id", help="Your own id; sending it again is safe.", callback=utf8)
     ] = None,
