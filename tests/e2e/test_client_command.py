@@ -140,7 +140,7 @@ def test_a_bundle_is_exported_and_verified(command: Command, mongo: EmbeddedMong
     assert f"no event of chain {chain} from seq 1 to 2 is missing" in command("verify-bundle", "b", "--key", vkey)
     command("verify-bundle", "b", "--key", VKEY, code=3)
     (command.folder / "b").write_bytes((command.folder / "b").read_bytes()[:-10])
-    command("verify-bundle", "b", "--key", vkey, code=3)
+    assert "b: it is cut off in line 5" in command("verify-bundle", "b", "--key", vkey, code=1)
 
 
 def test_the_monitor_follows_the_log(command: Command, mongo: EmbeddedMongo, chain: str) -> None:

@@ -90,7 +90,7 @@ def test_times_are_datetimes_or_text_wherever_there_are_times(given: datetime | 
     assert (recorder.query["start_time"], recorder.query["end_time"]) == ([TEXT], [TEXT])
     recorder.log.export(io.BytesIO(), start_time=given, end_time=given)
     assert (recorder.query["start_time"], recorder.query["end_time"]) == ([TEXT], [TEXT])
-    own = {"event_type": "t", "source_id": "s", "payload": {}, "timestamp": given}
+    own: dict[str, Any] = {"event_type": "t", "source_id": "s", "payload": {}, "timestamp": given}
     for send in (
         lambda: recorder.log.append("t", "s", {}, timestamp=given),
         lambda: recorder.log.append_batch([NewEvent("t", "s", {}, given)]),

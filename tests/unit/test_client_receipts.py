@@ -159,11 +159,8 @@ def test_whose_event_may_not_be_read_is_told_what_the_time_may_have_to_do_with_i
         ) as caught:
             log.append("t", "s", {}, event_id="e0")
         assert (caught.value.status, asked) == (409, ["POST", "GET"])
-        for append in (
-            lambda: log.append("t", "s", {}, event_id="e0", timestamp=TIME),
-            lambda: log.append("t", "s", {}),
-        ):
+        for event_id, timestamp in (("e0", TIME), (None, None)):
             asked.clear()
             with pytest.raises(RefusedError, match=r"other content\.$"):
-                append()
+                log.append("t", "s", {}, event_id=event_id, timestamp=timestamp)
             assert asked == ["POST"]

@@ -12,7 +12,8 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState
 from eventlog.formats.hashing import HASH_SIZE
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
-from eventlog_client.errors import StateError
+from eventlog_client.errors import FileChangedError, StateError
+from eventlog_client.given_files import parse_file
 
 VERSION = 1
 _PRIVATE = 0o600
@@ -51,7 +52,10 @@ def parse_state(data: bytes) -> Trusted:
     # The file is the user's own, but may be damaged or edited. Its frontier must lead to the root that its key signed,
     # or a forged tree could be extended from here.
     try:
-        value: dict[str, Any] = orjson.loads(data)
+        value: dict[str, Any] = parse_file("the state file is damaged", data)
+    except FileChangedError as error:
+        raise StateError(str(error)) from error
+    try:
         if value["version"] != VERSION:
             raise StateError(f"the state file has version {value['version']}, this program reads {VERSION}")
         key = parse_vkey(value["key"])

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from eventlog.formats.bundle_check import BundleReport
-from eventlog.formats.bundle_check import verify_bundle as check
 from eventlog_client.destination import destination, is_stdout
-from eventlog_client.exports import complete_ranges, file_lines
-from eventlog_client.output import Advance, progress
+from eventlog_client.exports import complete_ranges
+from eventlog_client.given_files import verify_bundle_file
+from eventlog_client.output import progress
 from eventlog_client.session import ChainOption, Key, need_keys, session_of
 
 
@@ -60,7 +60,7 @@ def verify_bundle(
     keys = need_keys(key)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
-        report = check(measured(file, advance), keys)
+        report = verify_bundle_file(file, keys, advance)
     if session.output.json:
         session.output.document(report_fields(report))
         return
@@ -90,10 +90,3 @@ def sentences(report: BundleReport) -> Iterator[str]:
         )
     if any(part.complete is None for part in report.parts):
         yield "Selected by time: that no other event has such a time can't be shown by this file."
-
-
-def measured(path: Path, advance: Advance) -> Iterator[bytes]:
-    """Yield a file's lines, and move the progress bar."""
-    for line in file_lines(path):
-        advance(len(line))
-        yield line
