@@ -159,6 +159,15 @@ def test_what_can_not_be_written_is_told_by_its_name(log: SmallLog, tmp_path: Pa
     assert everything_in(tmp_path) == {"folder", "loop"}
 
 
+def test_what_its_owner_made_read_only_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write everything, so who is asked about is not who runs the tests.
+    (tmp_path / "f").write_bytes(b"kept")
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path / "f", os.W_OK))
+    with pytest.raises(PermissionError, match="f"), written(tmp_path / "f"):
+        pass
+    assert (tmp_path / "f").read_bytes() == b"kept"
+
+
 def test_a_state_behind_a_link_is_read_and_written_there(trusted: Trusted, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("state")
     assert read_state(tmp_path / "link") is None

@@ -16,6 +16,7 @@ from typing import IO
 
 TEMPORARY = ".tmp-"
 """Prefix of unfinished files; a crash may leave one behind."""
+_POSIX = os.name == "posix"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -79,25 +80,40 @@ def written(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
         return
     if before is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    with _replacing(path, mode if before is None else stat.S_IMODE(before.st_mode)) as file:
+        if before is not None:
+            _take_over(file.fileno(), before)
+        yield file
+
+
+@contextmanager
+def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    # The name of the temporary file is nobody's concern, so errors about it are told under the path's. A directory may
+    # be one that can be written and not read; then only its own entry can't be brought to disk here.
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f"{TEMPORARY}{token_hex(8)}")
-    try:
+    with _named(path):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
-            if before is not None:
-                _take_over(descriptor, before)
             yield file
             file.flush()
             os.fsync(descriptor)
-        temporary.replace(target)
+        with _named(path):
+            temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    with suppress(PermissionError):  # a directory that may be written and not read
+    with suppress(PermissionError):
         _sync(target.parent)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def descriptor_of(path: Path) -> int | None:
@@ -157,11 +173,14 @@ def _write(descriptor: int, data: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fchmod(descriptor, mode)
+        if _POSIX:
+            os.fchmod(descriptor, mode)
         os.fsync(descriptor)
 
 
 def _sync(directory: Path) -> None:
+    if not _POSIX:  # there directories can't be opened, nor need to be
+        return
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -171,6 +190,8 @@ def _sync(directory: Path) -> None:
 
 def _take_over(descriptor: int, before: os.stat_result) -> None:
     """Give a file the permissions of another and, where that is allowed, its owner."""
+    if not _POSIX:
+        return
     with suppress(PermissionError):
         os.fchown(descriptor, before.st_uid, before.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
