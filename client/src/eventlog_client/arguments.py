@@ -11,7 +11,7 @@ Moment = datetime | str | None
 """A datetime with a time zone, or RFC 3339 text."""
 
 
-class Selection(TypedDict, total=False):
+class ExportSelection(TypedDict, total=False):
     """A range of times or of seqs; what is left out, or None, is open."""
 
     start_time: Moment
@@ -20,7 +20,7 @@ class Selection(TypedDict, total=False):
     to_seq: int | None
 
 
-class Filters(Selection, total=False):
+class Filters(ExportSelection, total=False):
     """What GET /api/v1/events can be asked for."""
 
     event_type: Names
@@ -99,7 +99,7 @@ def number(given: int | None, what: str) -> int | None:
     return found
 
 
-def checked(given: "Filters | Selection") -> dict[str, Any]:
+def checked(given: "Filters | ExportSelection") -> dict[str, Any]:
     """Return filters as the API's parameters.
 
     Raises:

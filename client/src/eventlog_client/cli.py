@@ -17,7 +17,8 @@ _EXIT_CODES = """
 \b
 Exit codes:
   0  fine
-  1  it could not be done: the log can't be reached or refuses, a file can't be read
+  1  it could not be done: the log can't be reached or refuses, a file can't be
+     read or was changed on its way (line endings, byte order mark, cut off)
   2  wrong usage
   3  evidence does not verify, the log misbehaved, or an audit found tampering
 """

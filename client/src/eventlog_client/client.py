@@ -14,7 +14,7 @@ from eventlog.formats.members import parse_json
 from eventlog_client import appending, appends, evidence, reading
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
-from eventlog_client.arguments import Filters, Moment, Names, Selection, checked, name, number
+from eventlog_client.arguments import ExportSelection, Filters, Moment, Names, checked, name, number
 from eventlog_client.checkpoint_check import Prove, checker_of
 from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
@@ -215,7 +215,7 @@ class EventLog:
         chain: str = DEFAULT_CHAIN,
         *,
         advance: Callable[[int], None] = lambda _: None,
-        **selection: Unpack[Selection],
+        **selection: Unpack[ExportSelection],
     ) -> int:
         """Write the evidence bundle of a selection, part after part; return the number of parts.
 
