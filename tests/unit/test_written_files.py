@@ -138,6 +138,21 @@ def test_standard_output_gets_the_bundle_and_nothing_else_wherever_it_goes(
         assert Path(path).is_symlink()
 
 
+def test_a_descriptor_is_written_where_it_stands(tmp_path: Path) -> None:
+    # As a file that a shell has open for itself, under the names that it has for it.
+    with (tmp_path / "f").open("ab", buffering=0) as file:
+        file.write(b"before")
+        (tmp_path / "link").symlink_to(f"/dev/fd/{file.fileno()}")
+        for path in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}", str(tmp_path / "link")):
+            with written(Path(path)) as through:
+                through.write(b" through")
+        file.write(b" after")
+        assert os.fstat(file.fileno()).st_ino == (tmp_path / "f").stat().st_ino
+    assert (tmp_path / "f").read_bytes() == b"before through through through after"
+    with pytest.raises(OSError, match="Bad file descriptor"), written(Path("/dev/fd/999")):
+        pass
+
+
 def test_after_an_error_there_is_what_was_there_before(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"old")
     for name in ("f", "new"):
