@@ -27,7 +27,12 @@ JOURNAL_MILLIS = 5
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C as a terminal's job does: a shell's background job ignores it, and so would all that tests start."""
+    """Take Ctrl-C as a terminal's job does: a shell's background job ignores it, and so would all that tests start.
+
+    And let no proxy of the environment come between tests and their own servers; downloads still take it.
+    """
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost,127.0.0.1,::1")))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

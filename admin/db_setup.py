@@ -14,6 +14,7 @@ from admin import atlas
 from admin.command import CommandError, explain
 from admin.mongo import check_mongo
 from admin.setup import IN_ORDER, Document, Setup, SetupResult
+from eventlog.console import run as run_command
 from eventlog.store.mongo.roles import ROLES
 
 SHORTEST = 16
@@ -63,7 +64,7 @@ class AdminSettings(BaseSettings):
         if given is not None or path is None:
             return None if given is None else given.get_secret_value()  # the variable goes before the file
         try:
-            return path.read_text().strip()
+            return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
 
@@ -125,4 +126,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

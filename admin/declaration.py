@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from admin.command import CommandError, CommandSettings
 from admin.mongo import check_mongo
 from eventlog.audit.report import AuditReport
+from eventlog.console import run as run_command
 from eventlog.errors import InputError, NotFoundError
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreError
@@ -80,4 +81,4 @@ def main(arguments: Sequence[str], run: Callable[[Declaration, str, str], int] =
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

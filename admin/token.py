@@ -13,7 +13,8 @@ from secrets import token_urlsafe
 from pydantic import ValidationError
 
 from admin.command import CommandError, CommandSettings
-from eventlog.files import replace_file
+from eventlog.console import run as run_command
+from eventlog.files import make_directory, write_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
 from eventlog.settings import ConfigurationError
@@ -41,7 +42,8 @@ def add_token(path: Path, name: str, scopes: list[str], chains: list[str] | None
     try:
         held = [entry.model_dump() for entry in read_tokens(path).entries] if path.exists() else []
         text = TokenFile.model_validate({"tokens": [*held, added]}).model_dump_json(indent=2, exclude_none=True)
-        replace_file(path, f"{text}\n".encode(), 0o600)
+        make_directory(path.parent)
+        write_file(path, f"{text}\n".encode(), 0o600)
     except ConfigurationError as error:
         raise CommandError(f"Nothing was added: {error}.") from error
     except ValidationError as error:
@@ -77,4 +79,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from admin import declaration
 from admin.declaration import Declaration
+from eventlog.console import run as run_command
 from local.anchors import open_anchors
 from local.database import open_database
 from local.main import LocalSettings
@@ -23,4 +24,4 @@ def _run(asked: Declaration, chain: str, reason: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

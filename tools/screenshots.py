@@ -11,15 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx2
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pymongo import MongoClient
 
 from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.console import run as run_command
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings
+from eventlog_client.addresses import open_http
 from local.demo.api_client import checked
 from local.demo.run import running_api
 from local.demo.tamper import edit_payload
@@ -53,8 +54,8 @@ class Subject:
         Raises:
             LocalError: it is an error.
         """
-        found: dict[str, Any] = checked(httpx2.post(f"{self.url}/api/v1{path}", json=body, timeout=60))
-        return found
+        with open_http(f"{self.url}/api/v1", None, 60, None) as http:
+            return checked(http.post(path, json=body))
 
     def newest_order(self) -> dict[str, Any]:
         """Return the newest order.
@@ -63,7 +64,8 @@ class Subject:
             LocalError: the log answers with an error.
         """
         parameters = {"event_type": "order.placed", "limit": "1"}
-        (found,) = checked(httpx2.get(f"{self.url}/api/v1/events", params=parameters))["events"]
+        with open_http(f"{self.url}/api/v1", None, 60, None) as http:
+            (found,) = checked(http.get("/events", params=parameters))["events"]
         event: dict[str, Any] = found
         return event
 
@@ -196,4 +198,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -2,7 +2,8 @@
 
 import sys
 
+from eventlog.console import run as run_command
 from local.demo.run import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 
+from eventlog_client.addresses import open_http
 from local.demo.events_file import EventLine
 from local.machine import LocalError
 
@@ -18,7 +19,7 @@ class ApiClient:
 
     def __init__(self, base_url: str) -> None:
         self.url = base_url
-        self._http = httpx2.Client(base_url=f"{base_url}/api/v1", timeout=60)
+        self._http = open_http(f"{base_url}/api/v1", None, 60, None)
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from eventlog.console import run as run_command
 from eventlog_client.addresses import open_http
 from eventlog_client.errors import ClientError
 from local.demo.api_client import checked
@@ -124,4 +125,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from local.machine import HOST
@@ -40,7 +41,7 @@ class LocalAws:
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106  moto takes any
         )
-        return session.client(service, endpoint_url=self.url)
+        return session.client(service, endpoint_url=self.url, config=Config(proxies={}))  # none of HTTP_PROXY's
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that make a function's AWS clients come here."""

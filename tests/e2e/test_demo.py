@@ -18,13 +18,14 @@ from local.demo.run import Demo, main
 from local.demo.tamper import forge
 from local.machine import LocalError
 from tests.support.anchoring import KEY, Key
-from tests.support.processes import ROOT, run, run_here
+from tests.support.processes import ASCII, ROOT, behind_a_proxy, run, run_here
 
 GOOD = {"event_type": "t", "timestamp": "2026-11-14T09:30:00Z", "source_id": "s", "payload": {}}
 
 
 def test_the_sample_is_logged_queried_audited_and_the_edit_is_found(tmp_path: Path) -> None:
-    result = run(tmp_path, "local.demo")
+    # Behind a proxy, and in a locale without characters: neither matters to a demo on this machine.
+    result = run(tmp_path, "local.demo", **behind_a_proxy(), **ASCII)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     count = len((ROOT / "events" / "sample.ndjson").read_text(encoding="utf-8").splitlines())
     assert f"{count} events, each with a receipt" in result.stdout

@@ -8,7 +8,7 @@ import httpx2
 
 from local.demo.week import week
 from local.machine import free_port
-from tests.support.processes import run, server
+from tests.support.processes import behind_a_proxy, run, server
 
 END = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ def test_a_week_has_a_few_thousand_events_in_order_and_none_from_the_future() ->
 
 def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None:
     with server(tmp_path) as running:
-        result = run(tmp_path, "local.demo.week", EVENTLOG_URL=running.url)
+        result = run(tmp_path, "local.demo.week", EVENTLOG_URL=running.url, **behind_a_proxy())
         assert (result.returncode, result.stderr) == (0, "")
         chain = httpx2.get(f"{running.url}/api/v1/chains/main").json()
     assert f"Logged {chain['size']} events of a week" in result.stdout

@@ -60,6 +60,32 @@ def test_an_append_that_is_sent_again_is_the_same_event(log: EventLog) -> None:
     assert receipts[0] == receipts[1]
 
 
+def test_an_event_with_an_id_and_no_time_is_the_same_one_whenever_it_is_sent(url: str, log: EventLog) -> None:
+    # Another client each time, as a program that is started again: what one client remembers plays no part.
+    first = log.append("t", "s", {"n": 1}, event_id="e")
+    timed = log.append("t", "s", {}, event_id="timed", timestamp=TIME)
+    with EventLog(url, retries=0) as later:
+        assert later.append("t", "s", {"n": 1}, event_id="e") == first
+        assert later.append("t", "s", {"n": 1}, event_id="e", chain="other").chain == "other"
+        events = [
+            NewEvent("t", "s", {"n": 1}, event_id="e"),
+            NewEvent("t", "s", {}),
+            NewEvent("t", "s", {}, TIME, "timed"),
+        ]
+        receipts = later.append_batch(events)
+        assert (receipts[0], receipts[1].seq, receipts[2]) == (first, 2, timed)
+        assert later.append_batch([events[0], NewEvent("t", "s", {}, event_id="timed")]) == [first, timed]
+        for conflict in (
+            lambda: later.append("u", "s", {"n": 1}, event_id="e"),
+            lambda: later.append("t", "s", {"n": 1}, event_id="e", timestamp=TIME),
+            lambda: later.append_batch([NewEvent("t", "s", {}), NewEvent("t", "s", {"n": 2}, event_id="e")]),
+            lambda: later.append_batch([events[0], NewEvent("u", "s", {}, TIME, "timed")]),
+        ):
+            with pytest.raises(RefusedError, match="409"):
+                conflict()
+        assert later.chain().size == 3
+
+
 def test_a_batch_keeps_its_order_and_takes_events_in_both_forms(log: EventLog) -> None:
     own = {"event_type": "t", "timestamp": TIME, "source_id": "s", "payload": {}, "event_id": "own"}
     receipts = log.append_batch([NewEvent("t", "s", {}), own])

@@ -19,6 +19,8 @@ from local.main import main
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 90
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale that has no characters but ASCII."""
 
 
 @dataclass
@@ -67,6 +69,12 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MONGO", "EVENTLOG", "HOST", "PORT", "COV"))}
     here = os.pathsep.join(str(ROOT / folder) for folder in (".", "layers/eventlog/src", "client/src"))
     return inherited | {"PYTHONPATH": here} | variables
+
+
+def behind_a_proxy(proxy: str = "http://127.0.0.1:9") -> dict[str, str]:
+    """The environment of a machine whose requests go through a proxy, all of them; by default nobody is there."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return dict.fromkeys((*names, *map(str.upper, names)), proxy) | {"no_proxy": "", "NO_PROXY": ""}
 
 
 def run(folder: Path, module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

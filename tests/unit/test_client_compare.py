@@ -10,6 +10,7 @@ from eventlog.formats import merkle
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.hashing import leaf_hash
 from eventlog.formats.proof import heads, inclusion_ranges, needed
+from eventlog_client import FileChangedError
 from eventlog_client.answers import Consistency
 from eventlog_client.compare import Comparison, compare
 from eventlog_client.documents import Claim, read_claims
@@ -142,18 +143,21 @@ def test_sizes_that_differ_are_decided_by_the_log_s_own_roots(
 @pytest.mark.parametrize(
     "document",
     [
-        b"",
         b"{}",
         b"[1]",
-        b"nonsense",
         b'{"format":"eventlog-bundle/v1"}',
         text(receipts(1)[0] | {"hash": "0" * 64}),
         text(proof_of(MemoryLog().grow(3), 1) | {"root": "0" * 64}),
         text(proof_of(MemoryLog().grow(3), 1) | {"checkpoint": signed(3, bytes(32)).decode()}),
         b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + signed(1, bytes(32)),
-        text("nonsense"),
     ],
 )
 def test_what_is_wrong_in_itself_is_told_with_its_file(tmp_path: Path, document: bytes) -> None:
     with pytest.raises(EvidenceError, match=r"0\.json"):
+        compared(tmp_path, document)
+
+
+@pytest.mark.parametrize("document", [b"", b"nonsense", b"nonsense\n", b"{", text("nonsense")])
+def test_what_is_no_document_accuses_nobody(tmp_path: Path, document: bytes) -> None:
+    with pytest.raises(FileChangedError, match=r"0\.json"):
         compared(tmp_path, document)

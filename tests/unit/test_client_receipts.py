@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import httpx2
 import pytest
 
 from eventlog.formats.event import ChainState
 from eventlog.formats.event_json import Receipt, parse_receipt
+from eventlog_client import EventLog, RefusedError
 from eventlog_client.appends import NewEvent, checked_batch, checked_receipt, document_of, json_text, receipt_fields
 from eventlog_client.errors import LogMisbehavedError
 from eventlog_client.memory import CHAINS, PER_CHAIN, SeenReceipts
@@ -141,3 +143,24 @@ def test_numbers_are_sent_as_they_are_meant() -> None:
     assert json_text({"a": 1e16, "b": 1}) == b'{"a":1e+16,"b":1}'
     with pytest.raises(ValueError, match="JSON"):
         json_text({"a": float("nan")})
+
+
+def test_whose_event_may_not_be_read_is_told_what_the_time_may_have_to_do_with_it() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.method)
+        refused = 409 if request.method == "POST" else 403
+        return httpx2.Response(refused, json={"title": "Refused", "detail": "e0 exists with other content."})
+
+    with EventLog("http://log", retries=0, transport=httpx2.MockTransport(answer)) as log:
+        with pytest.raises(
+            RefusedError, match=r"e0 exists with other content\. .* give the time that was sent first"
+        ) as caught:
+            log.append("t", "s", {}, event_id="e0")
+        assert (caught.value.status, asked) == (409, ["POST", "GET"])
+        for event_id, timestamp in (("e0", TIME), (None, None)):
+            asked.clear()
+            with pytest.raises(RefusedError, match=r"other content\.$"):
+                log.append("t", "s", {}, event_id=event_id, timestamp=timestamp)
+            assert asked == ["POST"]

@@ -118,16 +118,6 @@ def test_a_redirect_is_never_followed(status: int, target: str) -> None:
     assert request.headers["Authorization"] == "Bearer secret"
 
 
-@each("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-@each("url", ["http://127.0.0.1:8000", "http://localhost:8000", "HTTP://[::1]:8000"])
-def test_no_proxy_of_the_environment_sees_a_token_in_plain_http(name: str, url: str) -> None:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(name, "http://proxy.example:3128")
-        with_token, without = Transport(url, token="secret"), Transport(url)
-    assert with_token._http._mounts == {}
-    assert without._http._mounts != {}
-
-
 def test_the_command_says_what_to_do_and_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--url", "http://log.example.com", "--token", "secret", "query"]
     assert main(arguments) == 2

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eventlog.console import run as run_command
 from local.mongod.embedded import EmbeddedMongo
 from tools.benchmarks import append, audit, cold_start, growth, http, query, stream
 from tools.benchmarks.measure import BenchmarkReport, Run
@@ -65,4 +66,4 @@ def run_all(run: Run, names: Sequence[str]) -> dict[str, BenchmarkOutcome]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

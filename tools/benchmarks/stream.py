@@ -101,7 +101,7 @@ def _row(run: Run, count: int, seconds: int, bare: Sequence[float]) -> list[str]
     told: dict[int, float] = {}
     with (
         served(ours, run.uri, database) as port,
-        httpx2.Client(base_url=f"http://{HOST}:{port}") as log,
+        httpx2.Client(base_url=f"http://{HOST}:{port}", transport=httpx2.HTTPTransport()) as log,
         Subscribers(port, count) as subscribers,
     ):
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
 from admin.command import explain
+from eventlog.console import run as run_command
 from local.machine import LocalError
 from tools.load import figures, report
 from tools.load.report import LoadResult
@@ -107,4 +108,4 @@ def send_load(settings: LoadSettings, url: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

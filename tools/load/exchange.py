@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from eventlog_client.addresses import direct
 from tools.load.ledger import Ledger, ReceiptFields
 from tools.load.mix import Made, Mix
 
@@ -71,7 +72,8 @@ class Exchange:
 
     def __init__(self, url: str, token: str | None, report: OnAnswer) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx2.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=TIMEOUT)
+        base = f"{url.rstrip('/')}/api/v1"
+        self._http = httpx2.Client(base_url=base, headers=headers, timeout=TIMEOUT, transport=direct(base))
         self._report = report
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 
+from eventlog_client.addresses import direct
 from local.machine import HOST, LocalError, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,7 @@ def python_path() -> str:
 def _answers(url: str) -> bool:
     """Return whether a log answers; one without access control answers 200 only if its database does."""
     try:
-        return httpx2.get(f"{url}/api/v1/health").status_code in {200, 401, 403}
+        with httpx2.Client(transport=direct(url)) as http:
+            return http.get(f"{url}/api/v1/health").status_code in {200, 401, 403}
     except (httpx2.TransportError, httpx2.InvalidURL):
         return False

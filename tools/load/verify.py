@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eventlog.console import run as run_command
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event_json import check_event, parse_event
 from eventlog.formats.members import parse_json
@@ -221,4 +222,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

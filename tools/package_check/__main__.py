@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from eventlog.console import run as run_command
 from tools.package_check import imports, leaks, suppressions, template, weight, wildcards
 from tools.package_check.build import ROOT, BuildError, build
 from tools.package_check.result import Result
@@ -48,4 +49,4 @@ def run(checkov: Path) -> Iterator[Result]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).absolute()))
+    sys.exit(run_command(main, Path(sys.argv[1]).absolute()))

@@ -9,6 +9,7 @@ from eventlog_client.client import EventLog
 from eventlog_client.errors import (
     ClientError,
     FieldProblem,
+    FileChangedError,
     InsecureError,
     KeyNeededError,
     LogMisbehavedError,
@@ -28,6 +29,7 @@ __all__ = [
     "EventLog",
     "EvidenceError",
     "FieldProblem",
+    "FileChangedError",
     "InsecureError",
     "KeyNeededError",
     "LogMisbehavedError",

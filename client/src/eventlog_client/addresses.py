@@ -1,4 +1,4 @@
-"""Where a token may go: by https, or within this machine."""
+"""Where a token may go: by https, or within this machine; and which proxies requests take."""
 
 import ipaddress
 
@@ -17,42 +17,51 @@ def open_http(url: str, token: str | None, timeout: float, inner: httpx2.BaseTra
     # A header can't hold such a token. Without this check each request would fail with an error about encodings.
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise UnreachableError("the token has characters that no token has")
-    # Redirects are not followed, so a token never goes where its user did not send it. Over plain http, which is then
-    # to this machine, no proxy of the environment (HTTP_PROXY, ALL_PROXY) gets to see it either.
+    # Redirects are not followed, so a token never goes where its user did not send it. A secret over plain http stays
+    # in this machine, where no proxy gets to see it either.
     try:
         address = httpx2.URL(url)
-        secret = check_secrets(address, token)
+        check_secrets(address, token)
+    except (httpx2.InvalidURL, UnicodeError) as error:
+        raise UnreachableError(f"{bare(url)} is not a URL: {error}") from error
+    try:
         return httpx2.Client(
             base_url=address,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=timeout,
-            transport=inner,
+            transport=inner or direct(address),
             follow_redirects=False,
-            trust_env=not secret or address.scheme == "https",
         )
-    except (httpx2.InvalidURL, UnicodeError) as error:
-        raise UnreachableError(f"{bare(url)} is not a URL: {error}") from error
+    except (httpx2.InvalidURL, ValueError, ImportError) as error:
+        raise UnreachableError(
+            f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names no proxy that can be used: {error}"
+        ) from error
 
 
-def check_secrets(address: httpx2.URL, token: str | None) -> bool:
-    """Return whether requests carry a secret: the token, or a name or password in the URL.
+def direct(url: httpx2.URL | str) -> httpx2.BaseTransport | None:
+    """Return a transport that takes no proxy if a URL leads to this machine, else None: the environment decides.
+
+    A proxy would look for the log on its own machine. Elsewhere HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY count.
+    """
+    return httpx2.HTTPTransport() if _is_loopback(httpx2.URL(url).host) else None
+
+
+def check_secrets(address: httpx2.URL, token: str | None) -> None:
+    """Check that no secret, which is the token or a name or password in the URL, goes where others could read it.
 
     Raises:
-        InsecureError: they do, over plain http and off this machine; or the URL's would take the token's place.
+        InsecureError: it would, over plain http and off this machine; or the URL's would take the token's place.
     """
     # What is looked at is the very object that requests go to, so nothing can be read in two ways here.
     if token and address.userinfo:
         raise InsecureError(
             "the URL has a user name or password in it, which would go instead of the token: leave it out"
         )
-    if not (token or address.userinfo):
-        return False
-    if address.scheme == "http" and not _is_loopback(address.host):
+    if (token or address.userinfo) and address.scheme == "http" and not _is_loopback(address.host):
         raise InsecureError(
             f"no token or password is sent to {address.host} over plain http, where others could read it: "
             "use https://, or a tunnel (ssh -L 8000:127.0.0.1:8000 HOST) and http://127.0.0.1:8000"
         )
-    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,9 +1,9 @@
 """Events as they are sent, and the receipts that come back, checked against them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ from uuid import uuid4
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event_json import Receipt, check_receipt, contradiction, parse_receipt
 from eventlog.formats.times import format_time, parse_time
+from eventlog_client.arguments import Moment, moment, name
 from eventlog_client.errors import LogMisbehavedError
 
 DEFAULT_CHAIN = "main"
@@ -18,29 +19,44 @@ DEFAULT_CHAIN = "main"
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append. ``timestamp`` is an aware datetime or RFC 3339 text, now if it is left out."""
+    """An event to append. ``timestamp`` is an aware datetime or RFC 3339 text, now if it is left out.
+
+    With an ``event_id`` and no ``timestamp`` it is the same event whenever it is sent.
+    """
 
     event_type: str
     source_id: str
     payload: Mapping[str, Any]
-    timestamp: datetime | str | None = None
+    timestamp: Moment = None
     event_id: str | None = None
 
 
 def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[str, Any]:
-    """Return the event in the API's native form, with an id, so that it can be sent again without a second event."""
-    # A mapping is sent as the caller wrote it, with members that this client does not know too.
+    """Return the event in the API's native form, with an id, so that it can be sent again without a second event.
+
+    Raises:
+        TypeError: it is no event, or a field has another type.
+        ValueError: a datetime has no time zone.
+    """
+    # A mapping is sent as the caller wrote it, with members that this client does not know too; only a datetime, which
+    # JSON has not, becomes text.
     if isinstance(event, NewEvent):
+        if not isinstance(event.payload, Mapping):
+            raise TypeError(f"payload must be a mapping, not {type(event.payload).__name__}")
         document: dict[str, Any] = {
-            "event_type": event.event_type,
-            "timestamp": _time_text(event.timestamp),
-            "source_id": event.source_id,
-            "payload": event.payload,
+            "event_type": name(event.event_type, "event_type"),
+            "timestamp": moment(datetime.now(UTC) if event.timestamp is None else event.timestamp, "timestamp"),
+            "source_id": name(event.source_id, "source_id"),
+            "payload": dict(event.payload),
         }
         if event.event_id is not None:
-            document["event_id"] = event.event_id
-    else:
+            document["event_id"] = name(event.event_id, "event_id")
+    elif isinstance(event, Mapping):
         document = dict(event)
+        if isinstance(document.get("timestamp"), date):
+            document["timestamp"] = moment(document["timestamp"], "timestamp")
+    else:
+        raise TypeError(f"an event is a NewEvent or a mapping, not {type(event).__name__}")
     # The id makes a retry idempotent. A ``chain`` in the event itself goes before the one for the whole call.
     if document.get("event_id") is None:
         document["event_id"] = str(uuid4())
@@ -49,9 +65,25 @@ def document_of(event: NewEvent | Mapping[str, Any], chain: str | None) -> dict[
     return document
 
 
+def listed(events: Iterable[NewEvent | Mapping[str, Any]]) -> list[NewEvent | Mapping[str, Any]]:
+    """Return a batch's events as a list, of whatever gives them one after the other.
+
+    Raises:
+        TypeError: it is one event, or no events.
+    """
+    if isinstance(events, NewEvent | Mapping | str | bytes) or not isinstance(events, Iterable):
+        raise TypeError(f"a batch is an iterable of events, not {type(events).__name__}")
+    return list(events)
+
+
 def given_id(event: NewEvent | Mapping[str, Any]) -> Any:
     """Return the id that the caller chose, or None."""
     return event.event_id if isinstance(event, NewEvent) else event.get("event_id")
+
+
+def is_untimed(event: NewEvent | Mapping[str, Any]) -> bool:
+    """Return whether the caller chose the id and left the time to this client."""
+    return isinstance(event, NewEvent) and event.event_id is not None and event.timestamp is None
 
 
 def json_text(value: Any) -> bytes:
@@ -122,22 +154,12 @@ def receipt_fields(receipt: Receipt) -> dict[str, Any]:
 
 def _check_names(sent: Mapping[str, Any], receipt: Receipt) -> None:
     expected = {"event_id": sent["event_id"], "chain": sent.get("chain") or DEFAULT_CHAIN}
-    for name, value in expected.items():
-        if getattr(receipt, name) != value:
-            raise EvidenceError(f"it names {name} {getattr(receipt, name)}, and {value} was sent")
+    for member, value in expected.items():
+        if getattr(receipt, member) != value:
+            raise EvidenceError(f"it names {member} {getattr(receipt, member)}, and {value} was sent")
     try:
         timestamp = parse_time(str(sent.get("timestamp")))
     except ValueError as error:
         raise EvidenceError("no event with such a timestamp is accepted") from error
     if receipt.timestamp != timestamp:
         raise EvidenceError(f"it names the timestamp {format_time(receipt.timestamp)}, sent was {sent['timestamp']}")
-
-
-def _time_text(moment: datetime | str | None) -> str:
-    if isinstance(moment, str):
-        return moment
-    if moment is None:
-        moment = datetime.now(UTC)
-    if moment.tzinfo is None:
-        raise ValueError("the timestamp needs a time zone")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

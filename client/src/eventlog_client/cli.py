@@ -6,17 +6,19 @@ from typing import Annotated
 
 import typer
 
+from eventlog import console
 from eventlog.formats.errors import EvidenceError
 from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
 from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
-from eventlog_client.output import Output, compact, printable
+from eventlog_client.output import Output, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
 
 _EXIT_CODES = """
 \b
 Exit codes:
   0  fine
-  1  it could not be done: the log can't be reached or refuses, a file can't be read
+  1  it could not be done: the log can't be reached or refuses, a file can't be
+     read or was changed on its way (line endings, byte order mark, cut off)
   2  wrong usage
   3  evidence does not verify, the log misbehaved, or an audit found tampering
 """
@@ -54,6 +56,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(app(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
@@ -69,7 +72,7 @@ def _explain(error: Exception) -> int:
             return _fail(error.format_message(), error.exit_code)
         case LogMisbehavedError():
             if error.evidence:
-                sys.stdout.write(compact({"finding": str(error), "evidence": error.evidence}) + "\n")
+                Output(json=True).line({"finding": str(error), "evidence": error.evidence})
             return _fail(f"the log misbehaved: {error}", MISBEHAVED)
         case EvidenceError():
             return _fail(f"the evidence does not verify: {error}", MISBEHAVED)
@@ -82,5 +85,5 @@ def _explain(error: Exception) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"eventlog: {printable(sentence).rstrip('.')}.\n")
+    console.write(sys.stderr, f"eventlog: {printable(sentence).rstrip('.')}.\n")
     return code

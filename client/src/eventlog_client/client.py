@@ -1,10 +1,9 @@
 """``EventLog``: the log for a Python program. It checks whatever in the log's answers can be checked."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, Unpack
 from urllib.parse import quote
 
 import httpx2
@@ -12,9 +11,10 @@ import httpx2
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
 from eventlog.formats.members import parse_json
-from eventlog_client import appends, evidence, reading
+from eventlog_client import appending, appends, evidence, reading
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
+from eventlog_client.arguments import ExportSelection, Filters, Moment, Names, checked, name, number
 from eventlog_client.checkpoint_check import Prove, checker_of
 from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
@@ -24,7 +24,6 @@ from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
 from eventlog_client.transport import Transport
 
-NDJSON = "application/x-ndjson"
 POLL_SECONDS = 0.5
 
 
@@ -42,7 +41,7 @@ class EventLog:
         self,
         url: str,
         *,
-        key: str | Iterable[str] | None = None,
+        key: Names = None,
         token: str | None = None,
         timeout: float = 60.0,
         retries: int = 5,
@@ -73,27 +72,26 @@ class EventLog:
         source_id: str,
         payload: Mapping[str, Any],
         *,
-        timestamp: datetime | str | None = None,
+        timestamp: Moment = None,
         event_id: str | None = None,
         chain: str | None = None,
     ) -> Receipt:
-        """Append one event; return its receipt. An event without an id gets one here, which makes retries safe."""
-        sent = appends.document_of(NewEvent(event_type, source_id, payload, timestamp, event_id), chain)
-        shown = evidence.parse(self.transport.post("/events", appends.json_text(sent)).body)
-        return self._accept([appends.checked_receipt(sent, shown)])[0]
+        """Append one event; return its receipt. An event without an id gets one here, which makes retries safe.
 
-    def append_batch(self, events: Sequence[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
+        With an id and without a time, an event that is there already is the same one if all but the time is equal.
+        That is looked up, which takes the right to read; without it such an event is refused with 409.
+        """
+        event = NewEvent(event_type, source_id, payload, timestamp, event_id)
+        return self._accept([appending.one(self.transport, event, chain, self.get)])[0]
+
+    def append_batch(self, events: Iterable[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
         """Append up to 500 events to one chain, in order, all or none; a mapping is an event in the API's own form."""
-        sent = [appends.document_of(event, chain) for event in events]
-        fresh = all(appends.given_id(event) is None for event in events)
-        answer = self.transport.post("/events/batch", b"\n".join(map(appends.json_text, sent)), NDJSON)
-        shown = evidence.parse(answer.body)
-        receipts = shown.get("receipts") if isinstance(shown, dict) else None
-        return self._accept(appends.checked_batch(sent, receipts, fresh=fresh))
+        return self._accept(appending.batch(self.transport, events, chain, self.get))
 
     def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
         """Return one event; it can be found as soon as it is acknowledged."""
-        body = self.transport.get(f"/events/{quote(event_id, safe='')}", {"chain": chain}).body
+        path = f"/events/{quote(name(event_id, 'event_id'), safe='')}"
+        body = self.transport.get(path, {"chain": name(chain, "chain")}).body
         event = self._event(body)
         if (event.entry.event_id, event.entry.chain) != (event_id, chain):
             raise LogMisbehavedError(
@@ -101,13 +99,20 @@ class EventLog:
             )
         return event
 
-    def events(self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Any) -> Iterator[Event]:
+    def events(
+        self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Unpack[Filters]
+    ) -> Iterator[Event]:
         """Return all events that match, or the first ``limit``, page after page as they are read.
 
-        Filters are those of GET /api/v1/events: start_time, end_time, event_type, source_id, order; sort, from_seq,
-        to_seq.
+        Filters are those of GET /api/v1/events. Types and sources are one name or any number of them in a list, a set,
+        a generator or the like (none is no filter), times are datetimes with a time zone or RFC 3339 text.
+
+        Raises:
+            TypeError: there is no such filter, or it has another type; nothing was asked.
+            ValueError: a datetime has no time zone, or a number is negative.
         """
-        return reading.events(self.transport, self._event, {"chain": chain, **filters}, limit)
+        query = {"chain": name(chain, "chain"), **checked(filters)}
+        return reading.events(self.transport, self._event, query, number(limit, "limit"))
 
     def events_by_seq(self, chain: str, start: int, end: int | None = None) -> Iterator[Event]:
         """Return the events [start, end) in order; each follows the one before it."""
@@ -118,8 +123,8 @@ class EventLog:
         chain: str = DEFAULT_CHAIN,
         from_seq: int | None = None,
         *,
-        event_type: Sequence[str] = (),
-        source_id: Sequence[str] = (),
+        event_type: Names = None,
+        source_id: Names = None,
         verified: Verified | None = None,
     ) -> Iterator[Event]:
         """Return an endless iterator of events as they come, from ``from_seq`` or from now on; it survives outages.
@@ -131,13 +136,15 @@ class EventLog:
             KeyNeededError: ``verified`` needs a pinned key of the chain.
         """
         # Links and trees need every event. A filter leaves some out, so filtered events are checked one by one only.
-        every = not event_type and not source_id
+        filters: Filters = {"from_seq": from_seq, "event_type": event_type, "source_id": source_id}
+        query = {"chain": name(chain, "chain"), **checked(filters)}
+        every = not query["event_type"] and not query["source_id"]
         checker = None
         if verified:
             checker = checker_of(self._prover(chain), keys_of(self.keys, chain), chain, every=every)
         tail = Tail(
             transport=self.transport,
-            filters={"chain": chain, "from_seq": from_seq, "event_type": [*event_type], "source_id": [*source_id]},
+            filters=query,
             read=self._event,
             size=lambda: reading.size(self.transport, chain),
             sleep=self._sleep,
@@ -154,18 +161,20 @@ class EventLog:
 
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
         """Return a chain's head."""
-        return reading.chain(self.transport, chain)
+        return reading.chain(self.transport, name(chain, "chain"))
 
     def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
         """Return the newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
-        data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": size}).body
+        data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": number(size, "size")}).body
         return evidence.checkpoint(data, keys_of(self.keys, chain), size)
 
     def consistency(self, first: int, second: int, chain: str = DEFAULT_CHAIN) -> Consistency:
         """Return a proof that the tree of size ``second`` extends that of size ``first``."""
         path = f"{self._at(chain)}/consistency"
         return evidence.consistency(
-            self.transport.get(path, {"first": first, "second": second}).object(), first, second
+            self.transport.get(path, {"first": number(first, "first"), "second": number(second, "second")}).object(),
+            first,
+            second,
         )
 
     def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
@@ -175,7 +184,8 @@ class EventLog:
         """
         known = receipt_of(event) if isinstance(event, Event) else event
         event_id, chain = (known.event_id, known.chain) if isinstance(known, Receipt) else (known, chain)
-        answer = self.transport.get(f"/events/{quote(event_id, safe='')}/proof", {"chain": chain, "size": size})
+        path = f"/events/{quote(name(event_id, 'event'), safe='')}/proof"
+        answer = self.transport.get(path, {"chain": name(chain, "chain"), "size": number(size, "size")})
         receipt = known if isinstance(known, Receipt) else None
         return evidence.proof(answer.object(), chain, receipt, keys_of(self.keys, chain))
 
@@ -205,20 +215,22 @@ class EventLog:
         chain: str = DEFAULT_CHAIN,
         *,
         advance: Callable[[int], None] = lambda _: None,
-        **selection: Any,
+        **selection: Unpack[ExportSelection],
     ) -> int:
         """Write the evidence bundle of a selection, part after part; return the number of parts.
 
         A selection is from_seq and to_seq, or start_time and end_time. Parts are written as they come, without a check:
         ``formats.bundle_check.verify_bundle`` checks the file.
+
+        Raises:
+            TypeError, ValueError: as ``events``.
         """
-        return export(self.transport, destination, {"chain": chain, **selection}, advance)
+        return export(self.transport, destination, {"chain": name(chain, "chain"), **checked(selection)}, advance)
 
     def audit(self, chain: str = DEFAULT_CHAIN, mode: str = "incremental", wait: float = 300.0) -> AuditReport:
         """Have the log audit a chain; return the report after at most ``wait`` seconds: look at its ``status``."""
-        report = parse_report(
-            self.transport.post("/audits", appends.json_text({"chain": chain, "mode": mode})).object()
-        )
+        order = {"chain": name(chain, "chain"), "mode": name(mode, "mode")}
+        report = parse_report(self.transport.post("/audits", appends.json_text(order)).object())
         deadline = time.monotonic() + wait
         while report.status == "running" and time.monotonic() < deadline:
             self._sleep(POLL_SECONDS)
@@ -231,7 +243,7 @@ class EventLog:
 
     @staticmethod
     def _at(chain: str) -> str:
-        return f"/chains/{quote(chain, safe='')}"
+        return f"/chains/{quote(name(chain, 'chain'), safe='')}"
 
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)

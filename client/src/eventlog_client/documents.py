@@ -10,10 +10,10 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, check_event, check_receipt, parse_event, parse_receipt, receipt_of
 from eventlog.formats.hashing import leaf_hash
-from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, parse_note
 from eventlog.formats.proof import verify_inclusion
-from eventlog.formats.tlog_proof import parse_tlog_proof
+from eventlog.formats.tlog_proof import TlogProof, parse_tlog_proof
+from eventlog_client.given_files import parse_file, parse_text
 from eventlog_client.keys import chain_of
 from eventlog_client.proofs import LEAF, Proof, check_path, leaf_of, parse_proof
 
@@ -63,22 +63,15 @@ def read_claims(path: Path, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
 
     Raises:
         EvidenceError: a document is malformed or does not verify; the text names the file, and the line.
+        FileChangedError: the file is not in the form it was written in.
         OSError: the file can't be read.
     """
-    # Three forms, recognised by how they begin: a C2SP proof file, JSON, or else a signed note.
+    # Three forms, recognised by how they begin: JSON, a C2SP proof file, or else a signed note.
     data = path.read_bytes()
-    where = str(path)
-    try:
-        if data.startswith(_TLOG_PROOF):
-            yield from _of_tlog_proof(where, data, keys)
-        elif data.lstrip()[:1] in {b"{", b"["}:
-            for place, value in _values(where, data):
-                where = place
-                yield from _of_value(place, value, keys)
-        else:
-            yield _of_note(where, data, keys)
-    except EvidenceError as error:
-        raise EvidenceError(f"{where}: {error}") from error
+    if data.lstrip()[:1] in {b"{", b"["}:
+        yield from _of_json(str(path), data, keys)
+    else:
+        yield from _of_text(str(path), data, keys)
 
 
 def read_known(path: Path) -> Receipt | Event:
@@ -86,10 +79,31 @@ def read_known(path: Path) -> Receipt | Event:
 
     Raises:
         EvidenceError: it is neither, or a hash is wrong.
+        FileChangedError: it is not JSON.
         OSError: the file can't be read.
     """
-    value = parse_json(path.read_bytes())
-    return _known(value)
+    return _known(parse_file(str(path), path.read_bytes()))
+
+
+def _of_json(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    for place, value in _values(where, data):
+        try:
+            yield from _of_value(place, value, keys)
+        except EvidenceError as error:
+            raise EvidenceError(f"{place}: {error}") from error
+
+
+def _of_text(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
+    # Parsed before anything is verified, so that what can't even be parsed accuses nobody.
+    proof = parse_text(where, data, parse_tlog_proof) if data.startswith(_TLOG_PROOF) else None
+    parse_text(where, data if proof is None else proof.checkpoint, parse_note)
+    try:
+        if proof is None:
+            yield _of_note(where, data, keys)
+        else:
+            yield from _of_tlog_proof(where, proof, keys)
+    except EvidenceError as error:
+        raise EvidenceError(f"{where}: {error}") from error
 
 
 def _known(value: Any) -> Receipt | Event:
@@ -108,9 +122,10 @@ def _values(where: str, data: bytes) -> Iterator[tuple[str, Any]]:
     if len(lines) > 1 and all(line[:1] in {b"{", b"["} for line in lines if line.strip()) and lines[0][-1:] in b"}]":
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield f"{where}, line {number}", parse_json(line)
+                place = f"{where}, line {number}"
+                yield place, parse_file(place, line)
     else:
-        yield where, parse_json(data)
+        yield where, parse_file(where, data)
 
 
 def _of_value(where: str, value: Any, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
@@ -143,8 +158,7 @@ def _of_proof(where: str, proof: Proof, keys: Sequence[VerifierKey]) -> Iterator
         yield head
 
 
-def _of_tlog_proof(where: str, data: bytes, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
-    proof = parse_tlog_proof(data)
+def _of_tlog_proof(where: str, proof: TlogProof, keys: Sequence[VerifierKey]) -> Iterator[Claim]:
     head = _of_note(where, proof.checkpoint, keys)
     if proof.extra is None or len(proof.extra) != LEAF or int.from_bytes(proof.extra[:8], "big") != proof.index:
         raise EvidenceError("the proof does not say which leaf it is about")

@@ -25,6 +25,13 @@ class StateError(ClientError):
     """The state file can't be used: it is damaged, or belongs to another log or key."""
 
 
+class FileChangedError(ClientError):
+    """A file is not in the form it was written in: an editor or a transfer changed it, or it is another kind of file.
+
+    That says nothing about the log. Get the file again, or undo the change that the text names.
+    """
+
+
 class KeyNeededError(ClientError):
     """A pinned key is needed that was not given."""
 

@@ -1,26 +1,29 @@
 """Keys: pinned verifier keys, and Ed25519 key files (PKCS#8 PEM, RFC 5958, readable by their owner alone)."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog_client.arguments import Names, names
 from eventlog_client.errors import ClientError
+
+_AROUND = " \t\r\n\ufeff"
+"""What editors leave around a key that is kept in a file: blanks, line ends of any system, a byte order mark."""
 
 
 class KeyFileError(ClientError):
     """A key file can't be made or read."""
 
 
-def pinned(keys: str | Iterable[str] | None) -> tuple[VerifierKey, ...]:
+def pinned(keys: Names) -> tuple[VerifierKey, ...]:
     """Read verifier keys as they are written in configuration.
 
     Raises:
         EvidenceError: a text that is not a vkey of type 0x01.
     """
-    texts = [keys] if isinstance(keys, str) else list(keys or ())
-    return tuple(dict.fromkeys(parse_vkey(text.strip()) for text in texts))
+    return tuple(dict.fromkeys(parse_vkey(text.strip(_AROUND)) for text in names(keys, "key")))
 
 
 def chain_of(origin: str) -> str:
@@ -58,17 +61,13 @@ def new_key_file(path: Path) -> None:
         PrivateFormat,
     )
 
-    # O_EXCL: a key that is overwritten is lost, and nothing signed with it can be signed again. On disk before it is
-    # used.
+    # Never in place of another: a key that is overwritten is lost, and nothing can be signed with it again.
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not create_file(path, pem, 0o600):
+            raise KeyFileError(f"can't make {path}: File exists")
     except OSError as error:
         raise KeyFileError(f"can't make {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def vkey_of_file(path: Path, name: str) -> str:

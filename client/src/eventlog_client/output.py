@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from eventlog import console
+
 _REPLACED = {
     code: f"\\u{code:04x}"
     for code in (
@@ -38,18 +40,22 @@ def compact(value: Any) -> str:
 
 
 class Output:
-    """Standard output for results, standard error for progress."""
+    """Standard output for results, standard error for progress.
+
+    ``gone`` says that nobody reads the results any more, so that a command that only shows things can end.
+    """
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self.gone = False
 
     def document(self, value: Any) -> None:
         """Print one JSON document, indented for people."""
-        self.write(compact(value) if self.json else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+        self.json_text(compact(value) if self.json else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
     def line(self, value: Any) -> None:
         """Print one line of NDJSON."""
-        self.write(compact(value))
+        self.json_text(compact(value))
 
     def say(self, sentence: str, value: Any = None) -> None:
         """Print a sentence, or with --json the document it is about."""
@@ -66,14 +72,19 @@ class Output:
             self.rows(columns, rows)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Print rows as lines with tabs, each as it comes."""
+        """Print rows as lines with tabs, each as it comes, as long as somebody reads them."""
         for row in rows:
             self.write("\t".join(cell(row.get(name)) for name in columns))
+            if self.gone:
+                return
+
+    def json_text(self, text: str) -> None:
+        """Print a JSON text, which is UTF-8 or ASCII in any locale."""
+        self.write(text if console.takes_utf8(sys.stdout) else console.ascii_json(text))
 
     def write(self, text: str) -> None:
         """Print a line at once, so that a reader at the other end of a pipe need not wait."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        self.gone = self.gone or not console.write(sys.stdout, text + "\n")
 
 
 def cell(value: Any) -> str:

@@ -17,8 +17,26 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
 """Exit codes: it could not be done; wrong usage; evidence does not verify or the log misbehaved."""
 
-Key = Annotated[list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.")]
-ChainOption = Annotated[str, typer.Option("--chain", help="Which chain.")]
+
+def utf8(given: str | list[str] | None) -> str | list[str] | None:
+    """Read a text of the command line as UTF-8, which it is also where the locale knows ASCII alone.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
+    # Bytes that the locale has no characters for come as lone surrogates (PEP 383), which no log takes.
+    try:
+        if isinstance(given, str):
+            return given.encode("utf-8", "surrogateescape").decode()
+        return None if given is None else [text.encode("utf-8", "surrogateescape").decode() for text in given]
+    except UnicodeError as error:
+        raise typer.BadParameter("must be UTF-8") from error
+
+
+Key = Annotated[
+    list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.", callback=utf8)
+]
+ChainOption = Annotated[str, typer.Option("--chain", help="Which chain.", callback=utf8)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,22 @@
 """The state of a monitor between runs: the newest checkpoint it trusts, and what is needed to extend its tree."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from eventlog.files import create_file, write_file
 from eventlog.formats.checkpoint import Checkpoint, parse_decimal, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState
 from eventlog.formats.hashing import HASH_SIZE
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
-from eventlog_client.errors import StateError
+from eventlog_client.errors import FileChangedError, StateError
+from eventlog_client.given_files import parse_file
 
 VERSION = 1
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ def parse_state(data: bytes) -> Trusted:
     # The file is the user's own, but may be damaged or edited. Its frontier must lead to the root that its key signed,
     # or a forged tree could be extended from here.
     try:
-        value: dict[str, Any] = orjson.loads(data)
+        value: dict[str, Any] = parse_file("the state file is damaged", data)
+    except FileChangedError as error:
+        raise StateError(str(error)) from error
+    try:
         if value["version"] != VERSION:
             raise StateError(f"the state file has version {value['version']}, this program reads {VERSION}")
         key = parse_vkey(value["key"])
@@ -83,33 +87,15 @@ def read_state(path: Path) -> Trusted | None:
 
 
 def write_state(path: Path, trusted: Trusted) -> None:
-    """Replace the file as a whole, readable by its owner alone.
+    """Replace the file as a whole; a new one can be read by its owner alone.
 
     Raises:
         StateError: it can't be written.
     """
     try:
-        replace_file(path, format_state(trusted))
+        write_file(path, format_state(trusted), _PRIVATE)
     except OSError as error:
         raise StateError(f"can't write {path}: {error.strerror}") from error
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a new file beside the old one, bring it to disk, and put it in its place.
-
-    Raises:
-        OSError: the new file can't be written; the old one stays.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def keep_evidence(beside: Path, value: Any) -> Path:
@@ -123,12 +109,8 @@ def keep_evidence(beside: Path, value: Any) -> Path:
     for number in range(1, 10_000):
         path = beside.with_name(f"{beside.name}.evidence-{number}.json")
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
+            if create_file(path, data, _PRIVATE):
+                return path
         except OSError as error:
             raise StateError(f"can't keep the evidence in {path}: {error.strerror}") from error
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        return path
     raise StateError(f"there is too much evidence beside {beside}")

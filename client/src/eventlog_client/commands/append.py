@@ -1,6 +1,5 @@
 """``eventlog append``: one event, or a file of them."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from eventlog import console
 from eventlog.formats.strict_json import MalformedJSONError, parse
 from eventlog_client.appends import receipt_fields
 from eventlog_client.client import EventLog
 from eventlog_client.errors import ClientError, LogMisbehavedError, RefusedError
 from eventlog_client.event_files import EventFileError, batches, read_events, refusal
 from eventlog_client.output import Output, progress
-from eventlog_client.session import Session, session_of
+from eventlog_client.session import Session, session_of, utf8
 
 _DEPTH = 32
 
@@ -22,13 +22,17 @@ _DEPTH = 32
 def append(
     context: typer.Context,
     *,
-    event_type: Annotated[str | None, typer.Option("--type", help="What happened.")] = None,
-    source: Annotated[str | None, typer.Option(help="Who reports it.")] = None,
+    event_type: Annotated[str | None, typer.Option("--type", help="What happened.", callback=utf8)] = None,
+    source: Annotated[str | None, typer.Option(help="Who reports it.", callback=utf8)] = None,
     payload: Annotated[str | None, typer.Option(help="A JSON object, @FILE, or - for standard input.")] = None,
-    time: Annotated[str | None, typer.Option(help="RFC 3339 time (default: now).")] = None,
-    event_id: Annotated[str | None, typer.Option("--id", help="Your own id; sending it again is safe.")] = None,
-    chain: Annotated[str | None, typer.Option(help="Which chain (default: main).")] = None,
-    file: Annotated[str | None, typer.Option(help="NDJSON file of events, or - for standard input.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="RFC 3339 time (default: now; sent again with --id, as before).")
+    ] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", help="Your own id; sending it again is safe.", callback=utf8)
+    ] = None,
+    chain: Annotated[str | None, typer.Option(help="Which chain (default: main).", callback=utf8)] = None,
+    file: Annotated[Path | None, typer.Option(help="NDJSON file of events, or - for standard input.")] = None,
 ) -> None:
     """Append an event, or a file of events.
 
@@ -59,7 +63,7 @@ def payload_object(given: str) -> dict[str, Any]:
     """
     # Parsed as strictly as the log does, so that a bad payload is refused before anything is sent.
     if given == "-":
-        text = sys.stdin.buffer.read()
+        text = console.stdin().read()
     elif given.startswith("@"):
         text = Path(given[1:]).read_bytes()
     else:
@@ -73,11 +77,12 @@ def payload_object(given: str) -> dict[str, Any]:
     return value
 
 
-def append_file(session: Session, name: str, chain: str | None) -> None:
+def append_file(session: Session, path: Path, chain: str | None) -> None:
     """Append a file batch by batch; say how far it got if one fails."""
-    total = None if name == "-" else Path(name).stat().st_size
+    name = str(path)
+    total = None if name == "-" else path.stat().st_size
     done = 0
-    with session.log() as log, opened(name) as file, progress("appending", total) as advance:
+    with session.log() as log, opened(path) as file, progress("appending", total) as advance:
         try:
             for count, size in _batches(log, session.output, name, file, chain):
                 done += count
@@ -104,14 +109,14 @@ def _batches(
 
 
 @contextmanager
-def opened(name: str) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, or standard input.
 
     Raises:
         OSError: the file can't be read.
     """
-    if name == "-":
-        yield sys.stdin.buffer
+    if str(path) == "-":
+        yield console.stdin()
         return
-    with Path(name).open("rb") as file:
+    with path.open("rb") as file:
         yield file

@@ -1,26 +1,23 @@
 """``eventlog export`` and ``eventlog verify-bundle``: evidence that leaves the log."""
 
-import os
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from eventlog.formats.bundle_check import BundleReport
-from eventlog.formats.bundle_check import verify_bundle as check
-from eventlog_client.exports import complete_ranges, file_lines
-from eventlog_client.output import Advance, progress
+from eventlog_client.destination import destination, is_stdout
+from eventlog_client.exports import complete_ranges
+from eventlog_client.given_files import verify_bundle_file
+from eventlog_client.output import progress
 from eventlog_client.session import ChainOption, Key, need_keys, session_of
 
 
 def export(
     context: typer.Context,
     *,
-    file: Annotated[str, typer.Argument(help="Where to write; - for standard output.")],
+    file: Annotated[Path, typer.Argument(help="Where to write; - for standard output.")],
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on.")] = None,
     to_seq: Annotated[int | None, typer.Option(min=0, help="Before this seq.")] = None,
     start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
@@ -35,7 +32,7 @@ def export(
     # How many events there will be is known only if both ends are seqs; otherwise the bar has no end.
     count = 0
     total = to_seq - (from_seq or 0) if to_seq is not None else None
-    with session.log() as log, written(file) as destination, progress("exporting", total) as advance:
+    with session.log() as log, destination(file) as written, progress("exporting", total) as advance:
 
         def counted(events: int) -> None:
             nonlocal count
@@ -43,10 +40,10 @@ def export(
             advance(events)
 
         parts = log.export(
-            destination, chain, advance=counted, from_seq=from_seq, to_seq=to_seq, start_time=start, end_time=end
+            written, chain, advance=counted, from_seq=from_seq, to_seq=to_seq, start_time=start, end_time=end
         )
-    if file != "-":
-        summary = {"file": file, "events": count, "parts": parts}
+    if not is_stdout(file):
+        summary = {"file": str(file), "events": count, "parts": parts}
         session.output.say(f"{count} events in {file}, {parts} part{'s' * (parts != 1)}; not yet verified.", summary)
 
 
@@ -63,7 +60,7 @@ def verify_bundle(
     keys = need_keys(key)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
-        report = check(measured(file, advance), keys)
+        report = verify_bundle_file(file, keys, advance)
     if session.output.json:
         session.output.document(report_fields(report))
         return
@@ -93,32 +90,3 @@ def sentences(report: BundleReport) -> Iterator[str]:
         )
     if any(part.complete is None for part in report.parts):
         yield "Selected by time: that no other event has such a time can't be shown by this file."
-
-
-def measured(path: Path, advance: Advance) -> Iterator[bytes]:
-    """Yield a file's lines, and move the progress bar."""
-    for line in file_lines(path):
-        advance(len(line))
-        yield line
-
-
-@contextmanager
-def written(name: str) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name only once it is whole, or standard output.
-
-    Raises:
-        OSError: the file can't be written.
-    """
-    if name == "-":
-        yield sys.stdout.buffer
-        return
-    # Under its own name a half of a bundle could be taken for a whole one, so the name comes last.
-    path = Path(name)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,12 +1,14 @@
 """``eventlog keys``: key files, and which keys a log says it signs with."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eventlog import console
 from eventlog_client.keys import new_key_file, vkey_of_file
-from eventlog_client.session import ChainOption, session_of
+from eventlog_client.session import ChainOption, session_of, utf8
 
 app = typer.Typer(rich_markup_mode=None, help="Make and show keys; see which keys a log says it has.")
 
@@ -27,7 +29,9 @@ def new(context: typer.Context, file: Annotated[Path, typer.Argument(help="The f
 def show(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A key file.")],
-    name: Annotated[str, typer.Option(help="The key's name: an origin line such as example.com/log/main.")],
+    name: Annotated[
+        str, typer.Option(help="The key's name: an origin line such as example.com/log/main.", callback=utf8)
+    ],
 ) -> None:
     """Print the verifier key (vkey) of a key file: what others pin."""
     vkey = vkey_of_file(file, name)
@@ -49,4 +53,4 @@ def fetch(context: typer.Context, chain: ChainOption = "main") -> None:
         return
     for key in keys:
         session.output.say(key)
-    typer.echo(f"eventlog: {_WARNING}", err=True)
+    console.write(sys.stderr, f"eventlog: {_WARNING}\n")

@@ -11,13 +11,13 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt
 from eventlog.formats.hashing import leaf_hash
-from eventlog.formats.members import parse_json
-from eventlog.formats.note import VerifierKey
+from eventlog.formats.note import VerifierKey, parse_note
 from eventlog.formats.tlog_proof import parse_tlog_proof, verify_tlog_proof
+from eventlog_client.destination import destination, is_stdout
 from eventlog_client.documents import read_known
+from eventlog_client.given_files import parse_file, parse_text
 from eventlog_client.proofs import Proof, check_proof, leaf_of, parse_proof
 from eventlog_client.session import Key, need_keys, session_of
-from eventlog_client.state import replace_file
 
 _TLOG_PROOF = ".tlog-proof"
 
@@ -27,7 +27,7 @@ def prove(
     receipt: Annotated[Path, typer.Argument(help="A receipt, or an event, as JSON.")],
     key: Key = [],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option(help="Where to keep the proof: JSON, or a C2SP file if it ends in .tlog-proof.")
+        Path | None, typer.Option(help="Where to write the proof: JSON, or a C2SP file if it ends in .tlog-proof.")
     ] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a checkpoint that covers it.")] = 0,
 ) -> None:
@@ -41,7 +41,10 @@ def prove(
     with session.log(key) as log:
         proof = log.prove(known, wait)
     if out is not None:
-        replace_file(out, file_content(out, proof))
+        with destination(out) as written:
+            written.write(file_content(out, proof))
+        if is_stdout(out):
+            return
     if session.output.json:
         session.output.document(proof.fields)
     else:
@@ -65,7 +68,7 @@ def verify_proof(
     known = None if path is None else read_known(path)
     if event is not None and not isinstance(known, Event):
         raise typer.BadParameter(f"{event} is a receipt, no event", param_hint="--event")
-    index, checkpoint = check_file(file.read_bytes(), keys, known)
+    index, checkpoint = check_file(file, keys, known)
     about = "its event" if known is None else f"the {'event' if event else 'receipt'}"
     session.output.say(
         f"Verified: {about} stands at {index} in the tree of size {checkpoint.size} that {checkpoint.origin} signed.",
@@ -75,27 +78,36 @@ def verify_proof(
         session.output.say("Which event that is takes --event or --receipt.")
 
 
-def check_file(data: bytes, keys: tuple[VerifierKey, ...], known: Receipt | Event | None) -> tuple[int, Checkpoint]:
+def check_file(path: Path, keys: tuple[VerifierKey, ...], known: Receipt | Event | None) -> tuple[int, Checkpoint]:
     """Verify a proof file of either form, of a known event if there is one; return the leaf's index and the checkpoint.
 
     Raises:
         EvidenceError: it does not verify, or is of another event.
+        FileChangedError: it is not in the form it was written in.
+        OSError: it can't be read.
     """
-    expected = None if known is None else leaf_of(known)
-    # A C2SP file says which leaf it is about only in its extra data, which may be missing: then the caller must know
-    # it. JSON always has the leaf.
+    data, expected = path.read_bytes(), None if known is None else leaf_of(known)
     if not data.lstrip().startswith(b"{"):
-        parsed = parse_tlog_proof(data)
-        leaf = expected or parsed.extra
-        if leaf is None:
-            raise EvidenceError("the proof does not say which leaf it is about: give --event or --receipt")
-        if int.from_bytes(leaf[:8], "big") != parsed.index:
-            raise EvidenceError(f"the proof is of leaf {parsed.index}, and asked about is another")
-        return parsed.index, verify_tlog_proof(data, leaf_hash(leaf), keys)
-    proof = parse_proof(parse_json(data))
+        return _check_tlog_proof(path, data, keys, expected)
+    proof = parse_proof(parse_file(str(path), data))
     if expected is not None and expected != proof.leaf:
         raise EvidenceError(f"the proof is of another leaf, at {proof.leaf_index}")
     return proof.leaf_index, check_proof(proof, keys)
+
+
+def _check_tlog_proof(
+    path: Path, data: bytes, keys: tuple[VerifierKey, ...], expected: bytes | None
+) -> tuple[int, Checkpoint]:
+    # A C2SP file says which leaf it is about only in its extra data, which may be missing: then the caller must know
+    # it. JSON always has the leaf.
+    proof = parse_text(str(path), data, parse_tlog_proof)
+    parse_text(str(path), proof.checkpoint, parse_note)
+    leaf = expected or proof.extra
+    if leaf is None:
+        raise EvidenceError("the proof does not say which leaf it is about: give --event or --receipt")
+    if int.from_bytes(leaf[:8], "big") != proof.index:
+        raise EvidenceError(f"the proof is of leaf {proof.index}, and asked about is another")
+    return proof.index, verify_tlog_proof(data, leaf_hash(leaf), keys)
 
 
 def file_content(path: Path, proof: Proof) -> bytes:

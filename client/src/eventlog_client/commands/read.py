@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from eventlog import console
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.output import Output, printable
-from eventlog_client.session import ChainOption, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, need_keys, session_of, utf8
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
@@ -18,8 +19,8 @@ COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 def query(
     context: typer.Context,
     *,
-    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.")] = [],  # noqa: B006
-    source: Annotated[list[str], typer.Option(help="Any of these sources.")] = [],  # noqa: B006
+    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.", callback=utf8)] = [],  # noqa: B006
+    source: Annotated[list[str], typer.Option(help="Any of these sources.", callback=utf8)] = [],  # noqa: B006
     start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
     end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on, in order of seq.")] = None,
@@ -58,8 +59,8 @@ def tail(
     context: typer.Context,
     *,
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on (default: from now on).")] = None,
-    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.")] = [],  # noqa: B006
-    source: Annotated[list[str], typer.Option(help="Any of these sources.")] = [],  # noqa: B006
+    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.", callback=utf8)] = [],  # noqa: B006
+    source: Annotated[list[str], typer.Option(help="Any of these sources.", callback=utf8)] = [],  # noqa: B006
     verify: Annotated[
         bool | None,
         typer.Option("--verify/--no-verify", help="Also hold each signed checkpoint against the events; or no checks."),
@@ -88,16 +89,18 @@ def tail(
 def _tell(found: SignedCheckpoint) -> None:
     """Print a verified checkpoint on standard error, as standard output has only events."""
     checkpoint = found.checkpoint
-    sys.stderr.write(f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
+    console.write(sys.stderr, f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
 
 
 def show(output: Output, found: Iterable[Event]) -> None:
-    """Print events as they come, one on each line; with --json byte for byte as the log shows them."""
+    """Print events as they come, one on each line, as long as somebody reads; with --json as the log shows them."""
     for event in found:
         if output.json:
-            output.write(format_event(event).decode())
+            output.json_text(format_event(event).decode())
         else:
             output.rows(COLUMNS, [row(event)])
+        if output.gone:
+            return
 
 
 def row(event: Event) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from eventlog import console
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
@@ -52,7 +53,7 @@ def verify_log(
             except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
                     raise
-                sys.stderr.write(f"eventlog: {printable(error)}; trying again.\n")
+                console.write(sys.stderr, f"eventlog: {printable(error)}; trying again.\n")
             if every is None:
                 return
             try:
