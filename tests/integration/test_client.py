@@ -142,7 +142,7 @@ def test_an_export_verifies_without_the_log(log: EventLog, store: MongoStore) ->
 def test_an_export_goes_on_part_after_part(
     mongo_uri: str, database: str, store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eventlog.http.export.PART_BYTES", 3000)
+    monkeypatch.setattr("eventlog.http.answers.BODY_BYTES", 24_000)
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
 
     async def behind_lambda(scope: Any, receive: Any, send: Any) -> None:

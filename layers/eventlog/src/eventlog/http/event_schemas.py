@@ -5,14 +5,13 @@ In JSON an event is what ``formats.event_json.event_fields`` writes.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, Field
 
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import event_fields
+from eventlog.formats.event_json import event_fields, format_event
 from eventlog.http.receipt_schemas import Receipt
 
 _COLUMNS = (
@@ -53,20 +52,32 @@ class EventPage(BaseModel):
     settled_size: int = Field(description="How many of the chain's events have moved to their final place")
 
 
-def to_ndjson(events: Iterable[Event]) -> bytes:
+def to_json(events: Iterable[Event]) -> Iterator[bytes]:
+    """The items of a list of events."""
+    return map(format_event, events)
+
+
+def to_ndjson(events: Iterable[Event]) -> Iterator[bytes]:
     """One event a line, lossless."""
-    return b"".join(orjson.dumps(event_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
+    return (format_event(event) + b"\n" for event in events)
 
 
-def to_csv(events: Iterable[Event]) -> bytes:
-    """RFC 4180 with a header line; a cell that a spreadsheet would run as a formula is prefixed with ``'``."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
+def to_csv(events: Iterable[Event]) -> Iterator[bytes]:
+    """RFC 4180, without the header line; a cell that a spreadsheet would run as a formula is prefixed with ``'``."""
     for event in events:
         fields = event_fields(event) | {"payload": event.entry.payload}
-        writer.writerow([_safe(fields[name]) for name in _COLUMNS])
-    return out.getvalue().encode()
+        yield _row(_safe(fields[name]) for name in _COLUMNS)
+
+
+def csv_header() -> bytes:
+    """The header line."""
+    return _row(_COLUMNS)
+
+
+def _row(cells: Iterable[Any]) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
 
 
 def _safe(cell: Any) -> Any:
