@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from awslambdaric.lambda_runtime_marshaller import to_json
+from awslambdaric.lambda_runtime_marshaller import to_json  # type: ignore[import-untyped]
 from bson import DatetimeMS, Int64
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,7 +93,7 @@ class Log:
         """All parts of the export of a chain."""
         whole, start = b"", 0
         while True:
-            part = self.get("/export", {"chain": chain, "from_seq": start})["body"].encode()
+            part: bytes = self.get("/export", {"chain": chain, "from_seq": start})["body"].encode()
             whole += part
             following = json.loads(part.splitlines()[-1])["end"]["next_seq"]
             if following is None:

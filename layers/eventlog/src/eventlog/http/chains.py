@@ -12,7 +12,7 @@ from eventlog.http import answers
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.audit_fields import audit_fields
-from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields
+from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields, listed_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
@@ -27,9 +27,9 @@ def list_chains(
     after: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Chains by name."""
+    """Chains by name; one whose sequence document is damaged has `damaged` beside its name, and nothing else."""
     found = wired.log.chains(after, limit, caller.chains)
-    shown = answers.fitting(orjson.dumps(chain_fields(chain)) for chain in found)
+    shown = answers.fitting(orjson.dumps(listed_fields(chain)) for chain in found)
     goes_on = len(shown) == limit or len(shown) < len(found)
     chains = list(map(orjson.Fragment, shown))
     return json_response({"chains": chains, "next": found[len(shown) - 1].name if goes_on else None})

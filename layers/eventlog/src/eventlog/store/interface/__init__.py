@@ -14,6 +14,7 @@
 from eventlog.store.interface.events import (
     PAGE_BYTES,
     Chain,
+    DamagedChain,
     Draft,
     EventAppender,
     EventReader,
@@ -28,6 +29,7 @@ from eventlog.store.interface.events import (
 __all__ = [
     "PAGE_BYTES",
     "Chain",
+    "DamagedChain",
     "Draft",
     "EventAppender",
     "EventReader",
