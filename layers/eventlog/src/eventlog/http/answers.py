@@ -24,6 +24,7 @@ TEXT_TYPES = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "application/x-ndjson"]
 
 _LIST_BYTES = 4 << 10
 """What an answer has beside the items of its list: names of members, a cursor, a header line."""
+_TOO_LONG = "Stored data is damaged, larger than anything an append stores, and can't be returned; run an audit."
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -64,8 +65,7 @@ class FittingAnswers:
 
         await self._app(scope, receive, hold)
         if not _fits(held):
-            detail = "What is stored here is larger than anything an append stores, and can't be shown; run an audit."
-            await problem(500, detail)(scope, receive, send)
+            await problem(500, _TOO_LONG)(scope, receive, send)
             return
         for message in held:
             await send(message)
