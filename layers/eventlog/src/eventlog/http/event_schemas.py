@@ -30,7 +30,10 @@ _COLUMNS = (
     "prev_hash",
     "hash",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a formula of a cell (OWASP, "CSV Injection"), also full-width, which spreadsheets take for the same."""
+_BLANK = ("\t", "\r", "\n")
+"""What may make one by itself, as a spreadsheet leaves it out or begins a cell behind it."""
 
 
 class EventOut(Receipt):
@@ -81,4 +84,6 @@ def _row(cells: Iterable[Any]) -> bytes:
 
 
 def _safe(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    # Some spreadsheets leave out blanks at the beginning, of any kind, and look at what follows.
+    is_formula = isinstance(cell, str) and (cell.startswith(_BLANK) or cell.lstrip().startswith(_FORMULA))
+    return f"'{cell}" if is_formula else cell
