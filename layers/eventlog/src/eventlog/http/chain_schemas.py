@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from eventlog.http.evidence_schemas import CheckpointOut
-from eventlog.store.interface import Chain, DamagedChain
+from eventlog.store.interface import Chain, UnreadableChain
 
 
 class ChainOut(BaseModel):
@@ -41,9 +41,9 @@ class Chains(BaseModel):
     next: str | None
 
 
-def listed_fields(chain: Chain | DamagedChain) -> dict[str, Any]:
+def listed_fields(chain: Chain | UnreadableChain) -> dict[str, Any]:
     """A chain as lists show it."""
-    return {"chain": chain.name, "damaged": True} if isinstance(chain, DamagedChain) else chain_fields(chain)
+    return {"chain": chain.name, "damaged": True} if isinstance(chain, UnreadableChain) else chain_fields(chain)
 
 
 def chain_fields(chain: Chain) -> dict[str, Any]:

@@ -14,7 +14,6 @@
 from eventlog.store.interface.events import (
     PAGE_BYTES,
     Chain,
-    DamagedChain,
     Draft,
     EventAppender,
     EventReader,
@@ -24,12 +23,12 @@ from eventlog.store.interface.events import (
     Placed,
     Position,
     Query,
+    UnreadableChain,
 )
 
 __all__ = [
     "PAGE_BYTES",
     "Chain",
-    "DamagedChain",
     "Draft",
     "EventAppender",
     "EventReader",
@@ -39,4 +38,5 @@ __all__ = [
     "Placed",
     "Position",
     "Query",
+    "UnreadableChain",
 ]

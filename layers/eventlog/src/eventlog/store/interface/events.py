@@ -83,7 +83,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class DamagedChain:
+class UnreadableChain:
     """A chain whose sequence document can't be read; its audit says what is wrong."""
 
     name: str
@@ -146,7 +146,7 @@ class EventReader(Protocol):
         """Return one page of events."""
         ...
 
-    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | DamagedChain]:
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """List chains by name, those after ``after``; only those among ``names`` (chain_names.py) unless it is None.
 
         One that is damaged is in its place, and the others are read all the same. What no chain can be called is left

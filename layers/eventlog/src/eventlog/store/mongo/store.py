@@ -9,7 +9,7 @@ from pymongo.errors import ConfigurationError
 from eventlog.formats.event import Event
 from eventlog.formats.names import CHAIN_PATTERN
 from eventlog.store.errors import StoreUnavailableError, UnusableURIError
-from eventlog.store.interface import Chain, DamagedChain, Draft, Page, Placed, Query
+from eventlog.store.interface import Chain, Draft, Page, Placed, Query, UnreadableChain
 from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import mapped
@@ -135,7 +135,7 @@ class MongoStore:
         with mapped():
             return read_page(self._operations, query)
 
-    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | DamagedChain]:
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """See ``EventReader.chains``."""
         query = {"_id": {"$gt": after, "$regex": _CHAIN_NAME}}
         allowed = [] if names is None else [among("_id", names)]
@@ -155,12 +155,12 @@ class MongoStore:
             self._operations.sequences.find_one({"_id": ""})
 
 
-def _listed(raw: bytes) -> Chain | DamagedChain:
+def _listed(raw: bytes) -> Chain | UnreadableChain:
     """Read a chain for a list, which one that is damaged must not end."""
     try:
         return _chain(raw)
     except NotOursError:
-        return DamagedChain(str(decode_roughly(raw).get("_id", "")))
+        return UnreadableChain(str(decode_roughly(raw).get("_id", "")))
 
 
 def _is_whole(value: object) -> bool:
