@@ -130,6 +130,7 @@ def log(mongo_uri: str) -> Iterator[Log]:
         client.drop_database(name)
 
 
+EARLIER = "2023-11-14T21:56:42Z"
 IDS = [f"{kind}-{n}" for kind in (*UNITS, "empty") for n in range(5)]
 
 
@@ -153,6 +154,28 @@ def test_pages_exports_and_streams_of_payloads_that_grow_end_early_and_go_on(log
 def test_one_event_of_any_kind_is_returned(log: Log, of: str) -> None:
     for kind in (*UNITS, "empty"):
         assert log.get(f"/events/{kind}-0{of}", {})["statusCode"] == 200
+
+
+OTHERS = {
+    "/chains/main": {},
+    "/chains/main/root": {},
+    "/chains/main/consistency": {"first": 3, "second": len(IDS)},
+    "/chains/main/checkpoint": {},
+    "/chains/main/tlog/checkpoint": {},
+    "/chains/main/tlog/tile/0/000.p/35": {},
+    "/chains/main/tlog/tile/entries/000.p/35": {},
+    "/stats": {"by": "source_id", "bucket": 1, "start_time": EARLIER, "end_time": "2023-11-14T22:13:21Z"},
+    "/health": {},
+}
+
+
+def test_all_other_answers_fit_too(log: Log) -> None:
+    for number in range(14):
+        source = '😀"\\' * 80 + f"{number:02}"
+        log.store.append("main-2", [draft(chain="main-2", source_id=source, timestamp=1_700_000_000_000 - number)])
+    for path, params in OTHERS.items():
+        for chain in ({}, {"chain": "main-2"}) if path == "/stats" else ({},):
+            assert log.answer(path, params | chain)["statusCode"] == 200, path
 
 
 texts = st.text(st.sampled_from('"\\\x00\x1f\x7f\n\u2028üaあ😀'), min_size=5, max_size=40)
