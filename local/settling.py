@@ -1,8 +1,9 @@
 """Settles the last append of each chain if no later append comes and does it."""
 
 import threading
+from contextlib import suppress
 
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CorruptionError, StoreError
 from eventlog.store.mongo.store import MongoStore
 
 EVERY_SECONDS = 0.1
@@ -34,7 +35,8 @@ class SettleSchedule(threading.Thread):
         """Settle the chains whose size is the same as in the last round."""
         sizes = self._store.unsettled()
         for chain in [name for name, size in sizes.items() if self._sizes.get(name) == size]:
-            self._store.settle(chain)
+            with suppress(CorruptionError):  # a damaged chain must not keep the others from being settled
+                self._store.settle(chain)
         self._sizes = sizes
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from eventlog.store.mongo.store import operations_of
 from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
 
@@ -181,3 +182,27 @@ def test_nothing_in_the_page_sets_styles_or_reads_html() -> None:
             found = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\bstyle=|\beval\(", text)
             assert (path.name, found) == (path.name, [])
             assert text.count("\n") < 250
+
+
+def test_a_damaged_chain_is_shown_as_that_and_hides_no_other(browser: Browser, log: ServedLog) -> None:
+    for chain in ("aaa", "main", "zzz"):
+        log.append({}, {}, chain=chain)
+    operations_of(log.store).sequences.update_one({"_id": "aaa"}, {"$unset": {"settled": 1}})
+    with watch(browser, log.url) as look:
+        page = look.open()
+        rows = page.get_by_role("region", name="Chains").locator("tbody tr")
+        expect(rows).to_have_count(3)
+        expect(rows.nth(0)).to_contain_text("DAMAGED")
+        expect(rows.nth(2)).to_contain_text("zzz2")
+        expect(page.locator("#chain option")).to_have_text(["aaa", "main", "zzz"])
+        for view in ("overview", "chain"):
+            page = look.open(view=view, chain="aaa")
+            expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")
+
+
+def test_events_that_take_several_pages_are_all_in_the_picture(browser: Browser, log: ServedLog) -> None:
+    log.append(*[{"payload": {"q": "\x7f" * 262_000}} for _ in range(7)])
+    with watch(browser, log.url) as look:
+        page = look.open(view="chain", zoom="8")
+        expect(page.locator("rect.event")).to_have_count(7)
+        expect(page.locator("rect.found")).to_have_count(0)

@@ -15,9 +15,12 @@ from eventlog.http.wired import wiring_of
 from eventlog.ingest.queue_message import parse_message
 from eventlog.settings import Settings
 from eventlog.wiring.ingest import IngestWiring
+from eventlog_client import EventLog, RefusedError
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
+from local.server import build_app
 from tests.support.queues import Queues, consumer, fifo_queues
+from tests.support.serving import served as serving
 
 EVENTS = "/api/v1/events"
 ASYNC = f"{EVENTS}?async=true"
@@ -225,3 +228,26 @@ def test_sending_does_not_hold_up_the_event_loop(api: TestClient) -> None:
     wiring_of(api.app, IngestWiring).queue = Queue()  # type: ignore[arg-type,assignment]
     assert api.post(ASYNC, json=event()).status_code == 202
     assert seen == [False]
+
+
+def test_a_receipt_of_an_event_that_was_there_before_tells_by_when_it_was_received(
+    api: TestClient, queues: Queues
+) -> None:
+    first = api.post(EVENTS, json=event(event_id="a")).json()
+    later = api.post(ASYNC, json=event(event_id="a", payload={"n": 2})).json()
+    assert consume(api, queues) == []
+    found = api.get(later["receipt"]).json()
+    assert found == first
+    assert found["received_at"] != later["received_at"]
+    assert api.get(f"{EVENTS}/a").json()["payload"] == {"n": 1}
+
+
+def test_a_client_gets_its_receipt_at_once_or_a_conflict_though_the_log_queues_by_default(
+    queues: Queues, mongo_uri: str, database: str
+) -> None:
+    app = build_app(queues.settings(mongo_uri, database, EVENTLOG_ASYNC=True))
+    with closing(app.state.connection), serving(app) as url, EventLog(url) as log:
+        assert log.append("t", "s", {"n": 1}, event_id="a", timestamp="2026-11-23T12:00:00Z").seq == 0
+        with pytest.raises(RefusedError) as caught:
+            log.append("t", "s", {"n": 2}, event_id="a", timestamp="2026-11-23T12:00:00Z")
+        assert caught.value.status == 409

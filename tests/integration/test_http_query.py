@@ -211,13 +211,16 @@ def rows(text: str) -> list[Shown]:
 
 
 def test_csv_reads_back_and_runs_nothing_in_a_spreadsheet(api: TestClient) -> None:
-    cells = ["=1+1", "+1", "-1", "@SUM(A1)", 'a,"b"', "a;b", "'x", " =1", "ü\u2028"]
+    full_width = [f"{sign}SUM(A1)" for sign in "\uff1d\uff0b\uff0d\uff20"]
+    blanks = [f"{blank}=1" for blank in " \xa0\u3000\u2028"]
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", *full_width, *blanks, " \u3000 \uff1d1"]
+    cells = [*formulas, 'a,"b"', "a;b", "'x", " x", "a=1", "1-1", "\u3000", "ü\u2028"]
     payload = {"a": 'quo"te,\n', "=b": "=1"}
     append(api, [event(0, event_type=c, source_id=c, payload=payload) for c in cells])
     append(api, [event(0, event_id="-1", event_type="t")])
     answer = api.get(f"{EVENTS}?order=asc&sort=seq", headers={"accept": "text/csv"})
     found = rows(answer.text)
-    safe = [f"'{c}" if c[0] in "=+-@" else c for c in cells]
+    safe = [f"'{c}" if c in formulas else c for c in cells]
     assert [row["event_type"] for row in found] == [*safe, "t"]
     assert [row["source_id"] for row in found][:-1] == safe
     assert found[-1]["event_id"] == "'-1"

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.formats.canonical import LongerError, canonicalize, is_canonical_object
+from eventlog.formats.strict_json import parse
 
 BIG = 2**53
 KEYS = st.text(max_size=4) | st.sampled_from(
@@ -152,3 +153,15 @@ def test_the_slow_writer_stops_at_the_limit() -> None:
         canonicalize(value, 1000)
     with pytest.raises(rfc8785.CanonicalizationError):
         canonicalize(value)
+
+
+LARGE = st.integers(-(10**22), 10**22).map(float)
+"""Doubles that canonical JSON writes as integers outside +-(2^53-1), and some beyond."""
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES | st.lists(LARGE))
+def test_canonical_text_can_be_sent_again_and_is_the_same(value: Any) -> None:
+    text = canonicalize(value)
+    assert canonicalize(parse(text, max_depth=64)) == text
+    assert canonicalize(parse(text, max_depth=64, doubles=True)) == text

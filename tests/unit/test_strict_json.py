@@ -40,8 +40,11 @@ REFUSED: list[tuple[str, bytes, str, str]] = [
     ("an overflow", b'{"a":1e309}', "/a", "too large for a double"),
     ("a negative overflow", b"[-1E+400]", "/0", "too large for a double"),
     ("an overflow without an exponent", b"[" + b"9" * 400 + b".0]", "/0", "too large for a double"),
-    ("2^53", b'{"a":9007199254740992}', "/a", "integer outside"),
-    ("-2^53", b'{"a":-9007199254740992}', "/a", "integer outside"),
+    ("2^53 + 1", b'{"a":9007199254740993}', "/a", "integer outside"),
+    ("-2^53 - 1", b'{"a":-9007199254740993}', "/a", "integer outside"),
+    ("digits that a double loses", b"[12345678901234567890]", "/0", "integer outside"),
+    ("a double with all its digits", b"[123456789012345683968]", "/0", "integer outside"),
+    ("1e21 without an exponent", b"[1000000000000000000000]", "/0", "integer outside"),
     ("an integer of 5000 digits", b"[" + b"1" * 5000 + b"]", "/0", "integer outside"),
     ("a big integer at the root", b"9007199254740993", "", "integer outside"),
     ("a lone high surrogate", b'{"a":"\\ud800"}', "/a", "lone surrogate"),
@@ -82,7 +85,7 @@ def test_what_is_not_accepted_is_refused_with_its_place(body: bytes, pointer: st
 
 def test_every_bad_value_is_named_in_document_order() -> None:
     with pytest.raises(MalformedJSONError) as caught:
-        parse(b'{"a":[NaN,1,{"b":1e999}],"c":"\\udc00","d":9007199254740992,"d":0}', max_depth=DEPTH)
+        parse(b'{"a":[NaN,1,{"b":1e999}],"c":"\\udc00","d":9007199254740993,"d":0}', max_depth=DEPTH)
     assert [p.pointer for p in caught.value.problems] == ["/d", "/a/0", "/a/2/b", "/c"]
 
 
@@ -92,6 +95,12 @@ def test_every_bad_value_is_named_in_document_order() -> None:
         (b' {"a" : 1}\r\n\t', {"a": 1}),
         (b"9007199254740991", BIG),
         (b"-9007199254740991", -BIG),
+        (b"9007199254740992", 2.0**53),
+        (b"-9007199254740992", -(2.0**53)),
+        (b"10000000000000000", 1e16),
+        (b"-123456789012345680000", -123456789012345683968.0),
+        (b"999999999999999900000", 999999999999999900000.0),
+        (b"1e21", 1e21),
         (b"[-0,0]", [0, 0]),
         (b"1e16", 1e16),
         (b"1e-400", 0.0),

@@ -3,7 +3,7 @@
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt
-from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint
+from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint
 from eventlog_client.appends import NewEvent
 from eventlog_client.client import EventLog
 from eventlog_client.errors import (
@@ -25,6 +25,7 @@ __all__ = [
     "ChainInfo",
     "ClientError",
     "Consistency",
+    "DamagedChain",
     "Event",
     "EventLog",
     "EvidenceError",

@@ -29,6 +29,13 @@ class ChainInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedChain:
+    """A chain of which the log itself says that what it has stored of it is damaged: have it audited."""
+
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
     """A checkpoint with its note; ``verified`` if a pinned key signed it."""
 
@@ -80,6 +87,20 @@ def parse_chain(fields: Any) -> ChainInfo:
             fields=fields,
         )
     except (EvidenceError, AttributeError) as error:
+        raise UnexpectedAnswerError(f"the answer is not a chain: {error}") from error
+
+
+def parse_listed(fields: Any) -> ChainInfo | DamagedChain:
+    """Read a chain of a list.
+
+    Raises:
+        UnexpectedAnswerError: a member is missing or malformed.
+    """
+    if not isinstance(fields, dict) or fields.get("damaged") is not True:
+        return parse_chain(fields)
+    try:
+        return DamagedChain(chain_name(fields))
+    except EvidenceError as error:
         raise UnexpectedAnswerError(f"the answer is not a chain: {error}") from error
 
 

@@ -12,6 +12,8 @@ from eventlog_client.errors import RefusedError
 from eventlog_client.transport import Answer, Transport
 
 NDJSON = "application/x-ndjson"
+AT_ONCE = {"async": "false"}
+"""A receipt that is asked for later may be of an event with this id and other content, which was there before."""
 Document = dict[str, Any]
 Get = Callable[[str, str], Event]
 """Returns an event by its id and chain."""
@@ -25,7 +27,11 @@ def one(transport: Transport, event: NewEvent, chain: str | None, get: Get) -> R
     """
     sent = appends.document_of(event, chain)
     untimed = {0} if appends.is_untimed(event) else set()
-    answer = _post(lambda: transport.post("/events", appends.json_text(sent)), [sent], untimed, get)
+
+    def send() -> Answer:
+        return transport.post("/events", appends.json_text(sent), parameters=AT_ONCE)
+
+    answer = _post(send, [sent], untimed, get)
     return appends.checked_receipt(sent, evidence.parse(answer.body))
 
 

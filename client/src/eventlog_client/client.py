@@ -12,7 +12,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
 from eventlog.formats.members import parse_json
 from eventlog_client import appending, appends, evidence, reading
-from eventlog_client.answers import AuditReport, ChainInfo, Consistency, SignedCheckpoint, parse_report
+from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
 from eventlog_client.arguments import ExportSelection, Filters, Moment, Names, checked, name, number
 from eventlog_client.checkpoint_check import Prove, checker_of
@@ -155,8 +155,8 @@ class EventLog:
         )
         return tail.events()
 
-    def chains(self) -> Iterator[ChainInfo]:
-        """Return all chains by name."""
+    def chains(self) -> Iterator[ChainInfo | DamagedChain]:
+        """Return all chains by name; of one that is damaged there is no more than that."""
         return reading.chains(self.transport)
 
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:

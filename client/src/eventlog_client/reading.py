@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
-from eventlog_client.answers import ChainInfo, parse_chain
+from eventlog_client.answers import ChainInfo, DamagedChain, parse_chain, parse_listed
 from eventlog_client.appends import receipt_fields
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.transport import Transport
@@ -59,15 +59,15 @@ def linked(found: Iterator[Event], start: int) -> Iterator[Event]:
         last = event
 
 
-def chains(transport: Transport) -> Iterator[ChainInfo]:
-    """Yield all chains by name."""
+def chains(transport: Transport) -> Iterator[ChainInfo | DamagedChain]:
+    """Yield all chains by name, damaged ones in their places."""
     after: str | None = None
     while True:
         fields = transport.get("/chains", {"after": after, "limit": PAGE}).object()
         shown = fields.get("chains")
         if not isinstance(shown, list):
             raise UnexpectedAnswerError("the answer is not a list of chains")
-        yield from map(parse_chain, shown)
+        yield from map(parse_listed, shown)
         before, after = after, fields.get("next")
         if after is None:
             return

@@ -88,14 +88,16 @@ class Transport:
         """
         return self._repeat(lambda: self._exchange(self._request("GET", path, parameters, accept=accept)))
 
-    def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
+    def post(
+        self, path: str, body: bytes, content_type: str = "application/json", parameters: Parameters | None = None
+    ) -> Answer:
         """Send a POST request below /api/v1.
 
         Raises:
             ClientError: as ``get``.
         """
         return self._repeat(
-            lambda: self._exchange(self._request("POST", path, None, body=body, content_type=content_type))
+            lambda: self._exchange(self._request("POST", path, parameters, body=body, content_type=content_type))
         )
 
     @contextmanager

@@ -22,7 +22,11 @@ export function errorBox(error, again) {
   )
 }
 
-const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', running: 'running', passed: 'passed', failed: 'FAILED', skipped: 'not checked' }
+/** A chain of which the database does not say what it should. */
+export const damagedChain = (chain) =>
+  h('p', { class: 'error', role: 'alert' }, `What the log has stored of the chain ${chain} is damaged. An audit says what is wrong: `, h('a', { href: `/?${new URLSearchParams({ chain, view: 'audits' })}` }, 'run one'), '.')
+
+const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', running: 'running', passed: 'passed', failed: 'FAILED', damaged: 'DAMAGED', skipped: 'not checked' }
 
 /** A status in words and colour, never in colour alone. */
 export const badge = (status) => h('span', { class: `badge ${status}` }, WORDS[status] ?? status)

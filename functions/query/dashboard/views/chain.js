@@ -5,7 +5,7 @@ import { fill, h, svg } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
-import { card, empty, errorBox, loading } from '../parts.js'
+import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
@@ -16,6 +16,7 @@ const DRAWN = { width: 1000, height: 150 }
 export async function render({ state, chain, go, link, signal }) {
   const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
   const head = page.chains.find((one) => one.chain === chain)
+  if (head?.damaged) return damagedChain(chain)
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
   const findings = await findingsOf(audits, signal)
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }

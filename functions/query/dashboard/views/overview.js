@@ -4,7 +4,7 @@ import { ask, ProblemError } from '../api.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
-import { badge, card, empty, errorBox, hash, loading } from '../parts.js'
+import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../parts.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
@@ -16,12 +16,16 @@ export async function render({ state, chain, go, link, signal }) {
   const by = state.get('by') === 'source_id' ? 'source_id' : 'event_type'
   const [chains, detail, audits, minute] = await Promise.all([
     ask('/chains', { limit: 1000 }, options).then((found) => found.chains),
-    ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch(absent),
+    detailOf(chain, options).catch(absent),
     ask('/audits', { chain, limit: AUDITS }, options).then((found) => found.audits),
-    countedSince(60, Date.now() + 1, { chain, bucket: 60 }, signal),
+    countedSince(60, Date.now() + 1, { chain, bucket: 60 }, signal).catch((error) => {
+      if (!error.isDamage) throw error
+      return null
+    }),
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
   const range = RANGES[state.get('range')] ? state.get('range') : 'week'
+  if (detail.damaged) return [damagedChain(chain), card('The last audits', strip(audits, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))
   showPicture(picture, { range, chain, by, go, signal })
   return [
@@ -36,6 +40,13 @@ const absent = (error) => {
   if (error.status === 404) return null
   throw error
 }
+
+/** A chain's head; of one whose head can't be read, that it is damaged. The others are shown all the same. */
+const detailOf = (chain, options) =>
+  ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch((error) => {
+    if (!error.isDamage) throw error
+    return { chain, damaged: true }
+  })
 
 /** The rest of the view does not wait for the figures, which take longest. */
 async function showPicture(place, choice) {
@@ -123,15 +134,17 @@ function strip(audits, link) {
 /** Chains by name; how far each is verified and anchored takes two requests a chain, so only the first ones say it. */
 async function chainTable(chains, current, options) {
   const shown = chains.slice(0, DETAILED)
-  const details = await Promise.all(shown.map(({ chain }) => ask(`/chains/${encodeURIComponent(chain)}`, {}, options)))
+  const details = await Promise.all(shown.map((one) => (one.damaged ? one : detailOf(one.chain, options))))
   const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Last audit'].map((title) => h('th', { scope: 'col' }, title))
   const rows = details.map((detail) => {
+    const name = h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))
+    if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged')))
     const anchored = detail.last_checkpoint?.size ?? 0
     const audit = detail.last_audit
     return h(
       'tr',
       { 'aria-selected': String(detail.chain === current) },
-      h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain)),
+      name,
       h('td', {}, number(detail.size)),
       h('td', {}, audit?.status === 'intact' ? number(audit.to_seq) : '–'),
       h('td', {}, meter(anchored, detail.size)),

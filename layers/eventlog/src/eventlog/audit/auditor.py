@@ -227,6 +227,10 @@ class Auditor:
         """Read stored reports, newest first; with ``among``, only those on these chains (chain_names.py)."""
         return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
 
+    def unnamed_reports(self, chain: str | None, limit: int, among: Sequence[str] | None = None) -> list[AuditReport]:
+        """Read what stands among the reports under an id that no audit has; no list can go on behind one."""
+        return [read_report(found) for found in self._audits.unnamed(chain, limit, among)]
+
     def _settle(self, chain: str) -> str | None:
         """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
         try:

@@ -11,6 +11,7 @@ from eventlog.errors import InvalidError, NotFoundError
 from eventlog.evidence.proofs import Evidence, check_root, checkpoint_of
 from eventlog.formats import bundle, merkle, proof
 from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
+from eventlog.formats.escaped import escaped_length
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import format_event
 from eventlog.formats.strict_json import Problem
@@ -18,13 +19,18 @@ from eventlog.store.errors import CorruptionError
 from eventlog.store.interface.trees import TreeView
 
 _CHUNK = 1 << 18
+_GAP = 10 << 10
+"""Bytes of a gap's line at most: two seqs and 126 hashes (``proof.cover``), as a JSON string."""
+_REST = 2 * _GAP + 200
+"""Bytes at most that come with an event beside its line: gaps before and after it, and the last line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRange:
     """What to export: seqs [from_seq, to_seq), or with a ``window`` its events from ``from_seq`` on.
 
-    Once an event would begin after ``limit`` bytes, the bundle ends and says where to go on.
+    A bundle ends before the event with which it would be longer than ``limit``, and says where to go on; it has one
+    event at least. Its length is that of a JSON string (``formats/escaped.py``), which Lambda returns it as.
     """
 
     chain: str
@@ -53,8 +59,9 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
             batches = _contiguous(view.events(selection.from_seq, selection.to_seq), wanted.chain, selection)
         else:  # opened before the header, so that what can't be read is told while nothing was sent
             batches = view.events_in(selection, wanted.from_seq, size)
-        yield bundle.header_line(Header(view.origin, wanted.chain, copy.note, copy.keys, selection))
-        lines = _Lines(view, size, limit=wanted.limit)
+        header = bundle.header_line(Header(view.origin, wanted.chain, copy.note, copy.keys, selection))
+        yield header
+        lines = _Lines(view, size, limit=wanted.limit, taken=_REST + escaped_length(header))
         for batch in batches:
             yield from _chunks(lines.of(batch))
             if lines.next_seq is not None:  # the limit was reached; the last line says where to go on
@@ -94,13 +101,14 @@ class _Lines:
         starts = [self.position, *(seq + 1 for seq in ends)]
         nodes = self._nodes(list(zip(starts, ends, strict=False)))
         for event in batch:
-            if self.limit is not None and self.taken >= self.limit:
+            line = bundle.event_line(format_event(event))
+            if self._is_full(line):
                 self.next_seq = event.seq
                 return
             yield from self._gap(event.seq, nodes)
             merkle.append_leaf(self.frontier, event.seq, event.hash)
             self.position, self.events = event.seq + 1, self.events + 1
-            yield self._counted(bundle.event_line(format_event(event)))
+            yield line
 
     def rest(self, root: bytes) -> Iterator[bytes]:
         """Write the last gap and the last line.
@@ -125,13 +133,16 @@ class _Lines:
         gap = Gap(self.position, end, tuple(nodes[place] for place in places))
         for place in places:
             self.position = merkle.append_subtree(self.frontier, self.position, place.level, nodes[place])
-        yield self._counted(bundle.gap_line(gap))
+        line = bundle.gap_line(gap)
+        self.taken += escaped_length(line)
+        yield line
 
-    def _counted(self, line: bytes) -> bytes:
-        self.taken += (
-            len(line) + line.count(b'"') + line.count(b"\\")
-        )  # as long as in the JSON string that Lambda makes
-        return line
+    def _is_full(self, line: bytes) -> bool:
+        """Count an event; return whether it is one too many. Where nothing is limited, nothing is counted."""
+        if self.limit is None:
+            return False
+        self.taken += escaped_length(line)
+        return self.events > 0 and self.taken > self.limit
 
 
 def _contiguous(batches: Iterator[list[Event]], chain: str, wanted: SeqRange) -> Iterator[list[Event]]:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
+import rfc8785
+
 from eventlog.formats.json_structure import measure
 
 MAX_PROBLEMS = 100
 MAX_POINTER = 1000
 _MAX_INTEGER = 2**53 - 1
+_LONGEST = 22
+"""Characters of an integer that is written without an exponent, with its sign."""
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -53,12 +57,13 @@ def parse(body: bytes, *, max_depth: int, max_values: int | None = None, doubles
 
     ``max_values`` limits the values at every level together, keys not counted: what parsing costs in memory and time.
 
-    With ``doubles``, an integer outside +-(2^53-1) is read as a double. Canonical text has such integers (1e16 is
-    written 10000000000000000), and only as doubles are they written back the same.
+    An integer outside +-(2^53-1) is read as a double, and refused unless its digits are those that ECMAScript writes
+    for that double (RFC 8785, section 3.2.2.3). Canonical text has such integers, 10000000000000000 for 1e16, so what
+    the log shows can be sent again; of any other, digits would be lost. With ``doubles`` none is refused.
 
     Raises:
         MalformedJSONError: invalid UTF-8, a byte order mark, a syntax error, duplicate keys, NaN or Infinity,
-            a number that overflows a double, an integer outside +-(2^53-1), a lone surrogate, deeper nesting.
+            a number that overflows a double, an integer whose digits a double loses, a lone surrogate, deeper nesting.
         OversizedJSONError: more values than ``max_values``.
     """
     # Size first, before there is an object of any value. A text that is too deep and no larger is parsed all the same,
@@ -102,10 +107,11 @@ def _load(text: str, refused: list[Any], doubles: bool) -> Any:
     def integer(digits: str) -> Any:
         # Python's int() takes quadratic time for long digits. 17 digits hold every allowed integer with its sign.
         number = int(digits) if len(digits) <= 17 else None
-        if number is None or abs(number) > _MAX_INTEGER:
-            why = "integer outside -(2^53-1)..2^53-1, which a double can't hold exactly"
-            return decimal(digits) if doubles else refuse(why)
-        return number
+        if number is not None and abs(number) <= _MAX_INTEGER:
+            return number
+        if doubles or _is_written_so(digits):
+            return decimal(digits)
+        return refuse("integer outside -(2^53-1)..2^53-1, which a double can't hold exactly; send it as text")
 
     def decimal(digits: str) -> Any:
         number = float(digits)
@@ -134,6 +140,11 @@ def _load(text: str, refused: list[Any], doubles: bool) -> Any:
         _fail(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}")
     except RecursionError:
         _fail("nested far too deep")
+
+
+def _is_written_so(digits: str) -> bool:
+    """Whether these are the digits that canonical JSON has for their double: below 1e21 it writes no exponent."""
+    return len(digits) <= _LONGEST and rfc8785.dumps(float(digits)) == digits.encode()
 
 
 _Path = tuple["_Path", str | int] | None

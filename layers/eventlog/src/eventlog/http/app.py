@@ -6,18 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from mangum import Mangum
-from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from pydantic.json_schema import models_json_schema
 
 from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
+from eventlog.http.answers import TEXT_TYPES, FittingAnswers
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
 from eventlog.wiring.connection import Connection
-
-_TEXT_TYPES = [problems.MEDIA_TYPE, "application/x-ndjson"]
 
 
 def create_app(*routers: APIRouter, title: str, settings: Settings | None = None, anonymous: bool = False) -> FastAPI:
@@ -46,6 +44,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
         app.include_router(router)
     problems.install(app)
     app.add_middleware(OnePath, routes=app.state.routes)
+    app.add_middleware(FittingAnswers)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     _document(app)
     return app
@@ -57,7 +56,7 @@ def lambda_handler(app: FastAPI) -> Mangum:
     Mangum would run the app's lifespan in each invocation, and sends as base64 what is not on its list of text types.
     """
     asyncio.set_event_loop(_event_loop())
-    handler = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, *_TEXT_TYPES])
+    handler = Mangum(app, lifespan="off", text_mime_types=TEXT_TYPES)
     start.done()
     return handler
 

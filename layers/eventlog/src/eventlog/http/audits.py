@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from eventlog.errors import InvalidError, unknown_audit
 from eventlog.fields import ChainName, pointer
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import Problem
+from eventlog.http import answers
 from eventlog.http.access import AuditStarter, Reader
 from eventlog.http.answers import json_response
 from eventlog.http.audit_fields import audit_fields
@@ -150,8 +152,13 @@ def list_audits(
     limit: Annotated[int, Query(ge=1, le=100), DIGITS] = 20,
 ) -> Response:
     """Audit reports, newest first."""
-    found = [audit_fields(report) for report in wired.auditor.reports(chain, limit, before, caller.chains)]
-    return json_response({"audits": found, "next": found[-1]["audit_id"] if len(found) == limit else None})
+    found = wired.auditor.reports(chain, limit, before, caller.chains)
+    # Whatever stands among the reports is shown. What nobody could ask to go on after comes last, on the last page.
+    odd = wired.auditor.unnamed_reports(chain, limit - len(found), caller.chains) if len(found) < limit else []
+    shown = answers.fitting(orjson.dumps(audit_fields(report)) for report in [*found, *odd])
+    last = found[min(len(shown), len(found)) - 1] if len(found) == limit or len(shown) < len(found) else None
+    audits = list(map(orjson.Fragment, shown))
+    return json_response({"audits": audits, "next": last and last.audit_id})
 
 
 @router.get("/audits/{audit_id}", responses={200: {"model": AuditReport}, **documented(404, 422, 500, 503)})

@@ -1,11 +1,11 @@
 """What answers about chains look like: models for the OpenAPI document, and the function that writes a chain."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from eventlog.http.evidence_schemas import CheckpointOut
-from eventlog.store.interface import Chain
+from eventlog.store.interface import Chain, UnreadableChain
 
 
 class ChainOut(BaseModel):
@@ -19,6 +19,13 @@ class ChainOut(BaseModel):
     root: str = Field(description="Merkle root over all leaves")
 
 
+class DamagedChainOut(BaseModel):
+    """A chain of which the database does not say what it should: have it audited."""
+
+    chain: str
+    damaged: Literal[True]
+
+
 class ChainDetail(ChainOut):
     """A chain with what is known of its integrity."""
 
@@ -30,8 +37,13 @@ class ChainDetail(ChainOut):
 class Chains(BaseModel):
     """Chains by name; ``next`` goes on as ``after``, null at the end."""
 
-    chains: list[ChainOut]
+    chains: list[ChainOut | DamagedChainOut]
     next: str | None
+
+
+def listed_fields(chain: Chain | UnreadableChain) -> dict[str, Any]:
+    """A chain as lists show it."""
+    return {"chain": chain.name, "damaged": True} if isinstance(chain, UnreadableChain) else chain_fields(chain)
 
 
 def chain_fields(chain: Chain) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
+import orjson
 from fastapi import Query, Response
 
 from eventlog.audit.report_documents import read_report
 from eventlog.errors import NotFoundError
 from eventlog.fields import ChainName
+from eventlog.http import answers
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.audit_fields import audit_fields
-from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields
+from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields, listed_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
@@ -26,10 +28,12 @@ def list_chains(
     after: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=1000), DIGITS] = 100,
 ) -> Response:
-    """Chains by name."""
+    """Chains by name; one whose sequence document is damaged has `damaged` beside its name, and nothing else."""
     found = wired.log.chains(after, limit, caller.chains)
-    shown = [chain_fields(chain) for chain in found]
-    return json_response({"chains": shown, "next": found[-1].name if len(found) == limit else None})
+    shown = answers.fitting(orjson.dumps(listed_fields(chain)) for chain in found)
+    goes_on = len(shown) == limit or len(shown) < len(found)
+    chains = list(map(orjson.Fragment, shown))
+    return json_response({"chains": chains, "next": found[len(shown) - 1].name if goes_on else None})
 
 
 @router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})

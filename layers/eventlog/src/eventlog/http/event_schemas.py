@@ -5,14 +5,13 @@ In JSON an event is what ``formats.event_json.event_fields`` writes.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, Field
 
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import event_fields
+from eventlog.formats.event_json import event_fields, format_event
 from eventlog.http.receipt_schemas import Receipt
 
 _COLUMNS = (
@@ -31,7 +30,10 @@ _COLUMNS = (
     "prev_hash",
     "hash",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a formula of a cell (OWASP, "CSV Injection"), also full-width, which spreadsheets take for the same."""
+_BLANK = ("\t", "\r", "\n")
+"""What may make one by itself, as a spreadsheet leaves it out or begins a cell behind it."""
 
 
 class EventOut(Receipt):
@@ -53,21 +55,35 @@ class EventPage(BaseModel):
     settled_size: int = Field(description="How many of the chain's events have moved to their final place")
 
 
-def to_ndjson(events: Iterable[Event]) -> bytes:
+def to_json(events: Iterable[Event]) -> Iterator[bytes]:
+    """The items of a list of events."""
+    return map(format_event, events)
+
+
+def to_ndjson(events: Iterable[Event]) -> Iterator[bytes]:
     """One event a line, lossless."""
-    return b"".join(orjson.dumps(event_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
+    return (format_event(event) + b"\n" for event in events)
 
 
-def to_csv(events: Iterable[Event]) -> bytes:
-    """RFC 4180 with a header line; a cell that a spreadsheet would run as a formula is prefixed with ``'``."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
+def to_csv(events: Iterable[Event]) -> Iterator[bytes]:
+    """RFC 4180, without the header line; a cell that a spreadsheet would run as a formula is prefixed with ``'``."""
     for event in events:
         fields = event_fields(event) | {"payload": event.entry.payload}
-        writer.writerow([_safe(fields[name]) for name in _COLUMNS])
-    return out.getvalue().encode()
+        yield _row(_safe(fields[name]) for name in _COLUMNS)
+
+
+def csv_header() -> bytes:
+    """The header line."""
+    return _row(_COLUMNS)
+
+
+def _row(cells: Iterable[Any]) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
 
 
 def _safe(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    # Some spreadsheets leave out blanks at the beginning, of any kind, and look at what follows.
+    is_formula = isinstance(cell, str) and (cell.startswith(_BLANK) or cell.lstrip().startswith(_FORMULA))
+    return f"'{cell}" if is_formula else cell

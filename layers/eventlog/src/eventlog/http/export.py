@@ -13,6 +13,7 @@ from eventlog.evidence.proofs import Evidence
 from eventlog.fields import ChainName, Millis
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event_json import DamagedEventError
+from eventlog.http import answers
 from eventlog.http.access import Reader
 from eventlog.http.event_query import END, START, EndTime, Seq
 from eventlog.http.problems import api_router, documented
@@ -22,8 +23,6 @@ from eventlog.store.errors import StoreError
 
 NDJSON = "application/x-ndjson"
 CONTENT = {"content": {NDJSON: {"schema": {"type": "string", "description": "An evidence bundle, one item a line"}}}}
-PART_BYTES = 4 << 20
-"""Behind Lambda, whose answers are held whole and at most 6 MB."""
 
 
 class BrokenOffError(Exception):
@@ -50,7 +49,7 @@ def stream(evidence: Evidence, request: Request, parameters: ExportQuery) -> Str
         from_seq=parameters.from_seq,
         to_seq=parameters.to_seq,
         window=TimeRange(parameters.start_time, parameters.end_time) if by_time else None,
-        limit=PART_BYTES if "aws.event" in request.scope else None,
+        limit=answers.BODY_BYTES if "aws.event" in request.scope else None,
     )
     lines = export(evidence, wanted)
     return StreamingResponse(chain([next(lines)], _rest(lines)), media_type=NDJSON)

@@ -1,22 +1,29 @@
 """``GET /api/v1/events``: a page of events, in the form that the client accepts."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
+import orjson
 from fastapi import Query, Request, Response
 
-from eventlog.formats.event_json import event_fields
-from eventlog.http import requests
+from eventlog.formats.event import Event
+from eventlog.http import answers, requests
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
-from eventlog.http.event_schemas import EventPage, to_csv, to_ndjson
+from eventlog.http.event_schemas import EventPage, csv_header, to_csv, to_json, to_ndjson
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.store.interface import Page, Position
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
+_WRITERS: dict[str | None, Callable[[Iterable[Event]], Iterator[bytes]]] = {
+    None: to_json,
+    NDJSON: to_ndjson,
+    CSV: to_csv,
+}
 _NOTHING = Page([], more=False, size=0, settled_size=0)
 """The page of a chain that does not exist, or that the caller may not see."""
 
@@ -30,16 +37,18 @@ def list_events(
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
     found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
-    cursor = None
-    if found.more:
-        last = found.events[-1]
-        cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
     accepted = requests.preferred(request.headers, NDJSON, CSV)
+    # How long an event is depends on the form, so what does not fit is left to the next page only here.
+    shown = answers.fitting(_WRITERS[accepted](found.events))
+    cursor = None
+    if found.more or len(shown) < len(found.events):
+        last = found.events[len(shown) - 1]
+        cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
     if accepted is None:
-        events = [event_fields(event) for event in found.events]
+        events = list(map(orjson.Fragment, shown))
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
-    body = to_ndjson(found.events) if accepted == NDJSON else to_csv(found.events)
+    body = b"".join(shown if accepted == NDJSON else [csv_header(), *shown])
     headers = {"Settled-Size": str(found.settled_size)}
     if cursor:
         link = request.url.include_query_params(cursor=cursor)

@@ -5,7 +5,6 @@ tells the client to ask for the next.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -17,14 +16,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from eventlog.fields import ChainName
+from eventlog.fields import MAX_PAYLOAD, ChainName
+from eventlog.formats.escaped import MOST, escaped_length
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
-from eventlog.http import access
+from eventlog.http import access, answers
 from eventlog.http.callers import Caller
 from eventlog.http.event_query import Names, Seq
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.streams.readers import EndedError, StreamReader, Subscription
+from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader, Subscription
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
 COMMENT_SECONDS = 15.0
@@ -32,8 +32,8 @@ SLOW_SECONDS = 1.0
 """A reader that fell behind is cut off if its connection took longer than this for a chunk."""
 STALLED_SECONDS = 20.0
 """A connection that takes nothing for this long is closed."""
-PART_BYTES = 4 << 20
-"""A part ends once it is this long as a JSON string: Lambda's answers, which are JSON, have at most 6 MB."""
+CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (16 << 10))
+"""Bytes of a chunk as a JSON string: it ends with the event that makes it full, and has a few frames beside events."""
 
 _START_SECONDS = 10.0
 _RETRY, _RETRY_AT_ONCE = 1000, 50
@@ -138,17 +138,17 @@ async def _part(reader: StreamReader, deadline: float) -> bytes:
     """
     body, size = bytearray(), 0
     try:
-        # Wait for the first news only; after that, take what is there. The size is that of the answer as a JSON string,
-        # which is how Lambda returns it.
-        while size < PART_BYTES:
+        # Wait for the first news only; after that, take what is there, as long as any chunk would fit. The size is that
+        # of the answer as a JSON string, which is how Lambda returns it.
+        while not (full := size > answers.BODY_BYTES - CHUNK_AT_MOST):
             chunk = await reader.more(0 if reader.news else deadline - time.monotonic())
             if not chunk:
                 break
             body += chunk
-            size += len(json.dumps(chunk.decode()))
+            size += escaped_length(chunk)
     except EndedError as error:
         return bytes(body) + _end(reader, error)
-    retry = _RETRY_AT_ONCE if size >= PART_BYTES or reader.behind else _RETRY
+    retry = _RETRY_AT_ONCE if full or reader.behind else _RETRY
     return bytes(body) + format_frame(seq=reader.next - 1, retry=retry)
 
 

@@ -23,6 +23,7 @@ from eventlog.store.interface.events import (
     Placed,
     Position,
     Query,
+    UnreadableChain,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "Placed",
     "Position",
     "Query",
+    "UnreadableChain",
 ]

@@ -151,7 +151,14 @@ class ReportStore(Protocol):
     def newest(
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
     ) -> list[bytes]:
-        """Read reports, newest first, without what a running audit keeps; only on chains among ``names``."""
+        """Read reports, newest first, without what a running audit keeps; only on chains among ``names``.
+
+        Those whose ids are no text of up to 64 characters, behind which no list could go on, are left out.
+        """
+        ...
+
+    def unnamed(self, chain: str | None, limit: int, names: Sequence[str] | None = None) -> list[bytes]:
+        """Read reports whose ids are no text: no version of this log wrote them."""
         ...
 
     def forget_verified(self, chain: str, size: int) -> None:

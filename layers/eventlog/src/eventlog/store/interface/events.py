@@ -82,6 +82,13 @@ class Chain:
     state: ChainState
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableChain:
+    """A chain whose sequence document can't be read; its audit says what is wrong."""
+
+    name: str
+
+
 class EventAppender(Protocol):
     """Appends events to hash-chained logs, many chains in one store.
 
@@ -139,10 +146,11 @@ class EventReader(Protocol):
         """Return one page of events."""
         ...
 
-    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """List chains by name, those after ``after``; only those among ``names`` (chain_names.py) unless it is None.
 
-        A chain whose sequence document is damaged is left out: the audit reports it.
+        One that is damaged is in its place, and the others are read all the same. What no chain can be called is left
+        out: the audit reports it.
         """
         ...
 

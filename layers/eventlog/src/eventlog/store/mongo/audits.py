@@ -39,6 +39,23 @@ _AT_ONCE = 1000
 _BATCH = 2_000
 _REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
 """The ids of reports: other things are kept in the same collection."""
+_LISTED_ID: dict[str, Any] = {"$regex": r"(?s)^.{1,64}\z"}
+_NO_TEXT: dict[str, Any] = {
+    "$type": [
+        "number",
+        "null",
+        "object",
+        "binData",
+        "objectId",
+        "bool",
+        "date",
+        "timestamp",
+        "javascript",
+        "minKey",
+        "maxKey",
+    ]
+}
+"""All types that an id may have but text, so that the index on ids finds them."""
 _WAITING: dict[str, Any] = {
     "_id": _REPORTS,
     "status": "running",
@@ -145,8 +162,14 @@ class AuditStore:
     def newest(
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
     ) -> list[bytes]:
-        """Read reports, newest first; on chains among ``names`` only."""
-        ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
+        """See ``AuditReads.newest``."""
+        return self._listed(_REPORTS | _LISTED_ID | ({} if before is None else {"$lt": before}), chain, limit, names)
+
+    def unnamed(self, chain: str | None, limit: int, names: Sequence[str] | None = None) -> list[bytes]:
+        """See ``AuditReads.unnamed``."""
+        return self._listed(_NO_TEXT, chain, limit, names)
+
+    def _listed(self, ids: dict[str, Any], chain: str | None, limit: int, names: Sequence[str] | None) -> list[bytes]:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}

@@ -7,8 +7,9 @@ from pymongo import MongoClient
 from pymongo.errors import ConfigurationError
 
 from eventlog.formats.event import Event
+from eventlog.formats.names import CHAIN_PATTERN
 from eventlog.store.errors import StoreUnavailableError, UnusableURIError
-from eventlog.store.interface import Chain, Draft, Page, Placed, Query
+from eventlog.store.interface import Chain, Draft, Page, Placed, Query, UnreadableChain
 from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import mapped
@@ -18,7 +19,11 @@ from eventlog.store.mongo.pages import read_page
 from eventlog.store.mongo.quotas import open_chain
 from eventlog.store.mongo.settle import Settler
 from eventlog.stored.errors import NotOursError
+from eventlog.stored.fields import decode_roughly
 from eventlog.stored.sequences import decode_sequence
+
+_CHAIN_NAME = CHAIN_PATTERN.removesuffix("$") + r"\z"
+"""For MongoDB, whose ``$`` also matches before a line break at the end."""
 
 
 def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
@@ -109,9 +114,10 @@ class MongoStore:
             return Settler(self._operations, chain).drain()
 
     def unsettled(self) -> dict[str, int]:
-        """Return the chains that have pending entries, and their sizes."""
+        """Return the chains that have pending entries, and their sizes; those whose size can't be read have none."""
         with mapped():
-            return {found["_id"]: int(found["size"]) for found in self._operations.read_unsettled()}
+            found = self._operations.read_unsettled()
+        return {one["_id"]: one["size"] for one in found if isinstance(one["_id"], str) and _is_whole(one.get("size"))}
 
     def get(self, chain: str, event_id: str) -> Event | None:
         """See ``EventReader.get``."""
@@ -129,12 +135,13 @@ class MongoStore:
         with mapped():
             return read_page(self._operations, query)
 
-    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain]:
+    def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """See ``EventReader.chains``."""
-        query = {"_id": {"$gt": after}} | ({} if names is None else among("_id", names))
+        query = {"_id": {"$gt": after, "$regex": _CHAIN_NAME}}
+        allowed = [] if names is None else [among("_id", names)]
         with mapped():
-            found = self._operations.raw_sequences.find(query, sort=[("_id", 1)], limit=limit)
-            return [chain for image in found if (chain := _intact(bytes(image.raw))) is not None]
+            found = self._operations.raw_sequences.find({"$and": [query, *allowed]}, sort=[("_id", 1)], limit=limit)
+            return [_listed(bytes(image.raw)) for image in found]
 
     def chain(self, name: str) -> Chain | None:
         """See ``EventReader.chain``; the head is computed from the settled state and the pending entries."""
@@ -148,12 +155,16 @@ class MongoStore:
             self._operations.sequences.find_one({"_id": ""})
 
 
-def _intact(raw: bytes) -> Chain | None:
-    """Read a chain, or None if its document is damaged: an audit reports that, and the others can still be listed."""
+def _listed(raw: bytes) -> Chain | UnreadableChain:
+    """Read a chain for a list, which one that is damaged must not end."""
     try:
         return _chain(raw)
     except NotOursError:
-        return None
+        return UnreadableChain(str(decode_roughly(raw).get("_id", "")))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _chain(raw: bytes) -> Chain:
