@@ -4,6 +4,7 @@ import { ask, ProblemError } from '../api.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
+import { HOME } from '../home.js'
 import { badge, card, empty, errorBox, hash, loading } from '../parts.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
@@ -131,7 +132,7 @@ async function chainTable(chains, current, options) {
     return h(
       'tr',
       { 'aria-selected': String(detail.chain === current) },
-      h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain)),
+      h('td', {}, h('a', { href: `${HOME}?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain)),
       h('td', {}, number(detail.size)),
       h('td', {}, audit?.status === 'intact' ? number(audit.to_seq) : '–'),
       h('td', {}, meter(anchored, detail.size)),

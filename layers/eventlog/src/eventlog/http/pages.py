@@ -2,20 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from eventlog.formats.event_json import event_fields
-from eventlog.http import requests
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
 from eventlog.http.event_schemas import EventPage, to_csv, to_ndjson
+from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.store.interface import Page, Position
 
-NDJSON, CSV = "application/x-ndjson", "text/csv"
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+PageType = Annotated[str, Depends(Accepts(JSON, NDJSON, CSV))]
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
 _NOTHING = Page([], more=False, size=0, settled_size=0)
 """The page of a chain that does not exist, or that the caller may not see."""
@@ -23,9 +24,13 @@ _NOTHING = Page([], more=False, size=0, settled_size=0)
 router = api_router("query")
 
 
-@router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(422, 500, 503)})
+@router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(406, 422, 500, 503)})
 def list_events(
-    caller: Reader, wired: WiredQuery, request: Request, parameters: Annotated[EventQuery, Query()]
+    caller: Reader,
+    wired: WiredQuery,
+    request: Request,
+    parameters: Annotated[EventQuery, Query()],
+    accepted: PageType,
 ) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
@@ -34,8 +39,7 @@ def list_events(
     if found.more:
         last = found.events[-1]
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
-    accepted = requests.preferred(request.headers, NDJSON, CSV)
-    if accepted is None:
+    if accepted == JSON:
         events = [event_fields(event) for event in found.events]
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
