@@ -39,9 +39,15 @@ class AnswerHeaders:
 
 
 def _varies(scope: Scope) -> bool:
-    """Whether the route that was found chooses by ``Accept``."""
+    """Whether the route that was found chooses by ``Accept``; to another method than its own none has answered."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
     dependant = getattr(scope.get("route"), "dependant", None)
     return dependant is not None and any(isinstance(one.call, Accepts) for one in dependant.dependencies)
+
+
+HEADERS_ALONE = "eventlog.headers_alone"
+"""In the scope of a request whose answer is not read beyond its headers: no route has to wait for what is in it."""
 
 
 class _EnoughError(Exception):
@@ -72,7 +78,7 @@ class HeadAsGet:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             raise _EnoughError
 
-        scope["method"] = "GET"
+        scope["method"], scope[HEADERS_ALONE] = "GET", True
         try:
             await self._app(scope, receive, headers_alone)
         except _EnoughError:

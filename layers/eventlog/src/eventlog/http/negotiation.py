@@ -90,7 +90,7 @@ def preferred(accept: str, media_types: Sequence[str]) -> str | None:
 def _ranges(accept: str) -> Iterator[MediaRange]:
     """Read a header. What is no media range, or has a weight that is none, is passed over: it allows nothing."""
     for part in _PARTS.findall(accept):
-        written, *rest = (found.strip() for found in _PARAMETERS.findall(part))
+        written, *rest = (found.strip() for found in _PARAMETERS.findall(part) or [""])
         # ``*`` alone is what some old clients write for ``*/*``.
         kind, _, subtype = ("*/*" if written == "*" else written.lower()).partition("/")
         if not kind or not subtype or (kind == "*" and subtype != "*"):
