@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.edge import DEFAULTS
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect, open_log
 from functions.query.app import dashboard_router
+from local.limits import Crowded, Limits
 from local.server import build_app
 from tests.infrastructure.invoke import Context
 from tests.support.access import (
@@ -39,6 +41,7 @@ from tests.support.callers import by_jwt, gateway_event
 from tests.support.serving import served
 from tools.package_check.template import read
 
+EVENTS, BATCH, JSON, NDJSON = f"{API}/events", f"{API}/events/batch", "application/json", "application/x-ndjson"
 CHAIN, MISSING = "own.a", "missing.a"
 ANYBODY = Grant(name="anybody")
 NOTHING = Grant(frozenset(), name="nothing")
@@ -194,10 +197,53 @@ def test_head_of_a_stream_ends_and_what_is_asked_next_on_the_connection_is_answe
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (404 if path == "/nowhere" else 200, b""), path
             assert answer.headers["x-content-type-options"] == "nosniff", path
+            kept = path in ("/", "/dashboard/main.js", "/docs")
+            assert answer.headers["cache-control"] == ("no-cache" if kept else "no-store"), path
             connection.request("GET", f"{API}/health")
             assert connection.getresponse().read() == b'{"status":"ok"}', path
         connection.close()
     app.state.connection.close()
+
+
+def test_what_a_server_refuses_by_itself_says_the_same(settings: Settings) -> None:
+    app = build_app(settings)
+    with closing(app.state.connection):
+        full = Crowded(app, Limits(connections=1), lambda: 2)
+        for client in (
+            TestClient(app, base_url="http://rebound.example"),
+            TestClient(full, base_url="http://localhost"),
+        ):
+            answer = client.get("/")
+            assert answer.status_code in (421, 503)
+            assert {name: answer.headers.get(name) for name in DEFAULTS} == DEFAULTS
+
+
+CSV, TEXT = "text/csv", "text/plain"
+PREFERRED: dict[str, tuple[str | None, str | None]] = {
+    "": (JSON, JSON),
+    "text/csv;q=0, application/json": (JSON, JSON),
+    "application/json;q=0.1, text/csv": (CSV, JSON),
+    "application/json;q=0.1, text/plain": (JSON, TEXT),
+    "text/*;q=0.2, application/*;q=0.1": (CSV, TEXT),
+    "application/x-ndjson, text/plain;q=0.9, application/json;q=0.8": (NDJSON, TEXT),
+    "image/png, */*;q=0.1": (JSON, JSON),
+    "text/plain": (None, TEXT),
+    "image/png": (None, None),
+    "*/*;q=0": (None, None),
+}
+"""What ``Accept`` says, and what a page of events and a proof are answered in; None: 406."""
+
+
+def test_a_route_answers_in_the_type_that_is_preferred(ways: dict[str, Way], audit: str) -> None:
+    for name, way in ways.items():
+        for accept, chosen in PREFERRED.items():
+            for route, expected in zip(sorted(VARY), chosen, strict=True):
+                answer = way.call("GET", ALL[route].about(CHAIN, audit), ANYBODY, accept=accept)
+                given = answer.headers["content-type"].partition(";")[0]
+                if expected is None:
+                    assert (answer.status, JSON in answer.problem[1]) == (406, True), (name, route, accept)
+                else:
+                    assert (answer.status, given) == (200, expected), (name, route, accept)
 
 
 CODINGS = {"gzip": 415, "br": 415, "identity, gzip": 415, "GZIP": 415, "": 200, "Identity": 200}
@@ -257,7 +303,6 @@ def of_gateway(app: FastAPI) -> Ask:
 
 ONE = orjson.dumps(EVENT)
 LINES = [ONE + b"\n" + ONE + b"\n", b"\n" + ONE + b"\r\n\r\n" + ONE, ONE + b"\n{"]
-EVENTS, BATCH, JSON, NDJSON = f"{API}/events", f"{API}/events/batch", "application/json", "application/x-ndjson"
 HINTS = [
     *((BATCH, JSON, body, 400, NDJSON) for body in LINES),
     *((EVENTS, JSON, body, 400, f"{BATCH} as {NDJSON}") for body in LINES),

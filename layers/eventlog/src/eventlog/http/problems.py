@@ -24,6 +24,7 @@ from eventlog.fields import pointer
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, OversizedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
+from eventlog.http.edge import DEFAULTS
 from eventlog.http.negotiation import NotAcceptableError
 from eventlog.store.errors import (
     CorruptionError,
@@ -95,7 +96,8 @@ def problem(
             {"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_PROBLEMS)
         ],
     }
-    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+    # A server's own refusals, which no app has seen, have the headers of every answer too.
+    return Response(orjson.dumps(body), status, DEFAULTS | (headers or {}), MEDIA_TYPE)
 
 
 def _short(pointer: str) -> str:
