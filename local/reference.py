@@ -19,14 +19,14 @@ _PAGE = """\
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>API · Event log</title>
-    <link rel="icon" href="/dashboard/icon.svg" type="image/svg+xml">
-    <link rel="stylesheet" href="/dashboard/style.css">
+    <link rel="icon" href="dashboard/icon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="dashboard/style.css">
   </head>
   <body>
-    <header class="bar"><a class="brand" href="/">Event log</a></header>
+    <header class="bar"><a class="brand" href="./">Event log</a></header>
     <main>
       <h1>API</h1>
-      <p>{about} What is behind it is in <code>docs/api.md</code>; for programs, the same as <a href="/openapi.json">an OpenAPI document</a>.</p>
+      <p>{about} What is behind it is in <code>docs/api.md</code>; for programs, the same as <a href="openapi.json">an OpenAPI document</a>.</p>
       {routes}
       <h1>Schemas</h1>
       {schemas}

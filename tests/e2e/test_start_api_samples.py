@@ -93,7 +93,7 @@ def test_a_schedule_audits_every_chain(api: StartApi, name: str) -> None:
 def test_the_root_is_the_dashboard_and_asks_for_a_token(answers: dict[str, httpx2.Response], api: StartApi) -> None:
     page = answers["get-dashboard"]
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<script type="module" src="/dashboard/main.js">' in page.text
+    assert '<script type="module" src="dashboard/main.js">' in page.text
     assert answers["get-dashboard-config"].json()["signIn"] is None
     assert api.ask(None, "GET", "/api/v1/chains").status_code == 401
     icon = api.ask(None, "GET", "/dashboard/icon.svg")

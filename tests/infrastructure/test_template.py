@@ -26,7 +26,7 @@ _ANCHORS: sam.Json = {
     "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
     "EVENTLOG_RETIRED_KEYS": "old",
 }
-_CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/"}
+_CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/", "EVENTLOG_BASE_PATH": "/log"}
 OWN_SETTINGS: dict[str, sam.Json] = {
     "IngestFunction": {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
@@ -34,10 +34,12 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
+        "EVENTLOG_BASE_PATH": "/log",
     },
     "QueryFunction": {
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
+        "EVENTLOG_BASE_PATH": "/log",
         "EVENTLOG_SIGN_IN_ISSUER": "https://id.example.com",
         "EVENTLOG_SIGN_IN_CLIENT": "dashboard",
         "EVENTLOG_SIGN_IN_SCOPE": "openid events:read",
@@ -52,6 +54,7 @@ CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
     "ChainsClaim": "mine",
+    "BasePath": "/log",
     "ScopePrefix": "log/",
     "JwtIssuer": "https://id.example.com",
     "JwtAudience": "dashboard",
@@ -187,7 +190,8 @@ def test_no_file_holds_a_secret(name: str) -> None:
 
 
 def test_every_route_has_a_sample_event() -> None:
-    assert {sam.sample(name)["routeKey"] for name in HTTP_SAMPLES} == sam.routes().keys()
+    asked = {key for key in sam.routes() if not key.startswith("HEAD ")}  # which is answered as GET is
+    assert {sam.sample(name)["routeKey"] for name in HTTP_SAMPLES} == asked
 
 
 def opens(route: str) -> bool:

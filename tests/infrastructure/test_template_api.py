@@ -20,13 +20,20 @@ ROUTE = "AWS::ApiGatewayV2::Route"
 BEHIND_THE_API = [name for name in sam.FUNCTIONS if name not in {"IngestQueueFunction", "ChainAuditFunction"}]
 TOKENS = {"JwtIssuer": "https://id.example.com", "JwtAudience": "one,two"}
 DASHBOARD = TOKENS | {"DashboardClientId": "one"}
-OPEN = {"GET /", "GET /dashboard/config.json", "GET /dashboard/{file+}"}
+
+
+def both(*paths: str) -> set[str]:
+    """The keys of routes that are asked with GET: HEAD is answered alike."""
+    return {f"{method} {path}" for path in paths for method in ("GET", "HEAD")}
+
+
+OPEN = both("/", "/dashboard/config.json", "/dashboard/{file+}")
 """All that may be asked without a token: the files of the dashboard."""
 COSTLY = {
-    *("POST /api/v1/audits", "GET /api/v1/audits", "GET /api/v1/audits/{audit_id}"),
-    *("GET /api/v1/export", "GET /api/v1/stats"),
+    "POST /api/v1/audits",
+    *both("/api/v1/audits", "/api/v1/audits/{audit_id}", "/api/v1/export", "/api/v1/stats"),
 }
-STREAM = "GET /api/v1/events/stream"
+STREAM = both("/api/v1/events/stream")
 WRITES = {
     "POST /api/v1/events": "events:write",
     "POST /api/v1/events/batch": "events:write",
@@ -37,7 +44,8 @@ WRITES = {
 def routes_in_code(function: str) -> set[str]:
     app = importlib.import_module(f"functions.{function}.app").app
     paths = [(route, route.path.replace(":path}", "+}")) for route in app.state.routes]
-    return {f"{method} {path}" for route, path in paths for method in route.methods}
+    found = {f"{method} {path}" for route, path in paths for method in route.methods}
+    return found | {key.replace("GET", "HEAD", 1) for key in found if key.startswith("GET ")}
 
 
 def stage(**parameters: str | int) -> sam.Json:
@@ -57,7 +65,7 @@ def test_no_route_leads_to_the_consumer_of_the_queue_or_takes_executions_of_the_
 def test_no_route_catches_all() -> None:
     greedy = [key for key in sam.routes() if "$default" in key or "+}" in key or key.startswith("ANY ")]
     slashes = "these names have slashes"
-    assert set(greedy) == {"GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile+}", "GET /dashboard/{file+}"}, slashes
+    assert set(greedy) == both("/api/v1/chains/{chain}/tlog/tile/{level}/{tile+}", "/dashboard/{file+}"), slashes
 
 
 def test_every_route_wants_iam_unless_there_is_an_issuer() -> None:
@@ -98,7 +106,7 @@ def test_code_asks_no_caller_on_open_routes_alone(function: str) -> None:
     """The functions check callers too, so a mistake in the template opens nothing but what asks nobody."""
     app = importlib.import_module(f"functions.{sam.FUNCTIONS[function]}.app").app
     unasked = {route.path.replace(":path}", "+}") for route in app.state.routes if not asks(route.dependant)}
-    assert unasked == ({key.removeprefix("GET ") for key in OPEN} if function == "QueryFunction" else set())
+    assert unasked == ({key.partition(" ")[2] for key in OPEN} if function == "QueryFunction" else set())
 
 
 def asks(dependant: Any) -> bool:
@@ -131,17 +139,17 @@ def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
     ) == (300, 400)
     of_the_audit = {key for key, target in sam.routes().items() if target == "AuditRequestsFunction"}
     assert of_the_audit <= COSTLY, "it has few executions"
-    assert routes.keys() == COSTLY | {STREAM}
+    assert routes.keys() == COSTLY | STREAM
     assert routes.keys() <= sam.routes().keys()
     for key, route in routes.items():
-        assert 0 < route["ThrottlingRateLimit"] <= (50 if key == STREAM else 10)
-        assert 0 < route["ThrottlingBurstLimit"] <= (100 if key == STREAM else 20)
+        assert 0 < route["ThrottlingRateLimit"] <= (50 if key in STREAM else 10)
+        assert 0 < route["ThrottlingBurstLimit"] <= (100 if key in STREAM else 20)
         assert route["DetailedMetricsEnabled"] is True, "a route's settings replace the default ones"
 
 
 def test_what_anybody_may_ask_is_limited_below_what_readers_have() -> None:
     routes = stage(**DASHBOARD)["RouteSettings"]
-    assert routes.keys() == COSTLY | OPEN | {STREAM}
+    assert routes.keys() == COSTLY | OPEN | STREAM
     for key in OPEN:
         assert 0 < routes[key]["ThrottlingRateLimit"] <= 50
         assert routes[key]["ThrottlingRateLimit"] < routes[key]["ThrottlingBurstLimit"] <= 100
@@ -159,6 +167,16 @@ def test_a_route_is_there_before_it_gets_limits_of_its_own() -> None:
     assert {keys[name] for name in (*before, *named)} == stage(**DASHBOARD)["RouteSettings"].keys()
 
 
+def test_head_is_closed_and_limited_as_get_is() -> None:
+    routes = {route["RouteKey"]: route for route in deployed(**DASHBOARD).of_type(ROUTE).values()}
+    limits = stage(**DASHBOARD)["RouteSettings"]
+    gets = {key.removeprefix("GET ") for key in routes if key.startswith("GET ")}
+    assert gets == {key.removeprefix("HEAD ") for key in routes if key.startswith("HEAD ")}
+    for path in gets:
+        assert routes[f"HEAD {path}"] == routes[f"GET {path}"] | {"RouteKey": f"HEAD {path}"}
+        assert limits.get(f"HEAD {path}") == limits.get(f"GET {path}")
+
+
 def test_no_page_of_another_origin_may_call_unless_it_is_named() -> None:
     assert "CorsConfiguration" not in deployed().properties("HttpApi")
     cors = deployed(CorsOrigins="https://a.example.com,https://b.example.com").properties("HttpApi")[
@@ -167,7 +185,24 @@ def test_no_page_of_another_origin_may_call_unless_it_is_named() -> None:
     assert cors["AllowOrigins"] == ["https://a.example.com", "https://b.example.com"]
     assert set(cors["AllowMethods"]) == {key.split(" ")[0] for key in sam.routes()}
     assert "AllowCredentials" not in cors
-    assert not [header for header in cors["AllowHeaders"] if "*" in header]
+    # Which headers answers have, and that a page may read them: tests/integration/test_http_edge.py.
+    assert [header for header in cors["AllowHeaders"] if "*" in header] == ["*"], "ce-* would be a name, not a pattern"
+    assert headers_read() <= set(cors["AllowHeaders"]) | UNASKED
+    assert cors["ExposeHeaders"] == sorted(set(cors["ExposeHeaders"]))
+
+
+UNASKED = {"accept", "if-none-match", "content-encoding"}
+"""What a page may send unasked, what only the dashboard's own page sends, and what is only refused."""
+
+
+def headers_read() -> set[str]:
+    """The request headers that the routes name; those of CloudEvents begin with ``ce-`` and have any name."""
+    source = "".join(path.read_text() for path in (sam.ROOT / "layers/eventlog/src/eventlog/http").glob("*.py"))
+    found = re.findall(r"headers(?:\.get(?:list)?\(|, )\"([A-Za-z-]+)\"|alias=\"([A-Z][A-Za-z-]+)\"", source)
+    found += re.findall(r"^HEADER = \"(.+)()\"$", source, re.MULTILINE)
+    named = {(one or other).lower() for one, other in found}
+    assert {"last-event-id", "authorization", "content-type", "accept", "x-correlation-id"} <= named
+    return {name for name in named if not name.startswith("ce-")}
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,12 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
     [
         *(("LogLevel", "DEBUG", 6), ("LogOrigin", "other", 6), ("MongoDatabase", "other", 6), ("Tracing", "Active", 6)),
         *(("SubnetIds", "subnet-a", 6), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 2)),
-        *(("AuditMongoSecretArn", "other", 2), ("ChainsClaim", "other", 4), ("AsyncByDefault", "true", 1)),
+        *(
+            ("AuditMongoSecretArn", "other", 2),
+            ("ChainsClaim", "other", 4),
+            ("BasePath", "/o", 4),
+            ("AsyncByDefault", "true", 1),
+        ),
         *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
         ("NewChainsPerDay", "7", 1),
     ],

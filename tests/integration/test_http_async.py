@@ -54,6 +54,15 @@ def consume(api: TestClient, queues: Queues) -> list[str]:
     return queues.poll(consumer(api.app.state.connection))  # type: ignore[attr-defined]
 
 
+def test_the_receipt_s_address_begins_with_the_base_path(queues: Queues, mongo_uri: str, database: str) -> None:
+    with served(queues.settings(mongo_uri, database, base_path="/log")) as api:
+        answer = api.post(f"/log{ASYNC}", json=event())
+        assert answer.json()["receipt"].startswith("/log/api/v1/events/")
+        assert answer.headers["location"] == answer.json()["receipt"]
+        consume(api, queues)
+        assert api.get(answer.json()["receipt"]).status_code == 200
+
+
 def test_an_event_is_accepted_then_appended_and_then_has_its_receipt(api: TestClient, queues: Queues) -> None:
     answer = api.post(ASYNC, json=event(chain="shop.eu"))
     accepted = answer.json()

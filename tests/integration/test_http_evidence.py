@@ -103,7 +103,9 @@ def test_a_client_that_wants_text_gets_a_proof_file(full: TestClient) -> None:
         assert checkpoint.size == (size or SIZES[-1])
 
 
-@pytest.mark.parametrize("accept", ["application/json, text/plain", "*/*", "application/json", "text/html", ""])
+@pytest.mark.parametrize(
+    "accept", ["application/json, text/plain", "*/*", "application/json", "text/html, */*;q=0.1", ""]
+)
 def test_everybody_else_gets_json(full: TestClient, accept: str) -> None:
     answer = full.get("/api/v1/events/e3/proof", headers={"accept": accept})
     assert answer.headers["content-type"] == "application/json"

@@ -163,3 +163,15 @@ def test_an_answer_that_cannot_be_decompressed_is_unexpected() -> None:
         Script(garbled()).log.get("/x")
     with pytest.raises(UnexpectedAnswerError, match="decompressed"), Script(garbled()).log.lines("/x", {}) as lines:
         list(lines)
+
+
+@pytest.mark.parametrize("url", ["https://log/under/it", "https://log/under/it/", "https://log/under/it/api/v1"])
+def test_a_log_may_be_under_a_path(url: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return OK
+
+    Transport(url, inner=httpx2.MockTransport(answer)).get("/health")
+    assert asked == ["https://log/under/it/api/v1/health"]

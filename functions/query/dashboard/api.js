@@ -1,5 +1,6 @@
 // Requests to the log this page came from, and to nobody else.
 
+import { HOME } from './home.js'
 import { accepted, bearer, refused } from './session.js'
 
 /** A problem document (RFC 9457) as an error. */
@@ -32,7 +33,7 @@ export async function request(path, parameters = {}, { signal, method = 'GET', b
   const sent = { Accept: 'application/json', ...(await bearer()), ...headers }
   if (body !== undefined) sent['Content-Type'] = 'application/json'
   const options = { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) }
-  const answer = await fetch(`/api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
+  const answer = await fetch(`${HOME}api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
   if (answer.status === 401) await refused()
   else accepted()
   if (answer.ok) return answer

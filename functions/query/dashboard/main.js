@@ -2,6 +2,7 @@
 
 import { h, fill } from './dom.js'
 import { ask } from './api.js'
+import { HOME } from './home.js'
 import { empty, errorBox, loading } from './parts.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
 import { themeButton } from './theme.js'
@@ -35,7 +36,7 @@ export function go(changes, { clear = false, replace = false } = {}) {
       if (item !== null && item !== undefined && item !== '') next.append(name, item)
     }
   }
-  const address = next.size ? `/?${next}` : '/'
+  const address = next.size ? `${HOME}?${next}` : HOME
   history[replace ? 'replaceState' : 'pushState'](null, '', address)
   return show()
 }
@@ -44,7 +45,7 @@ export function go(changes, { clear = false, replace = false } = {}) {
 export function link(changes) {
   const next = new URLSearchParams({ chain: chainName() })
   for (const [name, value] of Object.entries(changes)) next.set(name, value)
-  return `/?${next}`
+  return `${HOME}?${next}`
 }
 
 export const chainName = () => state().get('chain') || (chains.some(({ chain }) => chain === 'main') ? 'main' : (chains[0]?.chain ?? 'main'))
@@ -96,7 +97,7 @@ function showNavigation(current) {
 document.addEventListener('click', (event) => {
   const anchor = event.target.closest?.('a[href]')
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
-  if (!anchor || !plain || anchor.origin !== location.origin || anchor.pathname !== '/' || anchor.hash) return
+  if (!anchor || !plain || anchor.origin !== location.origin || anchor.pathname !== HOME || anchor.hash) return
   event.preventDefault()
   history.pushState(null, '', anchor.href)
   show().then(() => main.focus({ preventScroll: false }))

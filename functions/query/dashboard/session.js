@@ -1,11 +1,13 @@
 // Who looks: signed in by OpenID Connect with PKCE (RFC 7636) where the log names an issuer; locally nobody has to.
 
+import { HOME } from './home.js'
+
 const STORE = sessionStorage
 let settings = null
 
 /** @returns {Promise<{origin: string, signIn: null | {issuer: string, client_id: string, scope: string}}>} */
 export async function configuration() {
-  settings ??= await fetch('/dashboard/config.json', { credentials: 'omit' }).then(read)
+  settings ??= await fetch(`${HOME}dashboard/config.json`, { credentials: 'omit' }).then(read)
   return settings
 }
 
@@ -79,7 +81,7 @@ export const isSignedOut = () => STORE.getItem('signed-out') !== null
 export function signOut() {
   forget()
   STORE.setItem('signed-out', 'yes')
-  location.assign('/')
+  location.assign(HOME)
 }
 
 function forget() {
@@ -94,6 +96,6 @@ async function discover({ issuer }) {
 }
 
 const bare = (issuer) => issuer.replace(/\/$/, '')
-const redirect = () => `${location.origin}/`
+const redirect = () => location.origin + HOME
 const random = () => encode(crypto.getRandomValues(new Uint8Array(32)))
 const encode = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

@@ -4,6 +4,7 @@ import { ask, ProblemError } from '../api.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
+import { HOME } from '../home.js'
 import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../parts.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
@@ -137,7 +138,7 @@ async function chainTable(chains, current, options) {
   const details = await Promise.all(shown.map((one) => (one.damaged ? one : detailOf(one.chain, options))))
   const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Last audit'].map((title) => h('th', { scope: 'col' }, title))
   const rows = details.map((detail) => {
-    const name = h('td', {}, h('a', { href: `/?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))
+    const name = h('td', {}, h('a', { href: `${HOME}?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))
     if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged')))
     const anchored = detail.last_checkpoint?.size ?? 0
     const audit = detail.last_audit

@@ -27,6 +27,10 @@ class UnsupportedError(InputError):
     """A media type or encoding that is not accepted here (415)."""
 
 
+class EncodedError(UnsupportedError):
+    """A content coding, such as gzip; none is accepted (415)."""
+
+
 class NotFoundError(Exception):
     """There is no such thing (404); the text says what was looked for."""
 

@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+]+$",
         description="Name of this log, fixed in each chain when it is created",
     )
+    base_path: str = Field(
+        default="",
+        validation_alias="EVENTLOG_BASE_PATH",
+        pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$",
+        description="What stands before the log's own paths where clients see it, such as ``/log`` of a custom domain",
+    )
     tokens: str | None = Field(
         default=None,
         validation_alias="EVENTLOG_TOKENS",
@@ -155,6 +161,14 @@ class Settings(BaseSettings):
         pattern=rf"^({_HOST}(,\s*|$))*$",
         description="Origins, separated by commas, that the dashboard may ask for tokens beside the issuer's own",
     )
+
+    @field_validator("base_path")
+    @classmethod
+    def _check_base_path(cls, value: str) -> str:
+        begins = f"{value}/"
+        if value and any(own.startswith(begins) or begins.startswith(own) for own in ("/api/v1/", "/dashboard/")):
+            raise ValueError("EVENTLOG_BASE_PATH looks like the log's own paths: nobody could tell which is meant")
+        return value
 
     @field_validator("retired_keys")
     @classmethod

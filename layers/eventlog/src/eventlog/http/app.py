@@ -12,6 +12,7 @@ from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.answers import TEXT_TYPES, FittingAnswers
+from eventlog.http.edge import AnswerHeaders, HeadAsGet
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
@@ -43,9 +44,12 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     for router in routers:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(OnePath, routes=app.state.routes)
+    # Each stands around those before it.
+    app.add_middleware(OnePath, routes=app.state.routes, base_path=lambda: connection.settings.base_path)
     app.add_middleware(FittingAnswers)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
+    app.add_middleware(AnswerHeaders)
     _document(app)
     return app
 

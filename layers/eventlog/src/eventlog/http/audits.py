@@ -48,11 +48,11 @@ def start(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
     wanted = _wanted(body, caller)
     if waiting := wired.reports.left_over(wanted.chain, wanted.mode):
         left = f"a {wanted.mode} audit of chain {wanted.chain} ran out of time, and the schedule goes on with it"
-        raise LimitError(f"{left}: ask for /api/v1/audits/{waiting}.", _LEFT_OVER_SECONDS)
+        raise LimitError(f"{left}: ask for {wired.settings.base_path}/api/v1/audits/{waiting}.", _LEFT_OVER_SECONDS)
     auditor = wired.auditor
     report = auditor.run(auditor.start(wanted.chain, wanted.mode), wired.settings.audit_seconds)
     schedule.tell([report])
-    return _answer(report)
+    return _answer(report, wired)
 
 
 async def ask(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
@@ -71,7 +71,7 @@ async def ask(wired: AuditWiring, body: bytes, caller: Caller) -> Response:
     report = asked.done.result() if asked.done.done() else asked.so_far
     if report is None:
         raise StoreUnavailableError("audits that others asked for are at work; this one waits for its turn, ask again")
-    return _answer(report)
+    return _answer(report, wired)
 
 
 def _wanted(body: bytes, caller: Caller) -> AuditRequest:
@@ -85,9 +85,9 @@ def _wanted(body: bytes, caller: Caller) -> AuditRequest:
     return wanted
 
 
-def _answer(report: AuditOutcome) -> Response:
+def _answer(report: AuditOutcome, wired: AuditWiring) -> Response:
     """200 and the report if the audit is done, else 202 and how far it is."""
-    headers = {"Location": f"/api/v1/audits/{report.audit_id}"}
+    headers = {"Location": f"{wired.settings.base_path}/api/v1/audits/{report.audit_id}"}
     return json_response(audit_fields(report), 202 if report.status == "running" else 200, headers)
 
 

@@ -88,7 +88,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def dashboard(folder: Path) -> APIRouter:
-    """The routes of the files in a folder; the page itself is ``index.html``, at ``/``."""
+    """The routes of the files in a folder; the page itself is ``index.html``, at ``/`` and nowhere else.
+
+    It names its scripts and styles relative to that place, so that they are found under any base path.
+    """
     files = Files(folder)
     router = APIRouter(include_in_schema=False)  # these are no part of the API: no prefix, no caller
 
@@ -102,6 +105,8 @@ def dashboard(folder: Path) -> APIRouter:
 
     @router.get("/dashboard/{file:path}")
     def file(wired: WiredQuery, request: Request, file: str) -> Response:
+        if file.endswith(".html"):
+            raise NotFoundError(f"There is nothing at {request.url.path}.")
         return files.answer(request, file, policy(wired.settings))
 
     return router

@@ -6,6 +6,7 @@ whatever is sent, no more than one event's values are in memory.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from eventlog.errors import InputError, InvalidError, TooLargeError
 from eventlog.fields import MAX_BATCH, MAX_DEPTH, MAX_EVENT, MAX_VALUES
@@ -20,8 +21,10 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
-def decode_one(headers: Mapping[str, str], body: bytes, chain: str) -> Submission:
+def decode_one(headers: Mapping[str, str], body: bytes, chain: str, *, joined: bool = False) -> Submission:
     """Decode the event of a request; ``chain`` is where it goes unless it says so itself.
+
+    ``joined``: headers of one name may have been joined on the way (see ``cloudevents.from_binary``).
 
     Raises:
         MalformedJSONError: the body is not JSON as the log takes it.
@@ -31,8 +34,11 @@ def decode_one(headers: Mapping[str, str], body: bytes, chain: str) -> Submissio
         TooLargeError: the payload is over 256 KiB.
     """
     if cloudevents.is_binary(headers):  # asked first: in binary mode the content type is that of the data
-        return cloudevents.read(cloudevents.from_binary(headers, body), chain)
-    return _read(media_type(headers, JSON, CLOUDEVENT) == CLOUDEVENT, body, chain)
+        return cloudevents.read(cloudevents.from_binary(headers.items(), body, joined=joined), chain)
+    kind = media_type(headers, JSON, CLOUDEVENT)
+    if kind == JSON and _is_lines(body):
+        raise MalformedJSONError([Problem("", f"one event a line: send it to /api/v1/events/batch as {NDJSON}")])
+    return _read(kind == CLOUDEVENT, body, chain)
 
 
 def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Submission]:
@@ -76,17 +82,29 @@ def _read(is_cloudevent: bool, text: bytes, chain: str) -> Submission:
 def _items(kind: str, body: bytes) -> Iterator[bytes]:
     """Cut a batch into the texts of its events; nothing is parsed."""
     if kind == NDJSON:
+        if is_array(body):  # no line of it would be an event
+            raise InvalidError([Problem("", f"an array: send it as {JSON}; {NDJSON} has one event a line")])
         yield from split_lines(body, MAX_EVENT)
         return
     if not is_array(body):
+        if kind == CLOUDEVENTS:
+            wanted = "must be a JSON array of CloudEvents"
+        else:
+            wanted = f"must be a JSON array of events; what has one event a line is {NDJSON}"
+            if _is_lines(body):
+                raise MalformedJSONError([Problem("", wanted)])
         strict_json.parse(body, max_depth=MAX_DEPTH + 1, max_values=MAX_VALUES + native.OTHER_VALUES)
-        raise InvalidError(
-            [Problem("", f"must be a JSON array of {'CloudEvents' if kind == CLOUDEVENTS else 'events'}")]
-        )
+        raise InvalidError([Problem("", wanted)])
     try:
         yield from split_array(body, MAX_EVENT)
     except SplitError as error:
         raise MalformedJSONError([Problem("", f"not JSON: {error}")]) from error
+
+
+def _is_lines(body: bytes) -> bool:
+    """Whether a text has an object on its first line and begins another on the next one: no JSON text does."""
+    first, second = (*islice(split_lines(body, MAX_EVENT), 2), b"", b"")[:2]
+    return first.startswith(b"{") and first.endswith(b"}") and second.startswith(b"{")
 
 
 def _check_size(text: bytes) -> None:

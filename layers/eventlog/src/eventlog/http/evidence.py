@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Response
 
 from eventlog.errors import NotFoundError, unknown_checkpoint
 from eventlog.evidence.proofs import EventProof, Evidence, checkpoint_of
@@ -11,17 +11,17 @@ from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.times import format_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
-from eventlog.http import requests
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery, SizeQuery
 from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
+from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import EventId, WiredQuery
 from eventlog.stored.anchor_copies import AnchorCopy
 
-TEXT, BINARY = "text/plain", "application/octet-stream"
+JSON, TEXT, BINARY = "application/json", "text/plain", "application/octet-stream"
 TEXT_CONTENT: dict[str, Any] = {"content": {TEXT: {"schema": {"type": "string"}}}}
 BINARY_CONTENT: dict[str, Any] = {"content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
 _NOTE = f"{TEXT}; charset=utf-8"
@@ -30,10 +30,10 @@ _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 """Tiles never change; private, as the API wants credentials."""
 
 
-def proof(evidence: Evidence, request: Request, event_id: str, parameters: ProofQuery) -> Response:
-    """An inclusion proof as JSON, or as a C2SP tlog-proof file, which has a checkpoint in it."""
+def proof(evidence: Evidence, event_id: str, parameters: ProofQuery, accepted: str) -> Response:
+    """An inclusion proof as JSON, or (``TEXT``) as a C2SP tlog-proof file, which has a checkpoint in it."""
     found = evidence.proof(parameters.chain, event_id, parameters.size)
-    if requests.preferred(request.headers, TEXT) is None:
+    if accepted == JSON:
         return json_response(_proof_fields(found))
     if found.checkpoint is None:
         raise NotFoundError(f"There is no checkpoint of chain {parameters.chain} at size {found.size}; ask for JSON.")
@@ -109,14 +109,18 @@ router = api_router("query")
 
 @router.get(
     "/events/{event_id}/proof",
-    responses={200: {"model": ProofOut, **TEXT_CONTENT}, **documented(404, 422, 500, 503)},
+    responses={200: {"model": ProofOut, **TEXT_CONTENT}, **documented(404, 406, 422, 500, 503)},
 )
 def get_proof(
-    caller: Reader, wired: WiredQuery, request: Request, event_id: EventId, parameters: Annotated[ProofQuery, Query()]
+    caller: Reader,
+    wired: WiredQuery,
+    event_id: EventId,
+    parameters: Annotated[ProofQuery, Query()],
+    accepted: Annotated[str, Depends(Accepts(JSON, TEXT))],
 ) -> Response:
     """Proof that the event is in the log: JSON, or a C2SP tlog-proof file by the Accept header."""
     caller.check(parameters.chain)
-    return proof(wired.evidence, request, event_id, parameters)
+    return proof(wired.evidence, event_id, parameters, accepted)
 
 
 @router.get("/chains/{chain}/consistency", responses={200: {"model": ConsistencyOut}, **documented(404, 422, 500, 503)})

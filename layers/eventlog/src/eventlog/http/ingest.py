@@ -81,21 +81,22 @@ async def append_one(
     wired: IngestWiring, request: Request, body: bytes, *, query: AppendOneQuery, caller: Caller
 ) -> Response:
     """Append the event of a request, now or later."""
-    given = (request.headers, body, query.chain or DEFAULT_CHAIN, caller)
+    given = (request, body, query.chain or DEFAULT_CHAIN, caller)
     draft = _draft(*given) if len(body) <= _SMALL else await run_in_threadpool(_draft, *given)
     if wired.settings.asynchronous if query.asynchronous is None else query.asynchronous:
         return await run_in_threadpool(_accept, wired, draft)
     placed = await wired.ingest.one(draft)
     _count(request, [placed])
-    headers = {"Location": f"/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"}
+    where = f"{wired.settings.base_path}/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"
+    headers = {"Location": where}
     if placed.replayed:
         return json_response(receipt(placed), 200, headers | {REPLAYED: "true"})
     return json_response(receipt(placed), 201, headers)
 
 
-def _draft(headers: Headers, body: bytes, chain: str, caller: Caller) -> Draft:
+def _draft(request: Request, body: bytes, chain: str, caller: Caller) -> Draft:
     """Decode the event of a request, check that the caller may append it, and complete it."""
-    submission = decode_one(headers, body, chain)
+    submission = decode_one(request.headers, body, chain, joined="aws.event" in request.scope)
     caller.check(submission.chain)
     return make_draft(submission, principal=caller.principal, received_at=now_millis())
 
@@ -107,7 +108,7 @@ def _accept(wired: IngestWiring, draft: Draft) -> Response:
     wired.ingest.check_chain(draft)
     enqueue(draft, wired.queue)
     entry = draft.entry
-    where = f"/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
+    where = f"{wired.settings.base_path}/api/v1/events/{entry.event_id}/receipt?chain={entry.chain}"
     accepted = {"event_id": entry.event_id, "chain": entry.chain, "received_at": format_time(entry.received_at)}
     return json_response(accepted | {"receipt": where}, 202, {"Location": where})
 

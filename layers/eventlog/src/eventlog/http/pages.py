@@ -4,23 +4,25 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import orjson
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from eventlog.formats.event import Event
-from eventlog.http import answers, requests
+from eventlog.http import answers
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.cursor import format_cursor
 from eventlog.http.event_query import EventQuery
 from eventlog.http.event_schemas import EventPage, csv_header, to_csv, to_json, to_ndjson
+from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.store.interface import Page, Position
 
-NDJSON, CSV = "application/x-ndjson", "text/csv"
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+PageType = Annotated[str, Depends(Accepts(JSON, NDJSON, CSV))]
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
-_WRITERS: dict[str | None, Callable[[Iterable[Event]], Iterator[bytes]]] = {
-    None: to_json,
+_WRITERS: dict[str, Callable[[Iterable[Event]], Iterator[bytes]]] = {
+    JSON: to_json,
     NDJSON: to_ndjson,
     CSV: to_csv,
 }
@@ -30,21 +32,24 @@ _NOTHING = Page([], more=False, size=0, settled_size=0)
 router = api_router("query")
 
 
-@router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(422, 500, 503)})
+@router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(406, 422, 500, 503)})
 def list_events(
-    caller: Reader, wired: WiredQuery, request: Request, parameters: Annotated[EventQuery, Query()]
+    caller: Reader,
+    wired: WiredQuery,
+    request: Request,
+    parameters: Annotated[EventQuery, Query()],
+    accepted: PageType,
 ) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
     found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
-    accepted = requests.preferred(request.headers, NDJSON, CSV)
     # How long an event is depends on the form, so what does not fit is left to the next page only here.
     shown = answers.fitting(_WRITERS[accepted](found.events))
     cursor = None
     if found.more or len(shown) < len(found.events):
         last = found.events[len(shown) - 1]
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
-    if accepted is None:
+    if accepted == JSON:
         events = list(map(orjson.Fragment, shown))
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.

@@ -9,13 +9,16 @@ What is known of API Gateway's HTTP APIs (payload format 2.0): they hand over th
 ``requestContext.http.path`` alike, so that there an encoded slash looks like any other; Mangum would decode it again.
 Captures of live events say so (hotsock/voker#8 on GitHub, aws-powertools/powertools-lambda-python#1098); the
 documentation says nothing. ``routeKey`` names the route that was authorised, and that is the one that answers, or none.
+
+Under a custom domain the path begins with what the domain maps to the API (EVENTLOG_BASE_PATH); ``routeKey`` does not.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,12 +32,14 @@ _ONE = re.compile(r"\{[^{}+]+\}")
 class OnePath:
     """ASGI middleware: answers 404 to a path with two readings; every other is routed by its one reading.
 
-    ``routes`` are those of the app, in the order in which they are tried.
+    ``routes`` are those of the app, in the order in which they are tried. ``base_path`` is asked with each request: it
+    may stand before a path, and stands in every address that is answered.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], base_path: Callable[[], str]) -> None:
         self._app = app
         self._routes = routes
+        self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on with its path decoded once."""
@@ -49,16 +54,23 @@ class OnePath:
             if path is None or _UNCLEAR.search(path):
                 await _refusal()(scope, receive, send)
                 return
-            scope["path"] = path
-            if event is not None and not self._is_authorised(scope, event.get("routeKey", "")):
+            # A proxy may have taken the base path off. Without its slash the page's own links would lead elsewhere.
+            base = self._base_path()
+            if path == base and base and scope["method"] == "GET":
+                query = scope["query_string"].decode("latin-1")
+                await RedirectResponse(f"{base}/{query and '?'}{query}", 308)(scope, receive, send)
+                return
+            own = path[len(base) :] if path.startswith(f"{base}/") else path
+            scope["root_path"], scope["path"] = base, base + own
+            if event is not None and not self._is_authorised(scope, own, event.get("routeKey", "")):
                 await _refusal()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _is_authorised(self, scope: Scope, route_key: str) -> bool:
+    def _is_authorised(self, scope: Scope, path: str, route_key: str) -> bool:
         """Whether the route that will answer is the one that API Gateway found for the path; a key may be no route."""
         template = route_key.partition(" ")[2]
-        if not template or template == scope["path"]:
+        if not template or template == path:
             return True
         route = next((route for route in self._routes if route.matches(scope)[0] is Match.FULL), None)
         return route is None or _shape(getattr(route, "path", "")) == _shape(template)

@@ -12,11 +12,20 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from eventlog.errors import BatchConflictError, InvalidError, NotFoundError, TooLargeError, UnsupportedError
+from eventlog.errors import (
+    BatchConflictError,
+    EncodedError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    UnsupportedError,
+)
 from eventlog.fields import pointer
 from eventlog.formats.event_json import DamagedEventError
 from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSONError, OversizedJSONError, Problem
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
+from eventlog.http.edge import DEFAULTS
+from eventlog.http.negotiation import NotAcceptableError
 from eventlog.store.errors import (
     CorruptionError,
     CredentialsRefusedError,
@@ -33,6 +42,7 @@ STATUS: dict[type[Exception], int] = {
     UnknownCallerError: 401,
     ScopeError: 403,
     NotFoundError: 404,
+    NotAcceptableError: 406,
     IdConflictError: 409,
     TooLargeError: 413,
     UnsupportedError: 415,
@@ -86,7 +96,8 @@ def problem(
             {"pointer": _short(error.pointer), "detail": error.detail} for error in islice(errors, MAX_PROBLEMS)
         ],
     }
-    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+    # A server's own refusals, which no app has seen, have the headers of every answer too.
+    return Response(orjson.dumps(body), status, DEFAULTS | (headers or {}), MEDIA_TYPE)
 
 
 def _short(pointer: str) -> str:
@@ -116,6 +127,8 @@ def _headers(error: Exception, status: int) -> dict[str, str] | None:
         return {"WWW-Authenticate": error.challenge}
     if isinstance(error, LimitError):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, EncodedError):  # what would have been accepted (RFC 9110, section 15.5.16)
+        return {"Accept-Encoding": "identity"}
     return {"Retry-After": "1"} if status == 503 else None
 
 
@@ -161,4 +174,4 @@ def _allowed(request: Request) -> list[str]:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             methods |= getattr(route, "methods", None) or set()
-    return sorted(methods)
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)

@@ -1,11 +1,11 @@
-"""What routes read from a request beside its parameters: the raw body and media types."""
+"""What routes read from a request beside its parameters: the raw body and its media type."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from eventlog.errors import TooLargeError, UnsupportedError
+from eventlog.errors import EncodedError, TooLargeError, UnsupportedError
 from eventlog.fields import MAX_BODY, MAX_EVENT
 from eventlog.formats.strict_json import Problem
 
@@ -18,13 +18,13 @@ def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
 
     It raises:
         TooLargeError: The body has more than ``at_most`` bytes.
-        UnsupportedError: It is compressed.
+        EncodedError: It is compressed.
     """
 
     async def read(request: Request) -> bytes:
-        encoding = request.headers.get("content-encoding", "identity")
-        if encoding.lower() != "identity":
-            raise UnsupportedError([Problem("/header/content-encoding", f"{encoding} is not accepted; send it plain")])
+        encodings = _sent(request.headers, "content-encoding")
+        if any(encoding.strip().lower() not in {"", "identity"} for encoding in encodings.split(",")):
+            raise EncodedError([Problem("/header/content-encoding", f"{encodings} is not accepted; send it plain")])
         # Counted as it comes: Content-Length is the client's word, and a body in chunks has none. A compressed body was
         # refused, as a few bytes of it could become any number.
         body = bytearray()
@@ -37,13 +37,18 @@ def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
     return read
 
 
+def _sent(headers: Mapping[str, str], name: str) -> str:
+    """The value of a header; of one that was sent more than once all of them, joined as API Gateway joins them."""
+    return ",".join(value for key, value in headers.items() if key.lower() == name)
+
+
 def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     """The request's media type, which must be one of those allowed, in UTF-8.
 
     Raises:
         UnsupportedError: It is another, or none, or has another charset.
     """
-    name, *parameters = (part.strip().lower() for part in headers.get("content-type", "").split(";"))
+    name, *parameters = (part.strip().lower() for part in _sent(headers, "content-type").split(";"))
     if name not in allowed:
         sent = f"is {name}" if name else "is missing"
         raise UnsupportedError([Problem("/header/content-type", f"{sent}; allowed: {', '.join(allowed)}")])
@@ -53,20 +58,6 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
         if key.strip() == "charset" and value.strip(' "') not in {"utf-8", "utf8", "us-ascii"}:
             raise UnsupportedError([Problem("/header/content-type", f"charset {value}; only utf-8 is accepted")])
     return name
-
-
-def preferred(headers: Mapping[str, str], *others: str) -> str | None:
-    """The first of these media types that ``Accept`` names before JSON; None for JSON.
-
-    The order alone counts, not the weights (``q=``) of RFC 9110, section 12.5.1.
-    """
-    for part in headers.get("accept", "").split(","):
-        name = part.split(";")[0].strip().lower()
-        if name in others:
-            return name
-        if name in {"application/json", "*/*"}:
-            return None
-    return None
 
 
 EventBody = Annotated[bytes, Depends(_raw_body(MAX_EVENT))]

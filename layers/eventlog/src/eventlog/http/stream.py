@@ -21,6 +21,7 @@ from eventlog.formats.escaped import MOST, escaped_length
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http import access, answers
 from eventlog.http.callers import Caller
+from eventlog.http.edge import HEADERS_ALONE
 from eventlog.http.event_query import Names, Seq
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
@@ -91,7 +92,8 @@ async def get_stream(
         await reader.start(min(_START_SECONDS, seconds))
         # Until here an error is a problem document; from here on, the last frame says why the stream ends.
         if "aws.event" in request.scope:
-            return Response(await _part(reader, deadline), headers=_HEADERS)
+            headers_alone = HEADERS_ALONE in request.scope
+            return Response(b"" if headers_alone else await _part(reader, deadline), headers=_HEADERS)
         return _Streamed(_frames(reader), opened.pop_all())  # which closes the reader once it is sent
 
 

@@ -5,7 +5,8 @@ The CloudEvents SDK parses JSON leniently (duplicate keys, NaN), so it is not us
 
 import base64
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
@@ -17,14 +18,20 @@ from eventlog.fields import CE_PREFIX, MAX_DEPTH, MAX_VALUES
 from eventlog.formats import strict_json
 from eventlog.formats.strict_json import MAX_PROBLEMS, MalformedJSONError, Problem
 from eventlog.formats.times import parse_time
+from eventlog.ingest.cloudevent_identity import JSON_TYPE, is_same
 from eventlog.ingest.submission import Submission, canonical_payload
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
-_JSON_TYPE = re.compile(r"[^;]*[/+]json\s*(;.*)?", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=\s*(?!\"?(utf-?8|us-ascii)\"?\s*(;|$))", re.IGNORECASE)
 """A charset parameter that names anything but UTF-8 (or ASCII)."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _URI = re.compile(r"[^\s<>\"{}|\\^`]+")
+_QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"")
+"""A quoted string (RFC 9110, section 5.6.4), as the whole of a header's value."""
+_ONE_TYPE = re.compile(r"(?:[^\",]|\"(?:[^\"\\]|\\.)*\")+")
+"""No comma outside of quotes: one media type, not two that were joined."""
+_NAMES = ("id", "source", "type")
+"""What an event is known by, and found by."""
 
 
 def event_id(source: str, identifier: str) -> str:
@@ -44,34 +51,65 @@ def is_binary(headers: Mapping[str, str]) -> bool:
     return "ce-specversion" in headers and not structured
 
 
-def from_binary(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+def from_binary(headers: Iterable[tuple[str, str]], body: bytes, *, joined: bool = False) -> dict[str, object]:
     """Put a CloudEvent in binary mode (HTTP binding, section 3.1) into its JSON form.
 
     JSON data becomes ``data``, text in UTF-8 ``data`` as a string, everything else ``data_base64``.
 
+    Args:
+        headers: Names and values, a name for each time that it was sent.
+        body: The data.
+        joined: Whether headers of one name may have been joined with a comma on the way, as API Gateway does.
+
     Raises:
         MalformedJSONError: the data claims to be JSON and isn't.
-        InvalidError: a header can't be decoded, or is not allowed in binary mode.
-        UnsupportedError: JSON in another charset than UTF-8.
+        InvalidError: a header can't be decoded, was sent twice, or is not allowed in binary mode.
+        UnsupportedError: JSON in another charset than UTF-8, or two content types.
     """
-    event: dict[str, object] = {
-        name[3:].lower(): _unquote(name.lower(), value)
-        for name, value in headers.items()
-        if name.lower().startswith("ce-")
-    }
+    sent = [(name.lower(), value) for name, value in headers]
+    attributes = [(name[3:], value) for name, value in sent if name.startswith("ce-")]
+    _check_sent_once(attributes, joined=joined)
+    event: dict[str, object] = {name: _decoded(name, value) for name, value in attributes}
     if reserved := event.keys() & {"data", "data_base64", "datacontenttype"}:
         raise InvalidError([Problem(f"/{name}", "not as a ce- header in binary mode") for name in sorted(reserved)])
-    content_type = headers.get("content-type")
+    content_type = ",".join(value for name, value in sent if name == "content-type")
     if content_type:  # in binary mode it is the type of the data (section 3.1.1)
+        if not _ONE_TYPE.fullmatch(content_type):
+            raise UnsupportedError(
+                [Problem("/header/content-type", "was sent twice, or is no media type; send it once")]
+            )
         event["datacontenttype"] = content_type
-    return event | _binary_data(content_type, body) if body else event
+    return event | _binary_data(content_type or None, body) if body else event
+
+
+def _check_sent_once(attributes: Iterable[tuple[str, str]], *, joined: bool) -> None:
+    """Refuse an attribute that was sent in two headers: nobody can say which of them is meant.
+
+    Where they may have been joined, a comma outside of quotes looks like a second header. It is refused in what an
+    event is known by. Elsewhere it is kept: subjects and tracestate have commas of their own, and nothing is lost.
+    """
+    given = list(attributes)
+    problems = [
+        Problem(f"/{name}", f"the header ce-{name} was sent {count} times; send it once")
+        for name, count in Counter(name for name, _ in given).items()
+        if count > 1
+    ]
+    if joined:
+        detail = "the header has a comma, as if it had been sent twice; send it once, and write a comma as %2C"
+        problems += [
+            Problem(f"/{name}", detail)
+            for name, value in given
+            if name in _NAMES and "," in value and not _QUOTED.fullmatch(value)
+        ]
+    if problems:
+        raise InvalidError(problems)
 
 
 def _binary_data(content_type: str | None, body: bytes) -> dict[str, object]:
     """Put the data into ``data`` or ``data_base64``."""
     in_utf8 = _CHARSET.search(content_type or "") is None
     # Data of no type is JSON (JSON event format, section 3.1), and what is said to be JSON must be.
-    if content_type is None or _JSON_TYPE.fullmatch(content_type):
+    if content_type is None or JSON_TYPE.fullmatch(content_type):
         if not in_utf8:
             raise UnsupportedError([Problem("/header/content-type", "JSON is accepted in utf-8 only")])
         return {"data": _json_data(body)}
@@ -103,6 +141,7 @@ def read(value: object, chain: str) -> Submission:
         source_id=value["source"],
         timestamp=None if time is None else parse_time(time),
         payload=canonical_payload(value, ""),
+        is_same=is_same,
     )
 
 
@@ -113,13 +152,19 @@ def _json_data(body: bytes) -> object:
         raise type(error)([Problem(f"/data{p.pointer}", p.detail) for p in error.problems]) from error
 
 
-def _unquote(name: str, value: str) -> str:
+def _decoded(name: str, value: str) -> str:
+    """Decode a header's value (HTTP binding, section 3.1.3.2): take off quotes, then percent-decode once."""
     if not value.isascii():
-        raise InvalidError([Problem(f"/{name[3:]}", "the header is not ASCII; percent-encode it")])
+        raise InvalidError([Problem(f"/{name}", "the header is not ASCII; percent-encode it")])
+    if value.startswith('"'):
+        quoted = _QUOTED.fullmatch(value)
+        if quoted is None:
+            raise InvalidError([Problem(f"/{name}", "the header begins with a quote and is no quoted string")])
+        value = re.sub(r"\\(.)", r"\1", quoted[1])
     try:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError as error:
-        raise InvalidError([Problem(f"/{name[3:]}", "the header is not percent-encoded UTF-8")]) from error
+        raise InvalidError([Problem(f"/{name}", "the header is not percent-encoded UTF-8")]) from error
 
 
 def _problems(value: Mapping[str, object]) -> list[Problem]:

@@ -1,7 +1,7 @@
 """What a client submits, once it is read and checked: the same for native events, CloudEvents and queue messages."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from uuid_utils import uuid7
@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 from eventlog.errors import InvalidError, TooLargeError
 from eventlog.fields import MAX_BATCH_TEXT, MAX_PAYLOAD
 from eventlog.formats.canonical import LongerError, canonicalize
-from eventlog.formats.event import make_entry
+from eventlog.formats.event import Entry, make_entry
 from eventlog.formats.strict_json import Problem
 from eventlog.store.interface import Draft
 
@@ -23,6 +23,7 @@ class Submission:
         event_id: None if the client gave none; then every append of it is a new event.
         timestamp: milliseconds since 1970; None if the client gave none; then it is the time of receipt.
         payload: canonical JSON text (RFC 8785), at most 256 KiB.
+        is_same: whether an entry that is stored under the same id is this event; None: if all that was given is equal.
     """
 
     chain: str
@@ -31,6 +32,7 @@ class Submission:
     source_id: str
     timestamp: int | None
     payload: str
+    is_same: Callable[[Entry, Entry], bool] | None = None
 
 
 def canonical_payload(payload: object, pointer: str) -> str:
@@ -87,4 +89,9 @@ def make_draft(submission: Submission, *, principal: str, received_at: int, salt
         payload=submission.payload,
         salt=salt or os.urandom(16),
     )
-    return Draft(entry, id_chosen=submission.event_id is not None, time_given=given is not None)
+    return Draft(
+        entry,
+        id_chosen=submission.event_id is not None,
+        time_given=given is not None,
+        is_same=submission.is_same,
+    )

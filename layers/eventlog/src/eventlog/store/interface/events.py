@@ -1,6 +1,6 @@
 """Events: how they are appended, and how they are read by page, by id and by chain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -16,12 +16,13 @@ class Draft(NamedTuple):
     """An entry to append.
 
     ``id_chosen``: the client named it, so it may exist already. ``time_given``: the timestamp is the client's, so a
-    replay must have the same.
+    replay must have the same. ``is_same`` says in place of that whether a stored entry under this id is this event.
     """
 
     entry: Entry
     id_chosen: bool = False
     time_given: bool = True
+    is_same: Callable[[Entry, Entry], bool] | None = None
 
 
 class Placed(NamedTuple):

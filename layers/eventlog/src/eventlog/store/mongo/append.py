@@ -239,6 +239,8 @@ def append(
 def _same(draft: Draft, stored: Entry) -> bool:
     """Whether a stored event has the content of a draft; its salt and receive time are the log's own."""
     entry = draft.entry
+    if draft.is_same is not None:
+        return draft.is_same(entry, stored)
     return (entry.event_type, entry.source_id, entry.payload) == (
         stored.event_type,
         stored.source_id,
