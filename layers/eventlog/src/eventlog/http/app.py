@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
+from eventlog.http.frames import InFrames
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
@@ -47,6 +48,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     problems.install(app)
     app.add_middleware(OnePath, routes=app.state.routes)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
+    app.add_middleware(InFrames)  # outside of what counts errors
     _document(app)
     return app
 
