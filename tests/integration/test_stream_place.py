@@ -13,13 +13,13 @@ import pytest
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
-from eventlog.http import stream
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.wired import wiring_of
 from eventlog.settings import Settings
 from eventlog.store.errors import CorruptionError, LimitError, StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore
 from eventlog.streams import watcher
+from eventlog.streams.readers import StreamReader
 from eventlog.streams.streams import Streams
 from eventlog.wiring.query import QueryWiring
 from functions.stream.app import routers
@@ -265,6 +265,6 @@ def test_streams_are_left_when_they_could_not_begin(app: Any, url: str, monkeypa
     async def fail(*_: object) -> None:
         raise StoreUnavailableError("not now")
 
-    monkeypatch.setattr(stream.StreamReader, "start", fail)
+    monkeypatch.setattr(StreamReader, "start", fail)
     assert httpx2.get(f"{url}{PATH}", headers=FRAMES_ONLY).status_code == 200
     assert wiring_of(app, QueryWiring).streams._readers == 0
