@@ -1,5 +1,6 @@
 // Requests to the log this page came from, and to nobody else.
 
+import { onTheWay, reach } from './reach.js'
 import { accepted, bearer, refused } from './session.js'
 
 /** A problem document (RFC 9457) as an error. */
@@ -24,7 +25,13 @@ export class ProblemError extends Error {
  */
 export async function ask(path, parameters = {}, options = {}) {
   const answer = await request(path, parameters, options)
-  return answer.json()
+  return onTheWay(answer.json(), 'The log broke off its answer.')
+}
+
+/** What a request gives for something that is not there, if that is no error: null. */
+export function absent(error) {
+  if (error.status === 404) return null
+  throw error
 }
 
 /** The answer itself, if it is a good one. */
@@ -32,7 +39,7 @@ export async function request(path, parameters = {}, { signal, method = 'GET', b
   const sent = { Accept: 'application/json', ...(await bearer()), ...headers }
   if (body !== undefined) sent['Content-Type'] = 'application/json'
   const options = { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) }
-  const answer = await fetch(`/api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
+  const answer = await reach(`/api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
   if (answer.status === 401) await refused()
   else accepted()
   if (answer.ok) return answer

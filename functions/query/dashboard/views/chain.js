@@ -1,6 +1,6 @@
 // The chain as a picture: each event a box, each link a line; findings of the last audit are marked where they are.
 
-import { ask } from '../api.js'
+import { absent, ask } from '../api.js'
 import { fill, h, svg } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
@@ -14,8 +14,7 @@ const REPORTS = 5
 const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
-  const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
-  const head = page.chains.find((one) => one.chain === chain)
+  const [head, { audits }] = await Promise.all([ask(`/chains/${encodeURIComponent(chain)}`, {}, { signal }).catch(absent), ask('/audits', { chain, limit: AUDITS }, { signal })])
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
   const findings = await findingsOf(audits, signal)
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
@@ -76,7 +75,7 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
     for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
-    history.replaceState(null, '', address)
+    history.replaceState(history.state, '', address)
     await showEvent(bySeq.get(seq), seq, { detail, findings, link, signal })
   }
   fill(picture, drawing({ start, end, bySeq, findings, chosen: place.seq, pick }))

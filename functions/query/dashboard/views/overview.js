@@ -1,10 +1,12 @@
 // What happened lately, how the chain stands, and what the last audits said.
 
-import { ask, ProblemError } from '../api.js'
+import { absent, ask, ProblemError } from '../api.js'
+import { allChains } from '../chains.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
 import { badge, card, empty, errorBox, hash, loading } from '../parts.js'
+import { MAX_END, formatTime, rangeBefore } from '../times.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
@@ -15,13 +17,13 @@ export async function render({ state, chain, go, link, signal }) {
   const options = { signal }
   const by = state.get('by') === 'source_id' ? 'source_id' : 'event_type'
   const [chains, detail, audits, minute] = await Promise.all([
-    ask('/chains', { limit: 1000 }, options).then((found) => found.chains),
+    allChains(signal).then((found) => found.chains),
     ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch(absent),
     ask('/audits', { chain, limit: AUDITS }, options).then((found) => found.audits),
     countedSince(60, Date.now() + 1, { chain, bucket: 60 }, signal),
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
-  const range = RANGES[state.get('range')] ? state.get('range') : 'week'
+  const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
   const picture = h('div', {}, loading('Counting …'))
   showPicture(picture, { range, chain, by, go, signal })
   return [
@@ -30,11 +32,6 @@ export async function render({ state, chain, go, link, signal }) {
     card('The last audits', strip(audits, link)),
     card('Chains', await chainTable(chains, chain, options)),
   ]
-}
-
-const absent = (error) => {
-  if (error.status === 404) return null
-  throw error
 }
 
 /** The rest of the view does not wait for the figures, which take longest. */
@@ -65,8 +62,7 @@ async function longestCounted(seconds, end, parameters, signal) {
 
 /** Null: there are too many. */
 async function countedSince(seconds, end, parameters, signal) {
-  const range = { start_time: new Date(end - seconds * 1000).toISOString(), end_time: new Date(end).toISOString() }
-  return ask('/stats', { ...parameters, ...range }, { signal }).catch((error) => {
+  return ask('/stats', { ...parameters, ...rangeBefore(end, seconds) }, { signal }).catch((error) => {
     if (error instanceof ProblemError && error.errors.some(({ pointer }) => pointer === '/query/start_time')) return null
     throw error
   })
@@ -104,7 +100,7 @@ function pictureOf(figures, { go }) {
   if (figures.total === 0) return empty('No event in this range.', 'Choose a longer one.')
   const open = (index) => {
     const start = Date.parse(figures.starts[index])
-    const range = { start_time: new Date(start).toISOString(), end_time: new Date(start + figures.bucket * 1000).toISOString() }
+    const range = { start_time: formatTime(start), end_time: formatTime(Math.min(MAX_END, start + figures.bucket * 1000)) }
     return go({ view: 'events', ...range }, { clear: true })
   }
   const words = figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`
