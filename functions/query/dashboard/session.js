@@ -41,13 +41,14 @@ export async function refused() {
 
 /** Leave for the issuer's page, which sends the viewer back to where they were. */
 export async function signIn() {
+  const cryptography = subtle() // without it there is no way in, and nobody needs to be asked
   const { signIn: issuer } = await configuration()
   forget()
   const verifier = random()
   const state = random()
   STORE.setItem('signing-in', JSON.stringify({ verifier, state, back: location.search }))
   const { authorization_endpoint: endpoint } = await discover(issuer)
-  const challenge = encode(new Uint8Array(await subtle().digest('SHA-256', new TextEncoder().encode(verifier))))
+  const challenge = encode(new Uint8Array(await cryptography.digest('SHA-256', new TextEncoder().encode(verifier))))
   const asked = { response_type: 'code', client_id: issuer.client_id, redirect_uri: redirect(), scope: issuer.scope, state }
   const address = new URL(endpoint)
   for (const [name, value] of Object.entries({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })) address.searchParams.set(name, value)
