@@ -245,3 +245,24 @@ def _root(leaves: list[bytes]) -> bytes:
         return leaves[0]
     k = 1 << (len(leaves) - 1).bit_length() - 1
     return sha256(b"\x01" + _root(leaves[:k]) + _root(leaves[k:])).digest()
+
+
+def test_what_this_browser_can_not_check_is_not_checked(page: Page) -> None:
+    """An older one without Ed25519: that is no fault of the note."""
+    (vector, *_) = json.loads((VECTORS / "notes.json").read_text(encoding="utf-8"))
+    note = f"{vector['text']}\n" + "".join(f"{line}\n" for line in vector["signatures"])
+    script = """async (m, { vkey, note }) => {
+        const honest = SubtleCrypto.prototype.importKey
+        SubtleCrypto.prototype.importKey = () => Promise.reject(new DOMException('no', 'NotSupportedError'))
+        const key = await m.parseVkey(vkey)
+        try {
+            await m.verifySignature(m.parseNote(note), key)
+            return 'signed'
+        } catch ({ name, message }) {
+            return [name, message]
+        } finally {
+            SubtleCrypto.prototype.importKey = honest
+        }
+    }"""
+    found = call(page, "note", script, {"vkey": vector["keys"][0], "note": note})
+    assert found == ["UnsupportedError", "This browser can’t check Ed25519 signatures."]
