@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
+from eventlog.http.frames import InFrames
 from eventlog.http.tokens import read_tokens
 from eventlog.http.wired import wiring_of
 from eventlog.settings import ConfigurationError, Settings
@@ -135,7 +136,7 @@ class Server(uvicorn.Server):
         limits: Limits | None = None,
     ) -> None:
         limits = limits or Limits()
-        limited = Crowded(app, limits, lambda: len(self.server_state.connections))
+        limited = InFrames(Crowded(app, limits, lambda: len(self.server_state.connections)))
         stop = int(STOP_SECONDS)
         super().__init__(
             uvicorn.Config(limited, http=BoundedHeaders, log_level="warning", timeout_graceful_shutdown=stop, ws="none")

@@ -18,6 +18,8 @@ from tests.support.serving import served
 from tools.chromium import find_chromium
 
 Wrap = Callable[[Any], Any]
+LAN = "log.lan"
+"""Another machine, to the browser: a page that comes from it over plain http is given no cryptography."""
 expect.set_options(timeout=30_000)  # what a page shows in the end, on a busy machine too
 
 
@@ -26,7 +28,8 @@ def browser() -> Iterator[Browser]:
     """Of this module alone: while Playwright runs, so does an event loop of its own, and no other can here."""
     path = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {LAN} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
 
@@ -62,9 +65,9 @@ def serve_anew(mongo_uri: str, folder: Path, **more: Any) -> Iterator[ServedLog]
 
 
 @contextmanager
-def watch(browser: Browser, home: str, *others: str) -> Iterator[Watched]:
-    """A page in a fresh profile; whatever goes wrong in it fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+def watch(browser: Browser, home: str, *others: str, zone: str | None = None) -> Iterator[Watched]:
+    """A page in a fresh profile, in a time zone; whatever goes wrong in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id=zone)
     watched = Watched(context.new_page(), home, others)
     yield watched
     context.close()

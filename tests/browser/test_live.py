@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from eventlog.http import frames
+from eventlog.http.wired import wiring_of
+from eventlog.store.errors import CorruptionError, LimitError, StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.streams import watcher
+from eventlog.streams.streams import Streams
+from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
 from tests.browser.conftest import serve, serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
@@ -196,6 +202,137 @@ def test_an_event_that_came_is_verified(live: Followed) -> None:
     live.rows.first.get_by_role("button").click()
     page.get_by_role("button", name="Verify here").click()
     expect(page.locator(".steps > li.passed")).to_have_count(4)  # its three hashes, and that the log still gives it
+
+
+def hide(page: Page, hidden: bool) -> None:
+    """As a browser does when another tab is chosen, or this one again; headless, every page counts as seen."""
+    page.evaluate(
+        """(hidden) => {
+            Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+            document.dispatchEvent(new Event('visibilitychange'))
+        }""",
+        hidden,
+    )
+
+
+def test_seven_tabs_follow_as_hidden_ones_let_their_streams_go(live: Followed) -> None:
+    """A browser has six connections to a host. Whoever comes back has missed nothing, and sees nothing twice."""
+    live.append("a")
+    first = live.open()
+    pages = [first]
+    for _ in range(6):
+        hide(pages[-1], hidden=True)
+        page = first.context.new_page()
+        pages.append(page)
+        page.goto(first.url)
+        expect(page.locator("#events-status")).to_contain_text("Live")
+    wait_until("the hidden ones to let go", lambda: live.log.readers == 1)
+    live.append("b", "c")
+    expect(pages[-1].locator("#main tbody tr")).to_have_count(3)
+    live.shows("a")
+    for page in pages[1:]:
+        page.close()
+    hide(first, hidden=False)
+    live.shows("c", "b", "a")
+    live.append("d")
+    live.shows("d", "c", "b", "a")
+    first.goto(first.url)  # hidden before the stream has begun
+    hide(first, hidden=True)
+    wait_until("it to let go again", lambda: live.log.readers == 0)
+    live.append("e")
+    hide(first, hidden=False)
+    live.shows("e", "d", "c", "b", "a")
+    expect(live.status).to_contain_text("Live")
+
+
+def test_a_time_without_a_zone_means_the_same_to_the_query_and_to_what_comes(
+    browser: Browser, shared: ServedLog
+) -> None:
+    """UTC, as the field says; in New York it is five hours earlier."""
+    with watch(browser, shared.url, zone="America/New_York") as look:
+        live = Followed(shared, look)
+        live.append("before", timestamp="2026-11-23T11:59:59.999Z")
+        live.append("after", timestamp="2026-11-23T12:30:00Z")
+        live.open(start_time="2026-11-23T12:00:00", end_time="2026-11-23t13:00:00.0009")
+        live.shows("after")
+        expect(look.page.get_by_label("From (UTC unless it has a zone)")).to_have_value("2026-11-23T12:00:00")
+        for minute, event_id in ((29, "x"), (31, "y")):
+            live.append(event_id, timestamp=f"2026-11-23T12:{minute}:00Z")
+        live.append("too-early", timestamp="2026-11-23T11:59:59.999Z")
+        live.append("too-late", timestamp="2026-11-23T13:00:00Z")
+        live.append("z", timestamp="2026-11-23T12:00:00Z")
+        live.shows("z", "y", "x", "after")
+
+
+def test_a_chain_that_was_put_back_is_said(live: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is followed, and while the tab was hidden; what comes then is shown."""
+    monkeypatch.setattr(watcher, "SHORTER_SECONDS", 0.2)
+    live.append("a", "b")
+    operations = operations_of(live.log.store)
+    before = operations.sequences.find_one({"_id": live.chain})
+    assert before is not None
+    live.append("c", "d")
+    page = live.open()
+    live.shows("d", "c", "b", "a")
+    warning = page.locator("#live-warning")
+
+    def put_back() -> None:
+        operations.sequences.replace_one({"_id": live.chain}, before)
+        operations.events.delete_many({"chain": live.chain, "seq": {"$gte": 2}})
+
+    put_back()
+    expect(warning).to_contain_text("it has 2 events now")
+    live.append("e")
+    live.shows("e", "d", "c", "b", "a")
+    warning.get_by_role("button").click()
+    live.shows("e", "b", "a")
+    expect(warning).to_have_count(0)
+    expect(live.status).to_contain_text("Live")
+    hide(page, hidden=True)
+    wait_until("it to let go", lambda: live.log.readers == 0)
+    put_back()
+    hide(page, hidden=False)
+    expect(warning).to_contain_text("it has 2 events now")
+
+
+FOLLOW = """(address) => {
+    window.seen = []
+    window.source = new EventSource(address)
+    source.onmessage = (event) => window.seen.push(JSON.parse(event.data).event_id)
+    source.addEventListener('end', (event) => window.seen.push(JSON.parse(event.data).reason))
+}"""
+
+
+def test_an_event_source_goes_on_by_itself_whatever_passes(live: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser's own: the log is away, takes no more streams, or reads something damaged, for a while."""
+    page = live.look.open(view="keys")
+    refusals: list[Exception] = [
+        StoreUnavailableError("the chain could not be read in time"),
+        LimitError("anonymous has 20 live streams open.", 0),
+        CorruptionError("an event is missing"),
+    ]
+    told: list[str] = []
+    honest = Streams.reader
+
+    def reader(streams: Streams, *given: Any) -> Any:
+        if not refusals:
+            return honest(streams, *given)
+        told.append(type(refusals[0]).__name__)
+        raise refusals.pop(0)
+
+    monkeypatch.setattr(frames, "_AGAIN_SECONDS", 0)
+    live.append("a")
+    page.evaluate(FOLLOW, f"/api/v1/events/stream?chain={live.chain}&from_seq=0")
+    page.wait_for_function("() => window.seen.includes('a')")
+    monkeypatch.setattr(Streams, "reader", reader)
+    for watched in list(wiring_of(live.log.app, QueryWiring).streams._watchers.values()):
+        watched.stop()  # ends the stream, as a server that stops
+    page.wait_for_function("() => window.seen.length >= 5")
+    live.append("b")
+    page.wait_for_function("() => window.seen.includes('b')")
+    assert page.evaluate("window.seen") == ["a", "stopping", "unavailable", "limit", "error", "b"]
+    assert (len(told), page.evaluate("window.source.readyState")) == (3, 1)
+    page.evaluate("window.source.close()")
 
 
 def test_a_server_that_goes_away_is_waited_for(

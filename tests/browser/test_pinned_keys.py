@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,12 +95,47 @@ def test_a_checkpoint_under_another_name_does_not_count(
 def test_any_of_several_keys_of_one_name_may_have_signed(
     look: Watched, log: ServedLog, event_id: str, tmp_path: Path
 ) -> None:
-    """After a rotation the old key and the new one are pinned, and either may come first."""
-    retired = format_vkey(VerifierKey("example.com/log/main", new_key(tmp_path / "retired").public_key))
-    for kept in ([retired, log.vkey], [log.vkey, retired]):
+    """The old key is pinned, then the log rotates to a new one, which is pinned later; either may come first.
+
+    Between the two nothing is green and nothing is red: a key that nobody pinned says nothing of the event.
+    """
+    (old,) = log.log.signers
+    new = new_key(tmp_path / "new")
+    of_old, of_new = (format_vkey(VerifierKey("example.com/log/main", key.public_key)) for key in (old, new))
+    pin(look, of_old)
+    assert outcomes(verify(look, event_id))["signature"] == "passed"
+    for signers, retired, expected in (
+        ([new, old], [], "passed"),  # both sign for a while
+        ([new], [old.public_key], "skipped"),
+    ):
+        log.log.signers, log.log.retired = [*signers], retired
+        log.append({})
+        assert log.log.audit().status == "intact"
+        page = verify(look, event_id)
+        assert outcomes(page)["signature"] == expected
+    assert page.get_attribute(".verification", "data-outcome") == "skipped"
+    words = signature(page)
+    signed, pinned = words.split(" pinned is ")
+    assert (of_new.split("+")[1] in signed, of_old.split("+")[1] in pinned) == (True, True)
+    assert "from the operator, not from the log" in words
+    pin(look, of_new)
+    for kept in ([of_old, of_new], [of_new, of_old], [of_new]):
         keep(look, *kept)
         assert outcomes(verify(look, event_id))["signature"] == "passed"
-    keep(look, retired)
+
+
+def test_a_wrong_signature_in_a_pinned_key_s_name_is_tampering(
+    look: Watched, log: ServedLog, event_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike one of a key that is not known here: whoever wrote the line claims to have signed what it stands under."""
+    monkeypatch.setattr(proofs, "_check_place", lambda *_: None)
+    checkpoints = operations_of(log.store).checkpoints
+    row = checkpoints.find_one({"chain": "main"}, sort=[("number", -1)])
+    assert row is not None
+    note = parse_note(row["note"].encode())
+    forged = replace(note, signatures=tuple(replace(one, value=bytes(64)) for one in note.signatures))
+    checkpoints.update_one({"_id": row["_id"]}, {"$set": {"note": format_note(forged).decode()}})
+    keep(look, log.vkey)
     assert outcomes(verify(look, event_id))["signature"] == "failed"
 
 

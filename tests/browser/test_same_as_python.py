@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.proof import inclusion_ranges
+from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
 from tests.browser.conftest import serve_anew, watch
 from tests.support.each import each
 from tests.support.event_source import Interpreter
@@ -35,7 +36,7 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 def page(browser: Browser, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """One page for all: nothing is kept in it."""
     folder = Path(tmp_path_factory.mktemp("log"))
-    with serve_anew(mongo_uri, folder) as log, watch(browser, log.url) as look:
+    with serve_anew(mongo_uri, folder) as log, watch(browser, log.url, zone="America/New_York") as look:
         yield look.open()
 
 
@@ -105,6 +106,44 @@ def test_a_text_that_python_refuses_is_refused(page: Page, kind: str, what: str,
 def test_the_name_of_a_key_says_which_log_and_chain_it_is_of(page: Page, line: str, chain: str, is_one: bool) -> None:
     script = "(m, [line, chain]) => m.isOriginLine(line, 'log.example/events', chain)"
     assert call(page, "note", script, [line, chain]) is is_one
+
+
+DAY = "2026-11-23T12:00:00"
+TIMES = [
+    *(DAY, f"{DAY}Z", "2026-11-23t12:00:00.5z", f"{DAY}.1239999+02:30", f"{DAY}-23:59", f"{DAY}+00:00", f"{DAY}-00:00"),
+    *("1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999999Z", "2024-02-29T00:00:00Z"),
+    *("1970-01-01T00:30:00+00:30", "1969-12-31T23:30:00-01:00"),
+    *("1969-12-31T23:59:59.999Z", "9999-12-31T23:30:00-01:00", "1970-01-01T00:30:00+01:00", "0000-01-01T00:00:00Z"),
+    *("2026-02-29T00:00:00Z", "2026-11-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z"),
+    *("2026-01-00T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T12:60:00Z", "2026-11-23T23:59:60Z"),
+    *(f"{DAY}+24:00", f"{DAY}+01:60", f"{DAY}+1:00", f"{DAY}+0100", f"{DAY}.Z", f" {DAY}Z", f"{DAY}Z\n", f"+00{DAY}Z"),
+    *("2026-11-23T12:00Z", "2026-11-23 12:00:00Z", "2026-11-23", "\u0662026-11-23T12:00:00Z", "yesterday", "", "0"),
+]
+
+
+def test_times_whatever_the_zone_of_the_browser(page: Page) -> None:
+    expected = [_millis(text) for text in TIMES]
+    assert None in expected
+    script = "(m, texts) => texts.map((text) => { const t = m.parseTime(text); return Number.isNaN(t) ? null : t })"
+    assert call(page, "times", script, TIMES, folder="") == expected
+    written = [format_time(millis) for millis in expected if millis is not None]
+    times = [millis for millis in expected if millis is not None]
+    assert call(page, "times", "(m, times) => times.map(m.formatTime)", times, folder="") == written
+    script = "(m, texts) => texts.map(m.parseEnd)"
+    after_all = ["10000-01-01T00:00:00Z", "+010000-01-01T00:00:00.000Z", "9999-12-31T23:00:00-01:00"]
+    assert set(call(page, "times", script, after_all, folder="")) == {MAX_MILLIS + 1}
+    script = (
+        "(m, given) => { const r = m.rangeBefore(...given); return m.parseEnd(r.end_time) - m.parseTime(r.start_time) }"
+    )
+    for end, seconds, wide in ((1, 3600, 1), (MAX_MILLIS + 1, 60, 60_000), (7_200_000, 3600, 3_600_000)):
+        assert call(page, "times", script, [end, seconds], folder="") == wide
+
+
+def _millis(text: str) -> int | None:
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None
 
 
 def test_genesis(page: Page) -> None:
@@ -206,3 +245,24 @@ def _root(leaves: list[bytes]) -> bytes:
         return leaves[0]
     k = 1 << (len(leaves) - 1).bit_length() - 1
     return sha256(b"\x01" + _root(leaves[:k]) + _root(leaves[k:])).digest()
+
+
+def test_what_this_browser_can_not_check_is_not_checked(page: Page) -> None:
+    """An older one without Ed25519: that is no fault of the note."""
+    (vector, *_) = json.loads((VECTORS / "notes.json").read_text(encoding="utf-8"))
+    note = f"{vector['text']}\n" + "".join(f"{line}\n" for line in vector["signatures"])
+    script = """async (m, { vkey, note }) => {
+        const honest = SubtleCrypto.prototype.importKey
+        SubtleCrypto.prototype.importKey = () => Promise.reject(new DOMException('no', 'NotSupportedError'))
+        const key = await m.parseVkey(vkey)
+        try {
+            await m.verifySignature(m.parseNote(note), key)
+            return 'signed'
+        } catch ({ name, message }) {
+            return [name, message]
+        } finally {
+            SubtleCrypto.prototype.importKey = honest
+        }
+    }"""
+    found = call(page, "note", script, {"vkey": vector["keys"][0], "note": note})
+    assert found == ["UnsupportedError", "This browser can’t check Ed25519 signatures."]

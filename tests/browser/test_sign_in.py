@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from admin.token import add_token
-from tests.browser.conftest import serve_anew, watch
+from tests.browser.conftest import LAN, serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
 from tests.browser.issuer import CLIENT, Issuer
 from tests.support.serving import served
@@ -147,6 +147,52 @@ def test_who_signs_out_is_not_signed_in_again_unasked(signing: Page, guarded: Gu
     assert len(issuer.asked) == 1
     signing.get_by_role("button", name="Sign in").click()
     expect(signing.locator(".tile").first).to_contain_text("1")
+
+
+NEEDS_HTTPS = re.compile("This needs https or localhost")
+
+
+def test_a_page_from_another_machine_over_plain_http_says_what_it_needs(
+    browser: Browser, guarded: Guarded, issuer: Issuer
+) -> None:
+    """There the browser gives no cryptography. All else works, hashes can be copied, and nothing is said of the log."""
+    home = guarded.log.url.replace("127.0.0.1", LAN)
+    with watch(browser, home) as look:
+        page = look.open()
+        expect(page.get_by_role("alert")).to_contain_text(NEEDS_HTTPS)  # before it leaves for the issuer
+        assert issuer.asked == []
+        guarded.log.app.state.connection.settings.sign_in_issuer = None
+        page = look.open(view="events", event="a")
+        page.get_by_label("Token").fill(guarded.token)
+        page.get_by_role("button", name="Enter").click()
+        expect(page.locator("#detail .facts")).to_contain_text("0 in main")
+        page.get_by_role("button", name="Verify here").click()
+        expect(page.get_by_role("alert")).to_have_text(NEEDS_HTTPS)
+        expect(page.locator(".verification")).to_have_count(0)
+        copied = copy_hash(page)
+        page.get_by_role("link", name="Keys").click()
+        expect(page.locator("#insecure")).to_have_text(NEEDS_HTTPS)
+        page.locator("#vkey").press("Control+V")
+        expect(page.locator("#vkey")).to_have_value(copied)
+        page.fill("#vkey", guarded.log.vkey)
+        page.get_by_role("button", name="Pin", exact=True).click()
+        expect(page.get_by_role("alert")).to_have_text(NEEDS_HTTPS)
+        page.get_by_role("link", name="Overview", exact=True).click()
+        expect(page.locator(".tile").first).to_contain_text("1")
+        ignored = "The Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy"
+        look.troubles[:] = [trouble for trouble in look.troubles if ignored not in trouble]
+
+
+def copy_hash(page: Page) -> str:
+    """Click on a hash, and copy what that selects; it is the whole hash, of which only a part is seen."""
+    shown = page.locator("#detail .facts .hash").last
+    text = shown.text_content() or ""
+    assert re.fullmatch("[0-9a-f]{64}", text)
+    assert shown.evaluate("shown => shown.scrollWidth > shown.clientWidth")
+    shown.click()
+    assert page.evaluate("getSelection().toString()") == text
+    page.keyboard.press("Control+C")
+    return text
 
 
 def test_a_server_with_tokens_asks_for_one(look: Watched, guarded: Guarded) -> None:

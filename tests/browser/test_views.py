@@ -105,7 +105,7 @@ def test_the_last_audits_are_a_strip(look: Watched) -> None:
     ("field", "value", "fits"),
     [
         ("event_type", "order.paid", lambda n: n % 3 == 1),
-        ("event_type", "order.paid, user.login", lambda n: n % 3 < 2),
+        ("event_type", "order.paid\nuser.login", lambda n: n % 3 < 2),
         ("source_id", "web-1", lambda n: n % 2 == 1),
         ("start_time", moment(30), lambda n: 200 - n <= 30),
         ("end_time", moment(199), lambda n: 200 - n > 199),

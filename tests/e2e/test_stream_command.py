@@ -1,6 +1,7 @@
 """``eventlog tail`` and a server that is stopped while it streams, as processes of their own."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from eventlog.store.mongo.store import open_log
 from local.machine import wait_until
 from local.mongod.embedded import EmbeddedMongo
 from tests.support.anchoring import KEY, put_anchor
-from tests.support.event_source import Subscriber
+from tests.support.event_source import PATH, Interpreter, Subscriber
 from tests.support.processes import SECONDS, Running, environment, run, server
 
 VKEY = format_vkey(KEY.verifier("localhost/eventlog"))
@@ -115,3 +116,31 @@ def test_ctrl_c_ends_a_server_at_once_though_it_streams(mongo: EmbeddedMongo, tm
         assert time.monotonic() - started < 30, "a stream itself has no end"
         assert [subscriber.until("end").value for subscriber in subscribers] == [{"reason": "stopping"}] * 5
         assert "Traceback" not in running.stderr
+
+
+def frames_only(url: str, last_id: str) -> Interpreter:
+    """What an EventSource makes of one answer that ends."""
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": last_id}
+    answer = httpx2.get(f"{url}{PATH}", params={"chain": "stopped"}, headers=headers, timeout=SECONDS)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+    source = Interpreter()
+    source.feed(answer.text)
+    return source
+
+
+def test_a_database_that_is_stopped_for_a_while_ends_no_event_source(mongo: EmbeddedMongo, tmp_path: Path) -> None:
+    """Who takes nothing but frames is told when to ask again; the others are told by the status."""
+    with server(tmp_path, MONGO_URI=mongo.uri, EVENTLOG_STREAM_SECONDS="0.5") as running:
+        post(running, "stopped")
+        with mongo.client() as client:
+            pid = client.admin.command("serverStatus")["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            source = frames_only(running.url, "-1")
+            assert httpx2.get(f"{running.url}{PATH}?chain=stopped", timeout=SECONDS).status_code == 503
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        (end,) = source.messages
+        assert (end.type, end.value["reason"], source.retry) == ("end", "unavailable", 1000)
+        subscriber = Subscriber(running.url, last_id="-1", chain="stopped")
+        assert [event["seq"] for event in subscriber.events(1)] == [0]

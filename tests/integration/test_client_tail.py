@@ -17,11 +17,13 @@ from eventlog.formats.event import Event
 from eventlog.formats.note import format_vkey
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
-from eventlog_client import EventLog, KeyNeededError, LogMisbehavedError, NewEvent
+from eventlog.streams import watcher
+from eventlog_client import EventLog, KeyNeededError, LogMisbehavedError, NewEvent, RefusedError
 from eventlog_client.answers import SignedCheckpoint
 from local.server import build_app
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.callers import BY_IAM
+from tests.support.factories import draft
 from tests.support.serving import Lying, served
 
 ORIGIN = "localhost/eventlog"
@@ -278,3 +280,61 @@ def test_an_old_checkpoint_from_a_server_that_lags_behind_is_no_lie(lying: Lying
             log.append("t", "s", {})
             next(found)
     assert [checkpoint.checkpoint.size for checkpoint in told] == [5]
+
+
+class Restored:
+    """A chain with three events that is put back to them later, after it had more."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]], database: str, log: EventLog, store: MongoStore) -> None:
+        self._database = client[database]
+        log.append_batch(some(3))
+        store.settle("main")
+        self._state = self._database.sequences.find_one({"_id": "main"}) or {}
+        log.append_batch([NewEvent("wanted", "s", {}), *some(3)])
+        store.settle("main")
+
+    def put_back(self) -> None:
+        self._database.sequences.replace_one({"_id": "main"}, self._state)
+        self._database.events.delete_many({"seq": {"$gte": 3}})
+
+
+def test_a_chain_that_was_put_back_while_it_is_followed_is_told(
+    url: str,
+    store: MongoStore,
+    client: MongoClient[dict[str, Any]],
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a filter there is no link to the event before. The chain stays shorter, or grows on with other events."""
+    with EventLog(url, sleep=pause) as log:
+        restored = Restored(client, database, log, store)
+        monkeypatch.setattr(watcher, "SHORTER_SECONDS", 0.1)
+        found = log.tail(from_seq=0, event_type=["wanted"])
+        assert next(found).seq == 3
+        restored.put_back()
+        with pytest.raises(LogMisbehavedError, match="the chain ends before event 3, which the log has shown"):
+            next(found)
+    monkeypatch.setattr(watcher, "SHORTER_SECONDS", 60.0)
+    store.append("main", [draft(event_type="wanted")])
+    with EventLog(url, sleep=pause) as log:  # which has seen none of these events
+        found = log.tail(from_seq=0, event_type=["wanted"])
+        assert next(found).seq == 3
+        restored.put_back()
+        store.append("main", [draft() for _ in range(5)])
+        with pytest.raises(RefusedError, match="Stored data is damaged"):
+            next(found)
+
+
+def test_a_chain_that_is_shorter_than_the_log_has_said_is_told_though_no_event_was_shown(
+    app: FastAPI, client: MongoClient[dict[str, Any]], database: str
+) -> None:
+    putting_back: list[Callable[[], None]] = []
+
+    def between(_: float) -> None:
+        if putting_back:
+            putting_back.pop()()
+
+    with served(InParts(app)) as url, EventLog(url, sleep=between) as log:
+        putting_back.append(Restored(client, database, log, app.state.connection.log).put_back)
+        with pytest.raises(LogMisbehavedError, match="the chain has 3 events, and the log has said that it has 7"):
+            next(log.tail(from_seq=0, event_type=["other"]))

@@ -37,7 +37,7 @@ def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: s
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
 
 
-def test_a_chain_that_is_gone_ends_its_streams(
+def test_a_chain_that_is_gone_ends_its_streams_where_they_can_go_on(
     url: str, store: MongoStore, client: MongoClient[dict[str, Any]], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "SHORTER_SECONDS", 1.0)
@@ -47,7 +47,7 @@ def test_a_chain_that_is_gone_ends_its_streams(
     for name in ("sequences", "events"):
         client[database][name].delete_many({})
     end = subscriber.until("end")
-    assert (end.value, end.id) == ({"reason": "damaged"}, "1")
+    assert (end.value, end.id) == ({"reason": "shorter", "size": 0}, "-1")
 
 
 def test_a_chain_that_is_shorter_for_a_moment_as_after_an_election_is_followed_on(

@@ -7,17 +7,20 @@ from typing import Any, TypeVar
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
-from eventlog.formats.members import members, parse_json, whole
+from eventlog.formats.members import members, parse_json, text, whole
 from eventlog.formats.sse import MEDIA_TYPE, MESSAGE, Frame, parse_frames
 from eventlog_client.answers import SignedCheckpoint
 from eventlog_client.appends import receipt_fields
 from eventlog_client.checkpoint_check import CheckpointChecker
-from eventlog_client.errors import LogMisbehavedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
 from eventlog_client.transport import Parameters, Transport
 
 _RETRY_SECONDS, _LONGEST_RETRY = 1.0, 30.0
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
 """Seconds between looks at a chain that is shorter than before, as the server may only lag behind."""
+
+_ACCEPT = f"{MEDIA_TYPE}, application/problem+json"
+"""What takes streams and nothing else is told of errors in frames."""
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -50,17 +53,21 @@ class Tail:
             RefusedError: the log refuses the stream.
             UnexpectedAnswerError: it is not a stream of this API.
         """
-        # Four kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
-        # below what was shown. ``checkpoint``: of interest with a checker. ``message``: an event, checked before it is
-        # yielded.
+        # Five kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
+        # below what was shown. ``end``: why the stream ends, which may be that the chain is shorter. ``checkpoint``: of
+        # interest with a checker. ``message``: an event, checked before it is yielded.
         last: Event | None = None
+        known = 0
         connected = self.checker.connected if self.checker else lambda: None
         for frame in frames(self.transport, self.filters, self.sleep, connected):
             found: list[SignedCheckpoint] = []
             if frame.data is None:
                 continue
-            if frame.event == "head" and last is not None and _size(frame) <= last.seq:
-                self._not_shorter(last)
+            if frame.event in {"head", "end"}:
+                size = _size(frame) if frame.event == "head" else _size_at_end(frame)
+                if size is not None and size < known:
+                    self._not_shorter(known, last)
+                known = max(known, size or 0)
             elif frame.event == "checkpoint" and self.checker:
                 found = self.checker.announce(frame)
             elif frame.event == MESSAGE:
@@ -70,7 +77,7 @@ class Tail:
                     _follows(last, event, every=self.linked)
                 found = self.checker.add(event) if self.checker else []
                 yield event
-                last = event
+                last, known = event, max(known, event.seq + 1)
             for checkpoint in found:
                 self.verified(checkpoint)
 
@@ -89,18 +96,22 @@ class Tail:
             return
         raise LogMisbehavedError(why, [receipt_fields(receipt_of(event))])
 
-    def _not_shorter(self, last: Event) -> None:
-        """Check that a chain which looks shorter than what was shown grows back within a few seconds.
+    def _not_shorter(self, known: int, last: Event | None) -> None:
+        """Check that a chain which looks shorter than the ``known`` size grows back within a few seconds.
 
         Raises:
-            LogMisbehavedError: it does not, so an event that was shown is gone.
+            LogMisbehavedError: it does not, so events are gone that were shown, or that the log said it had.
         """
+        size = 0
         for seconds in _PATIENCE:
-            if patiently(self.size, self.sleep) > last.seq:
+            size = patiently(self.size, self.sleep)
+            if size >= known:
                 return
             self.sleep(seconds)
-        finding = f"the chain ends before event {last.seq}, which the log has shown"
-        raise LogMisbehavedError(finding, [receipt_fields(receipt_of(last))])
+        if last is not None and last.seq >= size:
+            finding = f"the chain ends before event {last.seq}, which the log has shown"
+            raise LogMisbehavedError(finding, [receipt_fields(receipt_of(last))])
+        raise LogMisbehavedError(f"the chain has {size} events, and the log has said that it has {known}", [])
 
 
 def frames(
@@ -119,12 +130,11 @@ def frames(
     last_id, wait = "", _RETRY_SECONDS
     while True:
         try:
-            with transport.lines(
-                "/events/stream", parameters, accept=MEDIA_TYPE, last_event_id=last_id or None
-            ) as lines:
+            with transport.lines("/events/stream", parameters, accept=_ACCEPT, last_event_id=last_id or None) as lines:
                 connected()
                 for frame in parse_frames(lines, last_id):
-                    last_id = frame.id
+                    # What an end says of the place is for who believes that the chain is shorter.
+                    last_id = last_id if frame.event == "end" else frame.id
                     wait = wait if frame.retry is None else min(frame.retry / 1000, _LONGEST_RETRY)
                     yield frame
         except UnreachableError:
@@ -151,6 +161,23 @@ def _size(frame: Frame) -> int:
         return whole(members(parse_json(frame.data or b""), "a head"), "size")
     except EvidenceError as error:
         raise UnexpectedAnswerError(f"the stream's head is not one: {error}") from error
+
+
+def _size_at_end(frame: Frame) -> int | None:
+    """Read how many events the chain has from an ``end`` frame; None: the stream ends for another reason.
+
+    Raises:
+        RefusedError: what is stored is damaged, so that no later event may be shown.
+        UnexpectedAnswerError: there is no reason in it.
+    """
+    try:
+        given = members(parse_json(frame.data or b""), "an end")
+        reason = text(given, "reason")
+        if reason == "damaged":
+            raise RefusedError(500, "Internal Server Error", "Stored data is damaged; run an audit.", [])
+        return whole(given, "size") if reason == "shorter" else None
+    except EvidenceError as error:
+        raise UnexpectedAnswerError(f"the stream's end is not one: {error}") from error
 
 
 def _follows(last: Event | None, event: Event, *, every: bool) -> None:

@@ -1,6 +1,7 @@
 // Requests to the log this page came from, and to nobody else.
 
 import { HOME } from './home.js'
+import { onTheWay, reach } from './reach.js'
 import { accepted, bearer, refused } from './session.js'
 
 /** A problem document (RFC 9457) as an error. */
@@ -25,7 +26,7 @@ export class ProblemError extends Error {
  */
 export async function ask(path, parameters = {}, options = {}) {
   const answer = await request(path, parameters, options)
-  return answer.json()
+  return onTheWay(answer.json(), 'The log broke off its answer.')
 }
 
 /** The answer itself, if it is a good one. */
@@ -33,7 +34,7 @@ export async function request(path, parameters = {}, { signal, method = 'GET', b
   const sent = { Accept: 'application/json', ...(await bearer()), ...headers }
   if (body !== undefined) sent['Content-Type'] = 'application/json'
   const options = { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) }
-  const answer = await fetch(`${HOME}api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
+  const answer = await reach(`${HOME}api/v1${path}${query(parameters)}`, { ...options, credentials: 'omit', cache: 'no-store' })
   if (answer.status === 401) await refused()
   else accepted()
   if (answer.ok) return answer

@@ -19,6 +19,9 @@ export function stackedBars(figures, open) {
     plot(figures, place, open)
   }
   new ResizeObserver(draw).observe(place)
+  // A canvas has its colours from when it was drawn, so it is drawn again when the theme changes.
+  const themes = new MutationObserver(() => (place.isConnected ? draw() : themes.disconnect()))
+  themes.observe(document.documentElement, { attributeFilter: ['data-theme'] })
   return [place, legend(figures.series), asTable(figures, open)]
 }
 

@@ -2,6 +2,7 @@
 
 import { h } from './dom.js'
 import { alike } from './evidence/canonical.js'
+import { UnsupportedError } from './evidence/webcrypto.js'
 import { pretty } from './format.js'
 import { errorBox, hash, loading, moment } from './parts.js'
 import { eventsOf } from './range.js'
@@ -15,7 +16,8 @@ export async function eventDetail(event, link, signal) {
     try {
       result.replaceChildren(await verification(event, link, signal))
     } catch (error) {
-      if (!signal.aborted) result.replaceChildren(errorBox(error, verify))
+      const again = error instanceof UnsupportedError ? null : verify
+      if (!signal.aborted) result.replaceChildren(errorBox(error, again))
     }
   }
   return h(

@@ -6,6 +6,10 @@ const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]]
 
 export const number = (value) => NUMBER.format(value)
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`
+
+/** A table's own entry: names come from addresses and logs, and every object has a `constructor`. */
+export const own = (table, name, otherwise) => (Object.hasOwn(table, name) ? table[name] : otherwise)
+
 export const short = (hash) => `${hash.slice(0, 8)}…${hash.slice(-4)}`
 
 /** "2026-11-23 12:34:56.789", in UTC as everything in the log. */

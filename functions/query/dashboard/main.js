@@ -1,9 +1,10 @@
 // The page: which view the address asks for, what all views share, and how one gives way to another.
 
 import { h, fill } from './dom.js'
-import { ask } from './api.js'
+import { allChains } from './chains.js'
 import { HOME } from './home.js'
 import { empty, errorBox, loading } from './parts.js'
+import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
 import { themeButton } from './theme.js'
 
@@ -18,6 +19,7 @@ const VIEWS = {
 const main = document.getElementById('main')
 let leaving = new AbortController()
 let chains = []
+let areMore = false
 
 /** The state of the page is its address: a link to it shows the same to somebody else. */
 const state = () => new URLSearchParams(location.search)
@@ -26,9 +28,10 @@ const state = () => new URLSearchParams(location.search)
  * Go to another state of the page.
  *
  * @param {Record<string, string | string[] | null>} changes to the address; null or '' takes a parameter out
- * @param {{clear?: boolean, replace?: boolean}} how clear: drop all other parameters but the chain
+ * @param {{clear?: boolean, replace?: boolean, entry?: object | null}} how clear: drop all other parameters but the chain;
+ *     entry: what the browser's history keeps with the new state
  */
-export function go(changes, { clear = false, replace = false } = {}) {
+export function go(changes, { clear = false, replace = false, entry = null } = {}) {
   const next = clear ? new URLSearchParams(state().has('chain') ? { chain: state().get('chain') } : {}) : state()
   for (const [name, value] of Object.entries(changes)) {
     next.delete(name)
@@ -37,7 +40,8 @@ export function go(changes, { clear = false, replace = false } = {}) {
     }
   }
   const address = next.size ? `${HOME}?${next}` : HOME
-  history[replace ? 'replaceState' : 'pushState'](null, '', address)
+  if (replace) history.replaceState(history.state, '', address)
+  else history.pushState(entry, '', address)
   return show()
 }
 
@@ -54,14 +58,14 @@ async function show() {
   leaving.abort()
   leaving = new AbortController()
   const { signal } = leaving
-  const name = state().get('view') ?? 'overview'
-  const [title, load] = VIEWS[name] ?? VIEWS.overview
+  const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
+  const [title, load] = VIEWS[name]
   document.title = `${title} · Event log`
   const focused = document.activeElement
   showNavigation(name)
   fill(main, loading())
   try {
-    const view = await load()
+    const view = await onTheWay(load(), 'The log can’t be reached from here.')
     const shown = await view.render({ state: state(), chain: chainName(), go, link, signal })
     if (!signal.aborted) fill(main, h('h1', {}, view.heading?.(state()) ?? title), shown)
   } catch (error) {
@@ -88,6 +92,7 @@ function showNavigation(current) {
     'select',
     { id: 'chain', onchange: (event) => go({ chain: event.target.value, event: null, cursor: null }) },
     names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chain)),
+    areMore && h('option', { disabled: true }, 'More: name one in the address (?chain=)'),
   )
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
   fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, themeButton(), leave)
@@ -111,7 +116,7 @@ async function start() {
       if (isSignedOut()) return fill(main, h('h1', {}, 'Event log'), signedOut())
       await signIn()
     }
-    chains = (await ask('/chains', { limit: 1000 })).chains
+    ;({ chains, more: areMore } = await allChains())
   } catch (error) {
     const asksForToken = error.status === 401 && !(await configuration()).signIn
     fill(main, h('h1', {}, 'Event log'), asksForToken ? tokenForm() : errorBox(error, start))

@@ -2,7 +2,8 @@
 
 import { h } from './dom.js'
 import { ProblemError } from './api.js'
-import { ago, short, time } from './format.js'
+import { ago, own, time } from './format.js'
+import { HOME } from './home.js'
 
 export const loading = (what = 'Loading …') => h('p', { class: 'loading', role: 'status' }, what)
 
@@ -12,11 +13,10 @@ export const empty = (title, ...advice) => h('div', { class: 'empty' }, h('p', {
 /** What went wrong, in the log's own words, and a way to try again. */
 export function errorBox(error, again) {
   const reasons = error instanceof ProblemError ? error.errors.map(({ pointer, detail }) => h('li', {}, h('code', {}, pointer), ' ', detail)) : []
-  const unreachable = error instanceof TypeError ? 'The log can’t be reached from here.' : error.message
   return h(
     'div',
     { class: 'error', role: 'alert' },
-    h('p', {}, unreachable),
+    h('p', {}, error.message),
     reasons.length > 0 && h('ul', {}, reasons),
     again && h('button', { type: 'button', onclick: again }, 'Try again'),
   )
@@ -24,16 +24,16 @@ export function errorBox(error, again) {
 
 /** A chain of which the database does not say what it should. */
 export const damagedChain = (chain) =>
-  h('p', { class: 'error', role: 'alert' }, `What the log has stored of the chain ${chain} is damaged. An audit says what is wrong: `, h('a', { href: `/?${new URLSearchParams({ chain, view: 'audits' })}` }, 'run one'), '.')
+  h('p', { class: 'error', role: 'alert' }, `What the log has stored of the chain ${chain} is damaged. An audit says what is wrong: `, h('a', { href: `${HOME}?${new URLSearchParams({ chain, view: 'audits' })}` }, 'run one'), '.')
 
 const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', running: 'running', passed: 'passed', failed: 'FAILED', damaged: 'DAMAGED', skipped: 'not checked' }
 
 /** A status in words and colour, never in colour alone. */
-export const badge = (status) => h('span', { class: `badge ${status}` }, WORDS[status] ?? status)
+export const badge = (status) => h('span', { class: `badge ${status}` }, own(WORDS, status, status))
 
 export const moment = (text) => h('time', { datetime: text, title: ago(text) }, time(text))
 
-/** A hash, shortened for the eye and whole for the clipboard and the screen reader. */
-export const hash = (text) => h('code', { class: 'hash', title: text }, h('span', { 'aria-hidden': 'true' }, short(text)), h('span', { class: 'unseen' }, text))
+/** A hash, shortened for the eye alone (style.css): a click selects it whole, whatever the page came over. */
+export const hash = (text) => h('code', { class: 'hash', title: text }, text)
 
 export const card = (title, ...children) => h('section', { class: 'card' }, h('h2', {}, title), children)

@@ -1,13 +1,15 @@
 // Who looks: signed in by OpenID Connect with PKCE (RFC 7636) where the log names an issuer; locally nobody has to.
 
+import { subtle } from './evidence/webcrypto.js'
 import { HOME } from './home.js'
+import { reach } from './reach.js'
 
 const STORE = sessionStorage
 let settings = null
 
 /** @returns {Promise<{origin: string, signIn: null | {issuer: string, client_id: string, scope: string}}>} */
 export async function configuration() {
-  settings ??= await fetch(`${HOME}dashboard/config.json`, { credentials: 'omit' }).then(read)
+  settings ??= await reach(`${HOME}dashboard/config.json`, { credentials: 'omit' }).then(read)
   return settings
 }
 
@@ -40,13 +42,14 @@ export async function refused() {
 
 /** Leave for the issuer's page, which sends the viewer back to where they were. */
 export async function signIn() {
+  const cryptography = subtle() // without it there is no way in, and nobody needs to be asked
   const { signIn: issuer } = await configuration()
   forget()
   const verifier = random()
   const state = random()
   STORE.setItem('signing-in', JSON.stringify({ verifier, state, back: location.search }))
   const { authorization_endpoint: endpoint } = await discover(issuer)
-  const challenge = encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))))
+  const challenge = encode(new Uint8Array(await cryptography.digest('SHA-256', new TextEncoder().encode(verifier))))
   const asked = { response_type: 'code', client_id: issuer.client_id, redirect_uri: redirect(), scope: issuer.scope, state }
   const address = new URL(endpoint)
   for (const [name, value] of Object.entries({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })) address.searchParams.set(name, value)
@@ -67,7 +70,7 @@ export async function finishSignIn() {
   const { token_endpoint: endpoint } = await discover(issuer)
   const sent = { grant_type: 'authorization_code', code: returned.get('code'), client_id: issuer.client_id }
   const body = new URLSearchParams({ ...sent, redirect_uri: redirect(), code_verifier: begun.verifier })
-  const answer = await fetch(endpoint, { method: 'POST', body, credentials: 'omit' })
+  const answer = await reach(endpoint, { method: 'POST', body, credentials: 'omit' }, 'The issuer')
   if (!answer.ok) throw new Error('The issuer gave no token for the sign-in.')
   STORE.setItem('token', (await answer.json()).access_token)
   STORE.setItem('new-token', 'yes')
@@ -89,7 +92,7 @@ function forget() {
 }
 
 async function discover({ issuer }) {
-  const answer = await fetch(`${bare(issuer)}/.well-known/openid-configuration`, { credentials: 'omit' })
+  const answer = await reach(`${bare(issuer)}/.well-known/openid-configuration`, { credentials: 'omit' }, 'The issuer')
   const found = answer.ok ? await answer.json() : {}
   if (!found.issuer || bare(found.issuer) !== bare(issuer)) throw new Error('The sign-in page can’t be found.')
   return found

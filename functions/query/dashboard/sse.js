@@ -4,28 +4,38 @@ import { request } from './api.js'
 
 const LONGEST_WAIT = 30_000
 
+/** What accepts streams and nothing else is told of errors in frames. */
+const ACCEPT = 'text/event-stream, application/problem+json'
+
 /**
- * Follow a stream until the signal; reconnects by itself and resumes after the last id.
+ * Follow a stream until the signal; reconnects by itself and resumes after the last id. A browser holds six connections to
+ * a host, all its tabs together (HTTP/1.1): so a tab that is hidden lets its own go, and resumes when it is seen again.
  *
  * @param {string} path below /api/v1
  * @param {Record<string, unknown>} parameters
- * @param {{signal: AbortSignal, onevent: (event: {id: string | null, type: string, data: string}) => void, onstate: (state: 'live' | 'waiting', why?: Error) => void}} options
+ * @param {{last: string, signal: AbortSignal, onevent: (event: {id: string | null, type: string, data: string}) => void, onstate: (state: 'live' | 'waiting', why?: Error) => void}} options
  */
-export async function follow(path, parameters, { signal, onevent, onstate }) {
-  const reader = { id: null, retry: 1000 }
+export async function follow(path, parameters, { last, signal, onevent, onstate }) {
+  const reader = { id: last, retry: 1000 }
   let failures = 0
-  while (!signal.aborted) {
+  for (;;) {
+    await seen(signal)
+    if (signal.aborted) return
+    const hidden = whenHidden()
     try {
-      const headers = { Accept: 'text/event-stream', ...(reader.id === null ? {} : { 'Last-Event-ID': reader.id }) }
-      const answer = await request(path, parameters, { headers, signal })
+      const headers = { Accept: ACCEPT, 'Last-Event-ID': reader.id }
+      const answer = await request(path, parameters, { headers, signal: AbortSignal.any([signal, hidden.signal]) })
       onstate('live')
       failures = 0
       await read(answer.body, reader, onevent)
     } catch (error) {
       if (signal.aborted) return
+      if (hidden.signal.aborted) continue
       if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error
       failures += 1
       onstate('waiting', error)
+    } finally {
+      hidden.abort()
     }
     await pause(Math.min(LONGEST_WAIT, reader.retry * 2 ** Math.min(failures, 5)), signal)
   }
@@ -77,6 +87,27 @@ class Lines {
     this.rest = parts.pop()
     for (const part of parts) controller.enqueue(part)
   }
+}
+
+/** Resolves when the page is seen, or given up. */
+const seen = (signal) =>
+  new Promise((resolve) => {
+    const done = new AbortController()
+    const look = () => {
+      if (document.hidden && !signal.aborted) return
+      done.abort()
+      resolve()
+    }
+    document.addEventListener('visibilitychange', look, { signal: done.signal })
+    signal.addEventListener('abort', look, { signal: done.signal })
+    look()
+  })
+
+/** Aborts itself when the page is hidden; abort it to have it look no longer. */
+function whenHidden() {
+  const hidden = new AbortController()
+  document.addEventListener('visibilitychange', () => document.hidden && hidden.abort(), { signal: hidden.signal })
+  return hidden
 }
 
 const pause = (millis, signal) =>

@@ -8,16 +8,16 @@ const current = () => localStorage.getItem(STORED) ?? (dark.matches ? 'dark' : '
 
 function apply() {
   document.documentElement.dataset.theme = current()
+  const button = document.getElementById('theme')
+  if (button) button.textContent = label()
 }
 
 export function themeButton() {
-  const button = h('button', { type: 'button', class: 'quiet', onclick: toggle }, label())
-  function toggle() {
+  const toggle = () => {
     localStorage.setItem(STORED, current() === 'dark' ? 'light' : 'dark')
     apply()
-    button.textContent = label()
   }
-  return button
+  return h('button', { type: 'button', id: 'theme', class: 'quiet', onclick: toggle }, label())
 }
 
 const label = () => (current() === 'dark' ? 'Light' : 'Dark')

@@ -4,6 +4,7 @@ import { ask, ProblemError } from './api.js'
 import { announce, h } from './dom.js'
 import { EvidenceError } from './evidence/bytes.js'
 import { compareServed, verifyEvent } from './evidence/steps.js'
+import { subtle } from './evidence/webcrypto.js'
 import { heldTo } from './keys.js'
 import { badge } from './parts.js'
 
@@ -18,6 +19,7 @@ const VERDICTS = {
  * still gives this event under its id. What the log gives now is compared with it, never verified in its place.
  */
 export async function verification(event, link, signal) {
+  subtle() // without it nothing can be checked, and nobody needs to be asked
   const { chain, event_id: id } = event
   const path = `/events/${encodeURIComponent(id)}`
   const served = await ask(path, { chain }, { signal }).catch(denied)

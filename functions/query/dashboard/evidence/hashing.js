@@ -2,9 +2,10 @@
 
 import { join, toHex, uint64, utf8 } from './bytes.js'
 import { canonicalize } from './canonical.js'
+import { subtle } from './webcrypto.js'
 
 /** @param {Uint8Array} bytes @returns {Promise<Uint8Array>} */
-export const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+export const sha256 = async (bytes) => new Uint8Array(await subtle().digest('SHA-256', bytes))
 
 /** The bytes whose hash is the payload's: salt || JCS(payload). */
 export const payloadBytes = (salt, payload) => join(salt, utf8(canonicalize(payload)))

@@ -3,6 +3,7 @@
 import { EvidenceError, fromBase64, join, same, toHex, utf8 } from './bytes.js'
 import { checkPublicKey } from './ed25519.js'
 import { sha256 } from './hashing.js'
+import { UnsupportedError, subtle } from './webcrypto.js'
 
 const NAME = /^[^\s+\u0000-\u001f\u007f]+$/u
 const CONTROL = /[\u0000-\u0009\u000b-\u001f]/
@@ -93,24 +94,32 @@ export function parseCheckpoint(text) {
 export async function verifySignature(note, key) {
   const found = linesOf(note, key)
   if (found.length !== 1) throw new EvidenceError(`the note is not signed by the pinned key of ${key.name}`)
-  const imported = await crypto.subtle.importKey('raw', key.publicKey, 'Ed25519', false, ['verify'])
-  if (!(await crypto.subtle.verify('Ed25519', imported, found[0].value, utf8(note.text)))) {
+  const imported = await subtle().importKey('raw', key.publicKey, 'Ed25519', false, ['verify']).catch(unsupported)
+  if (!(await subtle().verify('Ed25519', imported, found[0].value, utf8(note.text)))) {
     throw new EvidenceError(`the signature of ${key.name} is not valid`)
   }
   return found[0].value
+}
+
+function unsupported(error) {
+  if (error.name === 'NotSupportedError') throw new UnsupportedError('This browser can’t check Ed25519 signatures.')
+  throw error
 }
 
 /**
  * Check the signatures by these keys; lines of unknown keys are ignored, and a known key's wrong signature refuses all.
  *
  * @param {ReturnType<typeof parseNote>} note
- * @param {Awaited<ReturnType<typeof parseVkey>>[]} keys of one name, which may have been rotated; at least one
- * @returns {Promise<Uint8Array>} the first one's signature
+ * @param {Awaited<ReturnType<typeof parseVkey>>[]} keys of one name, any of which may have signed: keys are rotated
+ * @returns {Promise<Uint8Array | null>} the first one's signature; null: none of these keys signed, which proves nothing
  */
 export async function verifyNote(note, keys) {
   const signed = keys.filter((key) => linesOf(note, key).length > 0)
-  const signatures = await Promise.all((signed.length > 0 ? signed : keys).map((key) => verifySignature(note, key)))
-  return signatures[0]
+  const signatures = await Promise.all(signed.map((key) => verifySignature(note, key)))
+  return signatures[0] ?? null
 }
+
+/** The ids of the keys that signed under a name, as verifier keys have them; nothing of it is verified. */
+export const signedBy = (note, name) => note.signatures.filter((one) => one.name === name).map(({ id }) => toHex(id))
 
 const linesOf = (note, key) => note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))

@@ -6,7 +6,8 @@ import { canonicalize } from './canonical.js'
 import { checkClaims, object, parseProof, whole } from './fields.js'
 import { contentText, genesis, leaf, leafHash, payloadBytes, sha256 } from './hashing.js'
 import { foldInclusion } from './merkle.js'
-import { isOriginLine, parseCheckpoint, parseNote, verifyNote } from './note.js'
+import { isOriginLine, parseCheckpoint, parseNote, signedBy, verifyNote } from './note.js'
+import { UnsupportedError } from './webcrypto.js'
 
 /**
  * @typedef {object} Step
@@ -72,7 +73,7 @@ const TITLES = {
   served: ['One event under its id', 'JCS(the event shown) = JCS(the event that the log gives under its id now)'],
 }
 
-/** Run one step; what is malformed fails it. */
+/** Run one step; what is malformed fails it, and what this browser can't check is not checked. */
 async function step(id, run) {
   const [title, formula] = TITLES[id]
   const shown = { id, title, formula, outcome: 'passed', input: '', computed: '', claimed: '', detail: '' }
@@ -81,8 +82,8 @@ async function step(id, run) {
     Object.assign(shown, found)
     if (shown.computed !== shown.claimed) Object.assign(shown, { outcome: 'failed', detail: unlike })
   } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error
-    Object.assign(shown, { outcome: 'failed', detail: error.message })
+    if (!(error instanceof EvidenceError || error instanceof UnsupportedError)) throw error
+    Object.assign(shown, { outcome: error instanceof UnsupportedError ? 'skipped' : 'failed', detail: error.message })
   }
   return shown
 }
@@ -121,6 +122,10 @@ async function inclusionStep(event, shown) {
   return { input, computed: toHex(folded.at(-1)?.hash ?? start), claimed: proof.root }
 }
 
+/** A key that nobody pinned may be the log's next one or anybody's: its signature says nothing, good or bad. */
+const unknownKey = (origin, signers, keys) =>
+  `It is signed by another key than those pinned for ${origin}: by ${signers.join(', ') || 'none'}, and pinned is ${keys.map(({ id }) => toHex(id)).join(', ')}. If the key was rotated, pin the new one too: take it from the operator, not from the log.`
+
 /** A checkpoint counts only under the name of this log and chain: another log's says nothing of this one. */
 async function signatureStep(event, shown, held) {
   const proof = parseProof(shown)
@@ -135,5 +140,6 @@ async function signatureStep(event, shown, held) {
   const keys = held.keys.filter(({ name }) => name === origin)
   if (keys.length === 0) return { outcome: 'skipped', detail: `No key named ${origin} is pinned. ${PIN}` }
   const signature = await verifyNote(note, keys)
+  if (signature === null) return { outcome: 'skipped', detail: unknownKey(origin, signedBy(note, origin), keys) }
   return { input: `${note.text}\n${toHex(signature)}`, computed: proof.root, claimed: toHex(root) }
 }

@@ -2,7 +2,7 @@
 
 import { ask } from '../api.js'
 import { announce, h } from '../dom.js'
-import { number, plural } from '../format.js'
+import { number, own, plural } from '../format.js'
 import { badge, card, empty, errorBox, loading, moment } from '../parts.js'
 
 const PAGE = 50
@@ -90,7 +90,7 @@ function findings({ findings: found, findings_total: total }, link) {
     h(
       'li',
       {},
-      h('strong', {}, MEANING[kind] ?? kind),
+      h('strong', {}, own(MEANING, kind, kind)),
       seq === null ? ' ' : [' At ', h('a', { href: link({ view: 'chain', seq }) }, `seq ${number(seq)}`), ': '],
       h('span', {}, detail),
       ' ',

@@ -1,6 +1,7 @@
 // The chain as a picture: each event a box, each link a line; findings of the last audit are marked where they are.
 
 import { ask } from '../api.js'
+import { chainDetail } from '../chains.js'
 import { fill, h, svg } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
@@ -14,8 +15,7 @@ const REPORTS = 5
 const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
-  const [page, { audits }] = await Promise.all([ask('/chains', { limit: 1000 }, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
-  const head = page.chains.find((one) => one.chain === chain)
+  const [head, { audits }] = await Promise.all([chainDetail(chain, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
   if (head?.damaged) return damagedChain(chain)
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
   const findings = await findingsOf(audits, signal)
@@ -77,7 +77,7 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
     for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
-    history.replaceState(null, '', address)
+    history.replaceState(history.state, '', address)
     await showEvent(bySeq.get(seq), seq, { detail, findings, link, signal })
   }
   fill(picture, drawing({ start, end, bySeq, findings, chosen: place.seq, pick }))

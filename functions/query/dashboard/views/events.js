@@ -5,6 +5,7 @@ import { announce, fill, h } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { plural } from '../format.js'
 import { empty, errorBox, loading, moment } from '../parts.js'
+import { MAX_END, parseEnd, parseTime } from '../times.js'
 import { followEvents } from './live.js'
 
 const PAGE = 50
@@ -20,7 +21,8 @@ export async function render({ state, chain, go, link, signal }) {
   const footer = h('div', { class: 'row' })
   const select = (event) => choose(event, { detail, rows, link, signal })
   const list = h('section', { class: 'card' }, h('h2', {}, 'Events'), h('div', { class: live ? 'row live-bar' : 'row' }, status), region, footer)
-  const places = { rows, region, status, footer, signal, makeRow: (event) => row(event, select) }
+  const again = () => go({}, { replace: true })
+  const places = { rows, region, status, footer, signal, again, makeRow: (event) => row(event, select) }
   const cursor = live ? null : state.get('cursor')
   try {
     const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor }, { signal })
@@ -28,7 +30,7 @@ export async function render({ state, chain, go, link, signal }) {
     if (live) followFrom(page, { chain, ...filters }, places)
   } catch (error) {
     if (signal.aborted) throw error
-    fill(status, errorBox(error, () => go({}, { replace: true })))
+    fill(status, errorBox(error, () => go(error.status === 422 ? { cursor: null } : {}, { replace: true })))
   }
   const chosen = state.get('event')
   if (chosen) select({ chain, event_id: chosen })
@@ -46,13 +48,13 @@ const hint = (detail) => {
 
 function filterForm(filters, live, go) {
   const field = (name, title, properties) => {
-    const value = filters[name].join(', ')
-    return h('div', { class: 'field' }, h('label', { for: name }, title), h('input', { id: name, name, value, ...properties }))
+    return h('div', { class: 'field' }, h('label', { for: name }, title), h('input', { id: name, name, value: filters[name].join(', '), ...properties }))
   }
+  const lines = (name, title) => h('div', { class: 'field' }, h('label', { for: name }, title), h('textarea', { id: name, name, rows: 1, spellcheck: 'false' }, filters[name].join('\n')))
   const submit = (event) => {
     event.preventDefault()
     const given = new FormData(event.target)
-    const lists = ['event_type', 'source_id'].map((name) => [name, split(given.get(name))])
+    const lists = ['event_type', 'source_id'].map((name) => [name, split(event.target.elements[name].value)])
     const times = ['start_time', 'end_time'].map((name) => [name, given.get(name).trim()])
     go({ ...Object.fromEntries([...times, ...lists]), cursor: null, event: null })
   }
@@ -60,17 +62,18 @@ function filterForm(filters, live, go) {
   return h(
     'form',
     { class: 'filters card', onsubmit: submit, 'aria-label': 'Filters' },
-    field('start_time', 'From (UTC)', { placeholder: '2026-11-23T00:00:00Z', size: 22 }),
-    field('end_time', 'Before (UTC)', { placeholder: '2026-11-24T00:00:00Z', size: 22 }),
-    field('event_type', 'Types, separated by commas', { size: 24 }),
-    field('source_id', 'Sources, separated by commas', { size: 24 }),
+    field('start_time', 'From (UTC unless it has a zone)', { placeholder: '2026-11-23T00:00:00Z', size: 22 }),
+    field('end_time', 'Before (UTC unless it has a zone)', { placeholder: '2026-11-24T00:00:00Z', size: 22 }),
+    lines('event_type', 'Types, one a line'),
+    lines('source_id', 'Sources, one a line'),
     h('button', { id: 'filter', class: 'main' }, 'Show'),
     h('button', { type: 'button', id: 'clear', onclick: clear }, 'Clear'),
     h('button', { type: 'button', id: 'live', role: 'switch', 'aria-checked': String(live), onclick: () => go({ live: live ? null : 'on', cursor: null }) }, live ? 'Live: on' : 'Live: off'),
   )
 }
 
-const split = (text) => text.split(',').map((part) => part.trim()).filter(Boolean)
+/** Names as they are: one may have commas, and blanks at its ends; none has a line break. */
+const split = (text) => text.split('\n').filter((line) => line.trim() !== '')
 
 function table(rows) {
   const head = ['Time (UTC)', 'Type', 'Source', 'Seq'].map((title) => h('th', { scope: 'col' }, title))
@@ -95,24 +98,30 @@ function showPage(page, { live, cursor, go }, { rows, status, footer, makeRow })
   const { length } = page.events
   status.textContent = length === 0 ? '' : `${plural(length, 'event')}${page.next_cursor ? ', and more' : ''}`
   if (length === 0) footer.append(empty('No event fits.', 'Widen the times, or clear the filters.'))
-  if (cursor) footer.append(h('button', { type: 'button', id: 'newer', onclick: () => history.back() }, 'Newer'))
-  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }) }, 'Older'))
+  if (cursor) footer.append(newer(go))
+  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }, { entry: { fromNewer: true } }) }, 'Older'))
+}
+
+/** A cursor only leads to what is older: back is where the viewer came from, and from a link it is to the newest. */
+function newer(go) {
+  const [words, onclick] = history.state?.fromNewer ? ['Newer', () => history.back()] : ['Newest', () => go({ cursor: null, event: null })]
+  return h('button', { type: 'button', id: 'newer', onclick }, words)
 }
 
 /** The stream goes on where the page ended: all that was settled then was before the page's reader, shown or further down. */
 function followFrom(page, { chain, event_type, source_id, start_time, end_time }, places) {
-  const from = Date.parse(start_time[0] ?? '')
-  const before = Date.parse(end_time[0] ?? '')
-  const fits = ({ timestamp }) => !(Date.parse(timestamp) < from) && !(Date.parse(timestamp) >= before)
+  const from = start_time[0] ? parseTime(start_time[0]) : 0
+  const before = end_time[0] ? parseEnd(end_time[0]) : MAX_END
+  const fits = ({ timestamp }) => parseTime(timestamp) >= from && parseTime(timestamp) < before
   const known = new Set(page.events.filter(({ seq }) => seq >= page.settled_size).map((event) => event.event_id))
-  followEvents({ parameters: { chain, event_type, source_id }, from_seq: page.settled_size, known, fits }, places)
+  followEvents({ parameters: { chain, event_type, source_id }, seen: page.settled_size, known, fits }, places)
 }
 
 async function choose(event, { detail, rows, link, signal }) {
   for (const other of rows.children) other.setAttribute('aria-selected', String(other.dataset.id === event.event_id))
   const address = new URL(location.href)
   address.searchParams.set('event', event.event_id)
-  history.replaceState(null, '', address)
+  history.replaceState(history.state, '', address)
   detail.replaceChildren(loading())
   detail.dataset.event = event.event_id
   const isGone = () => signal.aborted || detail.dataset.event !== event.event_id

@@ -2,7 +2,9 @@
 
 import { ask } from '../api.js'
 import { h } from '../dom.js'
+import { EvidenceError } from '../evidence/bytes.js'
 import { isOriginLine } from '../evidence/note.js'
+import { NEEDS_HTTPS } from '../evidence/webcrypto.js'
 import { isOf, pin, pinned, unpin } from '../keys.js'
 import { card, empty } from '../parts.js'
 import { configuration } from '../session.js'
@@ -16,7 +18,7 @@ export async function render({ chain, go, signal }) {
       await pin(input.value)
       await go({}, { replace: true })
     } catch (error) {
-      problem.textContent = `That is no verifier key of this log: ${error.message}.`
+      problem.textContent = error instanceof EvidenceError ? `That is no verifier key of this log: ${error.message}.` : error.message
       problem.hidden = false
     }
   }
@@ -26,6 +28,7 @@ export async function render({ chain, go, signal }) {
   const foreign = pinned().filter((text) => !isOf(origin, text))
   const name = await originLine(chain, origin, signal)
   return [
+    !globalThis.crypto?.subtle && h('p', { class: 'notice', id: 'insecure' }, NEEDS_HTTPS),
     card(
       'Pinned keys',
       name && coverage(name, chain),

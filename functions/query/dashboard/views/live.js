@@ -1,6 +1,6 @@
 // Events as they come: after the newest page what the stream brings, each once; nothing moves while somebody reads.
 
-import { h } from '../dom.js'
+import { fill, h } from '../dom.js'
 import { plural } from '../format.js'
 import { errorBox } from '../parts.js'
 import { follow } from '../sse.js'
@@ -8,13 +8,17 @@ import { follow } from '../sse.js'
 const KEPT = 500
 
 /**
- * @param {{parameters: object, from_seq: number, known: Set<string>, fits: (event: object) => boolean}} what
- *     known: ids that are shown though the stream will bring them, too
- * @param {{rows: HTMLElement, region: HTMLElement, status: HTMLElement, signal: AbortSignal, makeRow: (event: object) => HTMLElement}} where
+ * @param {{parameters: object, seen: number, known: Set<string>, fits: (event: object) => boolean}} what
+ *     seen: how many of the chain's events the page has come past; known: ids that are shown though the stream will bring
+ *     them, too
+ * @param {{rows: HTMLElement, region: HTMLElement, status: HTMLElement, signal: AbortSignal, again: () => void, makeRow: (event: object) => HTMLElement}} where
  */
-export function followEvents({ parameters, from_seq, known, fits }, { rows, region, status, signal, makeRow }) {
+export function followEvents({ parameters, seen, known, fits }, { rows, region, status, signal, again, makeRow }) {
   const arrivals = new Arrivals(rows, region, status)
+  const warning = h('div', {})
+  region.before(warning)
   const onevent = ({ type, data }) => {
+    if (type === 'end') fill(warning, warningOf(JSON.parse(data), again) ?? [...warning.childNodes])
     if (type !== 'message') return
     const event = JSON.parse(data)
     if (known.delete(event.event_id) || !fits(event)) return
@@ -27,9 +31,19 @@ export function followEvents({ parameters, from_seq, known, fits }, { rows, regi
     status.textContent = state === 'live' ? `Live: the newest ${KEPT} are kept here.` : `The log is away; waiting for it …${reason}`
   }
   status.textContent = 'Waiting for the stream …'
-  follow('/events/stream', { ...parameters, from_seq }, { signal, onevent, onstate }).catch((error) => {
+  follow('/events/stream', parameters, { last: String(seen - 1), signal, onevent, onstate }).catch((error) => {
     if (!signal.aborted) status.replaceChildren(errorBox(error))
   })
+}
+
+/** What the end of a stream says of what is shown; null: nothing, as the next stream goes on where this one ended. */
+function warningOf({ reason, size }, again) {
+  const words = {
+    shorter: () => `The chain is shorter than what was shown here: it has ${plural(size, 'event')} now. The database was put back, or events were removed.`,
+    damaged: () => 'The log says that what it has stored is damaged: run an audit.',
+  }
+  if (!Object.hasOwn(words, reason)) return null
+  return h('div', { class: 'error', role: 'alert', id: 'live-warning' }, h('p', {}, words[reason]()), h('button', { type: 'button', onclick: again }, 'Show what is there now'))
 }
 
 /** New rows come in on top, a frame's worth at once; while somebody reads they wait behind a button. */

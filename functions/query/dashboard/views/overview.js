@@ -1,11 +1,13 @@
 // What happened lately, how the chain stands, and what the last audits said.
 
 import { ask, ProblemError } from '../api.js'
+import { allChains, chainDetail } from '../chains.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
 import { HOME } from '../home.js'
 import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../parts.js'
+import { MAX_END, formatTime, rangeBefore } from '../times.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
@@ -16,8 +18,8 @@ export async function render({ state, chain, go, link, signal }) {
   const options = { signal }
   const by = state.get('by') === 'source_id' ? 'source_id' : 'event_type'
   const [chains, detail, audits, minute] = await Promise.all([
-    ask('/chains', { limit: 1000 }, options).then((found) => found.chains),
-    detailOf(chain, options).catch(absent),
+    allChains(signal).then((found) => found.chains),
+    chainDetail(chain, options),
     ask('/audits', { chain, limit: AUDITS }, options).then((found) => found.audits),
     countedSince(60, Date.now() + 1, { chain, bucket: 60 }, signal).catch((error) => {
       if (!error.isDamage) throw error
@@ -25,7 +27,7 @@ export async function render({ state, chain, go, link, signal }) {
     }),
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
-  const range = RANGES[state.get('range')] ? state.get('range') : 'week'
+  const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
   if (detail.damaged) return [damagedChain(chain), card('The last audits', strip(audits, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))
   showPicture(picture, { range, chain, by, go, signal })
@@ -36,18 +38,6 @@ export async function render({ state, chain, go, link, signal }) {
     card('Chains', await chainTable(chains, chain, options)),
   ]
 }
-
-const absent = (error) => {
-  if (error.status === 404) return null
-  throw error
-}
-
-/** A chain's head; of one whose head can't be read, that it is damaged. The others are shown all the same. */
-const detailOf = (chain, options) =>
-  ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch((error) => {
-    if (!error.isDamage) throw error
-    return { chain, damaged: true }
-  })
 
 /** The rest of the view does not wait for the figures, which take longest. */
 async function showPicture(place, choice) {
@@ -77,8 +67,7 @@ async function longestCounted(seconds, end, parameters, signal) {
 
 /** Null: there are too many. */
 async function countedSince(seconds, end, parameters, signal) {
-  const range = { start_time: new Date(end - seconds * 1000).toISOString(), end_time: new Date(end).toISOString() }
-  return ask('/stats', { ...parameters, ...range }, { signal }).catch((error) => {
+  return ask('/stats', { ...parameters, ...rangeBefore(end, seconds) }, { signal }).catch((error) => {
     if (error instanceof ProblemError && error.errors.some(({ pointer }) => pointer === '/query/start_time')) return null
     throw error
   })
@@ -116,7 +105,7 @@ function pictureOf(figures, { go }) {
   if (figures.total === 0) return empty('No event in this range.', 'Choose a longer one.')
   const open = (index) => {
     const start = Date.parse(figures.starts[index])
-    const range = { start_time: new Date(start).toISOString(), end_time: new Date(start + figures.bucket * 1000).toISOString() }
+    const range = { start_time: formatTime(start), end_time: formatTime(Math.min(MAX_END, start + figures.bucket * 1000)) }
     return go({ view: 'events', ...range }, { clear: true })
   }
   const words = figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`
@@ -135,7 +124,7 @@ function strip(audits, link) {
 /** Chains by name; how far each is verified and anchored takes two requests a chain, so only the first ones say it. */
 async function chainTable(chains, current, options) {
   const shown = chains.slice(0, DETAILED)
-  const details = await Promise.all(shown.map((one) => (one.damaged ? one : detailOf(one.chain, options))))
+  const details = await Promise.all(shown.map((one) => (one.damaged ? one : chainDetail(one.chain, options))))
   const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Last audit'].map((title) => h('th', { scope: 'col' }, title))
   const rows = details.map((detail) => {
     const name = h('td', {}, h('a', { href: `${HOME}?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))

@@ -13,6 +13,7 @@ from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.answers import TEXT_TYPES, FittingAnswers
 from eventlog.http.edge import AnswerHeaders, HeadAsGet
+from eventlog.http.frames import InFrames
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
@@ -49,6 +50,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     app.add_middleware(FittingAnswers)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
+    app.add_middleware(InFrames)  # outside of what counts errors
     app.add_middleware(AnswerHeaders)
     _document(app)
     return app

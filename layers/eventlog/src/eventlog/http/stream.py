@@ -23,6 +23,7 @@ from eventlog.http import access, answers
 from eventlog.http.callers import Caller
 from eventlog.http.edge import HEADERS_ALONE
 from eventlog.http.event_query import Names, Seq
+from eventlog.http.frames import HEADERS
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader, Subscription
@@ -38,14 +39,13 @@ CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (16 << 10))
 
 _START_SECONDS = 10.0
 _RETRY, _RETRY_AT_ONCE = 1000, 50
-_HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 LastEventId = Annotated[
     str | None,
     Header(
         alias="Last-Event-ID",
-        pattern=r"^(-1|0|[1-9][0-9]{0,17})$",
-        description="Goes on after this seq (-1: from the first event), whatever from_seq says",
+        pattern=r"^(|-1|0|[1-9][0-9]{0,17})$",
+        description="Goes on after this seq (-1: from the first event), whatever from_seq says; empty: as if absent",
     ),
 ]
 
@@ -66,7 +66,8 @@ class StreamQuery(BaseModel):
         return Subscription(
             chain=self.chain,
             hidden=not caller.may(self.chain),
-            from_seq=self.from_seq if last_event_id is None else int(last_event_id) + 1,
+            from_seq=self.from_seq,
+            seen=int(last_event_id) + 1 if last_event_id else None,
             event_types=frozenset(self.event_type),
             source_ids=frozenset(self.source_id),
         )
@@ -90,10 +91,11 @@ async def get_stream(
         wanted = parameters.to_subscription(last_event_id, caller)
         reader = opened.enter_context(wired.streams.reader(wanted, caller.principal))
         await reader.start(min(_START_SECONDS, seconds))
-        # Until here an error is a problem document; from here on, the last frame says why the stream ends.
+        # Until here an error is a problem document, or what frames.py makes of it; from here on, the last frame says
+        # why the stream ends.
         if "aws.event" in request.scope:
             headers_alone = HEADERS_ALONE in request.scope
-            return Response(b"" if headers_alone else await _part(reader, deadline), headers=_HEADERS)
+            return Response(b"" if headers_alone else await _part(reader, deadline), headers=HEADERS)
         return _Streamed(_frames(reader), opened.pop_all())  # which closes the reader once it is sent
 
 
@@ -101,7 +103,7 @@ class _Streamed(StreamingResponse):
     """Sends the frames of a reader, and closes the reader in the end."""
 
     def __init__(self, frames: AsyncIterator[bytes], opened: ExitStack) -> None:
-        super().__init__(frames, headers=_HEADERS)
+        super().__init__(frames, headers=HEADERS)
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,10 +152,13 @@ async def _part(reader: StreamReader, deadline: float) -> bytes:
             size += escaped_length(chunk)
     except EndedError as error:
         return bytes(body) + _end(reader, error)
+    if reader.ahead:  # there is no time to see whether the chain grows again
+        return bytes(body) + _end(reader, reader.fall_back())
     retry = _RETRY_AT_ONCE if full or reader.behind else _RETRY
     return bytes(body) + format_frame(seq=reader.next - 1, retry=retry)
 
 
 def _end(reader: StreamReader, error: EndedError) -> bytes:
-    """The last frame: why the stream ends (stopping, slow, damaged); its id is the place to go on at."""
-    return format_frame(orjson.dumps({"reason": error.reason}), event="end", seq=reader.next - 1, retry=_RETRY)
+    """The last frame: why the stream ends (stopping, slow, damaged, shorter); its id is the place to go on at."""
+    data = {"reason": error.reason} | ({} if error.size is None else {"size": error.size})
+    return format_frame(orjson.dumps(data), event="end", seq=reader.next - 1, retry=_RETRY)

@@ -13,8 +13,9 @@ import orjson
 
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.streams import watcher
 from eventlog.streams.recent import Item, item_of
-from eventlog.streams.watcher import ChainWatcher, Listener, Sources, View, read
+from eventlog.streams.watcher import ChainWatcher, Listener, ShorterError, Sources, View, read
 
 CHUNK_BYTES = 64 << 10
 """About what a reader takes at once: a chunk ends with the event that reaches this."""
@@ -25,17 +26,19 @@ _AGAIN_SECONDS = 0.5
 
 
 class EndedError(Exception):
-    """A stream ends here; ``reason`` is ``stopping`` or ``damaged``."""
+    """A stream ends here; ``reason`` is ``stopping``, ``damaged`` or ``shorter``, with the chain's ``size`` then."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, size: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """What a reader asks for: a chain's events from ``from_seq`` on, by default those to come.
 
+    ``seen``: how many events the reader has come past already; it goes on there, whatever ``from_seq`` says.
     Empty ``event_types`` or ``source_ids`` mean any. ``hidden``: the caller may not see the chain, so it looks as if it
     did not exist and never will.
     """
@@ -43,6 +46,7 @@ class Subscription:
     chain: str
     hidden: bool = False
     from_seq: int | None = None
+    seen: int | None = None
     event_types: frozenset[str] = frozenset()
     source_ids: frozenset[str] = frozenset()
 
@@ -68,7 +72,7 @@ class StreamReader:
     def __init__(
         self,
         wanted: Subscription,
-        watcher: ChainWatcher,
+        watched: ChainWatcher,
         listener: Listener,
         sources: Sources,
         pool: ThreadPoolExecutor,
@@ -79,12 +83,14 @@ class StreamReader:
         self._was_live = False
         self._listener = listener
         self._wanted = wanted
-        self._watcher = watcher
+        self._watcher = watched
         self._sources = sources
         self._pool = pool
         self._page: list[Item] = []
         self._told_size: int | None = None
         self._told_checkpoint = 0
+        self._ahead_since: float | None = None
+        self._size_read = 0
 
     async def start(self, seconds: float) -> None:
         """Find the place to begin at, and read the first page if that is in the past.
@@ -103,9 +109,9 @@ class StreamReader:
                 raise StoreUnavailableError("the chain can't be followed now")
             if not await self._woken(deadline - time.monotonic()):
                 raise StoreUnavailableError("the chain could not be read in time")
-        # A place beyond the end is kept: the events there are still to come.
-        end = self._watcher.view(0, 0).end
-        self.next = end if self._wanted.from_seq is None else self._wanted.from_seq
+        # A place beyond the end is kept: the events there may still come.
+        places = (self._wanted.seen, self._wanted.from_seq, self._watcher.view(0, 0).end)
+        self.next = next(place for place in places if place is not None)
         if self.behind:
             await self._read_page()
 
@@ -118,6 +124,27 @@ class StreamReader:
     def fell_behind(self) -> bool:
         """Whether it is behind now, though it had seen all there was before."""
         return self._was_live and self.behind
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it has come past events that the chain does not have."""
+        # Whoever catches up reads pages, which may go further than what the watcher has read.
+        return self.next > self._bound(max(self._watcher.view(0, 0).end, self._size_read))
+
+    def fall_back(self, size: int | None = None) -> EndedError:
+        """Go back to where a chain of this size (None: as it is known now) can be followed on.
+
+        So whoever connects again with the last id of this stream gets what comes, and is not left waiting for a place
+        that the chain may never have. Return how the stream ends.
+        """
+        size = self._watcher.view(0, 0).end if size is None else size
+        self.next = min(self.next, self._bound(size))
+        self._page = []
+        return EndedError("shorter", size)
+
+    def _bound(self, size: int) -> int:
+        """Return the furthest place for a chain of this size: who asks for events to come waits where they will be."""
+        return max(size, self._wanted.from_seq or 0)
 
     async def more(self, seconds: float) -> bytes:
         """Return the next frames as soon as there are any; nothing after so many seconds.
@@ -140,7 +167,7 @@ class StreamReader:
             elif late:
                 return b""
             else:
-                await self._woken(deadline - time.monotonic())
+                await self._woken(min(deadline - time.monotonic(), self._patience()))
 
     def _take(self) -> bytes:
         """Return frames of what is here; none if no event that is here was asked for."""
@@ -189,11 +216,30 @@ class StreamReader:
         return b"".join(new.frame for new in found)
 
     def _check(self) -> None:
-        """End the stream if its watcher has ended; an unreachable database is waited for."""
+        """End the stream if its watcher has ended, or if the chain is shorter; an unreachable database is waited for.
+
+        Raises:
+            EndedError: the stream ends here.
+        """
+        if isinstance(self._watcher.failure, ShorterError):
+            raise self.fall_back(self._watcher.failure.size)
         if isinstance(self._watcher.failure, CorruptionError):
             raise EndedError("damaged")
         if self._watcher.stopping:
             raise EndedError("stopping")
+        if not self._patience():
+            raise self.fall_back()
+
+    def _patience(self) -> float:
+        """Return for how many seconds more the chain may be shorter than what this reader has seen.
+
+        It may be so for a moment, as after an election, and the chain may grow again; but nobody waits for it for ever.
+        """
+        if not self.ahead:
+            self._ahead_since = None
+            return watcher.SHORTER_SECONDS
+        self._ahead_since = self._ahead_since or time.monotonic()
+        return max(0.0, self._ahead_since + watcher.SHORTER_SECONDS - time.monotonic())
 
     async def _catch_up(self) -> None:
         """Read the next page; an unreachable database is tried again a little later."""
@@ -208,6 +254,7 @@ class StreamReader:
         loop, place = asyncio.get_running_loop(), (self._wanted.watched, self.next, _PAGE, _PAGE_BYTES)
         page = await loop.run_in_executor(self._pool, read, self._sources.events(), *place)
         self._page = [item_of(event) for event in page.events]
+        self._size_read = page.size
 
     async def _woken(self, seconds: float) -> bool:
         """Wait until the watcher has something to tell; return whether it had in time."""

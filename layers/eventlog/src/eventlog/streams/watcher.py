@@ -7,13 +7,14 @@ settling nor a failover can repeat, lose or reorder anything.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
 
+from eventlog.formats.event import Event
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import PAGE_BYTES, EventReader, Page, Query
@@ -32,6 +33,14 @@ SHORTER_SECONDS = 10.0
 
 _PAGE = 1000
 _KEPT_CHECKPOINTS = 16
+
+
+class ShorterError(CorruptionError):
+    """The chain has been shorter than what was shown of it for too long; ``size`` is what it has now."""
+
+    def __init__(self, chain: str, size: int) -> None:
+        super().__init__(f"chain {chain} is shorter than it was; run an audit")
+        self.size = size
 
 
 class Checkpoints(Protocol):
@@ -95,6 +104,7 @@ class ChainWatcher(threading.Thread):
         self._recent: RecentEvents | None = None
         self._announced: tuple[Announced, ...] = ()
         self._shorter_since: float | None = None
+        self._hash: bytes | None = None
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -172,12 +182,14 @@ class ChainWatcher(threading.Thread):
             # The first look: readers that want older events page through the chain themselves.
             found = self._sources.events().chain(self.chain)
             recent = RecentEvents(found.state.size if found else 0)
+            self._hash = found.state.hash if found else None
             self._publish(recent, [], announced)
         more = True
         while more and not self.stopping:
             page = read(self._sources.events(), self.chain, self._end(), _PAGE)
             more = page.more
             self._check_size(page.size)
+            self._check_link(page.events)
             # A checkpoint may come without events: they were published by an earlier look.
             if page.events or announced:
                 self._publish(self._recent, map(item_of, page.events), announced)
@@ -188,14 +200,24 @@ class ChainWatcher(threading.Thread):
         """Check that the chain is not shorter than it was.
 
         Raises:
-            CorruptionError: events that were shown have been gone for too long.
+            ShorterError: events that were shown have been gone for too long.
         """
         if size >= self._end():
             self._shorter_since = None
         elif self._shorter_since is None:
             self._shorter_since = time.monotonic()
         elif time.monotonic() - self._shorter_since > SHORTER_SECONDS:
-            raise CorruptionError(f"chain {self.chain} is shorter than it was; run an audit")
+            raise ShorterError(self.chain, size)
+
+    def _check_link(self, events: Sequence[Event]) -> None:
+        """Check that new events follow those that were shown; others may have taken their places, as after a restore.
+
+        Raises:
+            CorruptionError: they don't.
+        """
+        if events and self._hash is not None and events[0].prev_hash != self._hash:
+            raise CorruptionError(f"the newest events of chain {self.chain} do not follow those before; run an audit")
+        self._hash = events[-1].hash if events else self._hash
 
     def _publish(self, recent: RecentEvents | None, items: Iterable[Item], announced: tuple[Announced, ...]) -> None:
         assert recent is not None

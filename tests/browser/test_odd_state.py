@@ -1,0 +1,160 @@
+"""What addresses, names and times can be: chains without number, words that every object has, the ends of time."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from eventlog.formats import hashing
+from eventlog.store.mongo.store import operations_of
+from eventlog.stored.sequences import new_sequence
+from tests.browser.conftest import serve_anew, watch
+from tests.browser.dashboard import ServedLog, Watched
+from tests.support.anchored import ORIGIN
+
+MANY = 1001
+COMMA, BLANK = "CN=app,OU=x", " lead"
+FIRST, LAST = "1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
+NAMES = ("constructor", "toString", "__proto__", "hasOwnProperty", "valueOf")
+"""What every object has in JavaScript."""
+
+
+@pytest.fixture(scope="module")
+def odd(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLog]:
+    with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log"))) as log:
+        log.append(*({"event_id": f"e-{n}", "source_id": (COMMA, BLANK, "web")[n % 3]} for n in range(120)))
+        log.append({"event_id": "first", "timestamp": FIRST}, chain="first")
+        log.append({"event_id": "last", "timestamp": LAST}, chain="last")
+        log.append({"event_id": "hidden"}, chain="z-the-last-by-name")
+        names = [f"m-{number:04}" for number in range(MANY)]
+        operations_of(log.store).sequences.insert_many(
+            new_sequence(name, ORIGIN, hashing.genesis(ORIGIN, name)) for name in names
+        )
+        yield log
+
+
+@pytest.fixture
+def look(browser: Browser, odd: ServedLog) -> Iterator[Watched]:
+    with watch(browser, odd.url) as look:
+        yield look
+
+
+def ids(page: Page) -> list[str]:
+    expect(page.locator("#events-status")).to_contain_text("event")
+    return [str(row.get_attribute("data-id")) for row in page.locator("#main tbody tr").all()]
+
+
+def test_every_chain_can_be_chosen(look: Watched) -> None:
+    page = look.open()
+    expect(page.locator("#chain option")).to_have_count(MANY + 4)
+    expect(page.locator(".card").last).to_contain_text(f"{MANY + 4 - 20} chains more")
+    page.select_option("#chain", "z-the-last-by-name")
+    expect(page.locator(".tile").first).to_contain_text("in z-the-last-by-name")
+    page.get_by_role("link", name="Chain", exact=True).click()
+    expect(page.locator(".facts").first).to_contain_text("0 in z-the-last-by-name")
+
+
+def test_words_that_every_object_has_are_no_view_range_or_finding(look: Watched) -> None:
+    page = look.page
+    for name in NAMES:
+        page.goto(f"{look.home}/?view={name}&range={name}&by={name}&zoom={name}")
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_role("button", name="Week")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#nav a[aria-current=page]")).to_have_text("Overview")
+    report = {"kind": "constructor", "seq": 3, "expected": "", "actual": "", "detail": "odd"}
+    audit = {"audit_id": "a", "chain": "main", "mode": "full", "status": "toString", "findings_total": 1}
+    audit |= {"events_checked": 1, "from_seq": 0, "to_seq": 1, "anchored_size": None, "started_at": FIRST}
+    page.route("**/api/v1/audits/a", lambda route: route.fulfill(json=audit | {"findings": [report]}))
+    page.goto(f"{look.home}/?view=audits&audit=a")
+    expect(page.locator(".error li strong")).to_have_text("constructor")
+    expect(page.locator(".facts .badge")).to_have_text("toString")
+
+
+def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> None:
+    """From the fields, from the address, and again from the fields that the address filled."""
+    page = look.open(view="events")
+    for given, fits in ((COMMA, {0}), (BLANK, {1}), (f"{COMMA}\n{BLANK}\n", {0, 1})):
+        page.fill("#source_id", given)
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.wait_for_url(re.compile("source_id="))
+        expected = [f"e-{n}" for n in reversed(range(120)) if n % 3 in fits][:50]
+        expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
+        assert ids(page) == expected
+        page.reload()
+        assert page.input_value("#source_id") == given.rstrip("\n")
+        address = page.url
+        page.get_by_role("button", name="Show", exact=True).click()
+        expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
+        assert (ids(page), page.url) == (expected, address)
+    cell = page.locator("#main tbody tr[data-id=e-118] td").nth(2).locator("bdi")
+    assert cell.evaluate("cell => getComputedStyle(cell).whiteSpace") == "pre-wrap"
+    page.get_by_role("switch").click()
+    expect(page.locator("#events-status")).to_contain_text("Live")
+
+
+def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: Browser) -> None:
+    page = look.open(view="events")
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-69")
+    link = page.url
+    page.locator("tr[data-id=e-69] button").click()
+    expect(page.locator("#detail .facts")).to_contain_text("69 in main")
+    page.reload()
+    page.get_by_role("button", name="Newer").click()
+    expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-119")
+    with watch(browser, look.home) as other:
+        other.page.goto(link)
+        expect(other.page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-69")
+        other.page.get_by_role("button", name="Newest").click()
+        expect(other.page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-119")
+        other.page.goto(f"{look.home}/?view=events&cursor=none")
+        other.page.get_by_role("button", name="Try again").click()
+        expect(other.page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-119")
+
+
+def test_the_ends_of_time_have_a_chart(look: Watched) -> None:
+    """What the log answers about the last instant is its own test's; here it is only asked for."""
+    page = look.open(chain="first")
+    expect(page.locator(".legend")).to_contain_text("user.login 1")
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    figures = {
+        "chain": "last", "start_time": "9999-12-25T00:00:00.000Z", "end_time": "10000-01-01T00:00:00.000Z",
+        "bucket": 10800, "by": "event_type", "total": 1,
+        "starts": ["9999-12-31T18:00:00.000Z", "9999-12-31T21:00:00.000Z"],
+        "series": [{"value": "user.login", "total": 1, "counts": [0, 1]}],
+    }  # fmt: skip
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(json=figures)
+
+    page.route(re.compile("/stats.*=10000-01-01"), answer)
+    page.goto(f"{look.home}/?chain=last")
+    expect(page.locator(".legend")).to_contain_text("user.login 1")
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    start, end = quote("9999-12-25T00:00:00.000Z"), quote("10000-01-01T00:00:00.000Z")
+    assert [f"start_time={start}&end_time={end}" in url for url in asked] == [True]
+    page.locator("summary").click()
+    page.route("**/api/v1/events?*", lambda route: route.fulfill(json={"events": [], "next_cursor": None}))
+    page.locator("details tbody tr").last.get_by_role("button").click()
+    page.wait_for_url(re.compile(rf"start_time={quote('9999-12-31T21:00:00.000Z')}&end_time={end}"))
+
+
+def test_a_chart_takes_the_colours_of_the_theme(look: Watched) -> None:
+    picture = "document.querySelector('.uplot canvas').toDataURL()"
+    page = look.open()
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    for _ in range(2):
+        before = page.evaluate(picture)
+        page.locator("#theme").click()
+        page.wait_for_function(f"before => {picture} !== before", arg=before)
+    page.emulate_media(color_scheme="dark")  # the viewer has chosen: it changes nothing
+    expect(page.locator("#theme")).to_have_text("Dark")
+    page.evaluate("localStorage.removeItem('theme')")
+    page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("#theme")).to_have_text("Light")
