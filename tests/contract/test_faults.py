@@ -31,7 +31,7 @@ CASES = [
     (step, error, how)
     for step, error in FAULTS
     for how in ("not-applied", "applied", "late")
-    if how != "late" or getattr(error, "in_flight", True)  # a server that answered does not apply it later
+    if how != "late" or getattr(error, "in_flight", True)  # what is over is not applied later
 ]
 
 

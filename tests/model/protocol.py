@@ -123,12 +123,13 @@ def append_in_turn(context: Context, ids: tuple[str, ...]) -> Steps[None]:
 
 
 def append_made(context: Context, event_id: str) -> Steps[None]:
-    """Append an event with a fresh id: push at once; after an error as above, after silence only look it up."""
+    """Append an event with a fresh id: push at once; after an error that ends it as above; else only look it up."""
     ids = (event_id,)
     reply = yield push(ids, None, context.off, Session())
     if (yield from pushed(context, ids, {}, reply)):
         return
-    if reply.outcome is not Outcome.SILENCE or Rule.NO_PUSH_AFTER_SILENCE in context.off:
+    in_flight = {Outcome.SILENCE: Rule.NO_PUSH_AFTER_SILENCE, Outcome.OPEN: Rule.NO_PUSH_AFTER_OPEN_ANSWER}
+    if in_flight.get(reply.outcome) in {None, *context.off}:
         yield from append_chosen(context, ids)
         return
     for _ in range(ROUNDS):

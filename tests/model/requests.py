@@ -29,6 +29,7 @@ class Rule(Enum):
     RECENT_THEN_EVENTS = "look up from the last push's image, then in events as of that push or later"
     TRIM_ALL_ON_SIZE = "trim all that is pending on condition that it is all that was stored"
     NO_PUSH_AFTER_SILENCE = "never push a server-made id again after a network error"
+    NO_PUSH_AFTER_OPEN_ANSWER = "never push a server-made id again after an answer that leaves the push in flight"
 
 
 class Outcome(Enum):
@@ -37,6 +38,7 @@ class Outcome(Enum):
     OK = "ok"
     REFUSED = "refused"  # the condition does not hold, or a unique index has the key
     ERROR = "error"  # the server answered: not primary, or no majority in time. Applied or not, it is over
+    OPEN = "open"  # a router answered with an error: applied, not applied, or still to be applied
     SILENCE = "silence"  # the network failed: applied, not applied, or still to be applied
 
 

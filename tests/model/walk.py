@@ -2,9 +2,9 @@
 
 One run: a few writers (some share ids chosen by clients, alone and in batches, as retries do), settlers and a reader,
 each started at some time and crashed at any. Each step is one of: a database request, an acknowledgement, a
-replication, a failover, the late application of a write whose sender heard nothing. How often each failure occurs is
-drawn anew for each run, so that some runs are calm and others wild. In the end everyone is stopped, in-flight writes
-land or are lost, and a last settle runs without failures.
+replication, a failover, the late application of a write of which its sender heard nothing, or only an error that leaves
+it in flight. How often each failure occurs is drawn anew for each run, so that some runs are calm and others wild. In
+the end everyone is stopped, in-flight writes land or are lost, and a last settle runs without failures.
 """
 
 from collections.abc import Iterable
@@ -162,7 +162,7 @@ class Walk:
         return Reply(Outcome.OK, entry.state)
 
     def _fail_write(self, request: Write) -> Reply:
-        """Fail before, after or long before the write is applied."""
+        """Fail before, after or long before the write is applied; of the last three a router may tell, or nobody."""
         kind = self.rng.randrange(4)
         if kind == 0:
             return Reply(Outcome.ERROR)
@@ -171,7 +171,7 @@ class Walk:
         elif kind == 2:
             applied = self.database.write(request.change)
             self._note("database", f"{request.name} {'applied' if applied else 'refused'}, the reply is lost")
-        return Reply(Outcome.SILENCE)
+        return Reply(self.rng.choice((Outcome.OPEN, Outcome.SILENCE)))
 
     def _ask_deposed(self, request: Write) -> Reply:
         """Let a primary answer that has been deposed: w:1 it acknowledges, a majority it never gets."""
@@ -190,11 +190,11 @@ class Walk:
             return None
         request.session.saw(applied.entry.time)
         if rng.random() < 0.4:
-            return Reply(Outcome.SILENCE)
+            return Reply(rng.choice((Outcome.OPEN, Outcome.SILENCE)))
         return Reply(Outcome.ERROR, applied.entry.state)
 
     def _land(self) -> None:
-        """Apply or lose a write that was in flight while its sender heard nothing."""
+        """Apply or lose a write that was in flight while its sender was told nothing of it, or an error."""
         name, change = self.in_flight.pop(self.rng.randrange(len(self.in_flight)))
         if self.rng.random() < 0.8:
             self._note("network", f"{name} lands late: {'applied' if self.database.write(change) else 'refused'}")

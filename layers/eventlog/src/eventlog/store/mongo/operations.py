@@ -16,7 +16,6 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     DuplicateKeyError,
-    NotPrimaryError,
     OperationFailure,
     ServerSelectionTimeoutError,
 )
@@ -27,9 +26,9 @@ from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo import indexes
+from eventlog.store.mongo.answers import is_over
 from eventlog.store.mongo.push import (
     DAMAGED,
-    SHARD_SILENT,
     PushImage,
     UnknownOutcomeError,
     content_hashes,
@@ -172,10 +171,8 @@ class Operations:
             reply = self._db.command(command, codec_options=codec.CODEC)
         except ServerSelectionTimeoutError:  # nothing was sent
             raise
-        except AutoReconnect as error:  # sent, unless a server answered that it is no primary
-            raise UnknownOutcomeError(in_flight=not isinstance(error, NotPrimaryError)) from error
-        except OperationFailure as error:  # a server answered (a step-down, a time limit), and so has stopped trying
-            raise UnknownOutcomeError(in_flight=error.code in SHARD_SILENT) from error
+        except (AutoReconnect, OperationFailure) as error:  # the connection broke, or a server or router answered
+            raise UnknownOutcomeError(in_flight=not is_over(error)) from error
         if "writeConcernError" in reply:  # applied, and no majority has it yet: it may still be rolled back
             raise UnknownOutcomeError(in_flight=False)
         return None if reply["value"] is None else push_image(reply, size)

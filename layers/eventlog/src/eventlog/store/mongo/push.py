@@ -16,9 +16,6 @@ from eventlog.stored.sequences import decode_settled
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
 
-SHARD_SILENT = {6, 7, 89, 202, 262, 9001}
-"""Error codes of mongos when a shard does not answer: host unreachable or not found, timeouts, a broken socket."""
-
 _PUSH_MS = 5000
 DAMAGED = "the sequence document is damaged; run an audit"
 _FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
