@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from admin.command import CommandError, CommandSettings
 from admin.mongo import check_mongo
 from eventlog.audit.report import AuditReport
+from eventlog.console import utf8
 from eventlog.errors import InputError, NotFoundError
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreError
@@ -51,7 +52,10 @@ class Declaration:
             print(self.usage, file=sys.stderr)
             return 2
         try:
-            return (run or self.run)(arguments[0], arguments[1])
+            return (run or self.run)(*map(utf8, arguments))
+        except UnicodeError:
+            print("Nothing was declared: chain and reason must be UTF-8.", file=sys.stderr)
+            return 1
         except (CommandError, ConfigurationError, InputError, NotFoundError, StoreError) as error:
             print(f"Nothing was declared: {error}", file=sys.stderr)
             return 1
