@@ -14,6 +14,7 @@ from admin.command import CommandError, CommandSettings
 from admin.mongo import check_mongo
 from eventlog.audit.report import AuditReport
 from eventlog.console import run as run_command
+from eventlog.console import utf8
 from eventlog.errors import InputError, NotFoundError
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import StoreError
@@ -74,7 +75,10 @@ def main(arguments: Sequence[str], run: Callable[[Declaration, str, str], int] =
         print(asked.usage, file=sys.stderr)
         return 2
     try:
-        return run(asked, arguments[1], arguments[2])
+        return run(asked, utf8(arguments[1]), utf8(arguments[2]))
+    except UnicodeError:
+        print("Nothing was declared: chain and reason must be UTF-8.", file=sys.stderr)
+        return 1
     except (CommandError, ConfigurationError, InputError, NotFoundError, StoreError) as error:
         print(f"Nothing was declared: {error}", file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from admin.command import CommandError, CommandSettings
 from eventlog.console import run as run_command
+from eventlog.console import utf8
 from eventlog.files import make_directory, write_file
 from eventlog.http.access import SCOPES
 from eventlog.http.tokens import TokenFile, explain, read_tokens
@@ -23,7 +24,7 @@ from eventlog.settings import ConfigurationError
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the arguments; end the process with code 2 if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m admin.token", description="Add a bearer token and print it once.")
-    parser.add_argument("name", help="whose it is: the principal of the events")
+    parser.add_argument("name", type=utf8, help="whose it is: the principal of the events")
     parser.add_argument("--scope", action="append", required=True, choices=SCOPES, help="what it allows; repeatable")
     parser.add_argument("--chain", action="append", help="on which chains, a name or prefix*; repeatable; default: all")
     return parser.parse_args(arguments)

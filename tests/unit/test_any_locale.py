@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
+from admin import token
+from admin.declaration import Declaration
 from eventlog import console
 from eventlog.formats.event_json import format_event
 from eventlog_client.cli import main
@@ -97,6 +99,31 @@ def test_commands_of_operators_print_any_text_too(encoding: str) -> None:
     assert code == 3
     assert out.decode(encoding) == (rf"{ESCAPED}\u2026" if encoding == "ascii" else rf"ü{ESCAPED[6:]}\u2026") + "\n"
     assert err.decode(encoding).endswith("\\ud83d\\ude00\n")
+
+
+def test_operators_give_texts_in_a_locale_without_characters(tmp_path: Path) -> None:
+    # What such a locale makes of the bytes of an argument.
+    given = os.fsencode(TEXT).decode("ascii", "surrogateescape")
+    with patch.dict(os.environ, EVENTLOG_TOKENS=str(tmp_path / "tokens")):
+        assert printed("ascii", token.main, given, "--scope", "events:read")[0] == 0
+    assert json.loads((tmp_path / "tokens").read_text())["tokens"][0]["principal"] == TEXT
+    said: list[str] = []
+    declaration = Declaration("usage", lambda *_: pytest.fail("not on a database"))
+
+    def run(*texts: str) -> int:
+        said.extend(texts)
+        return 0
+
+    def declare(arguments: Sequence[str]) -> int:
+        return declaration.main(arguments, run)
+
+    assert printed("ascii", declare, "main", given) == (0, b"", b"")
+    assert said == ["main", TEXT]
+    assert printed("ascii", declare, "main", "\udcff") == (
+        1,
+        b"",
+        b"Nothing was declared: chain and reason must be UTF-8.\n",
+    )
 
 
 def test_a_locale_without_characters_gets_escapes_and_takes_utf_8_as_arguments(log: SmallLog) -> None:

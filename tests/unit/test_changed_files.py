@@ -140,6 +140,15 @@ def test_a_key_is_read_from_a_file_as_editors_leave_it(what: str, log: SmallLog,
     assert files(log.bundle, "verify-bundle", "f", "--key", key)[0] == 0
 
 
+@each("what", ["a byte order mark", "UTF-16 with a mark", "UTF-16, big-endian", "cut in the middle"])
+def test_events_that_were_changed_are_told_before_anything_is_sent(what: str, log: SmallLog, files: Files) -> None:
+    events = b'{"event_type":"t","source_id":"s","payload":{},"timestamp":"2026-11-23T12:34:56Z"}\n'
+    asked = len(log.asked)
+    code, out, err = files(CHANGES[what][0](events), "--url", log.url, "append", "--file", "f")
+    assert (code, out, err.startswith("eventlog: f, line 1: "), err.count("\n")) == (1, "", True, 1)
+    assert len(log.asked) == asked
+
+
 @each("what", CHANGES)
 def test_a_key_file_works_or_is_refused_in_one_line(what: str, files: Files) -> None:
     path = files.folder / what.replace("/", "")

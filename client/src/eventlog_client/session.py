@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from eventlog import console
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey
 from eventlog_client.client import EventLog
@@ -19,16 +20,15 @@ NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
 
 
 def utf8(given: str | list[str] | None) -> str | list[str] | None:
-    """Read a text of the command line as UTF-8, which it is also where the locale knows ASCII alone.
+    """Read an option's text, or texts, as UTF-8.
 
     Raises:
         typer.BadParameter: it is not.
     """
-    # Bytes that the locale has no characters for come as lone surrogates (PEP 383), which no log takes.
     try:
         if isinstance(given, str):
-            return given.encode("utf-8", "surrogateescape").decode()
-        return None if given is None else [text.encode("utf-8", "surrogateescape").decode() for text in given]
+            return console.utf8(given)
+        return None if given is None else [console.utf8(text) for text in given]
     except UnicodeError as error:
         raise typer.BadParameter("must be UTF-8") from error
 

@@ -73,6 +73,16 @@ def takes_utf8(stream: TextIO) -> bool:
     return not isinstance(stream, io.TextIOWrapper) or codecs.lookup(stream.encoding).name == "utf-8"
 
 
+def utf8(argument: str) -> str:
+    """Return a text of the command line as UTF-8, which it is also where the locale knows ASCII alone.
+
+    Raises:
+        UnicodeError: it is not.
+    """
+    # Bytes that the locale has no characters for come as lone surrogates (PEP 383), which no log takes.
+    return argument.encode("utf-8", "surrogateescape").decode()
+
+
 def stdin() -> IO[bytes]:
     """Return standard input's bytes.
 
