@@ -16,7 +16,7 @@ from eventlog.store.interface.audits import POSITION
 from eventlog.store.mongo.store import connect, open_log
 from eventlog.store.mongo.watch import MongoWatch
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
-from tests.support.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.anchored import HOUR, ORIGIN, AnchoredLog, new_key
 from tests.support.each import each
 from tests.support.failovers import fail_over
 from tests.support.secured import SecuredLog
@@ -101,6 +101,22 @@ def test_a_log_that_was_audited_on_demand_before_its_first_round_has_no_gap(log:
     watch.change(2)
     assert watch.found() == [("main", "tampered", 2)]
     assert (watch.found(), watch.heard.failures) == ([], [])
+
+
+def test_the_first_anchor_is_the_earliest_of_all_chains_that_can_be_believed(log: AnchoredLog) -> None:
+    history = log.anchoring().history
+    assert history.first_time() is None
+    times = []
+    for chain in ("b", "a", "c"):
+        log.append(2, chain)
+        times.append(log.audit("full", chain).anchored_at)
+        log.ahead += HOUR
+    assert history.first_time() == times[0]
+    for chain, data in (("b", b"no anchor"), ("a", b"")):
+        path = log.folder / "anchors" / chain / "000000000001.note"
+        path.unlink()
+        path.write_bytes(data)
+    assert history.first_time() == times[2]
 
 
 @each("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"])
