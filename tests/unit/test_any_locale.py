@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from admin import token
+from admin import declaration, token
 from admin.declaration import Declaration
 from eventlog import console
 from eventlog.formats.event_json import format_event
@@ -108,18 +108,17 @@ def test_operators_give_texts_in_a_locale_without_characters(tmp_path: Path) -> 
         assert printed("ascii", token.main, given, "--scope", "events:read")[0] == 0
     assert json.loads((tmp_path / "tokens").read_text())["tokens"][0]["principal"] == TEXT
     said: list[str] = []
-    declaration = Declaration("usage", lambda *_: pytest.fail("not on a database"))
 
-    def run(*texts: str) -> int:
+    def run(_: Declaration, *texts: str) -> int:
         said.extend(texts)
         return 0
 
     def declare(arguments: Sequence[str]) -> int:
         return declaration.main(arguments, run)
 
-    assert printed("ascii", declare, "main", given) == (0, b"", b"")
+    assert printed("ascii", declare, "restore", "main", given) == (0, b"", b"")
     assert said == ["main", TEXT]
-    assert printed("ascii", declare, "main", "\udcff") == (
+    assert printed("ascii", declare, "restore", "main", "\udcff") == (
         1,
         b"",
         b"Nothing was declared: chain and reason must be UTF-8.\n",

@@ -21,7 +21,7 @@ Needs = dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Loaded:
     """What a function loaded when it started: others' packages and our modules; or the last line of why it did not."""
 
     loaded: frozenset[str]
@@ -38,15 +38,15 @@ def check(built: BuildDirectory, functions: Mapping[str, str], needs: Needs) -> 
     return compare({name: start(built, logical_id) for logical_id, name in functions.items()}, needs)
 
 
-def start(built: BuildDirectory, function: str) -> Start:
-    """Start one function, by its logical id, from its artefacts alone."""
+def start(built: BuildDirectory, function: str) -> Loaded:
+    """Loaded one function, by its logical id, from its artefacts alone."""
     done = built.python(_LOADED, function)
     if done.returncode != 0:
-        return Start(frozenset(), done.stderr.strip().rpartition("\n")[2])
-    return Start(frozenset(_named(json.loads(done.stdout))))
+        return Loaded(frozenset(), done.stderr.strip().rpartition("\n")[2])
+    return Loaded(frozenset(_named(json.loads(done.stdout))))
 
 
-def compare(starts: Mapping[str, Start], needs: Needs) -> Result:
+def compare(starts: Mapping[str, Loaded], needs: Needs) -> Result:
     """Hold what functions loaded, by the names of their folders, against the table."""
     # A function that does not start has no list of modules to compare. The table must fit exactly: what is loaded and
     # not listed costs every start, and what is listed and not loaded would hide the next such import.

@@ -9,7 +9,7 @@ import pytest
 from tools.package_check import imports, leaks, weight
 from tools.package_check.__main__ import main, report
 from tools.package_check.build import ROOT, BuildDirectory
-from tools.package_check.imports import Needs, Start
+from tools.package_check.imports import Loaded, Needs
 from tools.package_check.result import Result, explains
 from tools.package_check.template import read
 
@@ -22,7 +22,7 @@ def built(host_build: Path) -> BuildDirectory:
 
 
 @pytest.fixture(scope="module")
-def starts(host_build: Path) -> dict[str, Start]:
+def starts(host_build: Path) -> dict[str, Loaded]:
     """What each function of the build loads when it starts."""
     return {name: imports.start(BuildDirectory(host_build), logical_id) for logical_id, name in FUNCTIONS.items()}
 
@@ -45,11 +45,11 @@ def weighed(made: BuildDirectory) -> list[str]:
     return weight.check({"Lambda": made}, ["IngestFunction"]).problems
 
 
-def imported(starts: dict[str, Start], needs: Needs) -> list[str]:
+def imported(starts: dict[str, Loaded], needs: Needs) -> list[str]:
     return imports.compare(starts, needs).problems
 
 
-def with_import(starts: dict[str, Start], built: BuildDirectory, broken: Path, module: str) -> dict[str, Start]:
+def with_import(starts: dict[str, Loaded], built: BuildDirectory, broken: Path, module: str) -> dict[str, Loaded]:
     """The same starts, but of an ingest function that imports a module more."""
     shutil.copytree(built.folder / "IngestFunction", broken / "IngestFunction")
     (broken / built.layer.name).symlink_to(built.layer)
@@ -98,7 +98,7 @@ def test_a_dashboard_over_its_budget_is_refused_and_counts_as_no_code(tmp_path: 
     assert problem == "IngestFunction has a dashboard of 300001 bytes, over 300000: make it lighter."
 
 
-def test_starts_load_what_the_table_says(built: BuildDirectory, starts: dict[str, Start], needs: Needs) -> None:
+def test_starts_load_what_the_table_says(built: BuildDirectory, starts: dict[str, Loaded], needs: Needs) -> None:
     assert imported(starts, needs) == []
     one = {"IngestFunction": "ingest"}
     assert imports.check(built, one, needs).figures == imports.compare({"ingest": starts["ingest"]}, needs).figures
@@ -106,7 +106,7 @@ def test_starts_load_what_the_table_says(built: BuildDirectory, starts: dict[str
 
 @pytest.mark.parametrize("module", ["cryptography", "eventlog.audit.auditor"])
 def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
-    starts: dict[str, Start], built: BuildDirectory, tmp_path: Path, needs: Needs, module: str
+    starts: dict[str, Loaded], built: BuildDirectory, tmp_path: Path, needs: Needs, module: str
 ) -> None:
     problems = imported(with_import(starts, built, tmp_path, module), needs)
     assert any(problem.startswith(f"ingest loads {module} when it starts: import it where") for problem in problems)
@@ -114,7 +114,7 @@ def test_a_start_that_loads_what_its_function_does_not_need_is_refused(
 
 
 def test_a_start_that_needs_what_only_the_runtime_has_is_refused(
-    starts: dict[str, Start], built: BuildDirectory, tmp_path: Path, needs: Needs
+    starts: dict[str, Loaded], built: BuildDirectory, tmp_path: Path, needs: Needs
 ) -> None:
     (problem,) = imported(with_import(starts, built, tmp_path, "boto3"), needs)
     assert problem.startswith("ingest does not start from its artefacts alone (ModuleNotFoundError: No module named")
@@ -122,7 +122,7 @@ def test_a_start_that_needs_what_only_the_runtime_has_is_refused(
 
 @pytest.mark.parametrize(("part", "kind"), [("query", "eventlog"), ("every", "packages")])
 def test_a_need_that_no_start_has_any_more_is_refused(
-    starts: dict[str, Start], needs: Needs, part: str, kind: str
+    starts: dict[str, Loaded], needs: Needs, part: str, kind: str
 ) -> None:
     needs[part][kind].append("gone")
     problems = imported(starts, needs)
@@ -130,14 +130,14 @@ def test_a_need_that_no_start_has_any_more_is_refused(
     assert all("does not load" in problem and "gone any more: remove it" in problem for problem in problems)
 
 
-def test_a_part_of_the_table_for_no_function_is_refused(starts: dict[str, Start], needs: Needs) -> None:
+def test_a_part_of_the_table_for_no_function_is_refused(starts: dict[str, Loaded], needs: Needs) -> None:
     needs["gone"] = {"eventlog": []}
     assert imported(starts, needs) == [
         "tools/package_check/imports.toml has gone, which is for no function: remove it."
     ]
 
 
-def test_a_function_that_is_not_in_the_table_is_refused(starts: dict[str, Start], needs: Needs) -> None:
+def test_a_function_that_is_not_in_the_table_is_refused(starts: dict[str, Loaded], needs: Needs) -> None:
     del needs["query"]
     problems = imported(starts, needs)
     assert "query loads pymongo when it starts: import it where it is needed" in "\n".join(problems)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-Names = str | Iterable[str] | None
+OneOrMore = str | Iterable[str] | None
 """One name, or any number of them in a list, a set, a generator or the like; none is no filter."""
 Moment = datetime | str | None
 """A datetime with a time zone, or RFC 3339 text."""
@@ -23,8 +23,8 @@ class ExportSelection(TypedDict, total=False):
 class Filters(ExportSelection, total=False):
     """What GET /api/v1/events can be asked for."""
 
-    event_type: Names
-    source_id: Names
+    event_type: OneOrMore
+    source_id: OneOrMore
     order: str | None
     sort: str | None
 
@@ -43,7 +43,7 @@ def name(given: str, what: str) -> str:
     return given
 
 
-def names(given: Names, what: str) -> list[str]:
+def names(given: OneOrMore, what: str) -> list[str]:
     """Return texts as a list; one text is a list of one.
 
     Raises:

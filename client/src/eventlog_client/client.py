@@ -14,7 +14,7 @@ from eventlog.formats.members import parse_json
 from eventlog_client import appending, appends, evidence, reading
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
-from eventlog_client.arguments import ExportSelection, Filters, Moment, Names, checked, name, number
+from eventlog_client.arguments import ExportSelection, Filters, Moment, OneOrMore, checked, name, number
 from eventlog_client.checkpoint_check import Prove, checker_of
 from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
@@ -41,7 +41,7 @@ class EventLog:
         self,
         url: str,
         *,
-        key: Names = None,
+        key: OneOrMore = None,
         token: str | None = None,
         timeout: float = 60.0,
         retries: int = 5,
@@ -123,8 +123,8 @@ class EventLog:
         chain: str = DEFAULT_CHAIN,
         from_seq: int | None = None,
         *,
-        event_type: Names = None,
-        source_id: Names = None,
+        event_type: OneOrMore = None,
+        source_id: OneOrMore = None,
         verified: Verified | None = None,
     ) -> Iterator[Event]:
         """Return an endless iterator of events as they come, from ``from_seq`` or from now on; it survives outages.

@@ -6,7 +6,7 @@ from pathlib import Path
 from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
-from eventlog_client.arguments import Names, names
+from eventlog_client.arguments import OneOrMore, names
 from eventlog_client.errors import ClientError
 
 _AROUND = " \t\r\n\ufeff"
@@ -17,7 +17,7 @@ class KeyFileError(ClientError):
     """A key file can't be made or read."""
 
 
-def pinned(keys: Names) -> tuple[VerifierKey, ...]:
+def pinned(keys: OneOrMore) -> tuple[VerifierKey, ...]:
     """Read verifier keys as they are written in configuration.
 
     Raises:
