@@ -39,7 +39,7 @@ def check(built: BuildDirectory, functions: Mapping[str, str], needs: Needs) -> 
 
 
 def start(built: BuildDirectory, function: str) -> Loaded:
-    """Loaded one function, by its logical id, from its artefacts alone."""
+    """Start one function, by its logical id, from its artefacts alone."""
     done = built.python(_LOADED, function)
     if done.returncode != 0:
         return Loaded(frozenset(), done.stderr.strip().rpartition("\n")[2])
