@@ -108,6 +108,11 @@ CASES = [*product(ACTS, [False]), ("made id", True), ("chosen id", True), ("bloc
 
 
 @pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settle, "BLOCK", 4)
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settle, "BLOCK", 4)
     monkeypatch.setattr("eventlog.store.mongo.append._DEADLINE_SECONDS", 0.05)
@@ -180,7 +185,7 @@ class Meanwhile(Operations):
         super().insert(events, session)
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize(
     "row",
     [

@@ -9,8 +9,11 @@ from bson import DatetimeMS, Int64, ObjectId
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from eventlog.http import audits
 from eventlog.http.app import create_app, lambda_handler
+from eventlog.http.wired import wiring_of
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.wiring.audit import AuditWiring
 from eventlog_client import ChainInfo, DamagedChain, EventLog
 from local.settling import SettleSchedule
 from tests.infrastructure.invoke import Context
@@ -93,13 +96,13 @@ def test_damaged_reports_are_listed_and_the_walk_goes_on(damaged: MongoStore, ap
     report = {"chain": "a", "mode": "full", "status": "intact", "started_at": DatetimeMS(1), "finished_at": None}
     report |= {"from_seq": Int64(0), "to_seq": None, "events_checked": Int64(0), "findings": []}
     ids = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(4)]
-    audits = operations_of(damaged).audits
+    reports = operations_of(damaged).audits
     for number, audit_id in enumerate(ids):
-        audits.insert_one(report | {"_id": audit_id} | ({} if number % 2 else {"findings_total": Int64(0)}))
+        reports.insert_one(report | {"_id": audit_id} | ({} if number % 2 else {"findings_total": Int64(0)}))
     # Behind these no list could go on: their ids are no text, or longer than any.
     for name in (5, ObjectId("0" * 24), "z" * 65, {"a": 1}, True):
-        audits.insert_one({"_id": name, "chain": "a"})
-    audits.insert_one({"_id": "~\n"})
+        reports.insert_one({"_id": name, "chain": "a"})
+    reports.insert_one({"_id": "~\n"})
     shown = list(walk(ask, app, "audits", "before"))
     assert [one["audit_id"] for one in shown[:5]] == ["~\n", *ids[::-1]]
     assert len(on_server(app, "/api/v1/audits", {"limit": 50})["audits"]) == 9
@@ -114,3 +117,15 @@ def test_a_damaged_chain_keeps_no_other_from_being_settled(damaged: MongoStore, 
     schedule.tick()
     waiting = operations_of(damaged).sequences.find({"pending.0": {"$exists": True}, "_id": {"$ne": "a"}})
     assert list(waiting) == []
+
+
+def test_the_schedule_answers_with_what_is_wrong_however_many_chains_there_are(
+    damaged: MongoStore, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventlog.audit.schedule._ANSWERED", 2)
+    operations_of(damaged).events.update_one({"chain": "c", "seq": 0}, {"$set": {"payload": "{}"}})
+    operations_of(damaged).sequences.delete_many({"_id": {"$nin": list(CHAINS)}})
+    answer = audits.run_scheduled(wiring_of(app, AuditWiring), "full")
+    shown = [(report["chain"], report["status"]) for report in answer["audits"]]
+    assert shown[0] == ("c", "tampered")
+    assert (len(shown), answer["unnamed"]) == (2, 1)

@@ -15,7 +15,7 @@ from eventlog_client.addresses import bare, open_http
 from eventlog_client.errors import FieldProblem, RefusedError, UnexpectedAnswerError, UnreachableError
 
 MAX_ANSWER = 32 << 20
-"""No answer of the API is longer: a page ends with the event that takes it over 4 MiB."""
+"""No answer of the API is longer: pages and parts end at some 6 MB, and only a server's export goes on beyond."""
 _AGAIN = {429, 502, 503, 504}
 _LONGEST_WAIT = 30.0
 _PREFIX = "/api/v1"

@@ -16,6 +16,8 @@ from eventlog.telemetry import metrics
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
+_ANSWERED = 1000
+"""Reports that an answer has: with those of every chain of a large log, Lambda could not return it."""
 _SKIPPED = "another audit of the schedule in this mode is at work"
 _WATCHED_PART = 5
 """A round may spend a fifth of its time on the changes of the database."""
@@ -35,13 +37,15 @@ class ScheduleAnswer(TypedDict):
     """The answer to the schedule.
 
     ``skipped``: why nothing was done. ``left``: how many chains the round still has to audit, as the time is over or
-    they could not be checked to the end. ``next``: the first of them, with which the next one goes on.
+    they could not be checked to the end. ``next``: the first of them, with which the next one goes on. ``unnamed``: how
+    many more reports there are; those that are named are first of all those that are not intact.
     """
 
     mode: Mode
     skipped: NotRequired[str]
     left: NotRequired[int]
     next: NotRequired[list[str]]
+    unnamed: NotRequired[int]
     audits: list[ShortReport]
 
 
@@ -69,7 +73,7 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
-    answer: ScheduleAnswer = {"mode": wanted, "audits": [_short(report) for report in [*watched, *reports]]}
+    answer = _answer(wanted, [*watched, *reports])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
@@ -122,6 +126,13 @@ def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
     if watched.lag_seconds is not None:
         metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
     return watched.reports
+
+
+def _answer(mode: Mode, reports: list[AuditReport]) -> ScheduleAnswer:
+    if len(reports) <= _ANSWERED:
+        return {"mode": mode, "audits": list(map(_short, reports))}
+    first = sorted(reports, key=lambda report: report.status == "intact")[:_ANSWERED]
+    return {"mode": mode, "unnamed": len(reports) - len(first), "audits": list(map(_short, first))}
 
 
 def _short(report: AuditReport) -> ShortReport:

@@ -1,6 +1,6 @@
 """``GET /api/v1/events``: a page of events, in the form that the client accepts."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import orjson
@@ -21,11 +21,7 @@ from eventlog.store.interface import Page, Position
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 PageType = Annotated[str, Depends(Accepts(JSON, NDJSON, CSV))]
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
-_WRITERS: dict[str, Callable[[Iterable[Event]], Iterator[bytes]]] = {
-    JSON: to_json,
-    NDJSON: to_ndjson,
-    CSV: to_csv,
-}
+_WRITERS: dict[str, Callable[[Iterable[Event]], bytes]] = {JSON: to_json, NDJSON: to_ndjson, CSV: to_csv}
 _NOTHING = Page([], more=False, size=0, settled_size=0)
 """The page of a chain that does not exist, or that the caller may not see."""
 
@@ -44,18 +40,29 @@ def list_events(
     query = parameters.to_query()
     found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
     # How long an event is depends on the form, so what does not fit is left to the next page only here.
-    shown = answers.fitting(_WRITERS[accepted](found.events))
+    text, shown = _written(found.events, accepted)
     cursor = None
-    if found.more or len(shown) < len(found.events):
-        last = found.events[len(shown) - 1]
+    if found.more or shown < len(found.events):
+        last = found.events[shown - 1]
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
     if accepted == JSON:
-        events = list(map(orjson.Fragment, shown))
+        events = orjson.Fragment(b"[" + text + b"]")
         return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
-    body = b"".join(shown if accepted == NDJSON else [csv_header(), *shown])
+    body = text if accepted == NDJSON else csv_header() + text
     headers = {"Settled-Size": str(found.settled_size)}
     if cursor:
         link = request.url.include_query_params(cursor=cursor)
         headers |= {"Next-Cursor": cursor, "Link": f'<{link.path}?{link.query}>; rel="next"'}
     return Response(body, 200, headers, accepted)
+
+
+def _written(events: Sequence[Event], accepted: str | None) -> tuple[bytes, int]:
+    """The events in one of the forms, and how many there are of them: as many as an answer can have."""
+    # Nearly every page is so short that it fits whatever is in it. Else each event is written, and measured, by itself.
+    write = _WRITERS[accepted]
+    whole = write(events)
+    if answers.fits_anyhow(whole):
+        return whole, len(events)
+    shown = answers.fitting(write([event]) for event in events)
+    return (b"," if accepted is None else b"").join(shown), len(shown)

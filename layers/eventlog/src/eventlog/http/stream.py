@@ -34,7 +34,7 @@ SLOW_SECONDS = 1.0
 """A reader that fell behind is cut off if its connection took longer than this for a chunk."""
 STALLED_SECONDS = 20.0
 """A connection that takes nothing for this long is closed."""
-CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (16 << 10))
+CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (32 << 10))
 """Bytes of a chunk as a JSON string: it ends with the event that makes it full, and has a few frames beside events."""
 
 _START_SECONDS = 10.0
