@@ -46,6 +46,8 @@ KEPT = {
     "GET /api/v1/chains/{chain}/tlog/checkpoint": "no-cache",
 }
 """What may be kept: a tile for ever, a checkpoint if the log is asked whether it is still the newest."""
+PAGES = ("/", "/dashboard/main.js", "/docs")
+"""Files for browsers, which are asked for again with their tag."""
 VARY = {"GET /api/v1/events", "GET /api/v1/events/{event_id}/proof"}
 """Routes that choose what they answer in by ``Accept``."""
 TEMPLATE = read(Path(__file__).parents[2] / "template.yaml").written
@@ -175,21 +177,12 @@ def test_head_of_a_stream_ends_and_what_is_asked_next_on_the_connection_is_answe
     app = build_app(settings)
     with served(app) as url:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
-        for path in (
-            "/",
-            "/dashboard/main.js",
-            "/docs",
-            "/openapi.json",
-            "/nowhere",
-            STREAM,
-            f"{API}/export?chain={CHAIN}",
-        ):
+        for path in (*PAGES, "/openapi.json", "/nowhere", STREAM, f"{API}/export?chain={CHAIN}"):
             connection.request("HEAD", path)
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (404 if path == "/nowhere" else 200, b""), path
             assert answer.headers["x-content-type-options"] == "nosniff", path
-            kept = path in ("/", "/dashboard/main.js", "/docs")
-            assert answer.headers["cache-control"] == ("no-cache" if kept else "no-store"), path
+            assert answer.headers["cache-control"] == ("no-cache" if path in PAGES else "no-store"), path
             connection.request("GET", f"{API}/health")
             assert connection.getresponse().read() == b'{"status":"ok"}', path
         connection.close()
