@@ -96,6 +96,22 @@ def test_lines_that_are_sent_as_something_else_are_told_what_they_are(settings: 
     app.state.connection.close()
 
 
+def test_a_header_that_is_sent_twice_is_read_as_behind_the_gateway(settings: Settings) -> None:
+    """Joined with a comma: a list goes on, and two values where one is meant are none."""
+    app = create_app(*ROUTERS, title=f"twice-{uuid4().hex}", settings=settings, anonymous=True)
+    client = TestClient(app)
+    answer = client.get(f"{API}/events/stream", headers=[("last-event-id", "1"), ("Last-Event-ID", "2")])
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
+    answer = client.get(EVENTS, headers=[("accept", "application/json;q=0.5"), ("accept", NDJSON)])
+    assert answer.headers["content-type"] == NDJSON
+    kinds = [("content-type", "text/plain"), ("content-type", JSON)]
+    for sent in (kinds, kinds[::-1], kinds[1:] * 2):
+        assert client.post(EVENTS, content=ONE, headers=sent).status_code == 415
+    coded = [("content-type", JSON), ("content-encoding", "identity"), ("content-encoding", "gzip")]
+    assert client.post(EVENTS, content=ONE, headers=coded).headers["accept-encoding"] == "identity"
+    app.state.connection.close()
+
+
 BASE = "/log/eu"
 
 

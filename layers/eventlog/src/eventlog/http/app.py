@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
-from eventlog.http.edge import AnswerHeaders, HeadAsGet
+from eventlog.http.edge import AnswerHeaders, HeadAsGet, JoinedHeaders
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
 from eventlog.settings import Settings
@@ -51,6 +51,7 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     app.add_middleware(HeadAsGet)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     app.add_middleware(AnswerHeaders)
+    app.add_middleware(JoinedHeaders)
     _document(app)
     return app
 
