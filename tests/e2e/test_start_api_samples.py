@@ -108,7 +108,23 @@ def test_a_browser_may_call_from_the_origin_that_the_parameter_names(api: StartA
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     preflight = api.ask(None, "OPTIONS", "/api/v1/events", headers=headers)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, ORIGIN)
-    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    assert {"authorization", "last-event-id", "*"} <= set(preflight.headers["access-control-allow-headers"].split(","))
+
+
+def test_head_is_led_to_the_function_and_answered_without_a_body(api: StartApi) -> None:
+    for who, path in (
+        (READER, "/api/v1/health"),
+        (READER, "/api/v1/export"),
+        (None, "/"),
+        (None, "/dashboard/main.js"),
+    ):
+        answer = api.ask(who, "HEAD", path)
+        assert (answer.status_code, answer.content, answer.headers["x-content-type-options"]) == (
+            200,
+            b"",
+            "nosniff",
+        ), path
+    assert api.ask(None, "HEAD", "/api/v1/health").status_code == 401
 
 
 def test_a_killed_parent_leaves_no_process(api: StartApi) -> None:

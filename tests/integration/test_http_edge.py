@@ -1,31 +1,23 @@
-"""What holds for every route, on a server and behind API Gateway: headers, HEAD, codings, the path before the log's."""
+"""What holds for every route, on a server and behind API Gateway: headers, HEAD, Accept, content codings."""
 
 import http.client
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import orjson
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.edge import DEFAULTS
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect, open_log
-from functions.query.app import dashboard_router
 from local.limits import Crowded, Limits
 from local.server import build_app
-from tests.infrastructure.invoke import Context
 from tests.support.access import (
     API,
     EVENT,
-    ROUTERS,
     ROUTES,
     SAMPLES,
     STREAM,
@@ -37,11 +29,10 @@ from tests.support.access import (
     WithTokens,
 )
 from tests.support.anchoring import put_anchor
-from tests.support.callers import by_jwt, gateway_event
 from tests.support.serving import served
 from tools.package_check.template import read
 
-EVENTS, BATCH, JSON, NDJSON = f"{API}/events", f"{API}/events/batch", "application/json", "application/x-ndjson"
+JSON, NDJSON, CSV, TEXT = "application/json", "application/x-ndjson", "text/csv", "text/plain"
 CHAIN, MISSING = "own.a", "missing.a"
 ANYBODY = Grant(name="anybody")
 NOTHING = Grant(frozenset(), name="nothing")
@@ -55,6 +46,8 @@ KEPT = {
     "GET /api/v1/chains/{chain}/tlog/checkpoint": "no-cache",
 }
 """What may be kept: a tile for ever, a checkpoint if the log is asked whether it is still the newest."""
+PAGES = ("/", "/dashboard/main.js", "/docs")
+"""Files for browsers, which are asked for again with their tag."""
 VARY = {"GET /api/v1/events", "GET /api/v1/events/{event_id}/proof"}
 """Routes that choose what they answer in by ``Accept``."""
 TEMPLATE = read(Path(__file__).parents[2] / "template.yaml").written
@@ -184,21 +177,12 @@ def test_head_of_a_stream_ends_and_what_is_asked_next_on_the_connection_is_answe
     app = build_app(settings)
     with served(app) as url:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
-        for path in (
-            "/",
-            "/dashboard/main.js",
-            "/docs",
-            "/openapi.json",
-            "/nowhere",
-            STREAM,
-            f"{API}/export?chain={CHAIN}",
-        ):
+        for path in (*PAGES, "/openapi.json", "/nowhere", STREAM, f"{API}/export?chain={CHAIN}"):
             connection.request("HEAD", path)
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (404 if path == "/nowhere" else 200, b""), path
             assert answer.headers["x-content-type-options"] == "nosniff", path
-            kept = path in ("/", "/dashboard/main.js", "/docs")
-            assert answer.headers["cache-control"] == ("no-cache" if kept else "no-store"), path
+            assert answer.headers["cache-control"] == ("no-cache" if path in PAGES else "no-store"), path
             connection.request("GET", f"{API}/health")
             assert connection.getresponse().read() == b'{"status":"ok"}', path
         connection.close()
@@ -218,7 +202,6 @@ def test_what_a_server_refuses_by_itself_says_the_same(settings: Settings) -> No
             assert {name: answer.headers.get(name) for name in DEFAULTS} == DEFAULTS
 
 
-CSV, TEXT = "text/csv", "text/plain"
 PREFERRED: dict[str, tuple[str | None, str | None]] = {
     "": (JSON, JSON),
     "text/csv;q=0, application/json": (JSON, JSON),
@@ -259,118 +242,8 @@ def test_a_body_that_is_compressed_is_refused_with_what_would_be_taken(ways: dic
                 assert answer.headers.get("accept-encoding") == ("identity" if status == 415 else None)
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request of somebody who may do everything."""
-
-    method: str
-    path: str
-    body: bytes = b""
-    accept: str = "*/*"
-    kind: str = "application/json"
-
-
-Ask = Callable[[Request, str], tuple[int, Mapping[str, str], bytes]]
-"""Asks with a path before that of the request; status, headers and body."""
-
-
-def of_server(app: FastAPI) -> Ask:
-    client = TestClient(app, follow_redirects=False)
-
-    def ask(wanted: Request, base: str) -> tuple[int, Mapping[str, str], bytes]:
-        headers = {"content-type": wanted.kind, "accept": wanted.accept}
-        answer = client.request(wanted.method, base + wanted.path, content=wanted.body, headers=headers)
-        return answer.status_code, answer.headers, answer.content
-
-    return ask
-
-
-def of_gateway(app: FastAPI) -> Ask:
-    handler: Any = lambda_handler(app)
-    caller = by_jwt(sub="s", scope="events:read events:write audits:write")
-
-    def ask(wanted: Request, base: str) -> tuple[int, Mapping[str, str], bytes]:
-        path, _, query = wanted.path.partition("?")
-        headers = {"content-type": wanted.kind, "accept": wanted.accept}
-        event = gateway_event(wanted.method, path, caller, params={}, headers=headers, content=wanted.body)
-        # Its routeKey is that of the route, without the base path.
-        event["rawPath"] = event["requestContext"]["http"]["path"] = base + path
-        answer = handler(event | {"rawQueryString": query}, Context(1))
-        return answer["statusCode"], answer["headers"], answer["body"].encode()
-
-    return ask
-
-
-ONE = orjson.dumps(EVENT)
-LINES = [ONE + b"\n" + ONE + b"\n", b"\n" + ONE + b"\r\n\r\n" + ONE, ONE + b"\n{"]
-HINTS = [
-    *((BATCH, JSON, body, 400, NDJSON) for body in LINES),
-    *((EVENTS, JSON, body, 400, f"{BATCH} as {NDJSON}") for body in LINES),
-    (BATCH, JSON, ONE, 422, NDJSON),
-    (BATCH, NDJSON, b"[" + ONE + b"]", 422, JSON),
-    (BATCH, NDJSON, b" [\n" + ONE + b",\n" + ONE + b"]", 422, JSON),
-    (BATCH, "application/ndjson", ONE, 415, NDJSON),
-    (BATCH, "text/plain", ONE, 415, NDJSON),
-]
-
-
-def test_lines_that_are_sent_as_something_else_are_told_what_they_are(settings: Settings) -> None:
-    app = create_app(*ROUTERS, title=f"hints-{uuid4().hex}", settings=settings, anonymous=True)
-    for way, ask in (("server", of_server(app)), ("gateway", of_gateway(app))):
-        for path, kind, body, expected, hint in HINTS:
-            status, _, answer = ask(Request("POST", path, body, kind=kind), "")
-            (error,) = orjson.loads(answer)["errors"]
-            assert (status, hint in error["detail"]) == (expected, True), (way, path, kind, body, error)
-    app.state.connection.close()
-
-
-BASE = "/log/eu"
-
-
-@pytest.mark.usefixtures("audit")
-def test_under_a_base_path_every_address_that_is_answered_begins_with_it(settings: Settings) -> None:
-    """A custom domain hands the whole path over, a proxy may take the base path off: the answers are the same."""
-    under = settings.model_copy(update={"base_path": BASE})
-    app = create_app(*ROUTERS, dashboard_router, title=f"base-{uuid4().hex}", settings=under, anonymous=True)
-    for way, ask in (("server", of_server(app)), ("gateway", of_gateway(app))):
-        for base in (BASE, ""):
-            case = f"{way} with {base!r}"
-            for path in (f"{API}/health", "/", "/dashboard/main.js", "/dashboard/config.json"):
-                for method in ("GET", "HEAD"):
-                    assert ask(Request(method, path), base)[0] == 200, (case, path)
-            event = orjson.dumps(EVENT | {"event_id": f"b-{uuid4().hex}"})
-            status, headers, _ = ask(Request("POST", EVENTS, event), base)
-            assert (status, headers["location"].startswith(f"{BASE}{API}/events/b-")) == (201, True), case
-            assert ask(Request("GET", headers["location"].removeprefix(BASE)), BASE)[0] == 200, case
-            _, headers, _ = ask(Request("POST", f"{API}/audits", orjson.dumps({"chain": CHAIN})), base)
-            assert headers["location"].startswith(f"{BASE}{API}/audits/"), case
-            _, headers, _ = ask(Request("GET", f"{API}/events?chain={CHAIN}&limit=1", accept="text/csv"), base)
-            assert headers["link"].startswith(f"<{BASE}{API}/events?chain={CHAIN}&limit=1&cursor="), case
-            for path in (
-                f"{API}/nowhere",
-                "/logs",
-                f"{BASE}{BASE}{API}/health",
-                "/api//v1/health",
-                f"/%2e{API}/health",
-            ):
-                assert ask(Request("GET", path), base)[0] == 404, (case, path)
-        assert ask(Request("GET", f"/log{API}/health"), "")[0] == 404, way
-        status, headers, _ = ask(Request("GET", f"{BASE}?view=events"), "")
-        assert (status, headers["location"]) == (308, f"{BASE}/?view=events"), way
-    app.state.connection.close()
-
-
 def pointers(answer: Answer) -> list[str]:
     return [error["pointer"] for error in answer.json()["errors"]]
-
-
-def test_the_description_names_the_base_path(settings: Settings) -> None:
-    app = build_app(settings.model_copy(update={"base_path": BASE}))
-    with closing(app.state.connection), TestClient(app, base_url="http://localhost") as client:
-        assert client.get(f"{BASE}/openapi.json").json()["servers"] == [{"url": BASE}]
-        page = client.get(f"{BASE}/docs").text
-        for address in ('href="openapi.json"', 'href="dashboard/style.css"', 'href="./"'):
-            assert address in page
 
 
 def test_there_is_an_answer_of_every_route() -> None:

@@ -45,6 +45,30 @@ def test_a_file_names_no_other_host(path: Path) -> None:
         assert hosts(path.read_text(encoding="utf-8")) == []
 
 
+ABSOLUTE = re.compile(r"""(?<!replaceAll\()[`'"(]/(?:api/|dashboard/|docs|openapi|\?|[`'"])""")
+"""An address that begins at the server's root, where under a base path somebody else's pages are."""
+
+
+@each("path", OWN)
+def test_a_file_begins_no_address_at_the_server_s_root(path: Path) -> None:
+    assert ABSOLUTE.findall(COMMENT.sub("", path.read_text(encoding="utf-8"))) == []
+
+
+@each(
+    "text",
+    [
+        "fetch('/api/v1/x')",
+        "reach(`/dashboard/x.json`)",
+        'href="/"',
+        "assign('/')",
+        "`/?${next}`",
+        "url(/dashboard/a.svg)",
+    ],
+)
+def test_such_an_address_would_be_found(text: str) -> None:
+    assert ABSOLUTE.search(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,5 +1,6 @@
 """Settings of evidence: what must come together, what must be well-formed, and what an app makes of them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
+from tests.support.each import each
+from tools.package_check.template import read
 
+BASE_PATH = read(Path(__file__).parents[2] / "template.yaml").written["Parameters"]["BasePath"]["AllowedPattern"]
 RETIRED = format_vkey(VerifierKey("log.example.com/main", b"r" * 32))
 
 
@@ -59,3 +63,36 @@ def test_an_app_has_the_store_the_signers_in_order_and_every_key_that_counts(tmp
     assert isinstance(wired.anchors, DirectoryAnchors)
     assert [signer.public_key for signer in wired.signers] == public
     assert wired.trusted_keys == [*public, b"r" * 32]
+
+
+@each("path", ["", "/log", "/log/eu-1", "/api/log", "/apis", "/api/v2", "/dashboards", "/~a/b.c_d"])
+def test_a_base_path_that_nobody_can_mistake_is_taken(path: str) -> None:
+    assert Settings.model_validate({"EVENTLOG_BASE_PATH": path}).base_path == path
+    assert re.search(BASE_PATH, path)
+
+
+@each(
+    "path",
+    [
+        *(
+            "/",
+            "log",
+            "/log/",
+            "//log",
+            "/log//eu",
+            "/./log",
+            "/..",
+            "/log/../x",
+            "/l%6Fg",
+            "/l og",
+            "/log?x",
+            "/ü",
+            "/log\n",
+        ),
+        *("/api", "/api/v1", "/api/v1/events", "/dashboard", "/dashboard/x"),
+    ],
+)
+def test_a_base_path_with_two_readings_or_like_the_log_s_own_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="EVENTLOG_BASE_PATH"):
+        Settings.model_validate({"EVENTLOG_BASE_PATH": path})
+    assert path.endswith("\n") or not re.search(BASE_PATH, path)

@@ -12,7 +12,7 @@ from eventlog import start
 from eventlog.http import problems
 from eventlog.http.access import Callers
 from eventlog.http.answers import TEXT_TYPES, FittingAnswers
-from eventlog.http.edge import AnswerHeaders, HeadAsGet
+from eventlog.http.edge import AnswerHeaders, HeadAsGet, JoinedHeaders
 from eventlog.http.frames import InFrames
 from eventlog.http.observability import Observed
 from eventlog.http.paths import OnePath
@@ -47,11 +47,12 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     problems.install(app)
     # Each stands around those before it.
     app.add_middleware(OnePath, routes=app.state.routes, base_path=lambda: connection.settings.base_path)
-    app.add_middleware(FittingAnswers)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(FittingAnswers)
     app.add_middleware(Observed, service=title, settings=lambda: connection.settings)
     app.add_middleware(InFrames)  # outside of what counts errors
     app.add_middleware(AnswerHeaders)
+    app.add_middleware(JoinedHeaders)
     _document(app)
     return app
 

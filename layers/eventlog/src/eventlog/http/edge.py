@@ -1,11 +1,43 @@
 """What holds for every request and every answer, whatever the route."""
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventlog.http.negotiation import Accepts
 
 DEFAULTS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 """Headers of every answer that does not say otherwise. What the log answers is for whoever asked, and true for now."""
+
+
+class JoinedHeaders:
+    """ASGI middleware: joins request headers of one name with commas (RFC 9110, section 5.3), as API Gateway does.
+
+    So a server reads what a function would read, and two values where one is meant are neither the first nor the last
+    but a value that nobody takes. Attributes of CloudEvents stay as they are: two of one name are refused by name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http":
+            scope["headers"] = _joined(scope["headers"])
+        await self._app(scope, receive, send)
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    if len({name for name, _ in headers}) == len(headers):  # as nearly always
+        return headers
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        found.setdefault(name, []).append(value)
+    return [
+        (name, value)
+        for name, values in found.items()
+        for value in (values if name.startswith(b"ce-") else [b",".join(values)])
+    ]
 
 
 class AnswerHeaders:

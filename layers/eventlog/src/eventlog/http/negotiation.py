@@ -60,7 +60,7 @@ class Accepts:
         Raises:
             NotAcceptableError: The client accepts none of them.
         """
-        chosen = preferred(",".join(request.headers.getlist("accept")), self.media_types)
+        chosen = preferred(request.headers.get("accept", ""), self.media_types)
         if chosen is None:
             raise NotAcceptableError(f"Accept allows none of what there is here: {', '.join(self.media_types)}.")
         return chosen

@@ -57,7 +57,7 @@ def list_events(
     return Response(body, 200, headers, accepted)
 
 
-def _written(events: Sequence[Event], accepted: str | None) -> tuple[bytes, int]:
+def _written(events: Sequence[Event], accepted: str) -> tuple[bytes, int]:
     """The events in one of the forms, and how many there are of them: as many as an answer can have."""
     # Nearly every page is so short that it fits whatever is in it. Else each event is written, and measured, by itself.
     write = _WRITERS[accepted]
@@ -65,4 +65,4 @@ def _written(events: Sequence[Event], accepted: str | None) -> tuple[bytes, int]
     if answers.fits_anyhow(whole):
         return whole, len(events)
     shown = answers.fitting(write([event]) for event in events)
-    return (b"," if accepted is None else b"").join(shown), len(shown)
+    return (b"," if accepted == JSON else b"").join(shown), len(shown)

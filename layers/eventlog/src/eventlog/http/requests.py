@@ -22,7 +22,7 @@ def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
     """
 
     async def read(request: Request) -> bytes:
-        encodings = _sent(request.headers, "content-encoding")
+        encodings = request.headers.get("content-encoding", "")
         if any(encoding.strip().lower() not in {"", "identity"} for encoding in encodings.split(",")):
             raise EncodedError([Problem("/header/content-encoding", f"{encodings} is not accepted; send it plain")])
         # Counted as it comes: Content-Length is the client's word, and a body in chunks has none. A compressed body was
@@ -37,18 +37,13 @@ def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
     return read
 
 
-def _sent(headers: Mapping[str, str], name: str) -> str:
-    """The value of a header; of one that was sent more than once all of them, joined as API Gateway joins them."""
-    return ",".join(value for key, value in headers.items() if key.lower() == name)
-
-
 def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     """The request's media type, which must be one of those allowed, in UTF-8.
 
     Raises:
         UnsupportedError: It is another, or none, or has another charset.
     """
-    name, *parameters = (part.strip().lower() for part in _sent(headers, "content-type").split(";"))
+    name, *parameters = (part.strip().lower() for part in headers.get("content-type", "").split(";"))
     if name not in allowed:
         sent = f"is {name}" if name else "is missing"
         raise UnsupportedError([Problem("/header/content-type", f"{sent}; allowed: {', '.join(allowed)}")])

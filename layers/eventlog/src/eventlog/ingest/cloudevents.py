@@ -57,7 +57,7 @@ def from_binary(headers: Iterable[tuple[str, str]], body: bytes, *, joined: bool
     JSON data becomes ``data``, text in UTF-8 ``data`` as a string, everything else ``data_base64``.
 
     Args:
-        headers: Names and values, a name for each time that it was sent.
+        headers: Names and values, a name for each time that it was sent; other headers than ``ce-`` are joined already.
         body: The data.
         joined: Whether headers of one name may have been joined with a comma on the way, as API Gateway does.
 
@@ -72,14 +72,14 @@ def from_binary(headers: Iterable[tuple[str, str]], body: bytes, *, joined: bool
     event: dict[str, object] = {name: _decoded(name, value) for name, value in attributes}
     if reserved := event.keys() & {"data", "data_base64", "datacontenttype"}:
         raise InvalidError([Problem(f"/{name}", "not as a ce- header in binary mode") for name in sorted(reserved)])
-    content_type = ",".join(value for name, value in sent if name == "content-type")
+    content_type = dict(sent).get("content-type")
     if content_type:  # in binary mode it is the type of the data (section 3.1.1)
         if not _ONE_TYPE.fullmatch(content_type):
             raise UnsupportedError(
                 [Problem("/header/content-type", "was sent twice, or is no media type; send it once")]
             )
         event["datacontenttype"] = content_type
-    return event | _binary_data(content_type or None, body) if body else event
+    return event | _binary_data(content_type, body) if body else event
 
 
 def _check_sent_once(attributes: Iterable[tuple[str, str]], *, joined: bool) -> None:

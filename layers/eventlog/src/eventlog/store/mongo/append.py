@@ -241,11 +241,9 @@ def _same(draft: Draft, stored: Entry) -> bool:
     entry = draft.entry
     if draft.is_same is not None:
         return draft.is_same(entry, stored)
-    return (entry.event_type, entry.source_id, entry.payload) == (
-        stored.event_type,
-        stored.source_id,
-        stored.payload,
-    ) and (not draft.time_given or entry.timestamp == stored.timestamp)
+    said = entry.event_type, entry.source_id, entry.payload
+    in_time = not draft.time_given or entry.timestamp == stored.timestamp
+    return in_time and said == (stored.event_type, stored.source_id, stored.payload)
 
 
 def _give_way(image: PushImage) -> None:
