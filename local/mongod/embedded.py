@@ -56,8 +56,7 @@ class EmbeddedMongo(MongodProcess):
         # node moves with it; a larger set can't, as the other members know the old address.
         try:
             if not client.local["system.replset"].find_one():
-                new = {"_id": self.replica_set, "members": [{"_id": 0, "host": self.address}]}
-                client.admin.command("replSetInitiate", new)
+                client.admin.command("replSetInitiate", self._new_set())
             config = client.admin.command("replSetGetConfig")["config"]
             hosts = [member["host"] for member in config["members"]]
             if self.address in hosts:
@@ -72,6 +71,10 @@ class EmbeddedMongo(MongodProcess):
             if error.code not in SOON_OVER:
                 raise
         return False
+
+    def _new_set(self) -> dict[str, Any]:
+        """Return the configuration of a new replica set of this node alone."""
+        return {"_id": self.replica_set, "members": [{"_id": 0, "host": self.address}]}
 
 
 def is_primary(client: MongoClient[dict[str, Any]]) -> bool:

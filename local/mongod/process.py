@@ -140,7 +140,7 @@ class MongodProcess:
             yield free_port()
 
     def _spawn(self) -> None:
-        command = [str(find_binary()), *self._arguments()]
+        command = [str(self._binary()), *self._arguments()]
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), *command]
         with self.log_path.open("ab") as log:
@@ -149,6 +149,9 @@ class MongodProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+
+    def _binary(self) -> Path:
+        return find_binary()
 
     def _arguments(self) -> list[str]:
         options = {

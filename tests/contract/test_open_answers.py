@@ -18,24 +18,13 @@ from eventlog.store.mongo import append
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.integration.writer import ORIGIN
+from tests.support.clocks import Clock
 from tests.support.factories import draft
 
 OVER = {10058, 10107, 13435, 13436, 189, 11602}
 """Of a data-bearing node's own operation: not begun, or ended."""
 OPEN = {50, 91, 262, 11600, 11601, 6, 7, 89, 133, 202, 9001, 1, 2, 13, 112, 134, 279, 8000, 123456, None}
 """What a router may say while the shard goes on, and codes that say nothing to us, or are not there."""
-
-
-class Clock:
-    """The clock of appends: each wait takes a second of it, and none of ours."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, _: float) -> None:
-        self.now += 1.0
 
 
 class Router:

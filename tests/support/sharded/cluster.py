@@ -1,0 +1,129 @@
+"""The cluster's processes."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bson import MaxKey, MinKey
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from local.machine import HOST, wait_until
+from local.mongod.embedded import EmbeddedMongo
+from local.mongod.process import MongodProcess
+from tests.support.sharded.router import Router
+from tests.support.sharded.routing import MAJORITY
+
+SHARDS = ("sh0", "sh1")
+
+
+class Member(EmbeddedMongo):
+    """A mongod that is a config server or a shard, as a replica set of one node."""
+
+    def __init__(self, folder: Path, role: str, journal_millis: int = 5) -> None:
+        super().__init__(folder, replica_set=folder.name, cache_gb=0.25, journal_millis=journal_millis)
+        self._role = role
+
+    def _arguments(self) -> list[str]:
+        return [*super()._arguments(), f"--{self._role}"]
+
+    def _new_set(self) -> dict[str, Any]:
+        return super()._new_set() | ({"configsvr": True} if self._role == "configsvr" else {})
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it as a machine that swaps, or a virtual one that is moved: it takes connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
+class Mongos(MongodProcess):
+    """MongoDB's own router, where there is one."""
+
+    def __init__(self, folder: Path, binary: Path, config: Member) -> None:
+        super().__init__(folder)
+        self._mongos = binary
+        self._config = config
+
+    def _binary(self) -> Path:
+        return self._mongos
+
+    def _arguments(self) -> list[str]:
+        config = f"{self._config.replica_set}/{self._config.address}"
+        return ["--configdb", config, "--port", str(self.port), "--bind_ip", HOST]
+
+
+class ShardedCluster:
+    """A config server, two shards and a router, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.config = Member(folder / "cfg", "configsvr")
+        self.shards = {name: Member(folder / name, "shardsvr") for name in SHARDS}
+        self.uri = ""
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "ShardedCluster":
+        with self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        mongos = os.environ.get("MONGOS") or shutil.which("mongos")
+        # Waiting for a majority in its own journal is all that the mongod without data does.
+        empty = Member(self._folder / "empty", "shardsvr", journal_millis=1)
+        members = [self.config, *self.shards.values(), *([] if mongos else [empty])]
+        for member in members:
+            self._stack.callback(member.kill)  # nobody wants its data
+            member.start()
+        with self.config.client() as client:
+            client.admin.command("_configsvrBalancerStop")
+            for member in members[1:]:
+                wait_until(f"{member.replica_set} to be a shard", partial(_added, client, member))
+        if mongos:
+            router = Mongos(self._folder / "mongos", Path(mongos), self.config)
+            self._stack.callback(router.kill)
+            router.launch()
+            self.uri = f"mongodb://{router.address}/"
+        else:
+            own = Router((HOST, self.config.port), (HOST, empty.port))
+            self.uri = self._stack.enter_context(own).uri
+
+    def spread(self, client: MongoClient[dict[str, Any]], database: str, chain: str, seq: int) -> None:
+        """Shard a database's collections, with what follows this event, and the chain's sequence, on the second shard.
+
+        So the events of the chain are on both shards, and its pushes go to another one than the database's own.
+        """
+        client.admin.command("enableSharding", database, primaryShard=SHARDS[0])
+        client.admin.command("shardCollection", f"{database}.events", key={"chain": 1, "seq": 1}, unique=True)
+        client.admin.command("shardCollection", f"{database}.sequences", key={"_id": 1})
+        self.move(client, f"{database}.events", {"chain": chain, "seq": seq}, {"chain": MaxKey(), "seq": MaxKey()})
+        self.move(client, f"{database}.sequences", {"_id": MinKey()}, {"_id": MaxKey()})
+
+    def move(
+        self, client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]
+    ) -> None:
+        client.admin.command("moveRange", namespace, min=low, max=high, toShard=shard)
+
+
+def _added(config: MongoClient[dict[str, Any]], member: Member) -> bool:
+    """Make a member a shard; False if the config server is not ready for that yet."""
+    place = f"{member.replica_set}/{member.address}"
+    try:
+        config.admin.command("_configsvrAddShard", place, name=member.replica_set, writeConcern=MAJORITY)
+    except OperationFailure:
+        return False
+    return True

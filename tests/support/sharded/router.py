@@ -1,0 +1,237 @@
+"""The router: answers drivers as mongos does."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from bson import DatetimeMS, Timestamp
+
+from tests.support.sharded.routing import MAJORITY, UNSHARDED, RouterError, Routing, Sharded, value_of
+from tests.support.sharded.wire import Command, Document, Listener, Peer
+
+_THERE = {name: f"cluster{name[0].upper()}{name[1:]}" for name in ("find", "getMore", "insert", "update", "delete")}
+_THERE["aggregate"] = "clusterAggregate"
+"""The commands of mongos that a mongod has, by the names that it gives them."""
+_MAKING = {"insert", "update", "create", "createIndexes", "findAndModify"}
+"""Commands that make a database that does not exist yet."""
+_THROUGH_PRIMARY = {
+    "drop": "_shardsvrDropCollection",
+    "dropDatabase": "_shardsvrDropDatabase",
+    "dropIndexes": "_shardsvrDropIndexes",
+    "collMod": "_shardsvrCollMod",
+}
+_STALE = {13388, 249, 150, 250}
+_SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 1.0, "cursorsKilled": []}}
+"""What ends by itself here."""
+
+
+class _Clock:
+    """The newest cluster time that any server has said: every command carries it on, so that causal reads wait."""
+
+    def __init__(self) -> None:
+        self._newest: Any = None
+        self._lock = Lock()
+
+    def saw(self, answer: Document) -> None:
+        time = answer.get("$clusterTime")
+        with self._lock:
+            if time is not None and (self._newest is None or time["clusterTime"] > self._newest["clusterTime"]):
+                self._newest = time
+
+    def on(self, command: Command) -> Command:
+        mine = command.fields.get("$clusterTime")
+        newer = self._newest is not None and (mine is None or mine["clusterTime"] < self._newest["clusterTime"])
+        return command.change(**{"$clusterTime": self._newest}) if newer else command
+
+    @property
+    def now(self) -> Timestamp:
+        return Timestamp(0, 1) if self._newest is None else self._newest["clusterTime"]
+
+    def stamp(self) -> Document:
+        return {} if self._newest is None else {"$clusterTime": self._newest, "operationTime": self.now}
+
+
+class Router(Listener):
+    """Listens as a mongos would. ``config`` and ``empty`` are mongods: the config server, and one without data."""
+
+    def __init__(self, config: tuple[str, int], empty: tuple[str, int]) -> None:
+        self.routing = Routing(config)
+        self.config = config
+        self.empty = empty
+        self.clock = _Clock()
+        super().__init__(lambda: _Client(self))
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.routing.close()
+
+
+class _Client:
+    """One client's connection, with connections of its own to the servers behind."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._routing = router.routing
+        self._peers: dict[tuple[str, int], Peer] = {}
+        self._left: list[Peer] = []
+        self._own: dict[str, Callable[[Command], Document]] = {
+            "hello": self._hello,
+            "ismaster": self._hello,
+            "isMaster": self._hello,
+            "findAndModify": self._find_and_modify,
+            "findandmodify": self._find_and_modify,
+            "createIndexes": self._create_indexes,
+            "enableSharding": self._enable_sharding,
+            "shardCollection": self._shard_collection,
+            "moveRange": self._move_range,
+        }
+
+    def close(self) -> None:
+        for peer in (*self._peers.values(), *self._left):
+            peer.close()
+
+    def answer(self, command: Command) -> Document:
+        try:
+            return self._dispatch(command)
+        except RouterError as error:
+            return error.answer | self._router.clock.stamp()
+        except OSError as error:
+            return RouterError(6, "HostUnreachable", f"{command.name}: {error!r}").answer | self._router.clock.stamp()
+
+    def _dispatch(self, command: Command) -> Document:
+        name = command.name
+        if name in _SAID:
+            return _SAID[name] | self._router.clock.stamp()
+        if name in _MAKING:
+            self._routing.database(command.database, make=True)
+        if name in self._own:
+            return self._own[name](command)
+        if command.database in {"admin", "config"}:
+            return self._run(self._router.config if command.database == "config" else self._router.empty, command)
+        if name in _THERE:
+            return self._routed(command.change(_THERE[name]))
+        return self._on_primary(command)
+
+    def _hello(self, _: Command) -> Document:
+        about = {"helloOk": True, "ismaster": True, "isWritablePrimary": True, "msg": "isdbgrid", "ok": 1.0}
+        limits = {"maxBsonObjectSize": 1 << 24, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000}
+        versions = {"minWireVersion": 0, "maxWireVersion": 17, "logicalSessionTimeoutMinutes": 30}
+        return about | limits | versions | {"localTime": _now()} | self._router.clock.stamp()
+
+    def _run(self, address: tuple[str, int], command: Command, seconds: float | None = None) -> Document:
+        """Run a command on a server."""
+        peer = self._peers.setdefault(address, Peer(address))
+        try:
+            answer = peer.run(self._router.clock.on(command), seconds)
+        except TimeoutError:
+            self._left.append(self._peers.pop(address))  # its answer is still to come, and must not be taken for others
+            raise
+        self._router.clock.saw(answer)
+        answer.pop("lastCommittedOpTime", None)
+        return answer
+
+    def _routed(self, command: Command) -> Document:
+        """Have MongoDB's own router code do it. The time in its answer, of a server without data, means nothing."""
+        answer: Document = {}
+        for _ in range(10):
+            answer = self._run(self._router.empty, command)
+            if answer["ok"] or answer.get("code") not in _STALE:
+                break
+            self._run(self._router.empty, Command({"flushRouterConfig": 1, "$db": "admin"}))
+        return answer | self._router.clock.stamp()
+
+    def _find_and_modify(self, command: Command) -> Document:
+        """Send it to the one shard that has the document; when the time is over, say so and leave it there."""
+        limit = command.fields.get("maxTimeMS")
+        until = None if limit is None else time.monotonic() + limit / 1000
+        while True:
+            shard, versions = self._target(command)
+            if isinstance(command.fields.get("update"), list):  # a pipeline may use $$NOW
+                versions["runtimeConstants"] = {"localNow": _now(), "clusterTime": self._router.clock.now}
+            left = None if until is None else max(0.01, until - time.monotonic())
+            try:
+                answer = self._run(self._routing.shard(shard), command.change(**versions), left)
+            except TimeoutError:
+                raise RouterError(50, "MaxTimeMSExpired", "operation exceeded time limit") from None
+            if answer["ok"] or answer.get("code") not in _STALE:
+                return answer
+            self._routing.forget()
+
+    def _target(self, command: Command) -> tuple[str, Document]:
+        """The shard of a document, and the versions to send along."""
+        collection = self._collection(command)
+        if collection is None:
+            return self._primary(command)
+        query = command.fields["query"]
+        shard = collection.owner({field: value_of(query, field) for field in collection.key})
+        return shard, {"shardVersion": collection.version(shard)}
+
+    def _collection(self, command: Command) -> Sharded | None:
+        return self._routing.collection(f"{command.database}.{command.fields[command.name]}")
+
+    def _primary(self, command: Command) -> tuple[str, Document]:
+        database = self._routing.database(command.database)
+        if database is None:
+            raise RouterError(26, "NamespaceNotFound", f"there is no database {command.database}")
+        return database["primary"], {"databaseVersion": database["version"], "shardVersion": UNSHARDED}
+
+    def _on_primary(self, command: Command) -> Document:
+        """Have a database's primary shard do what concerns collections and indexes."""
+        if self._routing.database(command.database) is None:
+            empty = {"id": 0, "ns": f"{command.database}.$cmd.{command.name}", "firstBatch": []}
+            return {"ok": 1.0, "cursor": empty} if command.name == "listCollections" else {"ok": 1.0}
+        shard, versions = self._primary(command)
+        if (name := _THROUGH_PRIMARY.get(command.name)) is not None:
+            fields = {"databaseVersion": versions["databaseVersion"], "writeConcern": MAJORITY}
+            answer = self._run(self._routing.shard(shard), command.change(name, **fields))
+            self._routing.forget()
+            return answer
+        if command.name == "listIndexes" and (collection := self._collection(command)) is not None:
+            shard = collection.shards()[0]
+            versions = {"shardVersion": collection.version(shard)}
+        elif command.name != "listIndexes":
+            del versions["shardVersion"]
+        return self._run(self._routing.shard(shard), command.change(**versions))
+
+    def _create_indexes(self, command: Command) -> Document:
+        """Make indexes on every shard that has a part of the collection."""
+        collection = self._collection(command)
+        if collection is None:
+            shard, versions = self._primary(command)
+            return self._run(self._routing.shard(shard), command.change(**versions))
+        answer: Document = {}
+        for shard in collection.shards():
+            versions = {"shardVersion": collection.version(shard)}
+            answer = self._run(self._routing.shard(shard), command.change(**versions))
+        return answer
+
+    def _enable_sharding(self, command: Command) -> Document:
+        self._routing.database(command.fields["enableSharding"], make=True)
+        return {"ok": 1.0}
+
+    def _shard_collection(self, command: Command) -> Document:
+        database, _, name = command.fields["shardCollection"].partition(".")
+        found = self._routing.database(database, make=True)
+        assert found is not None
+        fields = {
+            "_shardsvrCreateCollection": name,
+            "shardKey": command.fields["key"],
+            "unique": bool(command.fields.get("unique")),
+            "databaseVersion": found["version"],
+            "writeConcern": MAJORITY,
+            "$db": database,
+        }
+        answer = self._run(self._routing.shard(found["primary"]), Command(fields))
+        self._routing.forget()
+        return answer
+
+    def _move_range(self, command: Command) -> Document:
+        fields = {key: command.fields[key] for key in ("toShard", "min", "max")}
+        moved = {"_configsvrMoveRange": command.fields["moveRange"], "waitForDelete": False, "writeConcern": MAJORITY}
+        self._routing.run_config(moved | fields | {"$db": "admin"})
+        return {"ok": 1.0}
+
+
+def _now() -> DatetimeMS:
+    return DatetimeMS(int(time.time() * 1000))

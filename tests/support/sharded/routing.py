@@ -1,0 +1,149 @@
+"""Where everything is, as the config server has it: shards, databases, and the ranges of sharded collections."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson import MaxKey, MinKey, ObjectId, Timestamp
+from bson.raw_bson import RawBSONDocument
+
+from tests.support.sharded.wire import Command, Document, Peer
+
+MAJORITY = {"w": "majority"}
+FIRST_SHARD = "sh0"
+"""Where databases are made."""
+
+
+class RouterError(Exception):
+    """What the router itself answers instead of a result."""
+
+    def __init__(self, code: int, name: str, text: str) -> None:
+        super().__init__(text)
+        self.answer = {"ok": 0.0, "errmsg": text, "code": code, "codeName": name}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of shard keys with the shard that has it."""
+
+    low: Document
+    high: Document
+    shard: str
+    version: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Sharded:
+    """A sharded collection."""
+
+    key: list[str]
+    epoch: ObjectId
+    time: Timestamp
+    ranges: list[Range]
+
+    def owner(self, key: Document) -> str:
+        """The shard with a shard key; keys are texts and numbers here, of one type a field."""
+        return next(each.shard for each in self.ranges if not _less(key, each.low) and _less(key, each.high))
+
+    def shards(self) -> list[str]:
+        return sorted({each.shard for each in self.ranges})
+
+    def version(self, shard: str) -> Document:
+        """What the shard compares with its own knowledge, so that a router that is not up to date writes nothing."""
+        own = [each.version for each in self.ranges if each.shard == shard]
+        newest = max(own, key=lambda version: (version.time, version.inc), default=Timestamp(0, 0))
+        return {"e": self.epoch, "t": self.time, "v": newest}
+
+
+UNSHARDED: Document = {"e": ObjectId(bytes(12)), "t": Timestamp(0, 0), "v": Timestamp(0, 0)}
+
+
+class Routing:
+    """A cache of it; ``forget`` empties it when a shard says that it is stale."""
+
+    def __init__(self, config: tuple[str, int]) -> None:
+        self._config = Peer(config)
+        self._shards: dict[str, tuple[str, int]] = {}
+        self._databases: dict[str, Document] = {}
+        self._collections: dict[str, Sharded | None] = {}
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        self._config.close()
+
+    def shard(self, name: str) -> tuple[str, int]:
+        """A shard's address."""
+        with self._lock:
+            if name not in self._shards:
+                for found in self._find("shards", {}):
+                    host, _, port = found["host"].partition("/")[2].partition(":")
+                    self._shards[found["_id"]] = host, int(port)
+            return self._shards[name]
+
+    def database(self, name: str, *, make: bool = False) -> Document | None:
+        """A database's primary shard and version; it can be made on the way, as a first write does."""
+        with self._lock:
+            if name not in self._databases and make:
+                command = {"_configsvrCreateDatabase": name, "primaryShardId": FIRST_SHARD, "writeConcern": MAJORITY}
+                self.run_config(command | {"$db": "admin"})
+            if name not in self._databases:
+                self._databases.update((name, found) for found in self._find("databases", {"_id": name}))
+            return self._databases.get(name)
+
+    def collection(self, namespace: str) -> Sharded | None:
+        """A sharded collection; None if it is not sharded, so that all of it is on its database's primary shard."""
+        with self._lock:
+            if namespace not in self._collections:
+                self._collections[namespace] = self._read_collection(namespace)
+            return self._collections[namespace]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._databases.clear()
+            self._collections.clear()
+
+    def run_config(self, command: Document) -> Document:
+        """Run a command on the config server."""
+        with self._lock:
+            answer = self._config.run(Command(command))
+        if not answer["ok"]:
+            raise RouterError(answer["code"], answer["codeName"], answer["errmsg"])
+        return answer
+
+    def _read_collection(self, namespace: str) -> Sharded | None:
+        for found in self._find("collections", {"_id": namespace}):
+            ranges = [
+                Range(each["min"], each["max"], each["shard"], each["lastmod"])
+                for each in self._find("chunks", {"uuid": found["uuid"]})
+            ]
+            return Sharded(list(found["key"]), found["lastmodEpoch"], found["timestamp"], ranges)
+        return None
+
+    def _find(self, collection: str, filter: Document) -> list[Document]:  # noqa: A002  MongoDB's name
+        command = {"find": collection, "filter": filter, "batchSize": 10_000, "readConcern": {"level": "majority"}}
+        batch = self.run_config(command | {"$db": "config"})["cursor"]["firstBatch"]
+        return [bson.decode(found.raw) for found in batch]
+
+
+def value_of(query: Mapping[str, Any], field: str) -> Any:
+    """The one value that a query wants a field of the shard key to have.
+
+    Raises:
+        RouterError: it names none.
+    """
+    value = query.get(field)
+    if isinstance(value, RawBSONDocument):
+        value = value.get("$eq")
+    if value is None or isinstance(value, RawBSONDocument):
+        raise RouterError(61, "ShardKeyNotFound", "a findAndModify must contain the shard key")
+    return value
+
+
+def _less(one: Document, other: Document) -> bool:
+    for left, right in zip(one.values(), other.values(), strict=True):
+        if left != right:
+            ends = isinstance(left, MinKey) or isinstance(right, MaxKey)
+            return ends or (not isinstance(left, MaxKey) and not isinstance(right, MinKey) and bool(left < right))
+    return False
