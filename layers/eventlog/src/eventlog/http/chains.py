@@ -14,6 +14,7 @@ from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.standing_fields import FEW, shown_standing
 
 router = api_router("query")
 
@@ -25,19 +26,22 @@ def list_chains(
     after: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Chains by name."""
+    """Chains by name, each with what stands of it."""
     found = wired.log.chains(after, limit, caller.chains)
-    shown = [chain_fields(chain) for chain in found]
+    standings = wired.standings.of([chain.name for chain in found])
+    shown = [chain_fields(chain) | {"standing": shown_standing(standings.get(chain.name), FEW)} for chain in found]
     return json_response({"chains": shown, "next": found[-1].name if len(found) == limit else None})
 
 
 @router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})
 def get_chain(caller: Reader, wired: WiredQuery, chain: ChainName) -> Response:
-    """A chain's head, its newest checkpoint and its last audit."""
+    """A chain's head, its newest checkpoint, what stands of it, and its last audit."""
     caller.check(chain)
     checkpoint = checkpoint_fields(wired.evidence.newest(chain))
     found = wired.log.chain(chain)
     if found is None:
         raise NotFoundError(f"There is no chain {chain}.")
     audits = [audit_fields(read_report(stored)) for stored in wired.audits.newest(chain, 1, None)]
-    return json_response(chain_fields(found) | checkpoint | {"last_audit": next(iter(audits), None)})
+    standing = shown_standing(wired.standings.of([chain]).get(chain))
+    more = {"standing": standing, "last_audit": next(iter(audits), None)}
+    return json_response(chain_fields(found) | checkpoint | more)

@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import ChainHead, Counted
+from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
@@ -21,6 +22,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
+from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -38,7 +40,7 @@ _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
 _REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
-"""The ids of reports: other things are kept in the same collection."""
+"""The ids of reports: other things are kept in the same collection. Standings, one for each chain, come after them."""
 _WAITING: dict[str, Any] = {
     "_id": _REPORTS,
     "status": "running",
@@ -57,6 +59,7 @@ class AuditStore:
         self.tree = TreeReader(log)
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
+        self.standings = StandingRows(log)
 
     def chain_names(self) -> list[str]:
         """List every chain that has a sequence document, an event or a copy of an anchor."""
@@ -138,7 +141,7 @@ class AuditStore:
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
     ) -> list[bytes]:
         """Read reports, newest first; on chains among ``names`` only."""
-        ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
+        ids = _REPORTS | {"$lt": STANDING_PREFIX if before is None else min(before, STANDING_PREFIX)}
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
