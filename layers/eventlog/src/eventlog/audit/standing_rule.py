@@ -43,10 +43,11 @@ def _with_full(before: Standing, report: AuditReport, now: int) -> Standing:
 def _with_findings(before: Standing, report: AuditReport, now: int) -> Standing:
     """Add what is not known yet; of what is known, when and by which audit it was first found stays."""
     known = {(finding.kind, finding.seq) for finding in before.findings}
+    at = now if report.finished_at is None else report.finished_at
     new: dict[tuple[str, int | None], StandingFinding] = {}
     for found in report.findings:
         if (found.kind, found.seq) not in known:
-            new.setdefault((found.kind, found.seq), StandingFinding(found.kind, found.seq, now, report.audit_id))
+            new.setdefault((found.kind, found.seq), StandingFinding(found.kind, found.seq, at, report.audit_id))
     named = (*before.findings, *new.values())
     # One that is only counted can't be told from one that is known, so this is how many there are at least.
     total = max(before.total, report.findings_total, len(named))
