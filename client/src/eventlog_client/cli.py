@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eventlog.formats.errors import EvidenceError
-from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
+from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, status, watch
 from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
 from eventlog_client.output import Output, compact, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
@@ -32,6 +32,7 @@ app.command()(proofs.verify_proof)
 app.command()(watch.verify_log)
 app.command()(compare.compare)
 app.command()(audit.audit)
+app.command()(status.status)
 app.add_typer(keys.app, name="keys")
 
 
