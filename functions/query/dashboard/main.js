@@ -4,6 +4,7 @@ import { h, fill } from './dom.js'
 import { ask } from './api.js'
 import { empty, errorBox, loading } from './parts.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
+import { chainWords, learn, showStanding, titled } from './standing.js'
 import { themeButton } from './theme.js'
 
 const VIEWS = {
@@ -13,6 +14,9 @@ const VIEWS = {
   audits: ['Audits', () => import('./views/audits.js')],
   keys: ['Keys', () => import('./views/keys.js')],
 }
+
+/** What of the address is about one chain alone: it goes when another is chosen. */
+const OF_ONE_CHAIN = { event: null, cursor: null, audit: null, before: null, seq: null }
 
 const main = document.getElementById('main')
 let leaving = new AbortController()
@@ -55,9 +59,10 @@ async function show() {
   const { signal } = leaving
   const name = state().get('view') ?? 'overview'
   const [title, load] = VIEWS[name] ?? VIEWS.overview
-  document.title = `${title} · Event log`
+  document.title = titled(title)
   const focused = document.activeElement
   showNavigation(name)
+  showStanding({ chain: chainName(), title, signal })
   fill(main, loading())
   try {
     const view = await load()
@@ -85,8 +90,8 @@ function showNavigation(current) {
   const names = [...new Set([...chains.map(({ chain }) => chain), chainName()])]
   const choice = h(
     'select',
-    { id: 'chain', onchange: (event) => go({ chain: event.target.value, event: null, cursor: null }) },
-    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chain)),
+    { id: 'chain', onchange: (event) => go({ chain: event.target.value, ...OF_ONE_CHAIN }) },
+    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chainWords(chain))),
   )
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
   fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, themeButton(), leave)
@@ -111,6 +116,7 @@ async function start() {
       await signIn()
     }
     chains = (await ask('/chains', { limit: 1000 })).chains
+    learn(chains)
   } catch (error) {
     const asksForToken = error.status === 401 && !(await configuration()).signIn
     fill(main, h('h1', {}, 'Event log'), asksForToken ? tokenForm() : errorBox(error, start))

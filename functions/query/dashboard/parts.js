@@ -22,7 +22,7 @@ export function errorBox(error, again) {
   )
 }
 
-const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', running: 'running', passed: 'passed', failed: 'FAILED', skipped: 'not checked' }
+const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', not_audited: 'not audited yet', running: 'running', passed: 'passed', failed: 'FAILED', skipped: 'not checked' }
 
 /** A status in words and colour, never in colour alone. */
 export const badge = (status) => h('span', { class: `badge ${status}` }, WORDS[status] ?? status)
