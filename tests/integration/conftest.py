@@ -22,6 +22,7 @@ from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Recorder
 from tests.support.secured import SecuredLog, secured_mongo
 from tests.support.serving import served
+from tests.support.standing import Tampered, tampered_log
 
 MakeApi = Callable[[str], AbstractContextManager[TestClient]]
 
@@ -85,6 +86,13 @@ def grown(log: AnchoredLog) -> AnchoredLog:
     log.append(4)
     log.signers = [Recorder(log.signers[0])]
     return log
+
+
+@pytest.fixture
+def tampered(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[Tampered]:
+    """A log of three chains, fully audited, in which an event was edited then."""
+    with tampered_log(store, mongo_uri, database, tmp_path) as tampered:
+        yield tampered
 
 
 @pytest.fixture(scope="session")

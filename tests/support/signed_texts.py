@@ -10,7 +10,7 @@ from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_che
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
-from eventlog.formats.standing import FullAudit, Standing, StandingFinding, format_standing, parse_standing
+from eventlog.formats.standing import FullAudit, StandingFinding, StandingNote, format_standing, parse_standing
 from eventlog.formats.strike_off import StrikeOff, format_strike_off, parse_strike_off
 from eventlog.formats.times import MAX_MILLIS
 from tests.support.texts import CHAIN, COUNT, HASH, LINE, MILLIS, Text, same
@@ -40,7 +40,7 @@ KIND = st.sampled_from(["missing", "payload_mismatch"])
 OPEN = st.builds(StandingFinding, KIND, st.none() | COUNT, MILLIS, UUID)
 STANDING = st.lists(OPEN, max_size=3).flatmap(
     lambda findings: st.builds(
-        Standing,
+        StandingNote,
         origin=ORIGIN,
         chain=st.just("") | CHAIN,
         time=MILLIS,
@@ -52,7 +52,7 @@ STANDING = st.lists(OPEN, max_size=3).flatmap(
 )
 
 
-def write_standing(standing: Standing) -> bytes:
+def write_standing(standing: StandingNote) -> bytes:
     """As the page of the format says."""
     full, clean, dash = standing.full, standing.intact, "-"
     lines = ["eventlog/standing/v1", standing.origin, f"chain {standing.chain or dash}", f"time {standing.time}"]

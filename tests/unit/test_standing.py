@@ -10,7 +10,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.standing import (
     MAX_NAMED,
     FullAudit,
-    Standing,
+    StandingNote,
     format_standing,
     parse_standing,
     read_standing,
@@ -21,7 +21,7 @@ from eventlog.verify.findings import Finding, FindingKind
 from tests.support.anchoring import KEY, Key
 
 ORIGIN = "example.com/log"
-NEVER = Standing(origin=ORIGIN, chain="main", time=0)
+NEVER = StandingNote(origin=ORIGIN, chain="main", time=0)
 
 
 def report(mode: Mode, status: Status, began: int, *seqs: int | None, kind: FindingKind = "missing") -> AuditReport:
@@ -33,7 +33,7 @@ def report(mode: Mode, status: Status, began: int, *seqs: int | None, kind: Find
     return found
 
 
-def after(*reports: AuditReport) -> Standing:
+def after(*reports: AuditReport) -> StandingNote:
     """What stands after these, each told when it ended."""
     found = NEVER
     for one in reports:

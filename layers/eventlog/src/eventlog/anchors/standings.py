@@ -13,7 +13,7 @@ from itertools import takewhile
 from eventlog.anchors.store import AnchorStore
 from eventlog.chain_names import OWN_PREFIX
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.standing import Standing, verify_standing
+from eventlog.formats.standing import StandingNote, verify_standing
 
 STANDINGS = f"{OWN_PREFIX}standings"
 """In the anchor store this name is no chain's."""
@@ -31,7 +31,7 @@ class StandingNotes:
         self._origin = origin
         self._public_keys = public_keys
 
-    def keep(self, standing: Standing, note: bytes) -> None:
+    def keep(self, standing: StandingNote, note: bytes) -> None:
         """Keep a signed standing for good; nothing happens if it is there.
 
         Raises:
@@ -55,7 +55,7 @@ class StandingNotes:
         """
         return _times(self._keys(chain)).get(chain)
 
-    def newest(self, chain: str) -> tuple[Standing, bytes] | None:
+    def newest(self, chain: str) -> tuple[StandingNote, bytes] | None:
         """Read a chain's newest note that can be believed. Whatever else stands there is passed over.
 
         Raises:
@@ -79,7 +79,7 @@ class StandingNotes:
         return (key for key in found if _chain_of(key) == chain)
 
 
-def standing_key(standing: Standing) -> str:
+def standing_key(standing: StandingNote) -> str:
     """Return the key that a standing is kept under; a chain's sort by when they were written."""
     return f"{standing.chain or _OF_NO_CHAIN}-{standing.time:015}"
 

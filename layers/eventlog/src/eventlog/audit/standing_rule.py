@@ -8,10 +8,10 @@ seeing others; none that could not check everything.
 from dataclasses import replace
 
 from eventlog.audit.report import AuditReport
-from eventlog.formats.standing import MAX_NAMED, FullAudit, Standing, StandingFinding
+from eventlog.formats.standing import MAX_NAMED, FullAudit, StandingFinding, StandingNote
 
 
-def with_report(before: Standing, report: AuditReport, now: int) -> Standing:
+def with_report(before: StandingNote, report: AuditReport, now: int) -> StandingNote:
     """Take a report, done or running, into a standing; the same standing if it says nothing new.
 
     ``now``: milliseconds since 1970. The time of what comes out is later than that of ``before``, whatever clocks say.
@@ -24,7 +24,7 @@ def with_report(before: Standing, report: AuditReport, now: int) -> Standing:
     return before if after == before else replace(after, time=max(now, before.time + 1))
 
 
-def _with_full(before: Standing, report: AuditReport, now: int) -> Standing:
+def _with_full(before: StandingNote, report: AuditReport, now: int) -> StandingNote:
     """Take a full audit that has ended; intact, it takes back what was found before it began."""
     finished = now if report.finished_at is None else report.finished_at
     audit = FullAudit(
@@ -40,7 +40,7 @@ def _with_full(before: Standing, report: AuditReport, now: int) -> Standing:
     return replace(before, full=full, intact=intact, findings=left, total=len(left))
 
 
-def _with_findings(before: Standing, report: AuditReport, now: int) -> Standing:
+def _with_findings(before: StandingNote, report: AuditReport, now: int) -> StandingNote:
     """Add what is not known yet; of what is known, when and by which audit it was first found stays."""
     known = {(finding.kind, finding.seq) for finding in before.findings}
     at = now if report.finished_at is None else report.finished_at

@@ -15,7 +15,7 @@ from eventlog.audit.report import AuditReport
 from eventlog.audit.standing_rule import with_report
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.names import is_chain_name
-from eventlog.formats.standing import Standing, read_standing, sign_standing, verify_standing
+from eventlog.formats.standing import StandingNote, read_standing, sign_standing, verify_standing
 from eventlog.store.errors import CredentialsRefusedError, SigningError, StoreError
 from eventlog.store.interface.standings import StandingRow, StandingStore
 
@@ -29,7 +29,7 @@ _AT_ONCE = 1000
 class _Known(NamedTuple):
     """What is known of a chain; ``note`` is its signed text. ``in_place``: it is what the database says."""
 
-    standing: Standing | None
+    standing: StandingNote | None
     note: bytes
     in_place: bool
 
@@ -89,7 +89,7 @@ class StandingKeeper:
         for _ in range(_TRIES):
             row = self._store.of([chain]).get(chain)
             known = self._known(chain, row, notes.time(chain) if notes else None)
-            before = known.standing or Standing(origin=self._origin, chain=chain, time=0)
+            before = known.standing or StandingNote(origin=self._origin, chain=chain, time=0)
             after = with_report(before, report, self._clock())
             if after is before and known.in_place:
                 return
@@ -134,7 +134,7 @@ class StandingKeeper:
                 return _Known(kept[0], kept[1], in_place=False)
         return _Known(stored, b"" if row is None else row.note, in_place=row is None or stored is not None)
 
-    def _verified(self, row: StandingRow) -> Standing | None:
+    def _verified(self, row: StandingRow) -> StandingNote | None:
         """Read a row as an audit of this log has written it; None: it is none."""
         try:
             if self._anchoring is None:
@@ -145,7 +145,7 @@ class StandingKeeper:
             return None
         return found if (found.chain, found.verdict) == (row.chain, row.verdict) else None
 
-    def _signed(self, standing: Standing) -> bytes:
+    def _signed(self, standing: StandingNote) -> bytes:
         """Sign a standing. What was found is shown unsigned rather than not at all, if the key can't be had.
 
         Raises:
@@ -159,7 +159,7 @@ class StandingKeeper:
             self._notices.failed(_NOT_KEPT, standing.chain, error)
             return sign_standing(standing, ())
 
-    def _keep_note(self, standing: Standing, note: bytes, before: int) -> None:
+    def _keep_note(self, standing: StandingNote, note: bytes, before: int) -> None:
         """Keep a signed standing among the anchors if something stands, and nothing stood ``before``."""
         notes = self._notes()
         if notes is not None and standing.total and not before and not note.endswith(b"\n\n"):
@@ -188,7 +188,7 @@ class StandingKeeper:
             self._notices.failed(what, chain, error if isinstance(error, StoreError) else StoreError(str(error)))
 
 
-def _read(row: StandingRow) -> Standing | None:
+def _read(row: StandingRow) -> StandingNote | None:
     try:
         return read_standing(row.note)
     except EvidenceError:

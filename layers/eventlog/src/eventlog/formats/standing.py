@@ -25,7 +25,7 @@ from eventlog.formats.names import is_chain_name
 from eventlog.formats.note import Signer, VerifierKey, format_note, is_key_name, parse_note, sign_note, verify_note
 from eventlog.formats.times import MAX_MILLIS
 
-Verdict = Literal["intact", "tampered", "incomplete", "not_audited"]
+StandingVerdict = Literal["intact", "tampered", "incomplete", "not_audited"]
 """tampered: something stands. Otherwise as the last full audit ended; not_audited: there was none yet."""
 
 MAX_NAMED = 20
@@ -60,7 +60,7 @@ class StandingFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StandingNote:
     """What stands of a chain; ``chain`` is empty for what belongs to none. Times are milliseconds since 1970."""
 
     origin: str
@@ -81,7 +81,7 @@ class Standing:
     """The first of them, in the order in which they were found, and the last."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> StandingVerdict:
         """What the chain is to be called."""
         if self.total:
             return "tampered"
@@ -90,7 +90,7 @@ class Standing:
         return "intact" if self.full.status == "intact" else "incomplete"
 
 
-def format_standing(standing: Standing) -> str:
+def format_standing(standing: StandingNote) -> str:
     """Return the note text.
 
     Raises:
@@ -111,7 +111,7 @@ def format_standing(standing: Standing) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def sign_standing(standing: Standing, signers: Sequence[Signer]) -> bytes:
+def sign_standing(standing: StandingNote, signers: Sequence[Signer]) -> bytes:
     """Sign a standing by each signer under the log's origin; return the note's bytes. Without signers: the bare note.
 
     Raises:
@@ -120,7 +120,7 @@ def sign_standing(standing: Standing, signers: Sequence[Signer]) -> bytes:
     return format_note(sign_note(format_standing(standing), standing.origin, signers))
 
 
-def parse_standing(text: str) -> Standing:
+def parse_standing(text: str) -> StandingNote:
     """Read a note text; only the form that ``format_standing`` writes is accepted.
 
     Raises:
@@ -130,7 +130,7 @@ def parse_standing(text: str) -> Standing:
     try:
         head, origin, chain, time, full, intact, total, *findings, rest = text.split("\n")
         (_, name), (_, when), (_, count) = (line.split(" ") for line in (chain, time, total))
-        found = Standing(
+        found = StandingNote(
             origin=origin,
             chain="" if name == _NONE else name,
             time=_number(when),
@@ -146,7 +146,7 @@ def parse_standing(text: str) -> Standing:
     return found
 
 
-def read_standing(data: bytes) -> Standing:
+def read_standing(data: bytes) -> StandingNote:
     """Read a stored note without asking who signed it.
 
     Raises:
@@ -161,7 +161,7 @@ def read_standing(data: bytes) -> Standing:
     return parse_standing(parse_note(data).text)
 
 
-def verify_standing(data: bytes, public_keys: Sequence[bytes], origin: str) -> Standing:
+def verify_standing(data: bytes, public_keys: Sequence[bytes], origin: str) -> StandingNote:
     """Read a standing of this log that is signed by one of these Ed25519 public keys, under the log's origin.
 
     Raises:
@@ -175,7 +175,7 @@ def verify_standing(data: bytes, public_keys: Sequence[bytes], origin: str) -> S
     return found
 
 
-def _check(standing: Standing) -> None:
+def _check(standing: StandingNote) -> None:
     """Refuse what can't be: every border between two values is a blank or the end of a line, so no value has one."""
     audits = [audit for audit in (standing.full, standing.intact) if audit is not None]
     ids = [*(audit.audit_id for audit in audits), *(finding.audit_id for finding in standing.findings)]

@@ -5,21 +5,21 @@ from typing import Annotated, get_args
 
 from fastapi import Query, Response
 
-from eventlog.formats.standing import Verdict
+from eventlog.formats.standing import StandingVerdict
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.standing_fields import FEW, shown_standing, standing_of
-from eventlog.http.standing_schemas import LogStanding
+from eventlog.http.standing_schemas import LogStandingOut
 
-_WORST_FIRST: tuple[Verdict, ...] = ("tampered", "incomplete", "not_audited", "intact")
-_KNOWN: tuple[Verdict, ...] = get_args(Verdict)
+_WORST_FIRST: tuple[StandingVerdict, ...] = ("tampered", "incomplete", "not_audited", "intact")
+_KNOWN: tuple[StandingVerdict, ...] = get_args(StandingVerdict)
 
 router = api_router("query")
 
 
-@router.get("/standing", responses={200: {"model": LogStanding}, **documented(422, 500, 503)})
+@router.get("/standing", responses={200: {"model": LogStandingOut}, **documented(422, 500, 503)})
 def get_standing(
     caller: Reader,
     wired: WiredQuery,
@@ -49,6 +49,6 @@ def get_standing(
     )
 
 
-def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+def _worst(verdicts: Iterable[StandingVerdict]) -> StandingVerdict:
     """Name the worst; an empty log was not audited."""
     return min(verdicts, key=_WORST_FIRST.index, default="not_audited")

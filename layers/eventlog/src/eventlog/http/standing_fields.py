@@ -3,7 +3,7 @@
 from typing import Any
 
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.standing import FullAudit, Standing, Verdict, read_standing
+from eventlog.formats.standing import FullAudit, StandingNote, StandingVerdict, read_standing
 from eventlog.formats.times import format_time
 from eventlog.store.interface.standings import StandingRow
 
@@ -11,7 +11,7 @@ FEW = 3
 """Findings of a chain that are named in a list of many chains."""
 
 
-def standing_of(row: StandingRow | None) -> Standing | None:
+def standing_of(row: StandingRow | None) -> StandingNote | None:
     """Read a stored standing; None if there is none, or if what is there can't be read: both are no praise.
 
     Who signed it is not asked: as all that a query answers it is what the database says. The note is shown with it.
@@ -29,7 +29,7 @@ def shown_standing(row: StandingRow | None, few: int | None = None) -> dict[str,
     """Show a standing, with its note; with ``few`` as a list shows it: the first few findings, and no note."""
     standing = standing_of(row)
     found = () if standing is None else standing.findings
-    verdict: Verdict = "not_audited" if standing is None else standing.verdict
+    verdict: StandingVerdict = "not_audited" if standing is None else standing.verdict
     shown: dict[str, Any] = {
         "verdict": verdict,
         "last_full_audit": _audit(standing.full if standing else None),

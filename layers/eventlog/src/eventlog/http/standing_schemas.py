@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from eventlog.formats.standing import Verdict
+from eventlog.formats.standing import StandingVerdict
 
 
 class FullAuditOut(BaseModel):
@@ -27,7 +27,7 @@ class StandingFindingOut(BaseModel):
 class StandingOut(BaseModel):
     """What audits have found of a chain. Only a full audit that began later and ends intact takes anything back."""
 
-    verdict: Verdict = Field(
+    verdict: StandingVerdict = Field(
         description="tampered: something stands; else as the last full audit ended; not_audited: there was none yet"
     )
     last_full_audit: FullAuditOut | None
@@ -40,7 +40,7 @@ class StandingOut(BaseModel):
     )
 
 
-class ChainStanding(BaseModel):
+class TamperedChain(BaseModel):
     """A chain in which something stands."""
 
     chain: str
@@ -56,11 +56,11 @@ class Verdicts(BaseModel):
     intact: int
 
 
-class LogStanding(BaseModel):
+class LogStandingOut(BaseModel):
     """What stands of all chains that the caller may see; ``next`` goes on as ``after``, null at the end."""
 
-    verdict: Verdict = Field(description="The worst of all chains and of the database")
+    verdict: StandingVerdict = Field(description="The worst of all chains and of the database")
     chains: Verdicts
-    tampered: list[ChainStanding] = Field(description="The chains in which something stands, by name; some may be gone")
+    tampered: list[TamperedChain] = Field(description="The chains in which something stands, by name; some may be gone")
     next: str | None
     database: StandingOut | None = Field(description="What belongs to no chain; null to callers with some chains only")
