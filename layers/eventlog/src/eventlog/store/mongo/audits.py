@@ -14,7 +14,6 @@ from pymongo.errors import OperationFailure
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import ChainHead, Counted
-from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.database import DatabaseStore
@@ -22,7 +21,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
-from eventlog.store.mongo.standings import StandingRows
+from eventlog.store.mongo.standings import STANDING_IDS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -39,8 +38,8 @@ _AHEAD_MILLIS = 60_000
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
-"""The ids of reports: other things are kept in the same collection. Standings, one for each chain, come after them."""
+_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS), "$not": STANDING_IDS}
+"""The ids of reports, whatever they are: other things are kept in the same collection."""
 _WAITING: dict[str, Any] = {
     "_id": _REPORTS,
     "status": "running",
@@ -141,7 +140,7 @@ class AuditStore:
         self, chain: str | None, limit: int, before: str | None, names: Sequence[str] | None = None
     ) -> list[bytes]:
         """Read reports, newest first; on chains among ``names`` only."""
-        ids = _REPORTS | {"$lt": STANDING_PREFIX if before is None else min(before, STANDING_PREFIX)}
+        ids = _REPORTS if before is None else _REPORTS | {"$lt": before}
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}

@@ -169,7 +169,7 @@ IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _S
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, after the id of every report.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``.
 """
 
 COLLECTIONS = (
