@@ -76,6 +76,23 @@ def test_a_standing_that_is_removed_put_back_or_made_up_turns_nothing_green(tamp
     assert tampered.get("/standing")["chains"]["tampered"] == 1
 
 
+def test_a_database_that_refuses_to_keep_it_does_not_have_it_forgotten(tampered: Tampered) -> None:
+    database = tampered.rows.database
+    refusing = {"validator": {"_id": {"$not": {"$regex": "^standing/b$"}}}, "validationLevel": "strict"}
+    honest = database.command({"listCollections": 1, "filter": {"name": "audits"}})["cursor"]["firstBatch"][0][
+        "options"
+    ]
+    database.command({"collMod": "audits"} | refusing)
+    try:
+        assert tampered.log.audit("full", "b").status == "tampered"
+        assert [failure.partition(":")[0] for failure in tampered.check()] == [""]
+    finally:
+        database.command({"collMod": "audits", "validator": honest.get("validator", {}), "validationLevel": "moderate"})
+    assert tampered.verdicts()["b"] == "intact"
+    assert [failure.partition(":")[0] for failure in tampered.check()] == ["b"]
+    assert tampered.verdicts()["b"] == "tampered"
+
+
 def test_what_an_audit_had_no_time_to_keep_among_the_anchors_the_next_invocation_keeps(tampered: Tampered) -> None:
     tampered.log.audit_all("full")
     (key,) = tampered.log.anchors.keys(STANDINGS)

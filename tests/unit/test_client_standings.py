@@ -99,14 +99,15 @@ def test_what_stands_of_all_chains_is_read_page_after_page() -> None:
     found = of_log(cast(Transport, Log(pages)))
     assert ([one.chain for one in found.tampered], found.chains, found.database) == (["a", "b"], counts, None)
     assert found.fields["tampered"] == [first, second]
-    for page in (
+    bad: list[object] = [
         [],
         whole,
         whole | {"tampered": [{"chain": "A"}], "next": None},
         whole | {"tampered": [], "next": 7},
         whole | {"tampered": [], "next": None, "chains": {}},
         whole | {"tampered": [], "next": None, "database": {}},
-    ):
+    ]
+    for page in bad:
         with pytest.raises(UnexpectedAnswerError):
             of_log(cast(Transport, Log([page if isinstance(page, dict) else {}])))
     with pytest.raises(UnexpectedAnswerError, match="go on where it says"):

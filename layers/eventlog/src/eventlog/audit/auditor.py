@@ -9,7 +9,6 @@ signs and anchors (``conclude.py``).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -162,7 +161,8 @@ class Auditor:
         try:
             opened = run = self._begin(opened)
             return self.run(run, max(0.0, until - time.monotonic()))
-        except NotFoundError:  # there is no registry yet
+        except NotFoundError:  # there is no registry yet; or nothing is left of a chain, or says that it ever was
+            self.standings.pass_over(opened.report)
             return None
         except StoreUnavailableError:
             raise
@@ -180,8 +180,8 @@ class Auditor:
             raise
         if report := concluded(opened.report, self._millis()):
             self._keeper.keep(report, report.started_at)
-        else:  # no report is kept, but what was found before may not stand any more
-            self.standings.record(replace(opened.report, status="intact"))
+        else:
+            self.standings.pass_over(opened.report)
         return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
@@ -198,7 +198,7 @@ class Auditor:
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
-            names=lambda: self._anchors.names(self._audits.chain_names()),
+            names=lambda: self._anchors.names([*self._audits.chain_names(), *self.standings.chains()]),
             odd_rows=self._audit_database,
             notices=self._notices,
             clock=self._millis,

@@ -6,6 +6,7 @@ no key of the log has signed, that is older, or that is gone, is put right from 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from eventlog.anchors.anchoring import Anchoring
@@ -62,6 +63,22 @@ class StandingKeeper:
         if report.findings_total or (report.mode == "full" and report.status != "running"):
             self._caught(lambda: self._record(report), _NOT_KEPT, report.chain)
 
+    def pass_over(self, report: AuditReport) -> None:
+        """Take an audit that had nothing to say and keeps no report: of no chain, or of one that does not exist.
+
+        What was found before stands no more. Of a chain in which nothing stood nothing is said, as it is none.
+
+        Raises:
+            CredentialsRefusedError: the database refuses the password.
+        """
+
+        def take_back() -> None:
+            if not report.chain or report.chain in self.chains():
+                self._record(replace(report, status="intact"))
+
+        if report.mode == "full":
+            self._caught(take_back, _NOT_KEPT, report.chain)
+
     def check(self) -> None:
         """Put right what the database says of chains in which something was found, and tell if that was needed.
 
@@ -81,6 +98,14 @@ class StandingKeeper:
         """
         return sum(standing.total for row in self._tampered() if (standing := _read(row)) is not None)
 
+    def chains(self) -> list[str]:
+        """List the chains in which something stands: what is gone of them must still be looked for.
+
+        Raises:
+            StoreError: the database can't be reached.
+        """
+        return [row.chain for row in self._tampered() if row.chain]
+
     def _record(self, report: AuditReport) -> None:
         """Read, change and write, until nobody else has written in between."""
         # What is found under a name that no chain can have is told with what belongs to no chain.
@@ -97,10 +122,14 @@ class StandingKeeper:
             fresh = StandingRow(chain, note, after.verdict)
             # Only what was read is replaced, or what another audit has found meanwhile could be lost; what no audit can
             # have written is, whatever it is. The database comes first, as ``_check`` makes a note that is missing.
-            if known.in_place and not self._store.swap(row, fresh):
-                continue
-            if not known.in_place:
-                self._store.put(fresh)
+            try:
+                if known.in_place and not self._store.swap(row, fresh):
+                    continue
+                if not known.in_place:
+                    self._store.put(fresh)
+            except StoreError:  # somebody may have made the database refuse it: then it stands among the anchors alone
+                self._keep_note(after, note, before.total)
+                raise
             self._keep_note(after, note, before.total)
             return
         raise StoreError("other audits go on changing it")

@@ -30,7 +30,7 @@ class StandingReads(Protocol):
         ...
 
     def verdicts(self, names: Sequence[str] | None = None) -> Counter[str]:
-        """Count all chains by verdict: those that have a sequence document or a standing; without one it is ``""``."""
+        """Count the chains by verdict, ``""`` without a standing; of chains that are gone the tampered ones alone."""
         ...
 
 

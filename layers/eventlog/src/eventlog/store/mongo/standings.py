@@ -51,9 +51,10 @@ class StandingRows:
         theirs = [{"$match": mine}, {"$match": standings}, {"$project": {"chain": 1, "verdict": 1}}]
         steps: list[Mapping[str, Any]] = [
             {"$match": chains},
-            {"$project": {"chain": "$_id"}},
+            {"$project": {"chain": "$_id", "there": {"$literal": True}}},
             {"$unionWith": {"coll": self._audits.name, "pipeline": theirs}},
-            {"$group": {"_id": "$chain", "verdict": {"$max": "$verdict"}}},
+            {"$group": {"_id": "$chain", "verdict": {"$max": "$verdict"}, "there": {"$max": "$there"}}},
+            {"$match": {"$or": [{"there": True}, {"verdict": "tampered"}]}},
             {"$group": {"_id": "$verdict", "chains": {"$sum": 1}}},
         ]
         with mapped():
