@@ -5,7 +5,7 @@ import eventlog.start  # noqa: F401  first: it puts off garbage collection while
 # isort: split
 from pathlib import Path
 
-from eventlog.http import chains, events, evidence, export, health, pages, stats
+from eventlog.http import chains, events, evidence, export, health, pages, standing, stats
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.dashboard import dashboard
 
@@ -15,6 +15,7 @@ routers = (
     chains.router,
     evidence.router,
     export.router,
+    standing.router,
     stats.router,
     health.router,
 )

@@ -115,7 +115,13 @@ class DrillLog:
     def watch(self) -> None:
         """Read what was done to the database, in a new process, and keep what the watcher tells."""
         name = f"{ORIGIN} {self.database}"
-        watcher = Watcher(MongoWatch(self.store), AuditStore(self.store), name, anchoring=self._anchoring)
+        watcher = Watcher(
+            MongoWatch(self.store),
+            AuditStore(self.store),
+            name,
+            anchoring=self._anchoring,
+            standings=self.auditor.standings,
+        )
         self.watched += watcher.drain(60).reports
 
     def append(self, chain: str, count: int, **fields: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,6 +162,36 @@ def test_an_audit_tells_tampering_by_its_exit_code(command: Command, mongo: Embe
     with MongoClient[dict[str, Any]](mongo.uri) as client:
         client["eventlog"].events.update_one({"chain": chain}, {"$set": {"source_id": "other"}})
     assert "content_mismatch\t0\t" in command("audit", "--full", "--chain", chain, code=3)
+
+
+def test_what_an_audit_found_stands_until_a_full_one_is_clean(
+    command: Command, mongo: EmbeddedMongo, chain: str
+) -> None:
+    command(*ADD, "--chain", chain)
+    assert command("status", "--chain", chain).startswith(
+        f"Chain {chain}: not audited yet.\nLast full audit: none yet."
+    )
+    command("audit", "--full", "--chain", chain)
+    assert command("status", "--chain", chain).startswith(f"Chain {chain}: intact.\nLast full audit: 20")
+    with MongoClient[dict[str, Any]](mongo.uri) as client:
+        events = client["eventlog"]["events"]
+        event = events.find_one({"chain": chain}) or {}
+        events.update_one({"chain": chain}, {"$set": {"principal": "forged"}})
+        command("audit", "--full", "--chain", chain, code=3)
+        assert command("audit", "--chain", chain).endswith("intact.\n")  # it looks at what is new
+
+        found = command("status", "--chain", chain, code=3)
+        # The watcher of changes may have told of it by now, too.
+        assert re.match(
+            rf"Chain {chain}: TAMPERED, (1 finding stands|2 findings stand)\.\nIt happened before 20", found
+        )
+        assert "content_mismatch\t0\t" in found
+        assert f"\n{chain}\tTAMPERED\t" in command("status", code=3)
+        shown = json.loads(command("--json", "status", code=3))
+        assert chain in {one["chain"] for one in shown["tampered"]}
+        events.update_one({"chain": chain}, {"$set": {"principal": event["principal"]}})
+    command("audit", "--full", "--chain", chain)
+    assert command("status", "--chain", chain).startswith(f"Chain {chain}: intact.\n")
 
 
 def test_keys_are_made_and_shown(command: Command) -> None:

@@ -27,7 +27,7 @@ REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("get-events", "get-event", "get-chains", "get-chain", "get-health"), (READER, 200)),
     **dict.fromkeys(("get-proof", "get-consistency", "get-root", "get-checkpoint"), (READER, 200)),
     **dict.fromkeys(("get-log-checkpoint", "get-log-tile", "get-export", "get-receipt"), (READER, 200)),
-    **dict.fromkeys(("get-stats", "get-stream"), (READER, 200)),
+    **dict.fromkeys(("get-standing", "get-stats", "get-stream"), (READER, 200)),
     **dict.fromkeys(("get-dashboard", "get-dashboard-config", "get-dashboard-file"), (None, 200)),
     "post-event-async": (WRITER, 202),
 }

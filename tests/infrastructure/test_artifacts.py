@@ -36,7 +36,7 @@ CALLS = {
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
         *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
-        *("get-receipt", "get-export", "get-stats"),
+        *("get-receipt", "get-export", "get-standing", "get-stats"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],

@@ -16,6 +16,7 @@ AUDIT = {"service": "eventlog-chain_audit"}
 FUNCTIONS = [name.removesuffix("Function") for name in sam.FUNCTIONS]
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "TamperingFound": (NAMESPACE, "AuditFindings", AUDIT, "Sum", ">", 0),
+    "OpenFindings": (NAMESPACE, "OpenFindings", AUDIT, "Maximum", ">", 0),
     "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
     "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
     "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),

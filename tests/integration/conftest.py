@@ -23,6 +23,7 @@ from tests.support.auditors import Recorder
 from tests.support.secured import SecuredLog, secured_mongo
 from tests.support.serving import served
 from tests.support.sharded.cluster import ShardedCluster
+from tests.support.standing import Tampered, tampered_log
 from tests.support.used import used
 
 __all__ = ["used"]
@@ -89,6 +90,13 @@ def grown(log: AnchoredLog) -> AnchoredLog:
     log.append(4)
     log.signers = [Recorder(log.signers[0])]
     return log
+
+
+@pytest.fixture
+def tampered(store: MongoStore, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[Tampered]:
+    """A log of three chains, fully audited, in which an event was edited then."""
+    with tampered_log(store, mongo_uri, database, tmp_path) as tampered:
+        yield tampered
 
 
 @pytest.fixture(scope="session")

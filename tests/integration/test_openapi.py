@@ -45,6 +45,7 @@ ROUTES = [
     "GET /api/v1/chains/{chain}/tlog/checkpoint",
     "GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile}",
     "GET /api/v1/export",
+    "GET /api/v1/standing",
     "GET /api/v1/stats",
     "GET /api/v1/health",
     "POST /api/v1/audits",

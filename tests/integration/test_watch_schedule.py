@@ -61,7 +61,11 @@ def test_a_round_tells_what_was_undone_before_it_and_audits_every_chain(
     lines = printed(capsys)
     assert records(lines, "WatchLag") == [(AUDIT, [0.0])]
     assert sum(value for _, values in records(lines, "AuditFindings") for value in values) == 2.0
-    assert reports(wired, "incremental") == chains
+    # It is told once, and stands until a full audit is clean: the alarm is on that.
+    assert records(lines, "OpenFindings") == [(AUDIT, [2.0])]
+    for mode, standing in (("incremental", 2.0), ("full", 0.0), ("incremental", 0.0)):
+        assert reports(wired, mode) == chains
+        assert records(printed(capsys), "OpenFindings") == [(AUDIT, [standing])]
 
 
 def test_what_was_undone_between_an_audit_on_request_and_the_first_round_is_told_and_no_gap_is(

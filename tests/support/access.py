@@ -88,6 +88,7 @@ SAMPLES = {
     ),
     "GET /api/v1/chains/{chain}/tlog/tile/{level}/{tile:path}": Sample(f"{_CHAIN}/tlog/tile/0/000.p/2"),
     "GET /api/v1/export": Sample(f"{API}/export", params=_IN),
+    "GET /api/v1/standing": Sample(f"{API}/standing", missing=None),
     "GET /api/v1/stats": Sample(f"{API}/stats", params=_IN | _YEARS, missing=None),
     "GET /api/v1/health": Sample(f"{API}/health", missing=None),
     "POST /api/v1/audits": Sample(f"{API}/audits", "audits:write", json=_IN),

@@ -97,6 +97,11 @@ class Recorder:
     messages: list[bytes] = field(default_factory=list)
 
     @property
+    def anchoring(self) -> list[bytes]:
+        """What it has signed, but for what stands of a chain: each full audit signs that, whatever it says."""
+        return [message for message in self.messages if not message.startswith(b"eventlog/standing/")]
+
+    @property
     def public_key(self) -> bytes:
         return self.signer.public_key
 
@@ -109,7 +114,7 @@ class Recorder:
         heads: set[Checkpoint] = set()
         places: dict[tuple[str, int], set[bytes]] = {}
         sizes: dict[str, dict[int, int]] = {}
-        for message in self.messages:
+        for message in self.anchoring:
             if message.startswith(NO_CHECKPOINT):
                 continue
             if not message.startswith(b"eventlog/anchor/"):
@@ -173,4 +178,4 @@ def claim(log: AnchoredLog, **changed: object) -> bytes:
 def signed(log: AnchoredLog) -> list[bytes]:
     (recorder,) = log.signers
     assert isinstance(recorder, Recorder)
-    return recorder.messages
+    return recorder.anchoring

@@ -10,6 +10,7 @@ from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_che
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
+from eventlog.formats.standing import FullAudit, StandingFinding, StandingNote, format_standing, parse_standing
 from eventlog.formats.strike_off import StrikeOff, format_strike_off, parse_strike_off
 from eventlog.formats.times import MAX_MILLIS
 from tests.support.texts import CHAIN, COUNT, HASH, LINE, MILLIS, Text, same
@@ -32,6 +33,37 @@ ROUND = st.builds(
     chains=st.integers(9, 2**53),
     tampered=st.integers(0, 9),
 )
+UUID = st.uuids().map(str)
+CLEAN = st.builds(FullAudit, UUID, st.just("intact"), MILLIS, MILLIS, COUNT)
+FULL = st.builds(FullAudit, UUID, st.sampled_from(["intact", "tampered", "incomplete"]), MILLIS, MILLIS, COUNT)
+KIND = st.sampled_from(["missing", "payload_mismatch"])
+OPEN = st.builds(StandingFinding, KIND, st.none() | COUNT, MILLIS, UUID)
+STANDING = st.lists(OPEN, max_size=3).flatmap(
+    lambda findings: st.builds(
+        StandingNote,
+        origin=ORIGIN,
+        chain=st.just("") | CHAIN,
+        time=MILLIS,
+        full=st.none() | FULL,
+        intact=st.none() | CLEAN,
+        total=st.integers(len(findings), 2**40) if findings else st.just(0),
+        findings=st.just(tuple(findings)),
+    )
+)
+
+
+def write_standing(standing: StandingNote) -> bytes:
+    """As the page of the format says."""
+    full, clean, dash = standing.full, standing.intact, "-"
+    lines = ["eventlog/standing/v1", standing.origin, f"chain {standing.chain or dash}", f"time {standing.time}"]
+    shown = dash if full is None else f"{full.audit_id} {full.status} {full.started} {full.finished} {full.events}"
+    lines.append(f"full {shown}")
+    shown = dash if clean is None else f"{clean.audit_id} {clean.started} {clean.finished} {clean.events}"
+    lines += [f"intact {shown}", f"open {standing.total}"]
+    lines += [
+        f"{one.kind} {dash if one.seq is None else one.seq} {one.found} {one.audit_id}" for one in standing.findings
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def read_voucher(data: bytes) -> tuple[int, bytes]:
@@ -104,6 +136,13 @@ SIGNED: dict[str, Text] = {
         ).encode(),
         lambda d: (parse_round(d.decode()),),
         lambda found: format_round(found).encode(),
+        same,
+    ),
+    "standing": Text(
+        st.tuples(STANDING),
+        write_standing,
+        lambda d: (parse_standing(d.decode()),),
+        lambda standing: format_standing(standing).encode(),
         same,
     ),
     "voucher": Text(

@@ -62,6 +62,7 @@ class Watch:
             self.name,
             anchoring=anchoring,
             notices=self.heard,
+            standings=self.log.auditor().standings if self.anchored else None,
             clock=lambda: self.log.now() / 1000,
         )
 

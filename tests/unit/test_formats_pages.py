@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventlog.anchors.history import rotation_id
 from eventlog.anchors.rounds import ROUNDS, round_key
+from eventlog.anchors.standings import STANDINGS, standing_key
 from eventlog.formats import bundle, hashing, merkle
 from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.bundle_check import verify_bundle
@@ -22,6 +23,7 @@ from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.round import sign_round, verify_round
+from eventlog.formats.standing import sign_standing, verify_standing
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.times import parse_time
@@ -67,6 +69,7 @@ ALL = {
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
     "round-note": {"round", "key"},
+    "standing-note": {"standing", "key"},
     "queue-message": {"message"},
     "cursor": set[str](),
 }
@@ -263,6 +266,20 @@ def test_the_round_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
     assert (note.mode, note.started, note.finished, note.chains, note.tampered) == ("full", *times, 2, 0)
     assert sign_round(note, [KEY]) == data
     assert text("round-note", "key").decode() == f"{ROUNDS}/{round_key(note)}\n"
+
+
+def test_the_standing_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
+    data = text("standing-note", "standing")
+    standing = verify_standing(data, [KEY.public_key], ORIGIN)
+    assert (standing.verdict, standing.chain, standing.total) == ("tampered", CHAIN, 2)
+    assert [(finding.kind, finding.seq) for finding in standing.findings] == [
+        ("payload_mismatch", 1),
+        ("checkpoint_missing", None),
+    ]
+    assert standing.intact is not None
+    assert standing.intact.started == parse_time("2026-11-24T03:00:00Z")
+    assert sign_standing(standing, [KEY]) == data
+    assert text("standing-note", "key").decode() == f"{STANDINGS}/{standing_key(standing)}\n"
 
 
 def test_the_queue_message_is_event_1_before_it_had_its_place(events: list[Event]) -> None:

@@ -39,6 +39,7 @@ SIGNING = {
     "formats.restore:sign_restore": {"restore"},
     "formats.strike_off:sign_strike_off": {"strike-off"},
     "formats.round:sign_round": {"round"},
+    "formats.standing:sign_standing": {"standing"},
     "audit.anchored:vouch": {"voucher"},
     "audit.rounds:_save": {"round-voucher"},
     "audit.watch_position:keep": {"position"},

@@ -19,10 +19,12 @@ from eventlog_client.errors import (
     UnreachableError,
 )
 from eventlog_client.proofs import Proof
+from eventlog_client.standings import ChainStanding, LogStanding
 
 __all__ = [
     "AuditReport",
     "ChainInfo",
+    "ChainStanding",
     "ClientError",
     "Consistency",
     "DamagedChain",
@@ -34,6 +36,7 @@ __all__ = [
     "InsecureError",
     "KeyNeededError",
     "LogMisbehavedError",
+    "LogStanding",
     "NewEvent",
     "Proof",
     "Receipt",

@@ -8,7 +8,7 @@ import typer
 
 from eventlog import console
 from eventlog.formats.errors import EvidenceError
-from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, watch
+from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, status, watch
 from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
 from eventlog_client.output import Output, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
@@ -34,6 +34,7 @@ app.command()(proofs.verify_proof)
 app.command()(watch.verify_log)
 app.command()(compare.compare)
 app.command()(audit.audit)
+app.command()(status.status)
 app.add_typer(keys.app, name="keys")
 
 

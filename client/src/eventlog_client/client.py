@@ -11,7 +11,7 @@ import httpx2
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
 from eventlog.formats.members import parse_json
-from eventlog_client import appending, appends, evidence, reading
+from eventlog_client import appending, appends, evidence, reading, standings
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
 from eventlog_client.arguments import ExportSelection, Filters, Moment, OneOrMore, checked, name, number
@@ -22,6 +22,7 @@ from eventlog_client.keys import keys_of, pinned
 from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
+from eventlog_client.standings import ChainStanding, LogStanding
 from eventlog_client.transport import Transport
 
 POLL_SECONDS = 0.5
@@ -162,6 +163,18 @@ class EventLog:
     def chain(self, chain: str = DEFAULT_CHAIN) -> ChainInfo:
         """Return a chain's head."""
         return reading.chain(self.transport, name(chain, "chain"))
+
+    def standing(self) -> LogStanding:
+        """Return what audits have found of all chains and still stands, until a later full audit is clean."""
+        return standings.of_log(self.transport)
+
+    def chain_standing(self, chain: str = DEFAULT_CHAIN) -> ChainStanding:
+        """Return what stands of a chain; if a key of it is pinned, the note that says so must be signed by it.
+
+        Raises:
+            EvidenceError: it is not.
+        """
+        return standings.of_chain(self.transport, chain, keys_of(self.keys, chain))
 
     def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
         """Return the newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""

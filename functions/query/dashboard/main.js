@@ -6,6 +6,7 @@ import { HOME } from './home.js'
 import { empty, errorBox, loading } from './parts.js'
 import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
+import { chainWords, learn, showStanding, titled } from './standing.js'
 import { themeButton } from './theme.js'
 
 const VIEWS = {
@@ -15,6 +16,9 @@ const VIEWS = {
   audits: ['Audits', () => import('./views/audits.js')],
   keys: ['Keys', () => import('./views/keys.js')],
 }
+
+/** What of the address is about one chain alone: it goes when another is chosen. */
+const OF_ONE_CHAIN = { event: null, cursor: null, audit: null, before: null, seq: null }
 
 const main = document.getElementById('main')
 let leaving = new AbortController()
@@ -60,9 +64,10 @@ async function show() {
   const { signal } = leaving
   const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
   const [title, load] = VIEWS[name]
-  document.title = `${title} · Event log`
+  document.title = titled(title)
   const focused = document.activeElement
   showNavigation(name)
+  showStanding({ chain: chainName(), title, signal })
   fill(main, loading())
   try {
     const view = await onTheWay(load(), 'The log can’t be reached from here.')
@@ -90,8 +95,8 @@ function showNavigation(current) {
   const names = [...new Set([...chains.map(({ chain }) => chain), chainName()])]
   const choice = h(
     'select',
-    { id: 'chain', onchange: (event) => go({ chain: event.target.value, event: null, cursor: null }) },
-    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chain)),
+    { id: 'chain', onchange: (event) => go({ chain: event.target.value, ...OF_ONE_CHAIN }) },
+    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chainWords(chain))),
     areMore && h('option', { disabled: true }, 'More: name one in the address (?chain=)'),
   )
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
@@ -117,6 +122,7 @@ async function start() {
       await signIn()
     }
     ;({ chains, more: areMore } = await allChains())
+    learn(chains)
   } catch (error) {
     const asksForToken = error.status === 401 && !(await configuration()).signIn
     fill(main, h('h1', {}, 'Event log'), asksForToken ? tokenForm() : errorBox(error, start))

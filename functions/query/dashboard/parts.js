@@ -26,7 +26,7 @@ export function errorBox(error, again) {
 export const damagedChain = (chain) =>
   h('p', { class: 'error', role: 'alert' }, `What the log has stored of the chain ${chain} is damaged. An audit says what is wrong: `, h('a', { href: `${HOME}?${new URLSearchParams({ chain, view: 'audits' })}` }, 'run one'), '.')
 
-const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', running: 'running', passed: 'passed', failed: 'FAILED', damaged: 'DAMAGED', skipped: 'not checked' }
+const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete', not_audited: 'not audited yet', running: 'running', passed: 'passed', failed: 'FAILED', damaged: 'DAMAGED', skipped: 'not checked' }
 
 /** A status in words and colour, never in colour alone. */
 export const badge = (status) => h('span', { class: `badge ${status}` }, own(WORDS, status, status))

@@ -31,8 +31,16 @@ export const useToken = (token) => STORE.setItem('token', token.trim())
 /** The log let the token's bearer in. */
 export const accepted = () => STORE.removeItem('new-token')
 
-/** The log refused the token: sign in anew, but not with an issuer whose new token it just refused, again and again. */
-export async function refused() {
+let renewing = null
+
+/** The log refused the token: sign in anew, once, however many requests it refuses at a time. */
+export function refused() {
+  renewing ??= renew().finally(() => (renewing = null))
+  return renewing
+}
+
+/** Not with an issuer whose new token the log just refused, again and again. */
+async function renew() {
   const isNew = STORE.getItem('new-token') !== null
   const { signIn: issuer } = await configuration()
   if (!issuer) return

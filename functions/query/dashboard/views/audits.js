@@ -3,6 +3,7 @@
 import { ask } from '../api.js'
 import { announce, h } from '../dom.js'
 import { number, own, plural } from '../format.js'
+import { HOME } from '../home.js'
 import { badge, card, empty, errorBox, loading, moment } from '../parts.js'
 
 const PAGE = 50
@@ -33,10 +34,18 @@ export async function render({ state, chain, go, link, signal }) {
   const progress = h('div', { id: 'progress' })
   return [
     card('Run an audit', runForm(chain, progress, go, signal), progress),
-    report && card('Report', ...reportOf(report, link)),
+    report && (report.chain === chain || report.chain === '' ? card(titleOf(report), ...reportOf(report, link)) : elsewhere(report)),
     card('History', history(page, chosen, link), page.next && h('p', {}, h('a', { href: link({ view: 'audits', before: page.next }) }, 'Older'))),
   ]
 }
+
+/** An address may name a report and another chain: what was found of one is never shown under the name of another. */
+const elsewhere = ({ chain, audit_id: audit }) => {
+  const address = `${HOME}?${new URLSearchParams({ chain, view: 'audits', audit })}`
+  return card('Report', h('p', { class: 'notice' }, 'The report of this address is about the chain ', h('a', { href: address }, h('bdi', {}, chain)), '.'))
+}
+
+const titleOf = ({ chain }) => (chain === '' ? 'Report on the database as a whole' : `Report on ${chain}`)
 
 function runForm(chain, progress, go, signal) {
   const run = async (mode, buttons) => {
@@ -49,6 +58,7 @@ function runForm(chain, progress, go, signal) {
         await new Promise((resolve) => setTimeout(resolve, 1000))
         report = await ask(`/audits/${report.audit_id}`, {}, { signal })
       }
+      if (signal.aborted) return
       announce(`The audit ended: ${report.status}, ${plural(report.findings_total, 'finding')}.`)
       await go({ view: 'audits', audit: report.audit_id, before: null })
     } catch (error) {

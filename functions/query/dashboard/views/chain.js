@@ -1,4 +1,4 @@
-// The chain as a picture: each event a box, each link a line; findings of the last audit are marked where they are.
+// The chain as a picture: each event a box, each link a line; what was found and stands is marked where it is.
 
 import { ask } from '../api.js'
 import { chainDetail } from '../chains.js'
@@ -8,17 +8,17 @@ import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
 import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
+import { marks, standingFindings } from '../findings.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
-const AUDITS = 100
-const REPORTS = 5
 const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
-  const [head, { audits }] = await Promise.all([chainDetail(chain, { signal }), ask('/audits', { chain, limit: AUDITS }, { signal })])
+  const head = await chainDetail(chain, { signal })
   if (head?.damaged) return damagedChain(chain)
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
-  const findings = await findingsOf(audits, signal)
+  const found = await standingFindings(chain, head.standing, signal)
+  const findings = found.bySeq
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
   const picture = h('div', {})
   const detail = h('div', {})
@@ -26,7 +26,7 @@ export async function render({ state, chain, go, link, signal }) {
   const range = rangeOf(place)
   await draw({ chain, range, place, findings, picture, detail, link, signal })
   return [
-    card('Links', scrubber(place, range, show), picture, marks(findings, show)),
+    card('Links', scrubber(place, range, show), picture, marks(chain, head.standing, found, show, link)),
     card('Event', detail),
   ]
 }
@@ -39,17 +39,6 @@ const seqOf = (state, size) => {
 function rangeOf({ size, zoom, seq }) {
   const start = Math.max(0, Math.min(seq - Math.floor(zoom / 2), size - zoom))
   return [start, Math.min(size, start + zoom)]
-}
-
-/** What the last full audit found, and those of new events after it, by seq. */
-async function findingsOf(audits, signal) {
-  const ended = audits.filter((audit) => audit.status !== 'running')
-  const full = ended.findIndex((audit) => audit.mode === 'full')
-  const since = full < 0 ? ended : ended.slice(0, full + 1)
-  const telling = since.filter((audit) => audit.findings_total > 0).slice(0, REPORTS)
-  const reports = await Promise.all(telling.map((audit) => ask(`/audits/${audit.audit_id}`, {}, { signal })))
-  const found = reports.toReversed().flatMap(({ findings }) => findings)
-  return new Map(found.filter(({ seq }) => seq !== null).map((finding) => [finding.seq, finding]))
 }
 
 function scrubber({ size, zoom, seq }, [start, end], show) {
@@ -74,6 +63,7 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
   const events = await eventsOf(chain, start, end, signal)
   const bySeq = new Map(events.map((event) => [event.seq, event]))
   const pick = async (seq) => {
+    if (signal.aborted) return
     for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
@@ -129,17 +119,14 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
 
 async function showEvent(event, seq, { detail, findings, link, signal }) {
   detail.replaceChildren(loading())
+  detail.dataset.seq = seq
+  const isGone = () => signal.aborted || detail.dataset.seq !== String(seq)
   const found = findings.get(seq)
   const notice = found && h('p', { class: 'error' }, `An audit found ${found.kind} here: ${found.detail}`)
   try {
-    detail.replaceChildren(...[notice, event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)].filter(Boolean))
+    const shown = event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)
+    if (!isGone()) detail.replaceChildren(...[notice, shown].filter(Boolean))
   } catch (error) {
-    if (!signal.aborted) detail.replaceChildren(errorBox(error))
+    if (!isGone()) detail.replaceChildren(errorBox(error))
   }
-}
-
-function marks(findings, show) {
-  if (findings.size === 0) return h('p', { class: 'soft' }, 'The last audits found nothing wrong with any event.')
-  const buttons = [...findings.values()].slice(0, 50).map(({ seq, kind }) => h('button', { type: 'button', onclick: () => show(seq) }, `${number(seq)}: ${kind}`))
-  return h('div', { class: 'row', role: 'group', 'aria-label': 'Findings' }, h('span', {}, 'Findings:'), buttons)
 }

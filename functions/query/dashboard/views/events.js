@@ -118,6 +118,7 @@ function followFrom(page, { chain, event_type, source_id, start_time, end_time }
 }
 
 async function choose(event, { detail, rows, link, signal }) {
+  if (signal.aborted) return
   for (const other of rows.children) other.setAttribute('aria-selected', String(other.dataset.id === event.event_id))
   const address = new URL(location.href)
   address.searchParams.set('event', event.event_id)

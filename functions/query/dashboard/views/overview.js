@@ -7,6 +7,7 @@ import { fill, h } from '../dom.js'
 import { ago, duration, number, plural } from '../format.js'
 import { HOME } from '../home.js'
 import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../parts.js'
+import { counted, worstFirst } from '../standing.js'
 import { MAX_END, formatTime, rangeBefore } from '../times.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
@@ -34,7 +35,7 @@ export async function render({ state, chain, go, link, signal }) {
   return [
     tiles(detail, audits, minute && minute.total / 60),
     card('Events over time', rangeChoice(range, by, go), picture),
-    card('The last audits', strip(audits, link)),
+    card('Recent audits', strip(audits, detail.standing, link)),
     card('Chains', await chainTable(chains, chain, options)),
   ]
 }
@@ -74,8 +75,8 @@ async function countedSince(seconds, end, parameters, signal) {
 }
 
 function tiles(detail, audits, rate) {
-  const last = audits.find((audit) => audit.status !== 'running')
-  const verified = audits.find((audit) => audit.status === 'intact')?.to_seq ?? 0
+  const { verdict, last_full_audit: last } = detail.standing
+  const verified = verdict === 'tampered' ? '–' : number(audits.find((audit) => audit.status === 'intact')?.to_seq ?? 0)
   const anchored = detail.last_checkpoint?.size ?? 0
   const tile = (title, value, more) => h('div', { class: 'tile' }, h('dt', {}, title), h('dd', {}, value, ' ', h('small', {}, more)))
   return h(
@@ -83,9 +84,9 @@ function tiles(detail, audits, rate) {
     { class: 'tiles' },
     tile('Events', number(detail.size), `in ${detail.chain}`),
     tile('Rate now', rate === null ? 'very high' : number(Math.round(rate * 10) / 10), 'events/s by their own time'),
-    tile('Verified', number(verified), `of ${number(detail.size)}`),
+    tile('Verified', verified, `of ${number(detail.size)}`),
     tile('Anchored', number(anchored), plural(detail.size - anchored, 'event is not yet', 'events are not yet')),
-    tile('Last audit', last ? badge(last.status) : '–', last ? ago(last.finished_at ?? last.started_at) : 'none yet'),
+    tile('Standing', badge(verdict), last ? `last full audit ${ago(last.finished_at)}` : 'no full audit yet'),
   )
 }
 
@@ -112,39 +113,48 @@ function pictureOf(figures, { go }) {
   return [words && h('p', { class: 'notice' }, words), stackedBars(figures, open)]
 }
 
-function strip(audits, link) {
+/** Audits of what is new take nothing back: while something stands their green would praise what they did not look at. */
+function strip(audits, standing, link) {
+  const stands = standing.verdict === 'tampered'
   if (audits.length === 0) return empty('No audit has run yet.', h('a', { href: link({ view: 'audits' }) }, 'Run one now'))
   const items = audits.toReversed().map((audit) => {
     const words = `${audit.mode} audit ${ago(audit.started_at)}: ${audit.status}, ${plural(audit.findings_total, 'finding')}`
-    return h('li', {}, h('a', { class: audit.status, href: link({ view: 'audits', audit: audit.audit_id }), title: words, 'aria-label': words }))
+    return h('li', {}, h('a', { class: stands && audit.status === 'intact' && audit.started_at >= standing.since ? 'unmoved' : audit.status, href: link({ view: 'audits', audit: audit.audit_id }), title: words, 'aria-label': words }))
   })
-  return [h('ul', { class: 'strip' }, items), h('p', { class: 'soft' }, 'Oldest first; green is intact, red is tampered, amber is incomplete.')]
+  return [h('ul', { class: 'strip' }, items), h('p', { class: 'soft' }, `Oldest first; green is intact, red is tampered, amber is incomplete.${stands ? ' Grey found nothing new, and says nothing of what was found before.' : ''}`)]
 }
 
 /** Chains by name; how far each is verified and anchored takes two requests a chain, so only the first ones say it. */
 async function chainTable(chains, current, options) {
-  const shown = chains.slice(0, DETAILED)
+  const shown = worstFirst(chains).slice(0, DETAILED)
   const details = await Promise.all(shown.map((one) => (one.damaged ? one : chainDetail(one.chain, options))))
-  const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Last audit'].map((title) => h('th', { scope: 'col' }, title))
+  const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Standing'].map((title) => h('th', { scope: 'col' }, title))
   const rows = details.map((detail) => {
     const name = h('td', {}, h('a', { href: `${HOME}?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))
-    if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged')))
+    if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged'), ' ', detail.standing?.verdict === 'tampered' && badge('tampered')))
     const anchored = detail.last_checkpoint?.size ?? 0
     const audit = detail.last_audit
+    const { verdict } = detail.standing
     return h(
       'tr',
       { 'aria-selected': String(detail.chain === current) },
       name,
       h('td', {}, number(detail.size)),
-      h('td', {}, audit?.status === 'intact' ? number(audit.to_seq) : '–'),
+      h('td', {}, audit?.status === 'intact' && verdict !== 'tampered' ? number(audit.to_seq) : '–'),
       h('td', {}, meter(anchored, detail.size)),
       h('td', {}, number(Math.max(0, detail.size - anchored))),
       h('td', {}, hash(detail.hash)),
-      h('td', {}, audit ? badge(audit.status) : '–'),
+      h('td', {}, badge(verdict)),
     )
   })
-  const more = chains.length > shown.length && h('p', { class: 'soft' }, `${plural(chains.length - shown.length, 'chain')} more: choose one at the top.`)
+  const more = chains.length > shown.length && h('p', { class: 'soft' }, `${plural(chains.length - shown.length, 'chain')} more (${counted(tally(chains, shown))}): choose one at the top.`)
   return [h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Chains' }, h('table', {}, h('thead', {}, h('tr', {}, head)), h('tbody', {}, rows))), more]
+}
+
+/** How many of the chains that are not shown there are of each verdict. */
+function tally(chains, shown) {
+  const rest = chains.filter((chain) => !shown.includes(chain)).map(({ standing }) => standing?.verdict)
+  return Object.fromEntries([...new Set(rest)].map((verdict) => [verdict, rest.filter((one) => one === verdict).length]))
 }
 
 function meter(part, whole) {

@@ -9,6 +9,7 @@ from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHe
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.rounds import ROUNDS
+from eventlog.anchors.standings import STANDINGS
 from eventlog.anchors.store import is_name
 from eventlog.anchors.strike_offs import StrikeOffs
 from eventlog.anchors.walk import Step
@@ -44,7 +45,7 @@ class AuditAnchors:
         names = set(stored)
         if self._anchoring is not None:
             with suppress(StoreError):  # the audits of what is known will say so
-                names.update(set(self._anchoring.anchors.chains()) - {ROUNDS})
+                names.update(set(self._anchoring.anchors.chains()) - {ROUNDS, STANDINGS})
             with suppress(StoreError):
                 names.update(self._registry.names())
         yield from sorted(names - {REGISTRY})

@@ -8,7 +8,7 @@ signs and anchors (``conclude.py``).
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -26,6 +26,7 @@ from eventlog.audit.report_documents import read_report
 from eventlog.audit.resuming import Resuming
 from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
@@ -38,8 +39,8 @@ from eventlog.verify.findings import Finding
 class Auditor:
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
 
-    ``set_up``: an operator has set the database up (``DatabaseAudit``).
-    ``full_audit_hours``: after so long a full round is missing, and what was signed to go on from counts no more.
+    ``set_up``: an operator has set the database up (``DatabaseAudit``). ``full_audit_hours``: after so long a full
+    round is missing, and what was signed to go on from counts no more. ``last_word``: what these audits say stands.
     """
 
     def __init__(
@@ -54,16 +55,15 @@ class Auditor:
         notices: Notices | None = None,
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
+        last_word: bool = True,
     ) -> None:
-        self._store = store
-        # Without anchoring it verifies all the same, and only signs nothing; without workers it does all of it itself.
+        # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
-        self._audits = audits
-        self._keeper = Keeper(audits, self._notices)
+        self._audits, self._store = audits, store
+        self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
+        self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
         self._database = DatabaseAudit(audits.database, set_up=set_up)
-        self._origin = origin
-        self._clock = clock
-        self._workers = workers
+        self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
         self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers)
         self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
@@ -92,8 +92,8 @@ class Auditor:
         chain = opened.report.chain
         # What is anchored is read first: what the database says later must reach at least as far.
         standing = self._anchors.look(opened)
-        # Settling leaves as few events as possible outside the part that is streamed. If it fails because something is
-        # damaged, the reads that follow find out what, and where; if they don't, that it failed is the finding.
+        # Settling leaves few events outside the part that is streamed. If it fails because something is damaged, the
+        # reads that follow find out what, and where; if they don't, that it failed is the finding.
         damage = self._settle(chain)
         outside = check_outside(self._audits, opened)
         if damage and not opened.report.findings:
@@ -133,7 +133,7 @@ class Auditor:
                 way.finish()
                 conclusion = conclude(run, self._anchors, self._millis)
                 run.report = conclusion.report
-            # Time is looked at after the step, so that every call gets at least one step further.
+            # Time is looked at after the step: every call gets at least one step further.
             over = time.monotonic() >= until
             self._keep(run, conclusion, over=over)
 
@@ -161,7 +161,8 @@ class Auditor:
         try:
             opened = run = self._begin(opened)
             return self.run(run, max(0.0, until - time.monotonic()))
-        except NotFoundError:  # there is no registry yet
+        except NotFoundError:  # there is no registry yet; or nothing is left of a chain, or says that it ever was
+            self.standings.pass_over(opened.report)
             return None
         except StoreUnavailableError:
             raise
@@ -179,6 +180,8 @@ class Auditor:
             raise
         if report := concluded(opened.report, self._millis()):
             self._keeper.keep(report, report.started_at)
+        else:
+            self.standings.pass_over(opened.report)
         return report
 
     def audit_all(self, mode: Mode, seconds: float) -> list[AuditReport]:
@@ -195,11 +198,12 @@ class Auditor:
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
-            names=lambda: self._anchors.names(self._audits.chain_names()),
+            names=lambda: self._anchors.names([*self._audits.chain_names(), *self.standings.chains()]),
             odd_rows=self._audit_database,
             notices=self._notices,
             clock=self._millis,
         )
+        self.standings.check()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
 
     def full_age(self) -> float | None:
@@ -216,10 +220,9 @@ class Auditor:
         Raises:
             NotFoundError: there is no such report.
         """
-        found = self._audits.get(audit_id)
-        if found is None:
-            raise unknown_audit(audit_id)
-        return read_report(found)
+        if found := self._audits.get(audit_id):
+            return read_report(found)
+        raise unknown_audit(audit_id)
 
     def reports(
         self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
@@ -233,12 +236,11 @@ class Auditor:
 
     def _settle(self, chain: str) -> str | None:
         """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
-        try:
-            self._store.settle(chain)
-        except CorruptionError as error:
-            return str(error)
-        except StoreError:
-            return None  # MongoDB can't be reached: the audit's own reads say so, if it still is the case
+        with suppress(StoreError):  # MongoDB can't be reached: the audit's own reads say so, if it still is the case
+            try:
+                self._store.settle(chain)
+            except CorruptionError as error:
+                return str(error)
         return None
 
     def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:

@@ -11,6 +11,7 @@ from eventlog.audit.report import AuditReport, Status
 from eventlog.audit.report_documents import encode_report
 from eventlog.audit.run import AuditRun
 from eventlog.audit.run_documents import encode_run
+from eventlog.audit.standings import StandingKeeper
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import ReportStore
@@ -19,11 +20,15 @@ _NOT_STORED = "an audit report could not be stored"
 
 
 class Keeper:
-    """Keeps reports, done or running. It remembers how many findings of each running one were told."""
+    """Keeps reports, done or running. It remembers how many findings of each running one were told.
 
-    def __init__(self, store: ReportStore, notices: Notices) -> None:
+    ``standings``: keeps what stands of each chain; None: what this audit says is nobody's last word.
+    """
+
+    def __init__(self, store: ReportStore, notices: Notices, standings: StandingKeeper | None = None) -> None:
         self._store = store
         self._notices = notices
+        self._standings = standings
         self._told: dict[str, int] = {}
 
     def begin(self, run: AuditRun) -> None:
@@ -69,7 +74,7 @@ class Keeper:
         return True
 
     def tell(self, report: AuditReport) -> None:
-        """Tell of findings that are new, and once more of each report with findings when it is done.
+        """Tell of findings that are new, and of each report with findings once more when it is done; let them stand.
 
         Keeping a report does this first; an audit that something stops calls it, as it keeps nothing any more.
         """
@@ -77,6 +82,9 @@ class Keeper:
         new = total - self._told.get(report.audit_id, 0)
         if total and (new or done):
             self._notices.found(report, new)
+        # What was found stands from now on, before the report is stored: whatever becomes of that.
+        if self._standings is not None and (done or new):
+            self._standings.record(report)
         if done:
             self._told.pop(report.audit_id, None)
         elif total:

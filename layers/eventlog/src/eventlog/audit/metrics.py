@@ -61,6 +61,11 @@ def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]
         metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)
 
 
+def standing(findings: int) -> None:
+    """Emit how many findings stand, in all chains: what pages and the command show, too."""
+    metrics.emit(SERVICE, {"OpenFindings": findings})
+
+
 def skipped(mode: Mode) -> None:
     """Emit that a scheduled audit was skipped, since another one is at work, or somebody says so.
 

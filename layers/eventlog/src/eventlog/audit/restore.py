@@ -108,7 +108,7 @@ class Restorer:
     def _check_alone(self, found: Chain, declared: Restore) -> None:
         """Check that what is left is intact in itself; what earlier audits saw beyond it is forgotten."""
         self.audits.forget_verified(found.name, declared.kept_size)
-        alone = Auditor(self.store, self.audits, found.origin)
+        alone = Auditor(self.store, self.audits, found.origin, last_word=False)
         report = alone.run(alone.start(found.name, "full"), float("inf"))
         if report.status != "intact":
             detail = f"what is left of it is damaged, see audit {report.audit_id}"

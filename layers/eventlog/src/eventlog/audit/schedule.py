@@ -73,6 +73,7 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
+        audit_metrics.standing(found.standings.open_findings())
     answer = _answer(wanted, [*watched, *reports])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]

@@ -16,6 +16,7 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, new_report
+from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.watch_position import WatchPosition, WatchPositions, WatchStart, shown
 from eventlog.store.errors import CannotWatchError, CredentialsRefusedError, HistoryLostError, StoreError
 from eventlog.store.interface.audits import AuditDatabase
@@ -49,13 +50,14 @@ class Watcher:
         *,
         anchoring: Anchoring | None = None,
         notices: Notices | None = None,
+        standings: StandingKeeper | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         # The reports have a keeper of their own: each is told and stored once, and none is ever resumed.
         self._watch = watch
         self._audits = audits
         self._notices = notices or Silence()
-        self._keeper = Keeper(audits, self._notices)
+        self._keeper = Keeper(audits, self._notices, standings)
         self._positions = WatchPositions(watch, anchoring, name)
         self._clock = clock
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from eventlog.http.evidence_schemas import CheckpointOut
+from eventlog.http.standing_schemas import StandingOut
 from eventlog.store.interface import Chain, UnreadableChain
 
 
@@ -17,6 +18,7 @@ class ChainOut(BaseModel):
     settled_size: int
     hash: str = Field(description="The last event's hash; the genesis hash of an empty chain")
     root: str = Field(description="Merkle root over all leaves")
+    standing: StandingOut = Field(description="What full audits say, and what was found and still stands")
 
 
 class DamagedChainOut(BaseModel):
@@ -24,6 +26,7 @@ class DamagedChainOut(BaseModel):
 
     chain: str
     damaged: Literal[True]
+    standing: StandingOut
 
 
 class ChainDetail(ChainOut):
@@ -31,7 +34,7 @@ class ChainDetail(ChainOut):
 
     last_checkpoint: CheckpointOut | None
     keys: list[str] = Field(description="Verifier keys that signed it, as the log says: pin them, don't take them here")
-    last_audit: dict[str, Any] | None
+    last_audit: dict[str, Any] | None = Field(description="In any mode: it takes nothing back that stands")
 
 
 class Chains(BaseModel):

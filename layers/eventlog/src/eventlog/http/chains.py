@@ -16,6 +16,7 @@ from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields, liste
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.standing_fields import FEW, shown_standing
 from eventlog.http.query_strings import DIGITS
 
 router = api_router("query")
@@ -28,9 +29,11 @@ def list_chains(
     after: Annotated[str, Query(max_length=64)] = "",
     limit: Annotated[int, Query(ge=1, le=1000), DIGITS] = 100,
 ) -> Response:
-    """Chains by name; one whose sequence document is damaged has `damaged` beside its name, and nothing else."""
+    """Chains by name, each with what stands of it; one whose sequence document is damaged has no head."""
     found = wired.log.chains(after, limit, caller.chains)
-    shown = answers.fitting(orjson.dumps(listed_fields(chain)) for chain in found)
+    standings = wired.standings.of([chain.name for chain in found])
+    listed = (listed_fields(one) | {"standing": shown_standing(standings.get(one.name), FEW)} for one in found)
+    shown = answers.fitting(map(orjson.dumps, listed))
     goes_on = len(shown) == limit or len(shown) < len(found)
     chains = list(map(orjson.Fragment, shown))
     return json_response({"chains": chains, "next": found[len(shown) - 1].name if goes_on else None})
@@ -38,11 +41,13 @@ def list_chains(
 
 @router.get("/chains/{chain}", responses={200: {"model": ChainDetail}, **documented(404, 422, 500, 503)})
 def get_chain(caller: Reader, wired: WiredQuery, chain: ChainName) -> Response:
-    """A chain's head, its newest checkpoint and its last audit."""
+    """A chain's head, its newest checkpoint, what stands of it, and its last audit."""
     caller.check(chain)
     checkpoint = checkpoint_fields(wired.evidence.newest(chain))
     found = wired.log.chain(chain)
     if found is None:
         raise NotFoundError(f"There is no chain {chain}.")
     audits = [audit_fields(read_report(stored)) for stored in wired.audits.newest(chain, 1, None)]
-    return json_response(chain_fields(found) | checkpoint | {"last_audit": next(iter(audits), None)})
+    standing = shown_standing(wired.standings.of([chain]).get(chain))
+    more = {"standing": standing, "last_audit": next(iter(audits), None)}
+    return json_response(chain_fields(found) | checkpoint | more)

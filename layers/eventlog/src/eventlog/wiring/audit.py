@@ -91,6 +91,7 @@ class AuditWiring(Wiring):
             f"{settings.origin} {settings.mongo_database}",
             anchoring=self.anchoring,
             notices=AuditLog(),
+            standings=self.auditor.standings,
         )
 
     @per_connection

@@ -5,11 +5,13 @@ from functools import cached_property
 from eventlog.evidence.proofs import Evidence
 from eventlog.evidence.served import ServedCheckpoints
 from eventlog.store.interface.counts import EventCounts
+from eventlog.store.interface.standings import StandingReads
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.changes import ChangeStreams
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.evidence import MongoEvidenceReader
+from eventlog.store.mongo.standings import StandingRows
 from eventlog.streams.streams import Streams
 from eventlog.streams.watcher import Sources
 from eventlog.wiring.connection import Connected, Wiring, per_connection
@@ -32,6 +34,11 @@ class QueryWiring(Wiring):
     def audits(self, connected: Connected) -> AuditStore:
         """Open the stored audit reports."""
         return AuditStore(connected.log)
+
+    @per_connection
+    def standings(self, connected: Connected) -> StandingReads:
+        """Open what audits have found of each chain, and what of it stands."""
+        return StandingRows(connected.log)
 
     @cached_property
     def streams(self) -> Streams:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.database import DatabaseReads
+from eventlog.store.interface.standings import StandingStore
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
 
@@ -176,6 +177,11 @@ class ReportStore(Protocol):
 
 class AuditDatabase(AuditReads, ReportStore, Protocol):
     """What audits need of one database."""
+
+    @property
+    def standings(self) -> StandingStore:
+        """What stands of each chain."""
+        ...
 
 
 class LeaseStore(Protocol):

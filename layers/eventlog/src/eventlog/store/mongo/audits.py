@@ -21,6 +21,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
+from eventlog.store.mongo.standings import STANDING_IDS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -37,8 +38,8 @@ _AHEAD_MILLIS = 60_000
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
-"""The ids of reports: other things are kept in the same collection."""
+_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS), "$not": STANDING_IDS}
+"""The ids of reports, whatever they are: other things are kept in the same collection."""
 _LISTED_ID: dict[str, Any] = {"$regex": r"(?s)^.{1,64}\z"}
 _NO_TEXT: dict[str, Any] = {
     "$type": [
@@ -75,6 +76,7 @@ class AuditStore:
         self.tree = TreeReader(log)
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
+        self.standings = StandingRows(log)
 
     def chain_names(self) -> list[str]:
         """List every chain that has a sequence document, an event or a copy of an anchor."""

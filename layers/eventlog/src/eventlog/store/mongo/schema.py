@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
 from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS
+from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.leases import LEASES
@@ -143,6 +144,14 @@ _POSITION = _fields(
     {"_id": {"enum": [POSITION]}, "token": _HASH, "time": _DATE, "signature": _either(["binData", "null"])}
 )
 _MARK = _fields({"_id": {"enum": [MARK]}, "mark": _NAME})
+_STANDING = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{STANDING_PREFIX}"},
+        "chain": _STRING,
+        "verdict": {"enum": ["intact", "tampered", "incomplete", "not_audited"]},
+        "note": _NAME,
+    }
+)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -154,16 +163,19 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
-"""Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched."""
+"""Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
+
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``.
+"""
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
 )

@@ -1,0 +1,103 @@
+// What audits have found and still stands, on every view: the bar under the navigation, the title, the chains' names.
+// The log says it (GET /api/v1/standing); nothing is guessed from the last reports.
+
+import { ask } from './api.js'
+import { chainDetail } from './chains.js'
+import { announce, fill, h } from './dom.js'
+import { number, plural, time } from './format.js'
+import { HOME } from './home.js'
+
+const NAMED = 20
+const AGAIN_MILLIS = 60_000
+const MARKS = { tampered: 'TAMPERED', incomplete: 'incomplete', not_audited: 'not audited yet' }
+const ORDER = ['tampered', 'incomplete', 'not_audited', 'intact']
+
+/** What the page knows: verdicts of chains by name, and whether anything stands at all. */
+const verdicts = new Map()
+let anyTampered = false
+let shownOf = null
+
+const place = () => document.getElementById('standing')
+
+/** The title of a view; while anything stands, that comes first. */
+export const titled = (title) => `${anyTampered ? 'TAMPERED · ' : ''}${title} · Event log`
+
+/** A chain's name for a list to choose from, with what is wrong with it. */
+export function chainWords(chain) {
+  const mark = MARKS[verdicts.get(chain)]
+  return mark ? `${chain} (${mark})` : chain
+}
+
+/** Chains as the log lists them: what is known of each is known from now on. */
+export function learn(chains) {
+  for (const { chain, standing } of chains) verdicts.set(chain, standing?.verdict)
+}
+
+/** Chains in the order in which they need somebody's attention, else as they are. */
+export const worstFirst = (chains) => chains.toSorted((one, other) => ORDER.indexOf(one.standing?.verdict) - ORDER.indexOf(other.standing?.verdict))
+
+/** "1 tampered, 2 not audited yet, 22 intact" */
+export const counted = (chains) => ORDER.filter((verdict) => chains[verdict]).map((verdict) => `${number(chains[verdict])} ${MARKS[verdict]?.toLowerCase() ?? verdict}`).join(', ')
+
+/** Show what stands, and go on showing it as long as the view is there. */
+export async function showStanding({ chain, title, signal }) {
+  if (shownOf !== chain) fill(place()) // what was said of another chain is not said beside this one's name
+  shownOf = chain
+  await look({ chain, title, signal })
+  const timer = setInterval(() => document.hidden || look({ chain, title, signal }), AGAIN_MILLIS)
+  signal.addEventListener('abort', () => clearInterval(timer))
+  if (signal.aborted) clearInterval(timer)
+}
+
+async function look({ chain, title, signal }) {
+  try {
+    const [whole, own] = await Promise.all([ask('/standing', { limit: NAMED }, { signal }), standingOf(chain, signal)])
+    if (signal.aborted) return
+    const before = anyTampered
+    anyTampered = whole.verdict === 'tampered'
+    for (const { chain: name } of whole.tampered) verdicts.set(name, 'tampered')
+    if (own?.verdict) verdicts.set(chain, own.verdict)
+    document.title = titled(title)
+    for (const option of document.querySelectorAll('#chain option')) if (!option.disabled) option.textContent = chainWords(option.value)
+    fill(place(), bar(chain, own, whole))
+    if (anyTampered && !before) announce('An audit has found tampering.')
+  } catch (error) {
+    if (!signal.aborted) fill(place(), error.status !== 401 && h('p', { class: 'notice' }, `What audits have found is not known now: ${error.message}`))
+  }
+}
+
+/** What stands of a chain; null: there is none. */
+async function standingOf(chain, signal) {
+  const found = await chainDetail(chain, { signal })
+  if (found?.damaged) return found
+  return found?.chain === chain ? found.standing : null
+}
+
+function bar(chain, own, whole) {
+  const red = whole.tampered.map((one) => tampered(one.chain, one.standing)).toSorted((one, other) => (other.dataset.chain === chain) - (one.dataset.chain === chain))
+  if (whole.database?.verdict === 'tampered') red.push(tampered('', whole.database))
+  const more = whole.chains.tampered - whole.tampered.length
+  const rest = more > 0 && h('p', {}, `${plural(more, 'more chain was', 'more chains were')} tampered with: `, h('code', {}, 'eventlog status'), ' names all.')
+  if (red.length > 0) return h('div', { class: 'error' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
+  return h('p', { class: own?.verdict === 'intact' ? 'standing-good' : 'notice' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
+}
+
+/** What stands of a chain, when it happened, and where to see it. */
+function tampered(chain, standing) {
+  const [first] = standing.findings
+  const where = chain || 'the database as a whole'
+  const since = standing.last_intact
+  const when = since ? `between ${time(since.started_at)} and ${time(standing.since)} UTC` : `before ${time(standing.since)} UTC; no full audit was clean before`
+  const shown = first.seq === null || chain === '' ? { view: 'audits', audit: first.audit_id } : { view: 'chain', seq: first.seq }
+  const address = `${HOME}?${new URLSearchParams(chain ? { chain, ...shown } : shown)}`
+  return h('p', { 'data-chain': chain }, h('strong', {}, 'TAMPERED: '), `${plural(standing.findings_total, 'finding')} in `, h('bdi', {}, where), `. It happened ${when}. `, h('a', { href: address }, 'Show it'))
+}
+
+/** What the last full audit says of a chain in which nothing stands. */
+export function sentence(chain, standing) {
+  if (standing?.damaged) return `${chain}: what is stored of it is damaged.`
+  const last = standing?.last_full_audit
+  if (!last) return `${chain}: not audited yet. No full audit of it has ended.`
+  const when = `${time(last.finished_at)} UTC, ${plural(last.events_checked, 'event')}`
+  return standing.verdict === 'intact' ? `${chain}: intact. Last full audit ${when}.` : `${chain}: incomplete. The last full audit could not check everything (${when}).`
+}
