@@ -16,8 +16,8 @@ from eventlog.http.chain_schemas import ChainDetail, Chains, chain_fields, liste
 from eventlog.http.evidence import checkpoint_fields
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.standing_fields import FEW, shown_standing
 from eventlog.http.query_strings import DIGITS
+from eventlog.http.standing_fields import FEW, shown_standing
 
 router = api_router("query")
 
