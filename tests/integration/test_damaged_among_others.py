@@ -79,7 +79,7 @@ def test_a_damaged_chain_is_listed_as_damaged_and_the_walk_goes_on(
         shown = list(walk(ask, app, "chains", "after"))
         assert [chain["chain"] for chain in shown] == list(CHAINS)
         assert [chain["chain"] for chain in shown if "damaged" in chain] == [which]
-        assert {"chain": which, "damaged": True} in shown
+        assert {"chain": which, "damaged": True} in [{k: v for k, v in one.items() if k != "standing"} for one in shown]
         assert all(chain["size"] == 2 for chain in shown if chain["chain"] != which)
 
 
