@@ -184,6 +184,8 @@ def test_an_empty_last_event_id_is_as_none(url: str, store: MongoStore, mongo_ur
         for malformed in ("x", "-2", "1,2", " ", "01"):
             status, _, body = ask(last_event_id=malformed)
             assert (status, json.loads(body)["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
+    twice = httpx2.get(f"{url}{PATH}", headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "2")])
+    assert (twice.status_code, twice.json()["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
 
 
 REFUSALS = {
