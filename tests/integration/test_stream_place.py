@@ -239,7 +239,7 @@ def test_what_asking_again_can_not_help_ends_an_event_source(
     assert (answer.status_code, answer.headers["content-type"]) == (expected, "application/problem+json")
 
 
-AWAY = Settings(mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", mongo_database="x")
+AWAY = Settings(mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", mongo_database="x", stream_seconds=0.5)
 
 
 def test_a_database_that_is_away_is_counted_as_the_error_that_it_is(capsys: pytest.CaptureFixture[str]) -> None:
