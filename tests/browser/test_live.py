@@ -293,6 +293,12 @@ def test_a_chain_that_was_put_back_is_said(live: Followed, monkeypatch: pytest.M
     put_back()
     hide(page, hidden=False)
     expect(warning).to_contain_text("it has 2 events now")
+    live.append("f", "g")
+    expect(live.rows.first).to_have_attribute("data-id", "g")
+    monkeypatch.setattr(watcher, "SHORTER_SECONDS", 60.0)  # so that it has grown beyond before anybody is told
+    put_back()
+    live.append("h", "i", "j")
+    expect(warning).to_contain_text("what it has stored is damaged")
 
 
 FOLLOW = """(address) => {

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from eventlog.formats import hashing
 from eventlog.store.mongo.store import operations_of
@@ -116,32 +116,14 @@ def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: 
 
 
 def test_the_ends_of_time_have_a_chart(look: Watched) -> None:
-    """What the log answers about the last instant is its own test's; here it is only asked for."""
-    page = look.open(chain="first")
-    expect(page.locator(".legend")).to_contain_text("user.login 1")
-    expect(page.locator(".uplot canvas")).to_be_visible()
-    figures = {
-        "chain": "last", "start_time": "9999-12-25T00:00:00.000Z", "end_time": "10000-01-01T00:00:00.000Z",
-        "bucket": 10800, "by": "event_type", "total": 1,
-        "starts": ["9999-12-31T18:00:00.000Z", "9999-12-31T21:00:00.000Z"],
-        "series": [{"value": "user.login", "total": 1, "counts": [0, 1]}],
-    }  # fmt: skip
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(json=figures)
-
-    page.route(re.compile("/stats.*=10000-01-01"), answer)
-    page.goto(f"{look.home}/?chain=last")
-    expect(page.locator(".legend")).to_contain_text("user.login 1")
-    expect(page.locator(".uplot canvas")).to_be_visible()
-    start, end = quote("9999-12-25T00:00:00.000Z"), quote("10000-01-01T00:00:00.000Z")
-    assert [f"start_time={start}&end_time={end}" in url for url in asked] == [True]
+    for chain in ("first", "last"):
+        page = look.open(chain=chain)
+        expect(page.locator(".legend")).to_contain_text("user.login 1")
+        expect(page.locator(".uplot canvas")).to_be_visible()
     page.locator("summary").click()
-    page.route("**/api/v1/events?*", lambda route: route.fulfill(json={"events": [], "next_cursor": None}))
     page.locator("details tbody tr").last.get_by_role("button").click()
-    page.wait_for_url(re.compile(rf"start_time={quote('9999-12-31T21:00:00.000Z')}&end_time={end}"))
+    page.wait_for_url(re.compile(f"end_time={quote('10000-01-01T00:00:00.000Z')}"))
+    expect(page.locator("#main tbody tr")).to_have_count(1)
 
 
 def test_a_chart_takes_the_colours_of_the_theme(look: Watched) -> None:
@@ -152,9 +134,8 @@ def test_a_chart_takes_the_colours_of_the_theme(look: Watched) -> None:
         before = page.evaluate(picture)
         page.locator("#theme").click()
         page.wait_for_function(f"before => {picture} !== before", arg=before)
-    page.emulate_media(color_scheme="dark")  # the viewer has chosen: it changes nothing
-    expect(page.locator("#theme")).to_have_text("Dark")
     page.evaluate("localStorage.removeItem('theme')")
-    page.emulate_media(color_scheme="light")
-    page.emulate_media(color_scheme="dark")
+    before = page.evaluate(picture)
+    page.emulate_media(color_scheme="dark")  # nobody has chosen, so it is as the system has it
     expect(page.locator("#theme")).to_have_text("Light")
+    page.wait_for_function(f"before => {picture} !== before", arg=before)

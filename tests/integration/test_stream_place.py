@@ -184,6 +184,8 @@ def test_an_empty_last_event_id_is_as_none(url: str, store: MongoStore, mongo_ur
         for malformed in ("x", "-2", "1,2", " ", "01"):
             status, _, body = ask(last_event_id=malformed)
             assert (status, json.loads(body)["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
+    twice = httpx2.get(f"{url}{PATH}", headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "2")])
+    assert (twice.status_code, twice.json()["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
 
 
 REFUSALS = {
@@ -237,7 +239,7 @@ def test_what_asking_again_can_not_help_ends_an_event_source(
     assert (answer.status_code, answer.headers["content-type"]) == (expected, "application/problem+json")
 
 
-AWAY = Settings(mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", mongo_database="x")
+AWAY = Settings(mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", mongo_database="x", stream_seconds=0.5)
 
 
 def test_a_database_that_is_away_is_counted_as_the_error_that_it_is(capsys: pytest.CaptureFixture[str]) -> None:

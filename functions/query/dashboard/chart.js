@@ -6,6 +6,7 @@ import uPlot from './vendor/uplot-1.6.32/uPlot.esm.js'
 
 export const COLOURS = ['#2563eb', '#0d9488', '#d97706', '#7c3aed', '#db2777', '#65a30d', '#0891b2', '#dc2626', '#64748b', '#a16207', '#059669', '#9333ea', '#8b95a5']
 const HEIGHT = 260
+const THIS_YEAR = new Date().toISOString().slice(0, 5)
 
 /**
  * @param {object} figures as GET /api/v1/stats answers
@@ -50,11 +51,12 @@ function plot({ starts, bucket, series }, place, open) {
   chart.root.setAttribute('aria-label', 'Events over time; the table below has the same figures.')
 }
 
-/** Times of the axis, in UTC: the date at midnight and at first, else the time. */
+/** Times of the axis, in UTC: the date at midnight and at first, with its year if that is another than now; else the time. */
 const moments = (_, splits) =>
   splits.map((seconds, index) => {
     const text = new Date(seconds * 1000).toISOString()
-    return index === 0 || seconds % 86_400 === 0 ? text.slice(5, 10) : text.slice(11, 16)
+    const day = text.slice(text.startsWith(THIS_YEAR) ? 5 : 0, 10)
+    return index === 0 || seconds % 86_400 === 0 ? day : text.slice(11, 16)
   })
 
 /** Each series on top of those before it; the highest is drawn first. */

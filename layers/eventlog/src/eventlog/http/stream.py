@@ -16,9 +16,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
+from eventlog.errors import InvalidError
 from eventlog.fields import MAX_PAYLOAD, ChainName
 from eventlog.formats.escaped import MOST, escaped_length
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
+from eventlog.formats.strict_json import Problem
 from eventlog.http import access, answers
 from eventlog.http.callers import Caller
 from eventlog.http.edge import HEADERS_ALONE
@@ -85,6 +87,8 @@ async def get_stream(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Events as they come, as Server-Sent Events; goes on after Last-Event-ID."""
+    if len(request.headers.getlist("last-event-id")) > 1:  # API Gateway joins them, which is no seq either
+        raise InvalidError([Problem("/header/Last-Event-ID", "was sent twice; send it once")])
     seconds = wired.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
