@@ -42,7 +42,7 @@ def read_record(log: DrillLog) -> list[str]:
 
 def read_skew(log: DrillLog) -> list[str]:
     """Return what the newest audit report says about claimed times."""
-    report = log.audits.find_one({"chain": "main"}, sort=[("_id", -1)]) or {}
+    report = log.audits.find_one({"chain": "main", "skew": {"$exists": True}}, sort=[("_id", -1)]) or {}
     skew = report["skew"]
     days = round(skew["seconds"] / 86_400)
     return [f"main skew {skew['seq']}: {days} days"] if skew["events"] else []
