@@ -4,6 +4,7 @@ What is held back here is a real push to a real shard, which arrives when its wr
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pymongo import MongoClient
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.interface import Placed, Query
-from eventlog.store.mongo import append, push
+from eventlog.store.mongo import append, driver_errors, operations
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage, UnknownOutcomeError
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
@@ -113,7 +114,7 @@ def test_a_push_to_a_shard_that_is_frozen_is_in_once_when_it_goes_on(
     known: list[Placed],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(push, "_PUSH_MS", 300)
+    monkeypatch.setattr(operations, "PUSH_SECONDS", 0.3)
     told = threading.Event()
     real = Operations.push
 
@@ -134,3 +135,37 @@ def test_a_push_to_a_shard_that_is_frozen_is_in_once_when_it_goes_on(
     assert placed.event.entry == new.entry
     assert stored(store, new.entry.event_id) == 1
     assert check_chain(store, map(receipt, [*known, placed])) == len(known) + 1
+
+
+@pytest.mark.usefixtures("known")
+def test_a_silent_shard_keeps_nobody_waiting_and_no_chain_that_is_on_another(
+    cluster: ShardedCluster, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before "main" is on the first shard, events and sequence."""
+    near = [store.append("before", [draft(f"e{number}", chain="before")])[0] for number in range(3)]
+    store.settle("before")
+    calls: list[Callable[[], object]] = [
+        lambda: store.append(CHAIN, [draft()]),
+        lambda: store.append(CHAIN, [draft("new")]),
+        lambda: store.get(CHAIN, "e1"),
+        lambda: store.page(Query(chain=CHAIN)),
+        lambda: store.chain(CHAIN),
+        lambda: store.chains("", 10),
+    ]
+    # The driver tries again for as long as a router is silent, which without a limit here is 28 s for each read.
+    monkeypatch.setattr(driver_errors, "REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.6)
+    monkeypatch.setattr(operations, "PUSH_SECONDS", 0.3)
+    seconds = []
+    with cluster.shards["sh1"].frozen():
+        for call in calls:
+            begun = time.monotonic()
+            with pytest.raises(StoreUnavailableError):
+                call()
+            seconds.append(time.monotonic() - begun)
+        monkeypatch.undo()
+        assert store.append("before", [draft("e0", chain="before")])[0].event == near[0].event
+        assert store.append("before", [draft("chosen", chain="before")])[0].event.seq == len(near)
+        assert store.get("before", "e2") == near[2].event
+        assert [event.seq for event in store.page(Query(chain="before", order="asc")).events] == [0, 1, 2, 3]
+    assert max(seconds) < 10

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bson import MaxKey, MinKey
+from bson import MaxKey
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -30,7 +30,8 @@ class Member(EmbeddedMongo):
         self._role = role
 
     def _arguments(self) -> list[str]:
-        return [*super()._arguments(), f"--{self._role}"]
+        # What has moved away is removed at once, or it would be in the way of what moves back.
+        return [*super()._arguments(), f"--{self._role}", "--setParameter", "orphanCleanupDelaySecs=0"]
 
     def _new_set(self) -> dict[str, Any]:
         return super()._new_set() | ({"configsvr": True} if self._role == "configsvr" else {})
@@ -103,15 +104,16 @@ class ShardedCluster:
             self.uri = self._stack.enter_context(own).uri
 
     def spread(self, client: MongoClient[dict[str, Any]], database: str, chain: str, seq: int) -> None:
-        """Shard a database's collections, with what follows this event, and the chain's sequence, on the second shard.
+        """Shard a database's collections, with this event of a chain, and all that comes after it, on the second shard.
 
-        So the events of the chain are on both shards, and its pushes go to another one than the database's own.
+        So the events of the chain are on both shards, and its pushes go to another one than the database's own. Chains
+        with a name before its name are on the first shard, those with one after it on the second.
         """
         client.admin.command("enableSharding", database, primaryShard=SHARDS[0])
         client.admin.command("shardCollection", f"{database}.events", key={"chain": 1, "seq": 1}, unique=True)
         client.admin.command("shardCollection", f"{database}.sequences", key={"_id": 1})
         self.move(client, f"{database}.events", {"chain": chain, "seq": seq}, {"chain": MaxKey(), "seq": MaxKey()})
-        self.move(client, f"{database}.sequences", {"_id": MinKey()}, {"_id": MaxKey()})
+        self.move(client, f"{database}.sequences", {"_id": chain}, {"_id": MaxKey()})
 
     def move(
         self, client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]

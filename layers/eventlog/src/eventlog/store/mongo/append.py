@@ -11,7 +11,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeo
 from eventlog.formats.event import Entry, Event
 from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered
 from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
@@ -232,7 +232,7 @@ def append(
     new_chains: int,
 ) -> list[Placed]:
     """Append; see ``EventAppender.append``."""
-    with mapped():
+    with answered():
         return Appender(operations, last_pushes, chain, origin, drafts, new_chains=new_chains).run()
 
 

@@ -17,7 +17,7 @@ from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.chains_in import chains_in
 from eventlog.store.mongo.database import DatabaseStore
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
@@ -157,7 +157,7 @@ class AuditStore:
 
     def get(self, audit_id: str) -> bytes | None:
         """Read a report."""
-        with mapped():
+        with answered():
             found = self._reports.find_one({"_id": audit_id})
         return None if found is None else bytes(found.raw)
 
@@ -175,7 +175,7 @@ class AuditStore:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
-        with mapped():
+        with answered():
             found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
             return [bytes(report.raw) for report in found]
 

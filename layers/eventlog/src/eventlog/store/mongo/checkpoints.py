@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo import indexes
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.operations import RawCollection
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
@@ -67,6 +67,6 @@ class CheckpointStore:
                     raise CorruptionError(message) from error
 
     def _last(self, query: dict[str, Any], session: ClientSession | None) -> AnchorCopy | None:
-        with mapped():
+        with answered():
             found = self._checkpoints.find_one(query, sort=[("number", DESCENDING)], session=session)
             return None if found is None else read_copy(found)

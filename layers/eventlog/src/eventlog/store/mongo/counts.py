@@ -11,7 +11,7 @@ from pymongo.errors import ExecutionTimeout
 from eventlog.formats.event import Entry
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 
@@ -31,7 +31,8 @@ class EventCounter:
     def count(self, buckets: Buckets, most: int) -> Counts:
         """See ``EventCounts.count``; MongoDB counts what is settled, this process what is pending."""
         with mapped(), self._operations.session() as session:
-            image = self._operations.read_sequence(buckets.chain, session)
+            with answered():
+                image = self._operations.read_sequence(buckets.chain, session)
             if image is None:
                 return NOTHING
             # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.

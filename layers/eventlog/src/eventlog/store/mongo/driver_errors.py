@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pymongo
 from bson.errors import InvalidBSON
 from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
 
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreUnavailableError
 from eventlog.stored.errors import NotOursError
+
+REQUEST_SECONDS = 12.0
+"""What one call may wait for MongoDB in all. A function behind the API has 25 s, and most requests make one call."""
 
 _REFUSED = {13, 18}
 """Unauthorized, as the user of a living connection was removed; AuthenticationFailed."""
@@ -36,6 +40,18 @@ def mapped() -> Iterator[None]:
         raise kind(f"MongoDB: {type(error).__name__}") from error
     except NotOursError as error:
         raise CorruptionError(f"a stored document is damaged: {error}") from error
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Turn errors as ``mapped`` does, and have the block end in ``REQUEST_SECONDS``, whatever it waits for.
+
+    The driver tries a read again that was not answered, each time with a limit of its own. With this the limit is one
+    for everything in the block, and goes with each operation to the server. So a router whose shard is silent answers
+    in time, too. Not for generators: the limit would go on in whoever takes the next item.
+    """
+    with mapped(), pymongo.timeout(REQUEST_SECONDS):
+        yield
 
 
 def _is_refusal(error: PyMongoError) -> bool:

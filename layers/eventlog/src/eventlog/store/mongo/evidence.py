@@ -16,7 +16,7 @@ from pymongo import ASCENDING
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import MongoTreeView
 from eventlog.stored import codec
@@ -116,6 +116,6 @@ class MongoEvidenceReader:
         with self._operations.session() as session:
             newest, at_size = self._copies.newest, self._copies.at_size
             copy = newest(chain, session) if size is None else at_size(chain, size, session)
-            with mapped():
+            with answered():
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoEvidenceView(self._operations, session, image), copy

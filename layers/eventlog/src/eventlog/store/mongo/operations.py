@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import pymongo
 from bson import Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReturnDocument
@@ -27,8 +28,10 @@ from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.answers import is_over
+from eventlog.store.mongo.by_id import ById
 from eventlog.store.mongo.push import (
     DAMAGED,
+    PUSH_SECONDS,
     PushImage,
     UnknownOutcomeError,
     content_hashes,
@@ -42,7 +45,7 @@ from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequen
 
 RawCollection = Collection[RawBSONDocument]
 
-_MAJORITY = WriteConcern(w="majority", wtimeout=5000)
+_MAJORITY = WriteConcern(w="majority", wtimeout=4000)  # less than a push may take: the answer says what became of it
 _DUPLICATE_KEY = 11000
 
 
@@ -53,6 +56,7 @@ class Operations:
         self._client = client
         majority = ReadConcern("majority")
         self._db = db = client.get_database(database, codec.CODEC, read_concern=majority, write_concern=_MAJORITY)
+        self._by_id = ById(client)
         self.events = db["events"]
         self.sequences = db["sequences"]
         self.audits = db["audits"]
@@ -81,10 +85,9 @@ class Operations:
 
     def read_events(self, chain: str, ids: Iterable[str], session: ClientSession) -> list[Event]:
         """Read settled events by id (majority)."""
-        keys = [codec.document_id(chain, event_id) for event_id in ids]
         return [
             codec.decode_event(bytes(found.raw))
-            for found in self.raw_events.find({"_id": {"$in": keys}}, session=session)
+            for found in self.raw_events.find(**self._by_id.query(chain, ids), session=session)
         ]
 
     def read_hashes(self, chain: str, start: int, end: int) -> dict[int, Any]:
@@ -101,11 +104,10 @@ class Operations:
 
     def any_settled(self, chain: str, ids: Iterable[str], time: Timestamp) -> bool:
         """Whether one of the ids is in ``events``: a majority read not older than ``time``, in one round trip."""
-        keys = [codec.document_id(chain, event_id) for event_id in ids]
         found = self._db.command(
             {
                 "find": self.events.name,
-                "filter": {"_id": {"$in": keys} if len(keys) > 1 else keys[0]},
+                **self._by_id.query(chain, ids),
                 "projection": {"_id": 1},
                 "limit": 1,
                 "singleBatch": True,
@@ -168,7 +170,8 @@ class Operations:
         command, size = push_command(chain, entries, bound)
         command["writeConcern"] = _MAJORITY.document
         try:
-            reply = self._db.command(command, codec_options=codec.CODEC)
+            with pymongo.timeout(PUSH_SECONDS):
+                reply = self._db.command(command, codec_options=codec.CODEC)
         except ServerSelectionTimeoutError:  # nothing was sent
             raise
         except (AutoReconnect, OperationFailure) as error:  # the connection broke, or a server or router answered

@@ -16,7 +16,9 @@ from eventlog.stored.sequences import decode_settled
 PENDING_LIMIT = 1 << 20
 """Bytes of pending entries beyond which a push is refused until they are settled."""
 
-_PUSH_MS = 5000
+PUSH_SECONDS = 5.0
+"""How long a push may take until a majority has it. Some of an append's time is left then, to see whether it is in."""
+
 DAMAGED = "the sequence document is damaged; run an audit"
 _FIELDS = {"size": 1, "settled": 1, "pending.content_hash": 1, "pending_bytes": 1}
 _BOUNDED_FIELDS = _FIELDS | {"pending.event_id": 1}
@@ -76,7 +78,6 @@ def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tup
         "update": update,
         "new": True,
         "fields": fields,
-        "maxTimeMS": _PUSH_MS,
     }
     return command, size
 

@@ -12,7 +12,7 @@ from eventlog.store.errors import StoreUnavailableError, UnusableURIError
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query, UnreadableChain
 from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
@@ -29,8 +29,7 @@ _CHAIN_NAME = CHAIN_PATTERN.removesuffix("$") + r"\z"
 def connect(uri: str, pool_size: int = 100) -> MongoClient[dict[str, Any]]:
     """Make a client as this store needs it, whatever the URI says. A process makes one and keeps it for all requests.
 
-    What one operation may wait for (a server to be chosen, a free connection, making one, the server's answer) adds up
-    to 24 s. That is less than the 25 s of a function behind the API, so that the function itself answers 503.
+    These limits are for one try of one operation. What a request of the API waits for in all, ``answered`` limits.
 
     Raises:
         UnusableURIError: no client can be made of the URI.
@@ -59,7 +58,7 @@ def _client(uri: str, pool_size: int) -> MongoClient[dict[str, Any]]:
         serverSelectionTimeoutMS=5000,  # an election takes about 2 s
         waitQueueTimeoutMS=2000,
         connectTimeoutMS=3000,
-        socketTimeoutMS=14_000,  # a push may take 5 s, and 5 s more until a majority has it
+        socketTimeoutMS=14_000,  # of a single answer, where there is no limit for the whole (``answered``)
         compressors=[],  # an event is small: packing it costs more time than it saves
     )
 
@@ -105,12 +104,12 @@ class MongoStore:
             LimitError: it does not exist, and the caller may not create one more today (``append_limited``).
             StoreUnavailableError: MongoDB can't be reached.
         """
-        with mapped():
+        with answered():
             open_chain(self._operations, chain, self._origin, principal, new_chains)
 
     def settle(self, chain: str) -> int:
         """See ``EventAppender.settle``."""
-        with mapped():
+        with answered():
             return Settler(self._operations, chain).drain()
 
     def unsettled(self) -> dict[str, int]:
@@ -121,7 +120,7 @@ class MongoStore:
 
     def get(self, chain: str, event_id: str) -> Event | None:
         """See ``EventReader.get``."""
-        with mapped(), self._operations.session() as session:
+        with answered(), self._operations.session() as session:
             image = self._operations.read_sequence(chain, session)
             # An entry leaves the sequence document only after it is in events, so in this order it can't be missed.
             pending = image.events() if image else iter(())
@@ -132,26 +131,26 @@ class MongoStore:
 
     def page(self, query: Query) -> Page:
         """See ``EventReader.page``."""
-        with mapped():
+        with answered():
             return read_page(self._operations, query)
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """See ``EventReader.chains``."""
         query = {"_id": {"$gt": after, "$regex": _CHAIN_NAME}}
         allowed = [] if names is None else [among("_id", names)]
-        with mapped():
+        with answered():
             found = self._operations.raw_sequences.find({"$and": [query, *allowed]}, sort=[("_id", 1)], limit=limit)
             return [_listed(bytes(image.raw)) for image in found]
 
     def chain(self, name: str) -> Chain | None:
         """See ``EventReader.chain``; the head is computed from the settled state and the pending entries."""
-        with mapped():
+        with answered():
             found = self._operations.raw_sequences.find_one({"_id": name})
             return None if found is None else _chain(bytes(found.raw))
 
     def ping(self) -> None:
         """See ``EventReader.ping``."""
-        with mapped():
+        with answered():
             self._operations.sequences.find_one({"_id": ""})
 
 

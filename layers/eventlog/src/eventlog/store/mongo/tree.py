@@ -16,7 +16,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.proof import Node
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface.trees import ConsistencyPath, InclusionPath
-from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored.sequences import SequenceImage
@@ -76,14 +76,14 @@ class MongoTreeView:
         waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
         if waiting is not None:
             return waiting
-        with mapped():
+        with answered():
             return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """See ``TreeView.leaves``."""
         found: dict[int, tuple[Any, Any]] = {e.seq: (e.prev_hash, e.entry.content_hash) for e in self.pending}
         try:
-            with mapped():
+            with answered():
                 found |= self._operations.read_links(self.image.chain, start, end, self.session)
             return [hashing.leaf(seq, *map(_hash, found[seq])) for seq in range(start, end)]
         except (KeyError, TypeError) as error:
@@ -104,7 +104,7 @@ class MongoTreeView:
         found: dict[int, list[Any]] = {seq: [event.hash, *event.nodes] for seq, event in pending.items()}
         if stored := [Int64(seq) for seq in sorted(seqs) if seq < settled]:
             places = {"chain": self.image.chain, "seq": {"$in": stored}}
-            with mapped():
+            with answered():
                 for document in self._operations.events.find(places, _FIELDS, session=self.session):
                     found[document["seq"]] = [document["hash"], *document["nodes"]]
         return found
@@ -123,13 +123,13 @@ class TreeReader:
     def view(self, chain: str) -> Iterator[MongoTreeView | None]:
         """See ``Trees.view``."""
         with self._operations.session() as session:
-            with mapped():
+            with answered():
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoTreeView(self._operations, session, image)
 
     def newest_size(self, chain: str) -> int | None:
         """See ``Trees.newest_size``."""
-        with mapped():
+        with mapped():  # it has its own limit
             found = self._operations.sequences.with_options(read_concern=ReadConcern("linearizable")).find_one(
                 {"_id": chain}, {"size": 1}, max_time_ms=_LINEARIZABLE_MS
             )
