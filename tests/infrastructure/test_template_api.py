@@ -24,7 +24,7 @@ OPEN = {"GET /", "GET /dashboard/config.json", "GET /dashboard/{file+}"}
 """All that may be asked without a token: the files of the dashboard."""
 COSTLY = {
     *("POST /api/v1/audits", "GET /api/v1/audits", "GET /api/v1/audits/{audit_id}"),
-    *("GET /api/v1/export", "GET /api/v1/stats"),
+    *("GET /api/v1/export", "GET /api/v1/standing", "GET /api/v1/stats"),
 }
 STREAM = "GET /api/v1/events/stream"
 WRITES = {
