@@ -31,7 +31,8 @@ OPEN = both("/", "/dashboard/config.json", "/dashboard/{file+}")
 """All that may be asked without a token: the files of the dashboard."""
 COSTLY = {
     "POST /api/v1/audits",
-    *both("/api/v1/audits", "/api/v1/audits/{audit_id}", "/api/v1/export", "/api/v1/stats"),
+    *both("/api/v1/audits", "/api/v1/audits/{audit_id}", "/api/v1/export"),
+    *both("/api/v1/standing", "/api/v1/stats"),
 }
 STREAM = both("/api/v1/events/stream")
 WRITES = {

@@ -21,7 +21,7 @@ from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
-from eventlog.store.mongo.standings import STANDING_IDS, StandingRows
+from eventlog.store.mongo.standings import NO_STANDINGS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -38,7 +38,7 @@ _AHEAD_MILLIS = 60_000
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
 _BATCH = 2_000
-_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS), "$not": STANDING_IDS}
+_REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
 """The ids of reports, whatever they are: other things are kept in the same collection."""
 _LISTED_ID: dict[str, Any] = {"$regex": r"(?s)^.{1,64}\z"}
 _NO_TEXT: dict[str, Any] = {
@@ -174,7 +174,7 @@ class AuditStore:
     def _listed(self, ids: dict[str, Any], chain: str | None, limit: int, names: Sequence[str] | None) -> list[bytes]:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
-        query: dict[str, Any] = {"$and": [{"_id": ids}, *chains, *allowed]}
+        query: dict[str, Any] = {"$and": [{"_id": ids}, NO_STANDINGS, *chains, *allowed]}
         with answered():
             found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
             return [bytes(report.raw) for report in found]

@@ -17,8 +17,11 @@ _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 """Reads what nobody should have written."""
 _FIELDS = {"verdict": 1, "note": 1}
-STANDING_IDS = {"$gte": STANDING_PREFIX, "$lt": f"{STANDING_PREFIX[:-1]}{chr(ord(STANDING_PREFIX[-1]) + 1)}"}
+_AFTER = f"{STANDING_PREFIX[:-1]}{chr(ord(STANDING_PREFIX[-1]) + 1)}"
+_IDS = {"$gte": STANDING_PREFIX, "$lt": _AFTER}
 """The ids of all standings."""
+NO_STANDINGS: dict[str, Any] = {"$or": [{"_id": {"$not": {"$gte": STANDING_PREFIX}}}, {"_id": {"$gte": _AFTER}}]}
+"""All other rows, so that an index leaves standings out instead of going over them."""
 
 
 class StandingRows:
@@ -39,7 +42,7 @@ class StandingRows:
         self, verdict: str, after: str, limit: int, names: Sequence[str] | None = None
     ) -> list[StandingRow]:
         """See ``StandingReads.with_verdict``; it goes over the ids of all standings."""
-        ids = STANDING_IDS | {"$gt": f"{STANDING_PREFIX}{after}"}
+        ids = _IDS | {"$gt": f"{STANDING_PREFIX}{after}"}
         query = {"_id": ids, "verdict": verdict} | ({} if names is None else among("chain", names))
         with mapped():
             return [_row(row) for row in self._audits.find(query, _FIELDS, sort=[("_id", 1)], limit=limit)]
@@ -47,7 +50,7 @@ class StandingRows:
     def verdicts(self, names: Sequence[str] | None = None) -> Counter[str]:
         """See ``StandingReads.verdicts``: one query over two collections, of two small fields for each chain."""
         chains, standings = ({} if names is None else among(field, names) for field in ("_id", "chain"))
-        mine = {"_id": STANDING_IDS, "chain": {"$ne": ""}}
+        mine = {"_id": _IDS, "chain": {"$ne": ""}}
         theirs = [{"$match": mine}, {"$match": standings}, {"$project": {"chain": 1, "verdict": 1}}]
         steps: list[Mapping[str, Any]] = [
             {"$match": chains},
