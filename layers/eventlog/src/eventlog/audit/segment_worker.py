@@ -1,6 +1,6 @@
 """What a worker process of an audit does: it verifies the segments that it is given (``workers.py``)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -29,17 +29,19 @@ class Work:
 
     def encode(self) -> bytes:
         """Write the message that a worker is sent first."""
-        return codec.encode(asdict(self) | {"after": timestamp(self.after)})
+        gossip = b"" if self.after is None else self.after.gossip
+        return codec.encode(asdict(self) | {"after": timestamp(self.after), "gossip": gossip})
 
     @classmethod
     def decode(cls, message: bytes) -> "Work":
         """Read the message that ``encode`` wrote."""
         fields = Fields(codec.decode(message))
+        after = fields.maybe_timestamp("after")
         return cls(
             uri=fields.get("uri", str),
             database=fields.get("database", str),
             chain=fields.get("chain", str),
-            after=fields.maybe_timestamp("after"),
+            after=after and replace(after, gossip=fields.get("gossip", bytes)),
         )
 
 

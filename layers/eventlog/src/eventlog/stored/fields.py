@@ -4,8 +4,9 @@ Counts are int64, times are dates in whole milliseconds since 1970, a ``ClusterT
 """
 
 import math
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import bson
 from bson import DatetimeMS, Decimal128, Int64, Timestamp
@@ -22,11 +23,17 @@ _ROUGH: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 
 
-class ClusterTime(NamedTuple):
-    """A moment on the clock of the database's cluster: the seconds since 1970, and a counter within that second."""
+@dataclass(frozen=True, slots=True)
+class ClusterTime:
+    """A moment on the clock of the database's cluster: the seconds since 1970, and a counter within that second.
+
+    ``gossip`` is what the cluster itself said of its time then, as BSON: a server of it that has not come so far yet
+    refuses to wait for the moment unless it is told that, too. It is not stored: later, all of them have come so far.
+    """
 
     seconds: int
     increment: int
+    gossip: bytes = field(default=b"", compare=False)
 
 
 def count(value: int) -> Int64:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from bson import DatetimeMS, Int64
+from bson import DatetimeMS, Int64, Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
@@ -25,7 +25,7 @@ from eventlog.store.mongo.standings import NO_STANDINGS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
-from eventlog.stored.fields import ClusterTime, timestamp
+from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -132,8 +132,10 @@ class AuditStore:
         """Open a session that sees the database as it was at ``after`` or later."""
         with self._ops.session() as session:
             # After a failover the new primary may lag behind what was read: then it waits until it has caught up.
-            if (time := timestamp(after)) is not None:
-                session.advance_operation_time(time)
+            if after is not None:
+                session.advance_operation_time(Timestamp(after.seconds, after.increment))
+            if after is not None and after.gossip:
+                session.advance_cluster_time(codec.decode(after.gossip))
             yield session
 
     def add(self, document: bytes) -> None:
@@ -257,8 +259,10 @@ class SessionReads:
     @property
     def time(self) -> ClusterTime | None:
         """The operation time of the last read."""
-        found = self._session.operation_time
-        return None if found is None else ClusterTime(found.time, found.inc)
+        found, gossip = self._session.operation_time, self._session.cluster_time
+        if found is None or gossip is None:
+            return None
+        return ClusterTime(found.time, found.inc, codec.encode(dict(gossip)))
 
 
 def _scan(

@@ -38,8 +38,10 @@ class EventCounter:
             # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.
             pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
             values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
-            pipeline = _pipeline(buckets, image.settled.size, most, values)
-            found = _aggregate(self._operations, pipeline, buckets, session)
+            found: dict[str, Any] = {"all": []}
+            if image.settled.size:
+                pipeline = _pipeline(buckets, image.settled.size, most, values)
+                found = _aggregate(self._operations, pipeline, buckets, session)
         return _sum(found, pending, buckets)
 
 

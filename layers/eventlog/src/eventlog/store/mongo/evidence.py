@@ -53,8 +53,10 @@ class MongoEvidenceView(MongoTreeView):
         """Find where the events of a time window are, below ``size``; from the window's index alone."""
         group: dict[str, Any] = {"_id": None, "low": {"$min": "$seq"}, "high": {"$max": "$seq"}, "count": {"$sum": 1}}
         stages: list[dict[str, Any]] = [{"$match": self._settled(window, 0, size)}, {"$group": group}]
-        with mapped():
-            found = list(self._operations.events.aggregate(stages, session=self.session, hint=dict(_BY_TIME)))
+        found: list[dict[str, Any]] = []
+        if self.image.settled.size:
+            with mapped():
+                found = list(self._operations.events.aggregate(stages, session=self.session, hint=dict(_BY_TIME)))
         seqs = [int(found[0][name]) for name in ("low", "high")] if found else []
         count = found[0]["count"] if found else 0
         scattered = bool(found) and seqs[1] - seqs[0] > _SCATTERED * count

@@ -86,6 +86,8 @@ def index_of(query: Query) -> list[tuple[str, int]]:
 
 
 def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[_Found]:
+    if not size:  # nothing is settled: MongoDB may not even have the index yet, which it would call an error
+        return
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
     batches: Iterator[Any] = operations.events.find_raw_batches(
