@@ -88,14 +88,14 @@ def test_no_view_costs_more_in_a_long_chain(browser: Browser, long: ServedLog) -
 def test_more_events_than_are_counted_at_once_are_shown_of_a_shorter_range(browser: Browser, long: ServedLog) -> None:
     with watch(browser, long.url) as look:
         page = look.open(range="week")
-        expect(page.locator(".notice")).to_contain_text("a shorter range: 1 day", timeout=15_000)
+        expect(page.locator("#main .notice")).to_contain_text("a shorter range: 1 day", timeout=15_000)
         expect(page.get_by_role("button", name="Week")).to_have_attribute("aria-pressed", "true")
         shown = page.locator(".legend li").all_inner_texts()
         total = sum(int(words.split()[-1].replace(",", "")) for words in shown)
         assert abs(total - COUNT // 5) <= COUNT // 100
         page.get_by_role("button", name="Day", exact=True).click()
         expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
-        expect(page.locator(".notice")).to_have_count(0)
+        expect(page.locator("#main .notice")).to_have_count(0)
 
 
 def test_a_minute_with_more_than_are_counted_is_said(

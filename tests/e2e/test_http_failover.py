@@ -116,10 +116,13 @@ def test_ten_failovers_under_http_load(nodes: list[EmbeddedMongo], running: Runn
 
 
 def assert_no_findings(url: str) -> None:
-    """None of the last hundred audits found anything; one that could not see everything blames MongoDB."""
+    """None of the last hundred audits found anything; one that could not see everything says why.
+
+    Either it blames MongoDB, or it goes on where one stopped whose last state could not be stored with its signature.
+    """
     with EventLog(url) as log:
         reports = log.transport.get("/audits", {"limit": 100}).object()["audits"]
     assert len(reports) > len(HOW)
     assert [report for report in reports if report["findings_total"]] == []
     reasons = {report["incomplete_because"] for report in reports} - {None}
-    assert [why for why in reasons if "MongoDB" not in why] == []
+    assert [why for why in reasons if "MongoDB" not in why and "it was resumed from" not in why] == []

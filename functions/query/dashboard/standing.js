@@ -12,25 +12,35 @@ const AGAIN_MILLIS = 60_000
 const MARKS = { tampered: 'TAMPERED', incomplete: 'incomplete', not_audited: 'not audited yet' }
 const ORDER = ['tampered', 'incomplete', 'not_audited', 'intact']
 
-/** What the page knows: verdicts of chains by name, and whether anything stands at all. */
-const verdicts = new Map()
-let anyTampered = false
+/** What the page knows of chains by name, {standing, at}; and of all of them, when it asked last. */
+const known = new Map()
+let whole = null
+let asked = 0
 let shownOf = null
+
+const isTampered = () => whole?.verdict === 'tampered'
+const isFresh = (at) => Date.now() - at < AGAIN_MILLIS
 
 const place = () => document.getElementById('standing')
 
 /** The title of a view; while anything stands, that comes first. */
-export const titled = (title) => `${anyTampered ? 'TAMPERED · ' : ''}${title} · Event log`
+export const titled = (title) => `${isTampered() ? 'TAMPERED · ' : ''}${title} · Event log`
 
 /** A chain's name for a list to choose from, with what is wrong with it. */
 export function chainWords(chain) {
-  const mark = MARKS[verdicts.get(chain)]
+  const mark = MARKS[known.get(chain)?.standing?.verdict]
   return mark ? `${chain} (${mark})` : chain
 }
 
 /** Chains as the log lists them: what is known of each is known from now on. */
 export function learn(chains) {
-  for (const { chain, standing } of chains) verdicts.set(chain, standing?.verdict)
+  for (const { chain, standing } of chains) known.set(chain, { standing, at: Date.now() })
+}
+
+/** An audit was run: what is known may be wrong now. */
+export function forget() {
+  known.clear()
+  asked = 0
 }
 
 /** Chains in the order in which they need somebody's attention, else as they are. */
@@ -39,11 +49,12 @@ export const worstFirst = (chains) => chains.toSorted((one, other) => ORDER.inde
 /** "1 tampered, 2 not audited yet, 22 intact" */
 export const counted = (chains) => ORDER.filter((verdict) => chains[verdict]).map((verdict) => `${number(chains[verdict])} ${MARKS[verdict]?.toLowerCase() ?? verdict}`).join(', ')
 
-/** Show what stands, and go on showing it as long as the view is there. */
+/** Show what stands, and go on showing it as long as the view is there. It is asked for once a minute, not at each step. */
 export async function showStanding({ chain, title, signal }) {
   if (shownOf !== chain) fill(place()) // what was said of another chain is not said beside this one's name
   shownOf = chain
-  await look({ chain, title, signal })
+  if (whole && isFresh(asked) && known.has(chain)) show(chain, title)
+  else await look({ chain, title, signal })
   const timer = setInterval(() => document.hidden || look({ chain, title, signal }), AGAIN_MILLIS)
   signal.addEventListener('abort', () => clearInterval(timer))
   if (signal.aborted) clearInterval(timer)
@@ -51,19 +62,27 @@ export async function showStanding({ chain, title, signal }) {
 
 async function look({ chain, title, signal }) {
   try {
-    const [whole, own] = await Promise.all([ask('/standing', { limit: NAMED }, { signal }), standingOf(chain, signal)])
+    const own = known.get(chain)
+    const isKnown = own && isFresh(own.at) && own.standing?.verdict !== 'tampered'
+    const [all, standing] = await Promise.all([ask('/standing', { limit: NAMED }, { signal }), isKnown ? own.standing : standingOf(chain, signal)])
     if (signal.aborted) return
-    const before = anyTampered
-    anyTampered = whole.verdict === 'tampered'
-    for (const { chain: name } of whole.tampered) verdicts.set(name, 'tampered')
-    if (own?.verdict) verdicts.set(chain, own.verdict)
-    document.title = titled(title)
-    for (const option of document.querySelectorAll('#chain option')) if (!option.disabled) option.textContent = chainWords(option.value)
-    fill(place(), bar(chain, own, whole))
-    if (anyTampered && !before) announce('An audit has found tampering.')
+    const wasTampered = isTampered()
+    whole = all
+    asked = Date.now()
+    // What stood and is not named any more stands no more; what is named does, whatever was known of it before.
+    if (all.next === null) for (const [name, { standing: before }] of known) if (before?.verdict === 'tampered') known.delete(name)
+    learn([{ chain, standing }, ...all.tampered])
+    show(chain, title)
+    if (isTampered() && !wasTampered) announce('An audit has found tampering.')
   } catch (error) {
-    if (!signal.aborted) fill(place(), error.status !== 401 && h('p', { class: 'notice' }, `What audits have found is not known now: ${error.message}`))
+    if (!signal.aborted) fill(place(), error.status !== 401 && h('p', { class: 'standing-unsure' }, `What audits have found is not known now: ${error.message}`))
   }
+}
+
+function show(chain, title) {
+  document.title = titled(title)
+  for (const option of document.querySelectorAll('#chain option')) if (!option.disabled) option.textContent = chainWords(option.value)
+  fill(place(), bar(chain, known.get(chain)?.standing))
 }
 
 /** What stands of a chain; null: there is none. */
@@ -73,13 +92,13 @@ async function standingOf(chain, signal) {
   return found?.chain === chain ? found.standing : null
 }
 
-function bar(chain, own, whole) {
+function bar(chain, own) {
   const red = whole.tampered.map((one) => tampered(one.chain, one.standing)).toSorted((one, other) => (other.dataset.chain === chain) - (one.dataset.chain === chain))
   if (whole.database?.verdict === 'tampered') red.push(tampered('', whole.database))
   const more = whole.chains.tampered - whole.tampered.length
   const rest = more > 0 && h('p', {}, `${plural(more, 'more chain was', 'more chains were')} tampered with: `, h('code', {}, 'eventlog status'), ' names all.')
-  if (red.length > 0) return h('div', { class: 'error' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
-  return h('p', { class: own?.verdict === 'intact' ? 'standing-good' : 'notice' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
+  if (red.length > 0) return h('div', { class: 'standing-bad' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
+  return h('p', { class: own?.verdict === 'intact' ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
 }
 
 /** What stands of a chain, when it happened, and where to see it. */

@@ -5,6 +5,7 @@ import { announce, h } from '../dom.js'
 import { number, own, plural } from '../format.js'
 import { HOME } from '../home.js'
 import { badge, card, empty, errorBox, loading, moment } from '../parts.js'
+import { forget } from '../standing.js'
 
 const PAGE = 50
 const MEANING = {
@@ -58,6 +59,7 @@ function runForm(chain, progress, go, signal) {
         await new Promise((resolve) => setTimeout(resolve, 1000))
         report = await ask(`/audits/${report.audit_id}`, {}, { signal })
       }
+      forget()
       if (signal.aborted) return
       announce(`The audit ended: ${report.status}, ${plural(report.findings_total, 'finding')}.`)
       await go({ view: 'audits', audit: report.audit_id, before: null })
