@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.interface import Placed, Query
 from eventlog.store.mongo import append, driver_errors, operations
+from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage, UnknownOutcomeError
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
@@ -85,6 +86,7 @@ def test_what_was_appended_is_read_from_both_shards_in_order(
     for page in (store.page(Query(chain=CHAIN)), store.page(Query(chain=CHAIN, sort="seq", order="asc"))):
         assert sorted(event.seq for event in page.events) == [placed.event.seq for placed in known]
     assert store.append(CHAIN, [draft("e1"), draft("e5")])[1].replayed
+    assert AuditStore(store).chain_names() == operations_of(store).events.distinct("chain") == [CHAIN]
     assert check_chain(store, map(receipt, known)) == len(known)
 
 

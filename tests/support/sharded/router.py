@@ -82,6 +82,7 @@ class _Client:
             "findAndModify": self._find_and_modify,
             "findandmodify": self._find_and_modify,
             "createIndexes": self._create_indexes,
+            "distinct": self._distinct,
             "enableSharding": self._enable_sharding,
             "shardCollection": self._shard_collection,
             "moveRange": self._move_range,
@@ -205,6 +206,21 @@ class _Client:
             versions = {"shardVersion": collection.version(shard)}
             answer = self._run(self._routing.shard(shard), command.change(**versions))
         return answer
+
+    def _distinct(self, command: Command) -> Document:
+        """Have all shards group by the field, each item of an array for itself, which comes to the same."""
+        field = f"${command.fields['key']}"
+        pipeline = [{"$match": command.fields.get("query", {})}, {"$unwind": field}, {"$group": {"_id": field}}]
+        kept = {name: value for name, value in command.fields.items() if name not in {"distinct", "key", "query"}}
+        grouped = {
+            _THERE["aggregate"]: command.fields["distinct"],
+            "pipeline": pipeline,
+            "cursor": {"batchSize": 10_000},
+        }
+        answer = self._routed(Command(grouped | kept))
+        if not answer["ok"]:
+            return answer
+        return {"ok": 1.0, "values": [found["_id"] for found in answer["cursor"]["firstBatch"]]}
 
     def _enable_sharding(self, command: Command) -> Document:
         self._routing.database(command.fields["enableSharding"], make=True)
