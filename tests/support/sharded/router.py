@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable
-from threading import Lock
-from typing import Any
 
-from bson import DatetimeMS, Timestamp
+from bson import DatetimeMS
 
+from tests.support.sharded.clock import ClusterClock
 from tests.support.sharded.routing import MAJORITY, UNSHARDED, RouterError, Routing, Sharded, value_of
 from tests.support.sharded.wire import Command, Document, Listener, Peer
 
@@ -26,32 +25,6 @@ _SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 
 """What ends by itself here."""
 
 
-class _Clock:
-    """The newest cluster time that any server has said: every command carries it on, so that causal reads wait."""
-
-    def __init__(self) -> None:
-        self._newest: Any = None
-        self._lock = Lock()
-
-    def saw(self, answer: Document) -> None:
-        time = answer.get("$clusterTime")
-        with self._lock:
-            if time is not None and (self._newest is None or time["clusterTime"] > self._newest["clusterTime"]):
-                self._newest = time
-
-    def on(self, command: Command) -> Command:
-        mine = command.fields.get("$clusterTime")
-        newer = self._newest is not None and (mine is None or mine["clusterTime"] < self._newest["clusterTime"])
-        return command.change(**{"$clusterTime": self._newest}) if newer else command
-
-    @property
-    def now(self) -> Timestamp:
-        return Timestamp(0, 1) if self._newest is None else self._newest["clusterTime"]
-
-    def stamp(self) -> Document:
-        return {} if self._newest is None else {"$clusterTime": self._newest, "operationTime": self.now}
-
-
 class Router(Listener):
     """Listens as a mongos would. ``config`` and ``empty`` are mongods: the config server, and one without data."""
 
@@ -59,7 +32,7 @@ class Router(Listener):
         self.routing = Routing(config)
         self.config = config
         self.empty = empty
-        self.clock = _Clock()
+        self.clock = ClusterClock()
         super().__init__(lambda: _Client(self))
 
     def __exit__(self, *_: object) -> None:
