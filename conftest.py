@@ -18,12 +18,17 @@ from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo
 from tests.support.databases import Databases
 from tests.support.once import made_once
+from tests.support.sharded.cluster import ShardedCluster
 from tools.package_check.build import build
 
 SLOW_FIRST = ("tests/e2e", "tools", "tests/infrastructure", "tests/browser", "tests/integration", "tests/contract")
 """Folders whose files are handed out first, so that no process is left with a long file while the others are done."""
 JOURNAL_MILLIS = 5
 """Dropping a database waits for the journal: MongoDB's own 100 ms would be a third of most tests' time."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sharded", action="store_true", help="use a sharded cluster where a replica set would be used")
 
 
 def pytest_configure() -> None:
@@ -37,8 +42,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow folders first; within a folder the order stays."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow folders first; within a folder the order stays. What no router lets anybody do is left out with one."""
+    if config.getoption("--sharded"):
+        items[:] = [item for item in items if item.get_closest_marker("replica_set") is None]
 
     def rank(item: pytest.Item) -> int:
         places = [number for number, folder in enumerate(SLOW_FIRST) if item.nodeid.startswith(f"{folder}/")]
@@ -48,8 +55,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A replica set's URI."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardedCluster]:
+    """A sharded cluster; each process whose tests use it starts one, so few files do."""
+    with ShardedCluster(tmp_path_factory.mktemp("sharded")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A replica set's URI; with ``--sharded`` a router's."""
+    if request.config.getoption("--sharded"):
+        cluster: ShardedCluster = request.getfixturevalue("cluster")
+        yield cluster.uri
+        return
     if given := os.environ.get("MONGO_URI"):
         yield given
         return
@@ -64,8 +82,11 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def databases(client: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
+def databases(client: MongoClient[dict[str, Any]], request: pytest.FixtureRequest) -> Iterator[Databases]:
     databases = Databases(client)
+    if request.config.getoption("--sharded"):
+        cluster: ShardedCluster = request.getfixturevalue("cluster")
+        databases.prepare = partial(cluster.spread, client, chain="main", seq=3)
     yield databases
     databases.close()
 

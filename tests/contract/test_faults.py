@@ -215,5 +215,5 @@ def test_a_row_planted_in_the_next_event_s_place_stops_no_append_and_is_found(
     report = audit(store)
     assert [(f.kind, f.seq) for f in report.findings] == [("unexpected", 1)]
     assert store.append(CHAIN, [draft()])[0].event.seq == 2
-    operations_of(store).events.delete_one({"event_id": planted.entry.event_id})
+    operations_of(store).events.delete_one({"chain": CHAIN, "seq": planted.seq})
     assert check_chain(store, [receipt(placed)]) == 3

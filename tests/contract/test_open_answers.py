@@ -3,13 +3,9 @@
 The errors are made by the driver itself, from answers as they come over the wire.
 """
 
-from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import pytest
-from pymongo.database import Database
-from pymongo.helpers_shared import _check_command_response
 
 from eventlog.audit.auditor import Auditor
 from eventlog.store.errors import StoreUnavailableError
@@ -20,46 +16,12 @@ from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.integration.writer import ORIGIN
 from tests.support.clocks import Clock
 from tests.support.factories import draft
+from tests.support.open_answers import Router
 
 OVER = {10058, 10107, 13435, 13436, 189, 11602}
 """Of a data-bearing node's own operation: not begun, or ended."""
 OPEN = {50, 91, 262, 11600, 11601, 6, 7, 89, 133, 202, 9001, 1, 2, 13, 112, 134, 279, 8000, 123456, None}
 """What a router may say while the shard goes on, and codes that say nothing to us, or are not there."""
-
-
-class Router:
-    """Stands before a server's ``command``: the next push gets an error, and reaches the server at once or later."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._command = Database.command
-        self.code: int | None = None
-        self.how = ""
-        self.pushes = 0
-        self.held: Callable[[], Any] = lambda: None
-
-        def command(database: Database[Any], *args: Any, **kwargs: Any) -> Any:
-            return self._answer(database, *args, **kwargs)
-
-        monkeypatch.setattr(Database, "command", command)
-
-    def arm(self, code: int | None, how: str) -> None:
-        self.code, self.how, self.pushes = code, how, 0
-
-    def _answer(self, database: Database[Any], command: Any, *args: Any, **kwargs: Any) -> Any:
-        def pass_on() -> Any:
-            return self._command(database, command, *args, **kwargs)
-
-        if "findAndModify" not in command:
-            return pass_on()
-        self.pushes += 1
-        how, self.how = self.how, ""
-        if not how:
-            return pass_on()
-        if how == "applied":
-            pass_on()
-        self.held = pass_on
-        code = {} if self.code is None else {"code": self.code}
-        return _check_command_response({"ok": 0.0, "errmsg": "made for a test", **code}, None)
 
 
 @pytest.fixture

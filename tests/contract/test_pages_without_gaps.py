@@ -49,6 +49,7 @@ def rename(db: Operations, seq: int) -> None:
     db.events.update_one({"seq": seq}, {"$set": {"chain": ["ghost"]}})
 
 
+@pytest.mark.replica_set
 @pytest.mark.parametrize("hide", [remove, filtered, move, rename])
 @pytest.mark.parametrize("seq", [0, 5, SETTLED - 1])
 def test_a_page_that_should_have_a_hidden_event_is_an_error_and_others_are_shown(

@@ -57,6 +57,7 @@ def test_a_window_without_events_is_empty(filled: MongoStore) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+@pytest.mark.replica_set
 def test_scattered_events_are_read_without_those_between(mongo_uri: str, database: str) -> None:
     explainer = Explainer(mongo_uri, database)
     finds = explainer.finds_of(lambda store: read(store, TimeRange(None, MONTH)))

@@ -155,21 +155,21 @@ DAMAGE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_node_is_corruption(store: MongoStore, damage: str) -> None:
     fill(store, 40, 2)
-    operations_of(store).events.update_one({"seq": NODE}, DAMAGE[damage])
+    operations_of(store).events.update_one({"chain": "main", "seq": NODE}, DAMAGE[damage])
     with pytest.raises(CorruptionError, match="run an audit"):
         TreeReader(store).inclusion("main", 40, 42)
 
 
 def test_a_missing_event_is_corruption(store: MongoStore) -> None:
     fill(store, 40, 2)
-    operations_of(store).events.delete_one({"seq": NODE})
+    operations_of(store).events.delete_one({"chain": "main", "seq": NODE})
     with pytest.raises(CorruptionError, match="missing or damaged in chain main of size 42"):
         TreeReader(store).consistency("main", 32, 42)
 
 
 def test_a_changed_node_makes_a_proof_that_does_not_verify(store: MongoStore) -> None:
     events = fill(store, 40, 0)
-    operations_of(store).events.update_one({"seq": NODE}, {"$set": {"nodes.4": bytes(32)}})
+    operations_of(store).events.update_one({"chain": "main", "seq": NODE}, {"$set": {"nodes.4": bytes(32)}})
     found = TreeReader(store).inclusion("main", 3, 40)
     with pytest.raises(EvidenceError, match="does not lead to the root"):
         proof.verify_inclusion(events[3].hash, 3, 40, found.hashes, found.root)

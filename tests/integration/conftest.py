@@ -22,7 +22,6 @@ from tests.support.anchored import AnchoredLog
 from tests.support.auditors import Recorder
 from tests.support.secured import SecuredLog, secured_mongo
 from tests.support.serving import served
-from tests.support.sharded.cluster import ShardedCluster
 from tests.support.standing import Tampered, tampered_log
 from tests.support.used import used
 
@@ -104,13 +103,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredMongo]:
     """A mongod with access control."""
     with secured_mongo(tmp_path_factory.mktemp("secured")) as mongo:
         yield mongo
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardedCluster]:
-    """A sharded cluster; files that use it cost its start, so there are few."""
-    with ShardedCluster(tmp_path_factory.mktemp("sharded")) as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import MaxKey
 from pymongo import MongoClient
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.interface import Placed, Query
 from eventlog.store.mongo import append, driver_errors, operations
+from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage, UnknownOutcomeError
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
-from tests.integration.writer import CHAIN, ORIGIN, check_chain, receipt
+from tests.integration.writer import CHAIN, ORIGIN, Writer, check_chain, named, receipt
 from tests.support.clocks import Clock
 from tests.support.factories import draft
 from tests.support.sharded.cluster import ShardedCluster
@@ -83,6 +86,7 @@ def test_what_was_appended_is_read_from_both_shards_in_order(
     for page in (store.page(Query(chain=CHAIN)), store.page(Query(chain=CHAIN, sort="seq", order="asc"))):
         assert sorted(event.seq for event in page.events) == [placed.event.seq for placed in known]
     assert store.append(CHAIN, [draft("e1"), draft("e5")])[1].replayed
+    assert AuditStore(store).chain_names() == operations_of(store).events.distinct("chain") == [CHAIN]
     assert check_chain(store, map(receipt, known)) == len(known)
 
 
@@ -169,3 +173,31 @@ def test_a_silent_shard_keeps_nobody_waiting_and_no_chain_that_is_on_another(
         assert store.get("before", "e2") == near[2].event
         assert [event.seq for event in store.page(Query(chain="before", order="asc")).events] == [0, 1, 2, 3]
     assert max(seconds) < 10
+
+
+def test_ranges_that_move_and_a_shard_that_is_killed_lose_and_double_nothing(
+    cluster: ShardedCluster, router: Client, database: str, store: MongoStore, tmp_path: Path
+) -> None:
+    """Writers go on meanwhile. Those whose ids are made give up what the end of a shard has left open."""
+    writers = [Writer(cluster.uri, database, f"w{n}", tmp_path, chosen=n == 0, batch=1 + n) for n in range(2)]
+    for writer in writers:
+        writer.go()
+    for shard in ("sh0", "sh1"):
+        for writer in writers:
+            writer.wait_for(5)
+        cluster.move(router, f"{database}.sequences", {"_id": CHAIN}, {"_id": MaxKey()}, shard)
+        low, high = {"chain": CHAIN, "seq": SPLIT}, {"chain": MaxKey(), "seq": MaxKey()}
+        cluster.move(router, f"{database}.events", low, high, shard)
+    for writer in writers:
+        writer.wait_for(5)
+    cluster.shards["sh1"].kill()
+    cluster.shards["sh1"].start()
+    writers[0].wait_for(5)
+    for writer in writers:
+        writer.stop()
+    assert [writer.failures() for writer in writers] == [[]] * len(writers)
+    receipts = [given for writer in writers for given in writer.receipts()]
+    tried = [ids for writer in writers for ids in writer.tried()]
+    again = [receipt(p) for ids in tried for p in store.append(CHAIN, [named(event_id) for event_id in ids])]
+    assert len({given["id"] for given in receipts}) == len(receipts) >= 2 * 15
+    check_chain(store, receipts + again)

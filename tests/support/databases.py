@@ -1,6 +1,7 @@
 """Databases for tests, used again once they are empty: to make and to drop one costs more than most tests do."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,8 @@ class Databases:
 
     def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
         self._client = client
+        self.prepare: Callable[[str], object] = lambda _: None
+        """What is done with each that is made and may have collections."""
         self._resting: deque[str] = deque()
         self._usual: Shape | None = None
 
@@ -36,7 +39,10 @@ class Databases:
             if self._is_empty(name):
                 return name
             self._client.drop_database(name)
-        return f"test_{uuid4().hex[:12]}"
+        name = f"test_{uuid4().hex[:12]}"
+        if not new:
+            self.prepare(name)
+        return name
 
     def give_back(self, name: str) -> None:
         """Empty a database, or drop it."""
@@ -57,9 +63,11 @@ class Databases:
         """How a log looks that nobody set up: what ``ensure_indexes`` and first writes make."""
         if self._usual is None:
             name = f"test_{uuid4().hex[:12]}"
+            self.prepare(name)
             database = self._client[name]
             for declared in COLLECTIONS:
-                database.create_collection(declared.name)
+                if declared.name not in database.list_collection_names():
+                    database.create_collection(declared.name)
                 for index in declared.indexes:
                     database[declared.name].create_index(index.keys, unique=index.unique)
             self._usual = self._shape(name)

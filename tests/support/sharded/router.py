@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable
-from threading import Lock
-from typing import Any
 
-from bson import DatetimeMS, Timestamp
+from bson import DatetimeMS
 
+from tests.support.sharded.clock import ClusterClock
 from tests.support.sharded.routing import MAJORITY, UNSHARDED, RouterError, Routing, Sharded, value_of
 from tests.support.sharded.wire import Command, Document, Listener, Peer
 
@@ -26,32 +25,6 @@ _SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 
 """What ends by itself here."""
 
 
-class _Clock:
-    """The newest cluster time that any server has said: every command carries it on, so that causal reads wait."""
-
-    def __init__(self) -> None:
-        self._newest: Any = None
-        self._lock = Lock()
-
-    def saw(self, answer: Document) -> None:
-        time = answer.get("$clusterTime")
-        with self._lock:
-            if time is not None and (self._newest is None or time["clusterTime"] > self._newest["clusterTime"]):
-                self._newest = time
-
-    def on(self, command: Command) -> Command:
-        mine = command.fields.get("$clusterTime")
-        newer = self._newest is not None and (mine is None or mine["clusterTime"] < self._newest["clusterTime"])
-        return command.change(**{"$clusterTime": self._newest}) if newer else command
-
-    @property
-    def now(self) -> Timestamp:
-        return Timestamp(0, 1) if self._newest is None else self._newest["clusterTime"]
-
-    def stamp(self) -> Document:
-        return {} if self._newest is None else {"$clusterTime": self._newest, "operationTime": self.now}
-
-
 class Router(Listener):
     """Listens as a mongos would. ``config`` and ``empty`` are mongods: the config server, and one without data."""
 
@@ -59,7 +32,7 @@ class Router(Listener):
         self.routing = Routing(config)
         self.config = config
         self.empty = empty
-        self.clock = _Clock()
+        self.clock = ClusterClock()
         super().__init__(lambda: _Client(self))
 
     def __exit__(self, *_: object) -> None:
@@ -82,6 +55,7 @@ class _Client:
             "findAndModify": self._find_and_modify,
             "findandmodify": self._find_and_modify,
             "createIndexes": self._create_indexes,
+            "distinct": self._distinct,
             "enableSharding": self._enable_sharding,
             "shardCollection": self._shard_collection,
             "moveRange": self._move_range,
@@ -205,6 +179,21 @@ class _Client:
             versions = {"shardVersion": collection.version(shard)}
             answer = self._run(self._routing.shard(shard), command.change(**versions))
         return answer
+
+    def _distinct(self, command: Command) -> Document:
+        """Have all shards group by the field, each item of an array for itself, which comes to the same."""
+        field = f"${command.fields['key']}"
+        pipeline = [{"$match": command.fields.get("query", {})}, {"$unwind": field}, {"$group": {"_id": field}}]
+        kept = {name: value for name, value in command.fields.items() if name not in {"distinct", "key", "query"}}
+        grouped = {
+            _THERE["aggregate"]: command.fields["distinct"],
+            "pipeline": pipeline,
+            "cursor": {"batchSize": 10_000},
+        }
+        answer = self._routed(Command(grouped | kept))
+        if not answer["ok"]:
+            return answer
+        return {"ok": 1.0, "values": [found["_id"] for found in answer["cursor"]["firstBatch"]]}
 
     def _enable_sharding(self, command: Command) -> Document:
         self._routing.database(command.fields["enableSharding"], make=True)

@@ -29,7 +29,7 @@ export async function render({ state, chain, go, link, signal }) {
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
   const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
-  if (detail.damaged) return [damagedChain(chain), card('The last audits', strip(audits, link)), card('Chains', await chainTable(chains, chain, options))]
+  if (detail.damaged) return [damagedChain(chain), card('Recent audits', strip(audits, chains.find((one) => one.chain === chain)?.standing, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))
   showPicture(picture, { range, chain, by, go, signal })
   return [
@@ -115,7 +115,7 @@ function pictureOf(figures, { go }) {
 
 /** Audits of what is new take nothing back: while something stands their green would praise what they did not look at. */
 function strip(audits, standing, link) {
-  const stands = standing.verdict === 'tampered'
+  const stands = standing?.verdict === 'tampered'
   if (audits.length === 0) return empty('No audit has run yet.', h('a', { href: link({ view: 'audits' }) }, 'Run one now'))
   const items = audits.toReversed().map((audit) => {
     const words = `${audit.mode} audit ${ago(audit.started_at)}: ${audit.status}, ${plural(audit.findings_total, 'finding')}`
