@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from eventlog.fields import MAX_PAYLOAD, ChainName
 from eventlog.formats.escaped import MOST, escaped_length
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.http import access, answers
 from eventlog.http.callers import Caller
@@ -68,8 +69,8 @@ class StreamQuery(BaseModel):
             hidden=not caller.may(self.chain),
             from_seq=self.from_seq,
             seen=int(last_event_id) + 1 if last_event_id else None,
-            event_types=frozenset(self.event_type),
-            source_ids=frozenset(self.source_id),
+            event_types=NameFilter.of(self.event_type),
+            source_ids=NameFilter.of(self.source_id),
         )
 
 
