@@ -8,7 +8,7 @@ from typing import Any
 from eventlog.formats.event import Entry, Event
 from eventlog_client.arguments import Filters
 from eventlog_client.errors import RefusedError
-from eventlog_client.reading import EventPage
+from eventlog_client.reading import PageRead
 from eventlog_client.search import Search
 from eventlog_client.transport import Transport
 
@@ -25,7 +25,7 @@ class Look:
     look goes on; None once everything was searched. ``most``: no page is begun after so many events; None: all are.
     """
 
-    pages: Iterator[EventPage]
+    pages: Iterator[PageRead]
     words: Sequence[str]
     total: int | None = None
     most: int | None = LOOK

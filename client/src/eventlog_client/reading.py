@@ -15,7 +15,7 @@ NDJSON = "application/x-ndjson"
 PAGE = 1000
 
 
-class EventPage(NamedTuple):
+class PageRead(NamedTuple):
     """The events of a page, each read and checked as it is taken, and the cursor of the next page, if there is one."""
 
     events: Iterator[Event]
@@ -41,7 +41,7 @@ def pages(
     filters: dict[str, Any],
     limit: int | None = None,
     cursor: str | None = None,
-) -> Iterator[EventPage]:
+) -> Iterator[PageRead]:
     """Yield pages of events that match the filters, from a cursor on, at most ``limit`` events.
 
     Raises:
@@ -54,7 +54,7 @@ def pages(
         answer = transport.get("/events", {**filters, "limit": page, "cursor": cursor}, accept=NDJSON)
         lines = answer.body.splitlines()
         cursor = answer.headers.get("Next-Cursor")
-        yield EventPage(_read(lines, read, filters["chain"]), len(lines), cursor)
+        yield PageRead(_read(lines, read, filters["chain"]), len(lines), cursor)
         if cursor is None:
             return
         if not lines:
