@@ -1,7 +1,7 @@
 """Each view and each filter, on one log; what comes from the log is only ever text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -241,11 +241,12 @@ def test_a_theme_that_was_chosen_stays(look: Watched) -> None:
 def test_one_line_finds_events_and_is_refused_at_its_place(look: Watched) -> None:
     page = look.open(view="events")
     box = page.get_by_label("Search", exact=True)
-    for line, fits in (
+    lines: list[tuple[str, Callable[[int], bool]]] = [
         ("type:user.* source:web-1", lambda n: n % 3 == 0 and n % 2 == 1),
         (f"type:order.paid type:user.login after:{moment(31)}", lambda n: n % 3 < 2 and 200 - n <= 31),
         ("type:order.* source:web-0 order:asc", lambda n: n % 3 == 1 and n % 2 == 0),
-    ):
+    ]
+    for line, fits in lines:
         box.fill(line)
         box.press("Enter")
         shown = [n for n in range(180) if fits(n)]
