@@ -181,6 +181,19 @@ def test_more_names_than_a_page_merges_are_refused(
     assert newest_first(api, early) == [1, 0]
 
 
+def test_names_that_take_too_long_to_find_are_refused(
+    api: TestClient, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(store)
+    store.settle("main")
+    monkeypatch.setattr(names, "MAX_SECONDS", 0.0)
+    late: Filters = {"source_id": ["web-*"], "start_time": "2026-12-01T00:00:00Z"}
+    answer = api.get(EVENTS, params=late)
+    (problem,) = answer.json()["errors"]
+    assert (answer.status_code, problem["pointer"]) == (422, "/query/source_id")
+    assert "takes more than 0 seconds" in problem["detail"]
+
+
 def test_a_name_that_ends_in_a_star_is_stored_as_it_is_and_asked_for_with_a_backslash(api: TestClient) -> None:
     event: dict[str, Any] = {"event_type": "a*", "source_id": "\\*", "timestamp": "2026-11-23T00:00:00Z", "payload": {}}
     assert api.post(EVENTS, json=event).status_code == 201

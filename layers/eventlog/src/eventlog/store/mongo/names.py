@@ -6,6 +6,7 @@ of several types is: a merge of scans that are in order already. An index range 
 order of the types, and every event of them would have to be read and sorted.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
@@ -19,13 +20,14 @@ from eventlog.store.mongo.operations import Operations
 
 Values = Mapping[str, Sequence[str]]
 """The types and sources to look for, by field; a field that is not there may have any."""
+_WORDS = {"event_type": "types", "source_id": "sources"}
 MAX_NAMES = 1000
 """Values, or pairs of a type and a source, that one page merges: MongoDB 6.0.5 takes a quarter of a second for so many.
 
 Twenty types and twenty sources, all that can be asked for without a prefix, make 400.
 """
 MAX_SECONDS = 5.0
-"""What looking for the values of one prefix may take: half a million of them."""
+"""What looking for the values of all prefixes may take: half a million of them, if few have events in the times."""
 
 
 def values_of(
@@ -39,13 +41,14 @@ def values_of(
         TooManyNamesError: there are more than ``MAX_NAMES``, or pairs of them, or finding them takes too long.
     """
     values: dict[str, Sequence[str]] = {}
+    deadline = time.monotonic() + MAX_SECONDS
     for field, names in wanted.items():
         if not names:
             continue
         found = set(names.exact)
         for prefix in _disjoint(names.prefixes):
             match = {"chain": chain, field: _range(prefix), "timestamp": times}
-            found.update(_beginning(operations, match, field, session))
+            found.update(_beginning(operations, match, field, deadline - time.monotonic(), session))
         values[field] = sorted(found)
     # Each pair is a scan of its own, so two lists that are short enough may still be too long together.
     if prod(map(len, values.values())) > MAX_NAMES:
@@ -53,24 +56,33 @@ def values_of(
     return values
 
 
-def _beginning(operations: Operations, match: dict[str, Any], field: str, session: ClientSession) -> Iterator[str]:
+def _beginning(
+    operations: Operations, match: dict[str, Any], field: str, seconds: float, session: ClientSession
+) -> Iterator[str]:
     pipeline: list[dict[str, Any]] = [{"$match": match}, {"$group": {"_id": f"${field}"}}, {"$limit": MAX_NAMES + 1}]
     index = dict.fromkeys(("chain", field, "timestamp", "seq"), 1)
-    limits: dict[str, Any] = {"maxTimeMS": round(1000 * MAX_SECONDS)}
+    # To MongoDB no milliseconds mean no limit.
+    millis = round(1000 * seconds)
+    if millis <= 0:
+        raise _too_slow(field)
+    limits: dict[str, Any] = {"maxTimeMS": millis}
     try:
         for row in operations.events.aggregate(pipeline, session=session, hint=index, **limits):
             yield row["_id"]
     except ExecutionTimeout as error:
-        raise _too_many(field) from error
+        raise _too_slow(field) from error
 
 
 def _too_many(field: str) -> TooManyNamesError:
-    what = "types" if field == "event_type" else "sources"
-    return TooManyNamesError(
-        field,
-        f"more than {MAX_NAMES} {what} fit, or pairs of a type and a source; "
-        "give a longer prefix, or a shorter range of times",
-    )
+    return _refused(field, f"more than {MAX_NAMES} {_WORDS[field]} fit, or pairs of a type and a source")
+
+
+def _too_slow(field: str) -> TooManyNamesError:
+    return _refused(field, f"finding the {_WORDS[field]} that begin so takes more than {MAX_SECONDS:g} seconds")
+
+
+def _refused(field: str, why: str) -> TooManyNamesError:
+    return TooManyNamesError(field, f"{why}; give a longer prefix, or a shorter range of times")
 
 
 def _range(prefix: str) -> dict[str, str]:
