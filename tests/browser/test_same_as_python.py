@@ -266,3 +266,29 @@ def test_what_this_browser_can_not_check_is_not_checked(page: Page) -> None:
     }"""
     found = call(page, "note", script, {"vkey": vector["keys"][0], "note": note})
     assert found == ["UnsupportedError", "This browser can’t check Ed25519 signatures."]
+
+
+def test_searches_are_read_written_and_found_as_by_the_command(page: Page) -> None:
+    vectors = json.loads((VECTORS / "search.json").read_text(encoding="utf-8"))
+    script = """(m, { read, refused, event, words, now }) => {
+        const clean = (search) => Object.fromEntries(Object.entries(search).filter(([, value]) => value.length > 0))
+        const sorted = (search) => JSON.stringify(Object.entries(search).sort())
+        const asked = (text) => {
+            try {
+                const found = m.parseSearch(text, now)
+                const again = m.parseSearch(m.formatSearch(found), 0)
+                return sorted(again) === sorted(found) ? clean(found) : ['written otherwise', m.formatSearch(found)]
+            } catch (error) {
+                return error.name === 'Error' ? [error.at, error.message] : String(error)
+            }
+        }
+        return {
+            read: read.map(({ text }) => asked(text)),
+            refused: refused.map(({ text }) => asked(text)),
+            found: words.map((one) => m.hasWords(event, one.words)),
+        }
+    }"""
+    found = call(page, "search", script, vectors | {"now": parse_time(vectors["now"])}, folder="")
+    assert found["read"] == [one["search"] for one in vectors["read"]]
+    assert found["refused"] == [[one["at"], one["error"]] for one in vectors["refused"]]
+    assert found["found"] == [one["found"] for one in vectors["words"]]

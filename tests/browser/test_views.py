@@ -1,7 +1,7 @@
 """Each view and each filter, on one log; what comes from the log is only ever text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -236,3 +236,47 @@ def test_a_theme_that_was_chosen_stays(look: Watched) -> None:
     page.get_by_role("button", name="Dark", exact=True).click()
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_one_line_finds_events_and_is_refused_at_its_place(look: Watched) -> None:
+    page = look.open(view="events")
+    box = page.get_by_label("Search", exact=True)
+    lines: list[tuple[str, Callable[[int], bool]]] = [
+        ("type:user.* source:web-1", lambda n: n % 3 == 0 and n % 2 == 1),
+        (f"type:order.paid type:user.login after:{moment(31)}", lambda n: n % 3 < 2 and 200 - n <= 31),
+        ("type:order.* source:web-0 order:asc", lambda n: n % 3 == 1 and n % 2 == 0),
+    ]
+    for line, fits in lines:
+        box.fill(line)
+        box.press("Enter")
+        shown = [n for n in range(180) if fits(n)]
+        expected = [f"e-{n}" for n in (shown if "asc" in line else reversed(shown))]
+        expect(page.locator("tbody tr")).to_have_count(min(50, len(expected)))
+        expect(page.locator("tbody tr").first).to_have_attribute("data-id", expected[0])
+        assert rows(page) == expected[:50]
+        assert box.input_value().startswith(line.split()[0])
+    box.fill("source:web-1 tpye:x")
+    box.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("unknown qualifier 'tpye' at 14; known: type, source, chain")
+    assert page.evaluate("document.activeElement.value.slice(document.activeElement.selectionStart)") == "tpye:x"
+
+
+def test_words_are_looked_for_page_by_page_with_an_honest_end(look: Watched) -> None:
+    """A look is 20 pages; here the log gives pages of 2 events, so that it ends before the log does."""
+    page = look.page
+    page.route(
+        "**/api/v1/events?*limit=1000*",
+        lambda route: route.continue_(url=route.request.url.replace("limit=1000", "limit=2")),
+    )
+    look.open(view="events")
+    page.get_by_label("Search", exact=True).fill('order.paid "17"')
+    page.get_by_role("button", name="Search", exact=True).click()
+    status = page.locator("#events-status")
+    expect(status).to_have_text("Searched 40 of 180 events: 3 fit.")
+    for searched in ("80 of", "120 of", "160 of", "all"):
+        page.get_by_role("button", name="Search on").click()
+        expect(status).to_contain_text(f"Searched {searched} 180 events")
+    expect(page.get_by_role("button", name="Search on")).to_have_count(0)
+    expected = [f"e-{n}" for n in reversed(range(180)) if n % 3 == 1 and "17" in f"{n} e-{n}"]
+    assert rows(page) == expected
+    expect(status).to_contain_text(f": {len(expected)} fit.")

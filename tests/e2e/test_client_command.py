@@ -131,6 +131,9 @@ def test_a_file_is_appended_and_queried(command: Command, chain: str) -> None:
         for line in command("--json", "query", "--from-seq", "3", "--to-seq", "5", "--chain", chain).splitlines()
     ]
     assert [event["seq"] for event in shown] == [3, 4]
+    found = command("query", f'type:certificate.* "SHOP.example" chain:{chain}', stdin="").splitlines()
+    assert [line.split("\t")[2] for line in found] == 2 * ["certificate.renewed"]
+    assert "'tpye' at 1" in command("query", "tpye:certificate.*", stdin="", code=2)
 
 
 def test_a_bundle_is_exported_and_verified(command: Command, mongo: EmbeddedMongo, chain: str) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from eventlog.formats.event import Entry, make_entry
+from eventlog.formats.name_filter import NameFilter
 from eventlog.store.interface import Draft, Order, Position, Query
 from eventlog.store.mongo.store import connect, open_log
 from tests.support.each import each
@@ -60,7 +61,11 @@ TIMES: dict[str, dict[str, Any]] = {
 SOME = (0, 1, 3, 20)
 FILTERS = {
     f"{name}, {types} types, {sources} sources": Query(
-        chain="main", event_types=TYPES[:types], source_ids=SOURCES[:sources], limit=LIMIT, **TIMES[name]
+        chain="main",
+        event_types=NameFilter.of(TYPES[:types]),
+        source_ids=NameFilter.of(SOURCES[:sources]),
+        limit=LIMIT,
+        **TIMES[name],
     )
     for name, types, sources in product(TIMES, SOME, SOME)
 }
@@ -85,7 +90,42 @@ def test_a_page_examines_what_it_shows_and_little_more(
     """
     query = replace(FILTERS[filters], order=order, after=PAGES[page])
     examined = explainer.examined(explainer.finds(query))
-    scans = max(1, len(query.event_types)) * max(1, len(query.source_ids)) * (2 if query.after else 1)
+    scans = max(1, len(query.event_types.exact)) * max(1, len(query.source_ids.exact)) * (2 if query.after else 1)
     assert examined.keys <= LIMIT + max(10, scans)
     assert examined.documents <= LIMIT + 1
     assert examined.sorts == 0
+
+
+PREFIXES = {
+    "a type": {"event_types": ["t1*"]},
+    "a rare one": {"event_types": ["t19*"]},
+    "sources": {"source_ids": ["s18*", "s19", "s1"]},
+    "a type and a source": {"event_types": ["t18*"], "source_ids": ["s1"]},
+    "both": {"event_types": ["t18*", "t1"], "source_ids": ["s19*"]},
+    "nothing": {"event_types": ["u*"]},
+}
+
+
+def test_a_prefix_examines_one_key_for_each_name_and_no_event_that_is_not_shown(explainer: Explainer) -> None:
+    """A name takes two keys to find (its first one, and with times the first one in them), and one to merge.
+
+    A scan would examine all 3,000 events, or all that begin so. At most three names fit: so it is a page's own events,
+    and ten keys.
+    """
+    for (case, given), page, order in product(PREFIXES.items(), PAGES.values(), get_args(Order)):
+        if case == "a type":  # eleven names
+            continue
+        filters: dict[str, Any] = {name: NameFilter.of(texts) for name, texts in given.items()}
+        query = Query(chain="main", limit=LIMIT, order=order, after=page, **filters)
+        examined = explainer.examined(explainer.finds(query))
+        assert examined.keys <= LIMIT + 10, (case, page, order, examined)
+        assert examined.documents <= LIMIT + 1, (case, page, order)
+        assert examined.sorts == 0, (case, page, order)
+
+
+def test_a_prefix_of_many_names_takes_a_few_keys_for_each(explainer: Explainer) -> None:
+    for times, page, order in product(TIMES.values(), PAGES.values(), get_args(Order)):
+        query = Query(chain="main", event_types=NameFilter.of(["t1*"]), limit=LIMIT, order=order, after=page, **times)
+        examined = explainer.examined(explainer.finds(query))
+        assert examined.keys <= LIMIT + 4 * 11 + 1, (times, page, order, examined)
+        assert (examined.documents <= LIMIT + 1, examined.sorts) == (True, 0), (times, page, order)

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
 from eventlog.audit.auditor import Auditor
+from eventlog.formats.name_filter import NameFilter
 from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log
@@ -127,7 +128,7 @@ def _queries(count: int, number: int) -> Iterator[Query]:
         order: Order = rng.choice(get_args(Order))
         seq = rng.randrange(count // 2) + (count // 2 if order == "desc" else 0)
         after = Position(data.START + 1000 * seq, seq)
-        query = Query(chain=CHAIN, event_types=rng.choice(_TYPES), limit=LIMIT, order=order)
+        query = Query(chain=CHAIN, event_types=NameFilter.of(rng.choice(_TYPES)), limit=LIMIT, order=order)
         yield replace(query, after=after, size=count)
 
 

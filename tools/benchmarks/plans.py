@@ -12,9 +12,9 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore
 
 Find = Mapping[str, Any]
-"""A ``find`` command."""
+"""A ``find`` command, or an aggregation that looks for the names that begin so (names.py)."""
 
-_ASKED = ("find", "filter", "sort", "hint", "limit", "min", "max", "projection")
+_ASKED = ("find", "aggregate", "pipeline", "filter", "sort", "hint", "limit", "min", "max", "projection", "cursor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class Explainer:
 
     def examined(self, finds: Sequence[Find]) -> Examined:
         """Run finds with explain; return the sums."""
-        explained = [self._database.command("explain", find, verbosity="executionStats") for find in finds]
+        answers = [self._database.command("explain", find, verbosity="executionStats") for find in finds]
+        # An aggregation's first stage is the one that reads.
+        explained = [found["stages"][0]["$cursor"] if "stages" in found else found for found in answers]
         stats = [found["executionStats"] for found in explained]
         stages = [stage for found in explained for stage in _stages(found["queryPlanner"]["winningPlan"])]
         return Examined(

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from eventlog.formats.name_filter import ANY, NameFilter
 from eventlog.store.interface import Order, Position, Query
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from tools.benchmarks import data
@@ -65,6 +66,10 @@ class PageResult:
         return LIMIT + max(10, self.examined.scans)
 
 
+def _filters(what: str, names: tuple[str, ...]) -> dict[str, NameFilter]:
+    return {"": ANY, f"1 {what}": NameFilter.of(names[:1]), f"{len(names)} {what}s": NameFilter.of(names)}
+
+
 def cases(count: int) -> Iterator[PageCase]:
     """Yield every combination of filters in both orders, each with its first page and one in the middle."""
     # Time, types and sources in all combinations, and the order by seq by itself, as it takes no such filters.
@@ -75,8 +80,8 @@ def cases(count: int) -> Iterator[PageCase]:
             "end_time": data.START + count // 4 * 3 * 1000,
         },
     }
-    types = {"": (), "1 type": _TYPES[:1], f"{len(_TYPES)} types": _TYPES}
-    sources = {"": (), "1 source": _SOURCES[:1], f"{len(_SOURCES)} sources": _SOURCES}
+    types = _filters("type", _TYPES)
+    sources = _filters("source", _SOURCES)
     filters = {
         ", ".join(filter(None, names)): Query(
             chain=CHAIN, **times[names[0]], event_types=types[names[1]], source_ids=sources[names[2]], limit=LIMIT

@@ -3,6 +3,7 @@
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt
+from eventlog.formats.name_filter import exactly
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint
 from eventlog_client.appends import NewEvent
 from eventlog_client.client import EventLog
@@ -18,7 +19,9 @@ from eventlog_client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from eventlog_client.looking import Look
 from eventlog_client.proofs import Proof
+from eventlog_client.search import Search, SearchError, parse_search
 from eventlog_client.standings import ChainStanding, LogStanding
 
 __all__ = [
@@ -37,12 +40,17 @@ __all__ = [
     "KeyNeededError",
     "LogMisbehavedError",
     "LogStanding",
+    "Look",
     "NewEvent",
     "Proof",
     "Receipt",
     "RefusedError",
+    "Search",
+    "SearchError",
     "SignedCheckpoint",
     "StateError",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "exactly",
+    "parse_search",
 ]

@@ -8,7 +8,7 @@ import typer
 
 from eventlog import console
 from eventlog.formats.errors import EvidenceError
-from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, read, status, watch
+from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, query, read, status, watch
 from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
 from eventlog_client.output import Output, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
@@ -25,7 +25,7 @@ Exit codes:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, epilog=_EXIT_CODES)
 app.command()(append.append)
-app.command()(read.query)
+app.command()(query.query)
 app.command()(read.tail)
 app.command()(bundle.export)
 app.command()(bundle.verify_bundle)

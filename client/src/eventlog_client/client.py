@@ -20,8 +20,10 @@ from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
 from eventlog_client.keys import keys_of, pinned
 from eventlog_client.live import Tail, Verified, patiently
+from eventlog_client.looking import LOOK, Look, filters_of, total_of
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
+from eventlog_client.search import Search
 from eventlog_client.standings import ChainStanding, LogStanding
 from eventlog_client.transport import Transport
 
@@ -114,6 +116,26 @@ class EventLog:
         """
         query = {"chain": name(chain, "chain"), **checked(filters)}
         return reading.events(self.transport, self._event, query, number(limit, "limit"))
+
+    def look(
+        self,
+        search: Search,
+        *,
+        chain: str = DEFAULT_CHAIN,
+        most: int | None = LOOK,
+        cursor: str | None = None,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> Look:
+        """Search events for words: those that the log finds by the rest of the search are read and looked at here.
+
+        ``most`` bounds how many are read (None: all), ``cursor`` goes on where another look of this very search ended.
+        ``advance`` counts those that were looked at. The search's own chain comes before ``chain``.
+        """
+        chain = search.chain or name(chain, "chain")
+        query = {"chain": chain, **checked(filters_of(search))}
+        total = total_of(self.transport, chain, search) if cursor is None else None
+        pages = reading.pages(self.transport, self._event, query, cursor=cursor)
+        return Look(pages, search.words, total, most, advance=advance)
 
     def events_by_seq(self, chain: str, start: int, end: int | None = None) -> Iterator[Event]:
         """Return the events [start, end) in order; each follows the one before it."""

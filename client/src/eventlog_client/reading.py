@@ -1,7 +1,7 @@
 """Reads events and chains page after page, and checks the links of events that must follow each other."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from eventlog.formats.event import Event
@@ -15,6 +15,14 @@ NDJSON = "application/x-ndjson"
 PAGE = 1000
 
 
+class PageRead(NamedTuple):
+    """The events of a page, each read and checked as it is taken, and the cursor of the next page, if there is one."""
+
+    events: Iterator[Event]
+    size: int
+    cursor: str | None
+
+
 def events(
     transport: Transport, read: Callable[[bytes], Event], filters: dict[str, Any], limit: int | None
 ) -> Iterator[Event]:
@@ -23,24 +31,44 @@ def events(
     Raises:
         LogMisbehavedError: an event is of another chain, whose name a table of events does not show.
     """
+    for page in pages(transport, read, filters, limit):
+        yield from page.events
+
+
+def pages(
+    transport: Transport,
+    read: Callable[[bytes], Event],
+    filters: dict[str, Any],
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Iterator[PageRead]:
+    """Yield pages of events that match the filters, from a cursor on, at most ``limit`` events.
+
+    Raises:
+        LogMisbehavedError: as ``events``, as an event is taken.
+    """
     # The cursor is opaque and goes back as it came. An empty page with a cursor would be asked for again forever.
-    left, cursor = limit, None
+    left = limit
     while left is None or left > 0:
         page = PAGE if left is None else min(left, PAGE)
         answer = transport.get("/events", {**filters, "limit": page, "cursor": cursor}, accept=NDJSON)
         lines = answer.body.splitlines()
-        for line in lines:
-            event = read(line)
-            if event.entry.chain != filters["chain"]:
-                why = f"asked for events of chain {filters['chain']}, and got one of chain {event.entry.chain}"
-                raise LogMisbehavedError(why, _evidence(event))
-            yield event
         cursor = answer.headers.get("Next-Cursor")
+        yield PageRead(_read(lines, read, filters["chain"]), len(lines), cursor)
         if cursor is None:
             return
         if not lines:
             raise UnexpectedAnswerError("the log answers with empty pages")
         left = None if left is None else left - len(lines)
+
+
+def _read(lines: list[bytes], read: Callable[[bytes], Event], chain: str) -> Iterator[Event]:
+    for line in lines:
+        event = read(line)
+        if event.entry.chain != chain:
+            why = f"asked for events of chain {chain}, and got one of chain {event.entry.chain}"
+            raise LogMisbehavedError(why, _evidence(event))
+        yield event
 
 
 def linked(found: Iterator[Event], start: int) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""``eventlog query`` and ``eventlog tail``."""
+"""``eventlog tail``, and how events are shown."""
 
 import sys
 from collections.abc import Iterable
@@ -14,45 +14,6 @@ from eventlog_client.output import Output, printable
 from eventlog_client.session import ChainOption, Key, need_keys, session_of, utf8
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
-
-
-def query(
-    context: typer.Context,
-    *,
-    event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.", callback=utf8)] = [],  # noqa: B006
-    source: Annotated[list[str], typer.Option(help="Any of these sources.", callback=utf8)] = [],  # noqa: B006
-    start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
-    end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
-    from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on, in order of seq.")] = None,
-    to_seq: Annotated[int | None, typer.Option(min=0, help="Before this seq, in order of seq.")] = None,
-    order: Annotated[
-        str | None, typer.Option(help="asc or desc (default: newest first; by seq, oldest first).")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many events.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="All events that match.")] = False,
-    chain: ChainOption = "main",
-) -> None:
-    """Find events.
-
-    Every event is verified in itself. A table, or with --json NDJSON as the log shows events.
-    """
-    session = session_of(context)
-    filters: dict[str, Any] = {
-        "event_type": event_type,
-        "source_id": source,
-        "start_time": start,
-        "end_time": end,
-        "from_seq": from_seq,
-        "to_seq": to_seq,
-        "order": order,
-        "sort": "seq" if from_seq is not None or to_seq is not None else None,
-    }
-    with session.log() as log:
-        found = log.events(chain=chain, limit=None if everything else limit, **filters)
-        if session.output.json:
-            show(session.output, found)
-        else:
-            session.output.table(COLUMNS, (row(event) for event in found))
 
 
 def tail(

@@ -6,7 +6,9 @@ import { eventDetail } from '../detail.js'
 import { plural } from '../format.js'
 import { empty, errorBox, loading, moment } from '../parts.js'
 import { MAX_END, parseEnd, parseTime } from '../times.js'
+import { hasWords } from '../search.js'
 import { followEvents } from './live.js'
+import { lookFor, searchForm } from './searching.js'
 
 const PAGE = 50
 const FILTERS = ['start_time', 'end_time', 'event_type', 'source_id']
@@ -14,6 +16,8 @@ const FILTERS = ['start_time', 'end_time', 'event_type', 'source_id']
 export async function render({ state, chain, go, link, signal }) {
   const live = state.get('live') === 'on'
   const filters = Object.fromEntries(FILTERS.map((name) => [name, state.getAll(name)]))
+  const words = state.getAll('word')
+  const order = state.get('order')
   const rows = h('tbody', {})
   const region = table(rows)
   const detail = h('div', { id: 'detail' })
@@ -25,9 +29,8 @@ export async function render({ state, chain, go, link, signal }) {
   const places = { rows, region, status, footer, signal, again, makeRow: (event) => row(event, select) }
   const cursor = live ? null : state.get('cursor')
   try {
-    const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor }, { signal })
-    showPage(page, { live, cursor, go }, places)
-    if (live) followFrom(page, { chain, ...filters }, places)
+    if (words.length > 0 && !live) lookFor({ chain, ...filters, order }, words, places)
+    else await showEvents({ chain, filters, words, order, live, cursor, go }, places)
   } catch (error) {
     if (signal.aborted) throw error
     fill(status, errorBox(error, () => go(error.status === 422 ? { cursor: null } : {}, { replace: true })))
@@ -35,9 +38,17 @@ export async function render({ state, chain, go, link, signal }) {
   const chosen = state.get('event')
   if (chosen) select({ chain, event_id: chosen })
   return [
+    searchForm(filters, words, order, go),
     filterForm(filters, live, go),
     h('div', { class: 'split' }, list, h('section', { class: 'card' }, h('h2', {}, 'Detail'), chosen ? detail : [detail, hint(detail)])),
   ]
+}
+
+async function showEvents({ chain, filters, words, order, live, cursor, go }, places) {
+  const { signal } = places
+  const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor, order: live ? null : order }, { signal })
+  showPage(page, { live, cursor, go, words, order }, places)
+  if (live) followFrom(page, { chain, words, ...filters }, places)
 }
 
 const hint = (detail) => {
@@ -58,7 +69,7 @@ function filterForm(filters, live, go) {
     const times = ['start_time', 'end_time'].map((name) => [name, given.get(name).trim()])
     go({ ...Object.fromEntries([...times, ...lists]), cursor: null, event: null })
   }
-  const clear = () => go({ ...Object.fromEntries(FILTERS.map((name) => [name, null])), cursor: null, event: null })
+  const clear = () => go({ ...Object.fromEntries([...FILTERS, 'word', 'order'].map((name) => [name, null])), cursor: null, event: null })
   return h(
     'form',
     { class: 'filters card', onsubmit: submit, 'aria-label': 'Filters' },
@@ -92,27 +103,28 @@ function row(event, select) {
   )
 }
 
-function showPage(page, { live, cursor, go }, { rows, status, footer, makeRow }) {
-  fill(rows, page.events.map(makeRow))
+function showPage(page, { live, cursor, go, words, order }, { rows, status, footer, makeRow }) {
+  fill(rows, page.events.filter((event) => hasWords(event, words)).map(makeRow))
   if (live) return
   const { length } = page.events
   status.textContent = length === 0 ? '' : `${plural(length, 'event')}${page.next_cursor ? ', and more' : ''}`
   if (length === 0) footer.append(empty('No event fits.', 'Widen the times, or clear the filters.'))
-  if (cursor) footer.append(newer(go))
-  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }, { entry: { fromNewer: true } }) }, 'Older'))
+  const [onward, back, first] = order === 'asc' ? ['Newer', 'Older', 'Oldest'] : ['Older', 'Newer', 'Newest']
+  if (cursor) footer.append(backward(go, back, first))
+  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }, { entry: { fromNewer: true } }) }, onward))
 }
 
-/** A cursor only leads to what is older: back is where the viewer came from, and from a link it is to the newest. */
-function newer(go) {
-  const [words, onclick] = history.state?.fromNewer ? ['Newer', () => history.back()] : ['Newest', () => go({ cursor: null, event: null })]
+/** A cursor only leads onward: back is where the viewer came from, and from a link it is to the first page. */
+function backward(go, back, first) {
+  const [words, onclick] = history.state?.fromNewer ? [back, () => history.back()] : [first, () => go({ cursor: null, event: null })]
   return h('button', { type: 'button', id: 'newer', onclick }, words)
 }
 
 /** The stream goes on where the page ended: all that was settled then was before the page's reader, shown or further down. */
-function followFrom(page, { chain, event_type, source_id, start_time, end_time }, places) {
+function followFrom(page, { chain, words, event_type, source_id, start_time, end_time }, places) {
   const from = start_time[0] ? parseTime(start_time[0]) : 0
   const before = end_time[0] ? parseEnd(end_time[0]) : MAX_END
-  const fits = ({ timestamp }) => parseTime(timestamp) >= from && parseTime(timestamp) < before
+  const fits = (event) => parseTime(event.timestamp) >= from && parseTime(event.timestamp) < before && hasWords(event, words)
   const known = new Set(page.events.filter(({ seq }) => seq >= page.settled_size).map((event) => event.event_id))
   followEvents({ parameters: { chain, event_type, source_id }, seen: page.settled_size, known, fits }, places)
 }

@@ -42,5 +42,5 @@ def parse_cursor(query: Query, text: str) -> tuple[int, Position]:
 
 def _digest(query: Query) -> bytes:
     fields = [query.chain, query.sort, query.order, query.start_time, query.end_time]
-    filters = [sorted(query.event_types), sorted(query.source_ids), query.from_seq, query.to_seq]
+    filters = [query.event_types.texts(), query.source_ids.texts(), query.from_seq, query.to_seq]
     return sha256(orjson.dumps([fields, filters])).digest()[:8]

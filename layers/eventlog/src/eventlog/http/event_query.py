@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from eventlog.errors import InvalidError
-from eventlog.fields import ChainName, EndMillis, Millis, Name
+from eventlog.fields import ChainName, EndMillis, Millis
+from eventlog.formats.name_filter import MAX_FILTER, NameFilter, parse_name
+from eventlog.formats.names import NAME_PATTERN
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import MAX_END
 from eventlog.http.cursor import parse_cursor
@@ -23,7 +25,19 @@ EndTime = Annotated[
 """Behind ``start_time``; None, as if it were not given, where nothing can be beyond it."""
 START = "Inclusive, by the events' timestamp"
 END = "Exclusive; 10000-01-01T00:00:00Z is after all times, as if there were no end"
-Names = Annotated[list[Name], Field(max_length=20, description="Any of these")]
+
+
+def _readable(text: str) -> str:
+    parse_name(text)
+    return text
+
+
+NameText = Annotated[str, Field(min_length=1, max_length=MAX_FILTER, pattern=NAME_PATTERN), AfterValidator(_readable)]
+"""A name as it is, or with a ``*`` at its end what it begins with (``name_filter.parse_name``)."""
+Names = Annotated[
+    list[NameText],
+    Field(max_length=20, description="Any of these; user.login* is all that begin so, \\* a star at the end of a name"),
+]
 _BY_TIME, _BY_SEQ = only_with("sort", "time"), only_with("sort", "seq")
 
 
@@ -57,8 +71,8 @@ class EventQuery(BaseModel):
             order=self.order or ("asc" if self.sort == "seq" else "desc"),
             start_time=self.start_time,
             end_time=self.end_time,
-            event_types=tuple(dict.fromkeys(self.event_type)),
-            source_ids=tuple(dict.fromkeys(self.source_id)),
+            event_types=NameFilter.of(self.event_type),
+            source_ids=NameFilter.of(self.source_id),
             from_seq=self.from_seq,
             to_seq=self.to_seq,
             limit=self.limit,

@@ -6,7 +6,9 @@ from typing import Annotated
 import orjson
 from fastapi import Depends, Query, Request, Response
 
+from eventlog.errors import InvalidError
 from eventlog.formats.event import Event
+from eventlog.formats.strict_json import Problem
 from eventlog.http import answers
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
@@ -16,6 +18,7 @@ from eventlog.http.event_schemas import EventPage, csv_header, to_csv, to_json, 
 from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface import Page, Position
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -38,7 +41,10 @@ def list_events(
 ) -> Response:
     """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
-    found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
+    try:
+        found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
+    except TooManyNamesError as error:
+        raise InvalidError([Problem(f"/query/{error.field}", str(error))]) from error
     # How long an event is depends on the form, so what does not fit is left to the next page only here.
     text, shown = _written(found.events, accepted)
     cursor = None

@@ -10,15 +10,17 @@ from pydantic import BaseModel, Field
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError
 from eventlog.fields import ChainName, EndMillis, Millis
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_end, format_time
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
+from eventlog.http.event_query import Names
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.query_strings import DIGITS, not_below
-from eventlog.store.errors import TooManyEventsError
+from eventlog.store.errors import TooManyEventsError, TooManyNamesError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
 
 DAY = 86_400_000
@@ -46,6 +48,8 @@ class StatsQuery(BaseModel):
         default=None, description="Seconds; by default so many that there are at most 60 buckets"
     )
     by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
+    event_type: Names = []
+    source_id: Names = []
 
     def to_buckets(self) -> Buckets:
         """Fill in what was not asked for: the last day, and a width that makes at most 60 buckets.
@@ -62,7 +66,15 @@ class StatsQuery(BaseModel):
         # The narrowest width of at most 60 buckets; if there is none the widest, which may be refused below.
         fitting = (seconds for seconds in WIDTHS if end - start <= 60_000 * seconds)
         width = 1000 * (self.bucket or next(fitting, WIDTHS[-1]))
-        found = Buckets(chain=self.chain, start=start, end=end, width=width, by=self.by)
+        found = Buckets(
+            chain=self.chain,
+            start=start,
+            end=end,
+            width=width,
+            by=self.by,
+            event_types=NameFilter.of(self.event_type),
+            source_ids=NameFilter.of(self.source_id),
+        )
         if len(found.starts) > MAX_BUCKETS:
             raise InvalidError([Problem("/query/bucket", f"makes more than {MAX_BUCKETS} buckets; take a larger one")])
         return found
@@ -100,6 +112,8 @@ def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Respo
         counts = counter.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyEventsError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
+    except TooManyNamesError as error:
+        raise InvalidError([Problem(f"/query/{error.field}", str(error))]) from error
     return json_response(
         {
             "chain": buckets.chain,

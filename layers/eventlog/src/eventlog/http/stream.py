@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from eventlog.errors import InvalidError
 from eventlog.fields import MAX_PAYLOAD, ChainName
 from eventlog.formats.escaped import MOST, escaped_length
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.formats.strict_json import Problem
 from eventlog.http import access, answers
@@ -70,8 +71,8 @@ class StreamQuery(BaseModel):
             hidden=not caller.may(self.chain),
             from_seq=self.from_seq,
             seen=int(last_event_id) + 1 if last_event_id else None,
-            event_types=frozenset(self.event_type),
-            source_ids=frozenset(self.source_id),
+            event_types=NameFilter.of(self.event_type),
+            source_ids=NameFilter.of(self.source_id),
         )
 
 

@@ -55,6 +55,14 @@ class TooManyEventsError(StoreError):
     """There are more events than can be counted for one answer; the text says which limit it is."""
 
 
+class TooManyNamesError(StoreError):
+    """More types and sources fit than one answer can have; ``field`` is the one to ask for fewer of."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
 class MessageTooLargeError(StoreError):
     """A queue takes no message of this size."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from eventlog.formats.name_filter import ANY, NameFilter
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.streams import watcher
@@ -39,16 +40,15 @@ class Subscription:
     """What a reader asks for: a chain's events from ``from_seq`` on, by default those to come.
 
     ``seen``: how many events the reader has come past already; it goes on there, whatever ``from_seq`` says.
-    Empty ``event_types`` or ``source_ids`` mean any. ``hidden``: the caller may not see the chain, so it looks as if it
-    did not exist and never will.
+    ``hidden``: the caller may not see the chain, so it looks as if it did not exist and never will.
     """
 
     chain: str
     hidden: bool = False
     from_seq: int | None = None
     seen: int | None = None
-    event_types: frozenset[str] = frozenset()
-    source_ids: frozenset[str] = frozenset()
+    event_types: NameFilter = ANY
+    source_ids: NameFilter = ANY
 
     @property
     def watched(self) -> str:
@@ -57,9 +57,7 @@ class Subscription:
 
     def has(self, item: Item) -> bool:
         """Whether an event is of the types and sources asked for."""
-        return (not self.event_types or item.event_type in self.event_types) and (
-            not self.source_ids or item.source_id in self.source_ids
-        )
+        return self.event_types.fits(item.event_type) and self.source_ids.fits(item.source_id)
 
 
 class StreamReader:

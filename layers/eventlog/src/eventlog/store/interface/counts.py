@@ -4,12 +4,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from eventlog.formats.name_filter import ANY, NameFilter
+
 CountedField = Literal["event_type", "source_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
     """What to count: a chain's events with start <= timestamp < end (milliseconds), each of ``by``'s values too.
+
+    Only events of ``event_types`` and ``source_ids`` count.
 
     Buckets have ``width`` milliseconds and begin at multiples of it since 1970.
     """
@@ -19,6 +23,8 @@ class Buckets:
     end: int
     width: int
     by: CountedField | None = None
+    event_types: NameFilter = ANY
+    source_ids: NameFilter = ANY
 
     @property
     def starts(self) -> range:
@@ -47,6 +53,7 @@ class EventCounts(Protocol):
         The ``most`` frequent values are among those that are counted each.
 
         Raises:
+            TooManyNamesError: the chain has too many types or sources that fit.
             TooManyEventsError: the range has more events than are counted for one answer, or takes too long.
             CorruptionError: the chain's sequence document is damaged.
             StoreUnavailableError: the database can't be reached.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.formats.name_filter import ANY, NameFilter
 
 Order = Literal["asc", "desc"]
 
@@ -44,7 +45,7 @@ class Position:
 class Query:
     """A page of one chain's events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
 
-    Empty ``event_types`` or ``source_ids`` mean any. ``size`` caps what is seen at the chain's size at the first page.
+    ``size`` caps what is seen at the chain's size at the first page.
     A page ends early once its documents have ``max_bytes``.
     """
 
@@ -53,8 +54,8 @@ class Query:
     order: Order = "desc"
     start_time: int | None = None
     end_time: int | None = None
-    event_types: tuple[str, ...] = ()
-    source_ids: tuple[str, ...] = ()
+    event_types: NameFilter = ANY
+    source_ids: NameFilter = ANY
     from_seq: int | None = None
     to_seq: int | None = None
     limit: int = 100
@@ -144,7 +145,11 @@ class EventReader(Protocol):
         ...
 
     def page(self, query: Query) -> Page:
-        """Return one page of events."""
+        """Return one page of events.
+
+        Raises:
+            TooManyNamesError: the chain has too many types or sources that fit.
+        """
         ...
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:

@@ -9,9 +9,11 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import ExecutionTimeout
 
 from eventlog.formats.event import Entry
+from eventlog.formats.name_filter import NameFilter
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts
 from eventlog.store.mongo.driver_errors import answered, mapped
+from eventlog.store.mongo.names import values_of
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
 
@@ -36,13 +38,34 @@ class EventCounter:
             if image is None:
                 return NOTHING
             # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.
-            pending = [event.entry for event in image.events() if buckets.start <= event.entry.timestamp < buckets.end]
+            pending = [event.entry for event in image.events() if _fits(buckets, event.entry)]
             values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
             found: dict[str, Any] = {"all": []}
             if image.settled.size:
-                pipeline = _pipeline(buckets, image.settled.size, most, values)
+                match = _match(self._operations, buckets, image.settled.size, session)
+                pipeline = _pipeline(buckets, match, most, values)
                 found = _aggregate(self._operations, pipeline, buckets, session)
         return _sum(found, pending, buckets)
+
+
+def _fits(buckets: Buckets, entry: Entry) -> bool:
+    return (
+        buckets.start <= entry.timestamp < buckets.end
+        and buckets.event_types.fits(entry.event_type)
+        and buckets.source_ids.fits(entry.source_id)
+    )
+
+
+def _match(operations: Operations, buckets: Buckets, settled: int, session: ClientSession) -> dict[str, Any]:
+    """Build the filter of the settled events to count, each field of which an index has."""
+    times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
+    values = values_of(operations, buckets.chain, _filters(buckets), times, session)
+    names = {field: {"$in": list(found)} for field, found in values.items()}
+    return {"chain": buckets.chain, **names, "timestamp": times, "seq": {"$lt": Int64(settled)}}
+
+
+def _filters(buckets: Buckets) -> dict[str, NameFilter]:
+    return {"event_type": buckets.event_types, "source_id": buckets.source_ids}
 
 
 def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> Counts:
@@ -75,14 +98,13 @@ def _aggregate(
     return found
 
 
-def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> list[dict[str, Any]]:
-    """Build the pipeline that counts the settled events.
+def _pipeline(buckets: Buckets, match: dict[str, Any], most: int, values: set[str]) -> list[dict[str, Any]]:
+    """Build the pipeline that counts the settled events, those of ``match``.
 
     It counts one key more than allowed, so that too many can be told. MongoDB picks the most frequent values, as there
     may be as many values as events. ``values`` are counted in any case: pending events have them, and may make them
     most frequent ones.
     """
-    times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
     millis = {"$toLong": "$timestamp"}
     start = {"$subtract": [millis, {"$mod": [millis, Int64(buckets.width)]}]}
     value = {"value": f"${buckets.by}"} if buckets.by else {}
@@ -95,7 +117,7 @@ def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> li
         parts["most"] = [each, {"$sort": {"total": -1, "_id": 1}}, {"$limit": most}]
         parts["pending"] = [{"$match": {"_id.value": {"$in": sorted(values)}}}, each]
     return [
-        {"$match": {"chain": buckets.chain, "timestamp": times, "seq": {"$lt": Int64(settled)}}},
+        {"$match": match},
         {"$limit": MAX_COUNTED + 1},
         {"$group": {"_id": {"start": start, **value}, "count": {"$sum": 1}}},
         {"$facet": parts},
@@ -103,5 +125,6 @@ def _pipeline(buckets: Buckets, settled: int, most: int, values: set[str]) -> li
 
 
 def _index(buckets: Buckets) -> dict[str, int]:
-    fields = ("chain", *([buckets.by] if buckets.by else []), "timestamp", "seq")
-    return dict.fromkeys(fields, 1)
+    """Return the index that has every field that is asked for, so that no event is read."""
+    named = [field for field, names in _filters(buckets).items() if names or field == buckets.by]
+    return dict.fromkeys(("chain", *named, "timestamp", "seq"), 1)

@@ -1,8 +1,9 @@
 """Pages of events by keyset: settled ones by one find, in order from one index; pending ones are merged in.
 
 What comes after (t, s) is two ranges, {timestamp: t, seq > s} and {timestamp > t}, times one for each type and source
-that is asked for. A filter with ``$or`` at its root gives each range exact index bounds, and MongoDB merges their scans
-in order. With anything beside the ``$or`` it would examine every event of a busy millisecond again.
+that is asked for (of a prefix: each that names.py finds). A filter with ``$or`` at its root gives each range exact
+index bounds, and MongoDB merges their scans in order. With anything beside the ``$or`` it would examine every event of
+a busy millisecond again.
 """
 
 import heapq
@@ -17,6 +18,7 @@ from pymongo.client_session import ClientSession
 from eventlog.formats.event import Event
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import Page, Query
+from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage
@@ -56,7 +58,7 @@ def read_page(operations: Operations, query: Query) -> Page:
     return Page(events, more=False, size=size, settled_size=image.settled.size)
 
 
-def filter_of(query: Query, size: int) -> _Filter:
+def filter_of(query: Query, size: int, values: Values) -> _Filter:
     """Build the filter for what is settled of the page and after it.
 
     ``size`` is where the page's view of the chain ends.
@@ -65,8 +67,6 @@ def filter_of(query: Query, size: int) -> _Filter:
         low, high = _seq_bounds(query)
         return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
     times = _time_ranges(query, size)
-    wanted = {"event_type": query.event_types, "source_id": query.source_ids}
-    values = {name: given for name, given in wanted.items() if given}
     combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     if (
         len(times) == 1 and len(combinations) <= _MERGED_SCANS
@@ -88,10 +88,15 @@ def index_of(query: Query) -> list[tuple[str, int]]:
 def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[_Found]:
     if not size:  # nothing is settled: MongoDB may not even have the index yet, which it would call an error
         return
+    # Read in the page's session, after the sequence document: each event that is settled there has its names here.
+    wanted = {"event_type": query.event_types, "source_id": query.source_ids}
+    values = values_of(operations, query.chain, wanted, _times(query), session)
+    if not all(values.values()):
+        return  # nothing that is settled begins so
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
     batches: Iterator[Any] = operations.events.find_raw_batches(
-        filter_of(query, size), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
+        filter_of(query, size, values), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
     )
     for batch in batches:
         yield from zip(codec.decode_events(batch), codec.sizes(batch), strict=True)
@@ -133,8 +138,8 @@ def _fits(query: Query, event: Event) -> bool:
     return (
         (query.start_time or 0) <= entry.timestamp
         and (query.end_time is None or entry.timestamp < query.end_time)
-        and (not query.event_types or entry.event_type in query.event_types)
-        and (not query.source_ids or entry.source_id in query.source_ids)
+        and query.event_types.fits(entry.event_type)
+        and query.source_ids.fits(entry.source_id)
     )
 
 
@@ -152,12 +157,16 @@ def _seq_bounds(query: Query) -> tuple[int, int]:
     return (query.after.seq + 1, high) if query.order == "asc" else (low, min(high, query.after.seq))
 
 
+def _times(query: Query) -> _Filter:
+    """Build the bounds on the timestamp that the query itself has."""
+    until = {} if query.end_time is None else {"$lt": DatetimeMS(query.end_time)}
+    return {"$gte": DatetimeMS(query.start_time or 0), **until}
+
+
 def _time_ranges(query: Query, size: int) -> list[_Filter]:
     """Build the bounds on time and seq: of what is left of the cursor's millisecond, and of what comes after it."""
-    start = DatetimeMS(query.start_time or 0)
-    times: _Filter = {"$gte": start}
-    if query.end_time is not None:
-        times["$lt"] = DatetimeMS(query.end_time)
+    times = _times(query)
+    start = times["$gte"]
     settled = {"$lt": Int64(size)}
     # The first page has no cursor. On a later one the rest of the cursor's millisecond is cut by seq, all else by time:
     # two ranges, each of which an index can scan in order.
