@@ -160,12 +160,17 @@ def test_a_page_of_chains_costs_two_queries_and_a_round_nothing_for_chains_witho
     assert cost() == few <= 6
 
 
-def test_what_stands_of_a_chain_is_said_though_the_chain_is_damaged_or_gone(
+def test_the_command_says_what_stands_after_an_audit_of_what_is_new_and_of_a_chain_that_is_damaged_or_gone(
     tampered: Tampered, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log, operations = tampered.log, operations_of(tampered.log.store)
-    everything = {"sequences": {"_id": "b"}, "events": {"chain": "b"}, "checkpoints": {"chain": "b"}}
     log.audit("full", "b")
+    assert main(["--url", url, "audit", "--chain", "b"]) == 3, "an audit of what is new takes nothing back"
+    assert main(["--url", url, "audit", "--chain", "c"]) == 0
+    shown = capsys.readouterr()
+    assert "chain b checked: intact" in shown.out
+    assert shown.err == "eventlog: what was found of chain b before still stands: see eventlog status --chain b.\n"
+    everything = {"sequences": {"_id": "b"}, "events": {"chain": "b"}, "checkpoints": {"chain": "b"}}
 
     def cut() -> None:
         operations.sequences.update_one({"_id": "b"}, {"$unset": {"settled": 1}})
@@ -182,7 +187,7 @@ def test_what_stands_of_a_chain_is_said_though_the_chain_is_damaged_or_gone(
         shown = tampered.get("/chains/b")
         assert shown["damaged"] is True, damage.__name__
         assert shown["standing"]["verdict"] == "tampered", damage.__name__
-        assert shown["last_audit"]["status"] == "tampered", damage.__name__
+        assert shown["last_audit"]["chain"] == "b", damage.__name__
         key = log.signers[0].public_key
         assert verify_standing(shown["standing"]["note"].encode(), [key], ORIGIN).verdict == "tampered"
         assert main(["--url", url, "status", "--chain", "b"]) == 3, damage.__name__
