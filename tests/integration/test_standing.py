@@ -167,9 +167,9 @@ def test_the_command_says_what_stands_after_an_audit_of_what_is_new_and_of_a_cha
     log.audit("full", "b")
     assert main(["--url", url, "audit", "--chain", "b"]) == 3, "an audit of what is new takes nothing back"
     assert main(["--url", url, "audit", "--chain", "c"]) == 0
-    shown = capsys.readouterr()
-    assert "chain b checked: intact" in shown.out
-    assert shown.err == "eventlog: what was found of chain b before still stands: see eventlog status --chain b.\n"
+    told = capsys.readouterr()
+    assert "chain b checked: intact" in told.out
+    assert told.err == "eventlog: what was found of chain b before still stands: see eventlog status --chain b.\n"
     everything = {"sequences": {"_id": "b"}, "events": {"chain": "b"}, "checkpoints": {"chain": "b"}}
 
     def cut() -> None:
