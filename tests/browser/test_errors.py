@@ -200,6 +200,15 @@ def test_a_damaged_chain_is_shown_as_that_and_hides_no_other(browser: Browser, l
         for view in ("overview", "chain"):
             page = look.open(view=view, chain="aaa")
             expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")
+        expect(page.locator("#standing")).to_contain_text("aaa: what is stored of it is damaged.")
+        assert log.log.audit("full", "aaa").status == "tampered"
+        page = look.open(view="overview", chain="aaa")
+        expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")
+        expect(page.locator("ul.strip a.tampered")).to_have_count(1)
+        expect(page.get_by_role("region", name="Chains").locator("tbody tr").nth(0)).to_contain_text("TAMPERED")
+        page = look.open(view="chain", chain="aaa")
+        expect(page.get_by_label("Findings that are about no single event")).to_contain_text("sequence_mismatch")
+        expect(page.locator("#standing")).to_contain_text("TAMPERED: 1 finding in aaa")
 
 
 def test_events_that_take_several_pages_are_all_in_the_picture(browser: Browser, log: ServedLog) -> None:

@@ -128,14 +128,18 @@ def test_the_ends_of_time_have_a_chart(look: Watched) -> None:
 
 def test_a_chart_takes_the_colours_of_the_theme(look: Watched) -> None:
     picture = "document.querySelector('.uplot canvas').toDataURL()"
+    drawn = f"""() => new Promise((done) => {{
+      const look = (before) => setTimeout(() => ({picture} === before ? done(before) : look({picture})), 200)
+      look('')
+    }})"""  # the picture, once it is as it was a moment ago
     page = look.open()
     expect(page.locator(".uplot canvas")).to_be_visible()
     for _ in range(2):
-        before = page.evaluate(picture)
+        before = page.evaluate(drawn)
         page.locator("#theme").click()
         page.wait_for_function(f"before => {picture} !== before", arg=before)
     page.evaluate("localStorage.removeItem('theme')")
-    before = page.evaluate(picture)
+    before = page.evaluate(drawn)
     page.emulate_media(color_scheme="dark")  # nobody has chosen, so it is as the system has it
     expect(page.locator("#theme")).to_have_text("Light")
     page.wait_for_function(f"before => {picture} !== before", arg=before)

@@ -10,6 +10,7 @@ import pytest
 from pymongo import MongoClient
 
 from eventlog.formats.bundle import TimeRange
+from eventlog.formats.name_filter import NameFilter
 from eventlog.store.interface import Query
 from eventlog.store.interface.counts import Buckets
 from eventlog.store.mongo.counts import EventCounter
@@ -27,7 +28,7 @@ def test_what_is_pending_is_read_where_events_has_no_index_yet(
     for pending in range(2):
         for query in (
             Query(chain="main"),
-            Query(chain="main", event_types=("user.login",)),
+            Query(chain="main", event_types=NameFilter.of(["user.login"])),
             Query(chain="main", sort="seq"),
         ):
             assert len(store.page(query).events) == pending

@@ -181,7 +181,7 @@ def test_what_an_audit_found_stands_until_a_full_one_is_clean(
         event = events.find_one({"chain": chain}) or {}
         events.update_one({"chain": chain}, {"$set": {"principal": "forged"}})
         command("audit", "--full", "--chain", chain, code=3)
-        assert command("audit", "--chain", chain).endswith("intact.\n")  # it looks at what is new
+        assert command("audit", "--chain", chain, code=3).endswith("intact.\n")  # of what is new
 
         found = command("status", "--chain", chain, code=3)
         # The watcher of changes may have told of it by now, too.

@@ -4,6 +4,7 @@ import http.client
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,7 +13,9 @@ from starlette.testclient import TestClient
 
 from eventlog.http.edge import DEFAULTS
 from eventlog.settings import Settings
+from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import connect, open_log
+from eventlog.streams.streams import Streams
 from local.limits import Crowded, Limits
 from local.server import build_app
 from tests.support.access import (
@@ -152,6 +155,14 @@ def test_head_is_get_without_a_body(ways: dict[str, Way], audit: str) -> None:
                     case = (name, route, what)
                     assert head.body == b"", case
                     assert (head.status, without(head, changing)) == (get.status, without(get, changing)), case
+    with patch.object(
+        Streams, "reader", side_effect=StoreUnavailableError("away")
+    ):  # told to an EventSource in a frame
+        for name, way in ways.items():
+            get, head = (way.call(one, Sample(STREAM), ANYBODY, accept="text/event-stream") for one in ("GET", "HEAD"))
+            changing = {"x-correlation-id", "content-length"}
+            assert (head.status, head.body, without(head, changing)) == (200, b"", without(get, changing)), name
+            assert "content-length" not in head.headers, name
     for name, way in ways.items():
         refused = way.call("DELETE", ALL["GET /api/v1/health"], ANYBODY)
         assert refused.headers["allow"] == "GET, HEAD", name

@@ -3,14 +3,19 @@
 from functools import partial
 from typing import cast
 
+import pytest
+
 from eventlog.audit.watch import Watcher
 from eventlog.formats.standing import verify_standing
 from eventlog.store.interface.standings import StandingStore
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import operations_of
 from eventlog.store.mongo.watch import MongoWatch
+from eventlog_client import EventLog, RefusedError
+from eventlog_client.cli import main
+from tests.support.access import Sample
 from tests.support.anchored import ORIGIN
-from tests.support.standing import HONEST, ONE, Counted, Tampered
+from tests.support.standing import ALL, HONEST, ONE, Counted, Tampered
 
 
 def test_a_finding_stands_until_a_full_audit_is_clean_and_everything_says_so(tampered: Tampered) -> None:
@@ -153,3 +158,43 @@ def test_a_page_of_chains_costs_two_queries_and_a_round_nothing_for_chains_witho
     for number in range(20):
         tampered.log.append(1, f"more-{number:02}")
     assert cost() == few <= 6
+
+
+def test_the_command_says_what_stands_after_an_audit_of_what_is_new_and_of_a_chain_that_is_damaged_or_gone(
+    tampered: Tampered, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, operations = tampered.log, operations_of(tampered.log.store)
+    log.audit("full", "b")
+    assert main(["--url", url, "audit", "--chain", "b"]) == 3, "an audit of what is new takes nothing back"
+    assert main(["--url", url, "audit", "--chain", "c"]) == 0
+    told = capsys.readouterr()
+    assert "chain b checked: intact" in told.out
+    assert told.err == "eventlog: what was found of chain b before still stands: see eventlog status --chain b.\n"
+    everything = {"sequences": {"_id": "b"}, "events": {"chain": "b"}, "checkpoints": {"chain": "b"}}
+
+    def cut() -> None:
+        operations.sequences.update_one({"_id": "b"}, {"$unset": {"settled": 1}})
+
+    def remove() -> None:
+        operations.sequences.delete_one({"_id": "b"})
+
+    def remove_all() -> None:
+        for name, rows in everything.items():
+            operations.sequences.database[name].delete_many(rows)
+
+    for damage in (cut, remove, remove_all):
+        damage()
+        shown = tampered.get("/chains/b")
+        assert shown["damaged"] is True, damage.__name__
+        assert shown["standing"]["verdict"] == "tampered", damage.__name__
+        assert shown["last_audit"]["chain"] == "b", damage.__name__
+        key = log.signers[0].public_key
+        assert verify_standing(shown["standing"]["note"].encode(), [key], ORIGIN).verdict == "tampered"
+        assert main(["--url", url, "status", "--chain", "b"]) == 3, damage.__name__
+        assert "Chain b: TAMPERED" in capsys.readouterr().out
+        with EventLog(url) as client, pytest.raises(RefusedError, match="damaged"):
+            client.chain("b")
+    # Of a chain that never was nothing stands, and nobody is told anything of one who may not see it.
+    for chain, grant in (("never", ALL), ("a", ONE)):
+        answers = [way.call("GET", Sample(f"/api/v1/chains/{chain}"), grant) for way in tampered.ways]
+        assert [answer.status for answer in answers] == [404, 404]

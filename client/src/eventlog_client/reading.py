@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import contradiction, receipt_of
-from eventlog_client.answers import ChainInfo, DamagedChain, parse_chain, parse_listed
+from eventlog_client.answers import ChainInfo, DamagedChain, parse_listed
 from eventlog_client.appends import receipt_fields
 from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError
 from eventlog_client.transport import Transport
@@ -108,8 +108,12 @@ def chain(transport: Transport, name: str) -> ChainInfo:
 
     Raises:
         LogMisbehavedError: it is another chain's.
+        RefusedError: what the log has stored of it is damaged.
     """
-    found = parse_chain(transport.get(f"/chains/{quote(name, safe='')}").object())
+    found = parse_listed(transport.get(f"/chains/{quote(name, safe='')}").object())
+    if isinstance(found, DamagedChain):  # it has no head: everything but what stands of it is refused so
+        detail = f"What is stored of the chain {found.chain} is damaged; run an audit."
+        raise RefusedError(500, "Internal Server Error", detail)
     if found.chain != name:
         raise LogMisbehavedError(f"asked for chain {name}, and got {found.chain}", [dict(found.fields)])
     return found

@@ -17,10 +17,9 @@ export async function allChains(signal) {
   return { chains, more: after !== null }
 }
 
-/** @returns {Promise<object | null>} a chain's head; null if there is no such chain; of one whose head can't be read, that it is damaged */
+/** @returns {Promise<object | null>} a chain's head; null if there is no such chain; of a damaged one only what stands of it */
 export const chainDetail = (chain, options) =>
   ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch((error) => {
     if (error.status === 404) return null
-    if (!error.isDamage) throw error
-    return { chain, damaged: true }
+    throw error
   })

@@ -88,8 +88,7 @@ function show(chain, title) {
 /** What stands of a chain; null: there is none. */
 async function standingOf(chain, signal) {
   const found = await chainDetail(chain, { signal })
-  if (found?.damaged) return found
-  return found?.chain === chain ? found.standing : null
+  return found?.chain === chain ? { ...found.standing, damaged: found.damaged } : null
 }
 
 function bar(chain, own) {
@@ -98,7 +97,7 @@ function bar(chain, own) {
   const more = whole.chains.tampered - whole.tampered.length
   const rest = more > 0 && h('p', {}, `${plural(more, 'more chain was', 'more chains were')} tampered with: `, h('code', {}, 'eventlog status'), ' names all.')
   if (red.length > 0) return h('div', { class: 'standing-bad' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
-  return h('p', { class: own?.verdict === 'intact' ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
+  return h('p', { class: own?.verdict === 'intact' && !own.damaged ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
 }
 
 /** What stands of a chain, when it happened, and where to see it. */

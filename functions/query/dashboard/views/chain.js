@@ -15,9 +15,9 @@ const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
   const head = await chainDetail(chain, { signal })
-  if (head?.damaged) return damagedChain(chain)
   if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
   const found = await standingFindings(chain, head.standing, signal)
+  if (head.damaged) return [damagedChain(chain), card('What was found', marks(chain, { ...head.standing, damaged: true }, found, (seq) => go({ seq }), link))]
   const findings = found.bySeq
   const place = { size: head.size, zoom: ZOOMS.includes(Number(state.get('zoom'))) ? Number(state.get('zoom')) : 16, seq: seqOf(state, head.size) }
   const picture = h('div', {})

@@ -29,7 +29,7 @@ export async function render({ state, chain, go, link, signal }) {
   ])
   if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
   const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
-  if (detail.damaged) return [damagedChain(chain), card('Recent audits', strip(audits, chains.find((one) => one.chain === chain)?.standing, link)), card('Chains', await chainTable(chains, chain, options))]
+  if (detail.damaged) return [damagedChain(chain), card('Recent audits', strip(audits, detail.standing, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))
   showPicture(picture, { range, chain, by, go, signal })
   return [
@@ -131,7 +131,7 @@ async function chainTable(chains, current, options) {
   const head = ['Chain', 'Events', 'Verified', 'Anchored', 'Not anchored', 'Head', 'Standing'].map((title) => h('th', { scope: 'col' }, title))
   const rows = details.map((detail) => {
     const name = h('td', {}, h('a', { href: `${HOME}?${new URLSearchParams({ chain: detail.chain })}` }, detail.chain))
-    if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged'), ' ', detail.standing?.verdict === 'tampered' && badge('tampered')))
+    if (detail.damaged) return h('tr', { 'aria-selected': String(detail.chain === current) }, name, h('td', { colspan: head.length - 1 }, badge('damaged'), ' ', detail.standing.verdict === 'tampered' && badge('tampered')))
     const anchored = detail.last_checkpoint?.size ?? 0
     const audit = detail.last_audit
     const { verdict } = detail.standing

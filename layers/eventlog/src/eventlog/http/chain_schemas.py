@@ -37,6 +37,12 @@ class ChainDetail(ChainOut):
     last_audit: dict[str, Any] | None = Field(description="In any mode: it takes nothing back that stands")
 
 
+class DamagedChainDetail(DamagedChainOut):
+    """A chain that can't be read, or is gone though something stands of it: what audits say."""
+
+    last_audit: dict[str, Any] | None = Field(description="In any mode: it takes nothing back that stands")
+
+
 class Chains(BaseModel):
     """Chains by name; ``next`` goes on as ``after``, null at the end."""
 

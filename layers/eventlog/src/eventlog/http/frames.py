@@ -60,8 +60,9 @@ async def _tell(failed: Message, body: bytes, send: Send) -> None:
     detail = orjson.loads(body)["detail"] if body else ""
     data = {"reason": REASONS[failed["status"]], "status": failed["status"], "detail": detail}
     frame = format_frame(orjson.dumps(data), event="end", retry=1000 * seconds)
-    changed = HEADERS | {"Content-Length": str(len(frame))}
-    replaced = {name.lower() for name in changed} | {"retry-after"}
+    # To HEAD there is no body, and how long that of a GET would be is not known any more.
+    changed = HEADERS | ({"Content-Length": str(len(frame))} if body else {})
+    replaced = {name.lower() for name in changed} | {"retry-after", "content-length"}
     headers = [(name, value) for name, value in kept.raw if name.decode("latin-1").lower() not in replaced]
     headers += [(name.lower().encode(), value.encode()) for name, value in changed.items()]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
