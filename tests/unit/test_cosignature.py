@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from eventlog.formats.anchor import NO_ANCHOR, Seal, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, parse_checkpoint, verify_checkpoint
 from eventlog.formats.cosignature import (
     Cosignature,
@@ -43,6 +44,7 @@ from eventlog.formats.witness_protocol import (
 from eventlog.witness.keys import load_witness_key
 from tests.support.anchoring import Key
 from tests.support.each import each
+from tests.support.evidence import KEY, START, anchored, checkpoint_of, events
 from tests.support.witnesses import cosigned, ed25519, ml_dsa, pem
 
 VECTOR: dict[str, Any] = json.loads(
@@ -91,6 +93,15 @@ def test_the_vector_s_ml_dsa_44_message_comes_out_byte_for_byte_and_its_signatur
 def test_a_cosigned_checkpoint_is_still_the_log_s() -> None:
     checkpoint, _ = verify_checkpoint(BOTH, [parse_vkey(VECTOR["log"])])
     assert checkpoint == parse_checkpoint(TEXT)
+
+
+def test_a_cosigned_anchor_is_still_an_anchor() -> None:
+    anchor = anchored(checkpoint_of(list(events(3))))
+    found = verify_anchor(cosigned(anchor, TIME, W1, PQ), [KEY.public_key])
+    assert (found.checkpoint, found.seal) == (
+        verify_anchor(anchor, [KEY.public_key]).checkpoint,
+        Seal(1, START, NO_ANCHOR),
+    )
 
 
 @each("key", [W1, PQ])

@@ -9,7 +9,7 @@ import pytest
 
 from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import verify_cosignatures
-from eventlog.formats.note import Note, format_note, parse_note, parse_vkey
+from eventlog.formats.note import Note, VerifierKey, format_note, format_vkey, parse_note, parse_vkey
 from eventlog.formats.witness_protocol import AddCheckpoint, format_request, origin_hash
 from eventlog.witness.directory import MAX_KEPT, DirectoryState
 from eventlog.witness.state import Held, StateLostError
@@ -63,6 +63,7 @@ def with_root(size: int, root: bytes) -> bytes:
     return signed(Checkpoint(LINE, size, root))
 
 
+OTHER_VKEY = format_vkey(VerifierKey("other.example/main", LOG.public_key)).encode()
 UNSIGNED = format_note(Note(parse_note(note(5)).text, parse_note(note(5, "", Key("other"))).signatures))
 WRONG = note(5).replace(b"\n5\n", b"\n6\n")
 OTHER_ORIGIN = signed(Checkpoint("other.example/main", 5, bytes(32)))
@@ -179,6 +180,19 @@ def test_a_witness_whose_memory_is_gone_or_damaged_says_so_and_cosigns_nothing(
         with pytest.raises(StateLostError):
             witness.state.add_log(Key("next").named())
         assert Witness(witness.state, [W], witness.told.append).checkpoint(origin_hash(LINE)) is None
+
+
+@each("content", [b"", b"nonsense\n", b"\xff\n", format_vkey(LOG).encode().replace(b"log.", b"lag."), OTHER_VKEY])
+def test_keys_that_are_damaged_or_another_log_s_are_trusted_for_nothing(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    witness = Told(tmp_path_factory.mktemp("damaged"))
+    witness.state.add_log(LOG)
+    witness.file("log").write_bytes(content)
+    assert (witness.ask(body(0, 3)).status, witness.size()) == (503, 0)
+    for read in (witness.state.origins, lambda: witness.state.add_log(LOG)):
+        with pytest.raises(StateLostError, match="the keys in"):
+            read()
 
 
 def test_a_crash_while_a_log_is_added_leaves_it_unknown_and_it_can_be_added(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from eventlog.formats.note import format_vkey
 from eventlog.formats.witness_protocol import MAX_REQUEST
 from eventlog.witness.directory import DirectoryState
 from eventlog.witness.keys import WitnessKey
+from eventlog.witness.state import StateLostError
 from eventlog.witness.witness import Witness, WitnessAnswer
 from eventlog_client.output import printable
 
@@ -80,7 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             self._answer(self._get())
-        except OSError:
+        except (OSError, StateLostError) as error:
+            tell(f"the state can't be read: {error}")
             self._answer(WitnessAnswer(503, b"the witness can't read its state\n"))
 
     def do_POST(self) -> None:

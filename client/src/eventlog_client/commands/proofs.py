@@ -21,7 +21,7 @@ from eventlog_client.errors import NotWitnessedError
 from eventlog_client.given_files import parse_file, parse_text
 from eventlog_client.proofs import Proof, check_proof, leaf_of, parse_proof
 from eventlog_client.session import Key, MaxWitnessAge, PolicyOption, session_of, trust
-from eventlog_client.witnesses import Witnessed, Witnesses
+from eventlog_client.witnesses import POLL_SECONDS, Witnessed, Witnesses
 
 _TLOG_PROOF = ".tlog-proof"
 
@@ -76,7 +76,7 @@ def _proven(
         except NotWitnessedError:
             if time.monotonic() >= deadline:
                 raise
-        witnesses.sleep(1.0)
+        witnesses.sleep(POLL_SECONDS)
 
 
 def verify_proof(

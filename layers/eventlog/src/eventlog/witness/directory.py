@@ -58,12 +58,12 @@ class DirectoryState:
 
     def origins(self) -> list[str]:
         """Return the origin lines of the known logs, sorted."""
-        return sorted(_parse_keys(path.read_bytes())[0].name for path in self.directory.glob("*.log"))
+        return sorted(_parse_keys(path)[0].name for path in self.directory.glob("*.log"))
 
     def keys(self, origin: str) -> tuple[VerifierKey, ...]:
         """Return the keys that are trusted for an origin line; none if it is unknown."""
         try:
-            return _parse_keys(self._path(origin, "log").read_bytes())
+            return _parse_keys(self._path(origin, "log"))
         except FileNotFoundError:
             return ()
 
@@ -112,5 +112,12 @@ class DirectoryState:
             os.close(descriptor)
 
 
-def _parse_keys(data: bytes) -> tuple[VerifierKey, ...]:
-    return tuple(map(parse_vkey, data.decode().splitlines()))
+def _parse_keys(path: Path) -> tuple[VerifierKey, ...]:
+    """Read a file of keys, one at least, all of the origin line whose hash is the file's name."""
+    try:
+        keys = tuple(map(parse_vkey, path.read_bytes().decode().splitlines()))
+    except ValueError as error:  # EvidenceError is one, and so is what is not UTF-8
+        raise StateLostError(f"the keys in {path.name} are damaged: {error}") from error
+    if not keys or any(origin_hash(key.name) != path.stem for key in keys):
+        raise StateLostError(f"the keys in {path.name} are not those of its log")
+    return keys

@@ -10,7 +10,7 @@ from eventlog.formats.note import VerifierKey, parse_note
 
 
 class StateLostError(Exception):
-    """What was cosigned last of a known log is gone or unreadable; the witness must not cosign for it any more."""
+    """What is remembered of a log is gone or unreadable; the witness must not cosign for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Held:
 
 
 class WitnessState(Protocol):
-    """A witness's memory. All methods may raise OSError: it can't be reached now.
+    """A witness's memory. All methods may raise OSError: it can't be reached now; and StateLostError: it is damaged.
 
     It must not be a part of what is witnessed, nor be restored from a backup: a witness that has forgotten something
     cosigns what contradicts it.

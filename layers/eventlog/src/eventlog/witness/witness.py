@@ -96,6 +96,7 @@ class Witness:
 
         Raises:
             OSError: the state can't be read.
+            StateLostError: the keys of a log are damaged.
         """
         for origin in self.state.origins():
             if origin_hash(origin) == name:
