@@ -95,6 +95,17 @@ def test_a_cosigned_checkpoint_is_still_the_log_s() -> None:
     assert checkpoint == parse_checkpoint(TEXT)
 
 
+def test_a_stranger_s_witness_cosigned_an_anchor_of_ours() -> None:
+    found = VECTOR["stranger"]
+    anchor, key = parse_note(found["checkpoint"].encode()), parse_cosigner_vkey(found["witness"])
+    lines = parse_answer(found["answer"].encode())
+    (cosignature,) = verify_cosignatures(Note(anchor.text, (*anchor.signatures, *lines)), [key])
+    assert (cosignature.key.name, verify_anchor(found["checkpoint"].encode(), [KEY.public_key]).checkpoint.size) == (
+        "peer.example/w",
+        20,
+    )
+
+
 def test_a_cosigned_anchor_is_still_an_anchor() -> None:
     anchor = anchored(checkpoint_of(list(events(3))))
     found = verify_anchor(cosigned(anchor, TIME, W1, PQ), [KEY.public_key])
