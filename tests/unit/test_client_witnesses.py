@@ -96,6 +96,14 @@ def test_cosignatures_change_nothing_for_who_asks_for_none(
     assert run(tmp_path, log, *arguments, "--key", VKEY).returncode == (1 if command[0] == "tail" else 0)
 
 
+def test_a_checkpoint_with_other_cosignatures_is_the_same_checkpoint(tmp_path: Path, log: SmallLog) -> None:
+    (tmp_path / "alone").write_bytes(log.note)
+    log.cosigners = [W0, W1]
+    (tmp_path / "cosigned").write_bytes(log.note)
+    done = run(tmp_path, log, "compare", "alone", "cosigned", "--key", VKEY)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 @each("command", COMMANDS)
 def test_an_old_cosignature_counts_as_none(command: tuple[str, ...], tmp_path: Path, log: SmallLog) -> None:
     log.cosigners, log.cosigned_at = [W0, W1], TIME

@@ -42,6 +42,7 @@ def _fields(policy: Policy, found: Strength | None) -> dict[str, object]:
 
 
 def _sentences(policy: Policy, found: Strength | None) -> Iterator[str]:
+    # What is asked for, then what that withstands, then what is probably not meant.
     logs = f"{len(policy.logs)} logs" if policy.logs else "no log (give --key)"
     yield f"The policy names {logs}, {len(policy.witnesses)} witnesses and {len(policy.groups)} groups."
     if found is None:

@@ -69,10 +69,10 @@ def _proven(
     deadline = time.monotonic() + wait
     while True:
         proof = log.prove(known, max(0.0, deadline - time.monotonic()))
-        if witnesses is None or proof.checkpoint is None:
+        if witnesses is None:
             return proof, None
         try:
-            return proof, witnesses.check(proof.checkpoint.encode())
+            return proof, witnesses.check((proof.checkpoint or "").encode())
         except NotWitnessedError:
             if time.monotonic() >= deadline:
                 raise

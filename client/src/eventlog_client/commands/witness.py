@@ -61,6 +61,7 @@ def serve(
     """
     from eventlog_client.witness_server import WitnessServer  # noqa: PLC0415
 
+    # The keys first, so that a wrong one opens no port. With --port 0 the address is known only once it is open.
     keys = [_read_key(file, name) for file in key]
     output = session_of(context).output
     with WitnessServer(directory, keys, (host, port)) as server:
