@@ -18,7 +18,7 @@ def test_policy_check_says_what_a_policy_withstands(tmp_path: Path) -> None:
     (tmp_path / "policy").write_bytes(three)
     done = run_here(tmp_path, main, "policy", "check", "policy")
     assert done.stdout.splitlines() == [
-        "The policy names no log (give --key), 3 witnesses and 1 groups.",
+        "Logs: none (give --key). Witnesses: 3. Groups: 1.",
         "Quorum orgs: 2 of 3 (w0, w1, w2).",
         "Malicious witnesses it withstands: 0.",
         "Unreachable witnesses it withstands: 1.",

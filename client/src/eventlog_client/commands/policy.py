@@ -43,8 +43,8 @@ def _fields(policy: Policy, found: Strength | None) -> dict[str, object]:
 
 def _sentences(policy: Policy, found: Strength | None) -> Iterator[str]:
     # What is asked for, then what that withstands, then what is probably not meant.
-    logs = f"{len(policy.logs)} logs" if policy.logs else "no log (give --key)"
-    yield f"The policy names {logs}, {len(policy.witnesses)} witnesses and {len(policy.groups)} groups."
+    logs = str(len(policy.logs)) if policy.logs else "none (give --key)"
+    yield f"Logs: {logs}. Witnesses: {len(policy.witnesses)}. Groups: {len(policy.groups)}."
     if found is None:
         yield "It asks for no witness: whoever holds the log's key can show everybody another history."
         return
