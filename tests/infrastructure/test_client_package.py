@@ -38,7 +38,7 @@ def isolated(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
 
 
-@pytest.mark.parametrize("module", ["eventlog_client", "eventlog_client.cli"])
+@pytest.mark.parametrize("module", ["eventlog_client", "eventlog_client.cli", "eventlog_client.witness_server"])
 def test_the_client_imports_without_the_server_s_libraries(module: str) -> None:
     done = isolated(f"import {module}; print({module}.__file__)")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Every text that a key of the log signs: its contents, how it is written, and how it is read back (``texts.py``)."""
+"""Every text that a key of the log or a witness signs: contents, how it is written and read back (``texts.py``)."""
 
 import base64
 import re
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
+from eventlog.formats.cosignature import Subtree, format_cosigned, format_subtree, parse_cosigned, parse_subtree
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
@@ -19,6 +20,7 @@ REASON = st.text(min_size=1, max_size=40).filter(str.isprintable)
 RESTORE = st.builds(Restore, LINE, COUNT, COUNT, COUNT, MILLIS, REASON)
 STRUCK = st.builds(StrikeOff, LINE, CHAIN, COUNT, HASH, MILLIS, REASON)
 HEAD = st.builds(Checkpoint, LINE, COUNT, HASH)
+SUBTREE = st.builds(Subtree, LINE, MILLIS, LINE, st.just(0), COUNT, HASH)
 SEAL = st.builds(Seal, st.integers(1, 2**63 - 1), MILLIS, HASH)
 
 
@@ -90,6 +92,13 @@ def read_round_voucher(data: bytes) -> tuple[str, int, bytes]:
     return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
 
 
+def write_subtree(subtree: Subtree) -> bytes:
+    """As C2SP tlog-cosignature has it: each name after one byte with its length."""
+    names = [bytes([len(name.encode())]) + name.encode() for name in (subtree.cosigner, subtree.origin)]
+    time, start, end = (number.to_bytes(8, "big") for number in (subtree.time, subtree.start, subtree.end))
+    return b"".join((b"subtree/v1\n\0", names[0], time, names[1], start, end, subtree.root))
+
+
 SIGNED: dict[str, Text] = {
     "checkpoint": Text(
         st.tuples(HEAD),
@@ -106,6 +115,20 @@ SIGNED: dict[str, Text] = {
         ).encode(),
         parse_claim,
         lambda head, seal: seal.message(format_checkpoint(head)),
+        same,
+    ),
+    "cosignature": Text(
+        st.tuples(MILLIS, HEAD.map(format_checkpoint)),
+        lambda time, text: f"cosignature/v1\ntime {time}\n{text}".encode(),
+        parse_cosigned,
+        format_cosigned,
+        same,
+    ),
+    "subtree": Text(
+        st.tuples(SUBTREE),
+        write_subtree,
+        lambda d: (parse_subtree(d),),
+        format_subtree,
         same,
     ),
     "restore": Text(
@@ -167,4 +190,4 @@ SIGNED: dict[str, Text] = {
         same,
     ),
 }
-"""By what a key of the log says with it. No text of one kind is one of another kind."""
+"""By what a key of the log, or of a witness, says with it. No text of one kind is one of another kind."""

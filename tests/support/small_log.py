@@ -15,8 +15,11 @@ from eventlog.formats.event import Event
 from eventlog.formats.event_json import format_event, receipt_of
 from eventlog.formats.note import format_vkey
 from eventlog.formats.proof import heads, inclusion_ranges
+from eventlog.formats.sse import format_frame
+from eventlog.witness.keys import WitnessKey
 from eventlog_client.appends import receipt_fields
 from tests.support.evidence import KEY, LINE, ORIGIN, bundle_lines, checkpoint_of, events, nodes_of, signed
+from tests.support.witnesses import cosigned
 
 VKEY = format_vkey(KEY.named())
 TEXT = "ü😀"
@@ -26,21 +29,38 @@ NDJSON = "application/x-ndjson"
 
 @dataclass
 class SmallLog:
-    """Events, which are all signed; ``asked`` has the requests' methods and targets."""
+    """Events, which are all signed; ``asked`` has the requests' methods and targets.
+
+    ``cosigners`` have cosigned at ``cosigned_at``; if they were ``late``, only the checkpoint of a size shows it.
+    """
 
     events: Sequence[Event] = field(default_factory=lambda: list(events(3, payload=PAYLOAD)))
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    cosigners: Sequence[WitnessKey] = ()
+    cosigned_at: int = 0
+    late: bool = False
 
     @property
     def note(self) -> bytes:
-        return signed(checkpoint_of(self.events))
+        return signed(checkpoint_of(self.events)) if self.late else self.cosigned
+
+    @property
+    def cosigned(self) -> bytes:
+        return cosigned(signed(checkpoint_of(self.events)), self.cosigned_at, *self.cosigners)
+
+    @property
+    def stream(self) -> bytes:
+        """All events, and the checkpoint once."""
+        frames = [format_frame(format_event(event), seq=event.seq) for event in self.events]
+        note = json.dumps({"note": self.note.decode()}).encode()
+        return b"".join([*frames, format_frame(note, event="checkpoint", retry=1)])
 
     @property
     def bundle(self) -> bytes:
         """A bundle of all events but the first."""
         size = len(self.events)
-        return b"".join(bundle_lines(self.events, range(1, size), SeqRange(1, size)))
+        return b"".join(bundle_lines(self.events, range(1, size), SeqRange(1, size), self.note))
 
     def receipt(self, seq: int = 0) -> dict[str, Any]:
         return receipt_fields(receipt_of(self.events[seq]))
@@ -64,6 +84,8 @@ class SmallLog:
         match urlsplit(target).path.removeprefix("/api/v1/").split("/"):
             case ["events"]:
                 return NDJSON, b"".join(format_event(event) + b"\n" for event in self.events)
+            case ["events", "stream"] if not any("stream" in asked for asked in self.asked[:-1]):
+                return "text/event-stream", self.stream
             case ["events", event_id, "proof"]:
                 return "application/json", json.dumps(self.proof(self._seq(event_id))).encode()
             case ["export"]:
@@ -71,6 +93,8 @@ class SmallLog:
             case ["chains", "main"]:
                 shown = self.proof() | {"origin": ORIGIN, "size": len(self.events), "keys": [VKEY]}
                 return "application/json", json.dumps(shown | {"hash": self.events[-1].hash.hex()}).encode()
+            case ["chains", "main", "checkpoint"]:
+                return "text/plain", self.cosigned
             case ["chains", "main", "tlog", "checkpoint"]:
                 return "text/plain", self.note
             case ["chains", "main", "tlog", "tile", "entries", "000.p", _]:

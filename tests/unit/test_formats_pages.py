@@ -17,10 +17,21 @@ from eventlog.formats.anchor import KIND, NO_ANCHOR, Anchor, Seal, parse_claim, 
 from eventlog.formats.bundle_check import verify_bundle
 from eventlog.formats.canonical import canonicalize, is_canonical_object
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, verify_checkpoint
+from eventlog.formats.cosignature import (
+    Cosignature,
+    Subtree,
+    cosign,
+    format_subtree,
+    parse_cosigned,
+    verify_cosignatures,
+)
 from eventlog.formats.event import ChainState, Event
 from eventlog.formats.event_json import check_event, check_receipt, format_event, parse_event, parse_receipt, receipt_of
 from eventlog.formats.members import parse_json
-from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_vkey, sign_note
+from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, parse_vkey, sign_note
+from eventlog.formats.policy import parse_policy
+from eventlog.formats.proof import verify_consistency
+from eventlog.formats.quorum import missing
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.round import sign_round, verify_round
 from eventlog.formats.standing import sign_standing, verify_standing
@@ -28,9 +39,11 @@ from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strik
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
 from eventlog.formats.times import parse_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
+from eventlog.formats.witness_protocol import AddCheckpoint, format_answer, origin_hash, parse_request, parse_size
 from eventlog.ingest.queue_message import format_message, parse_message
 from eventlog.stored.codec import decode_event, encode_entry, encode_event
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
+from tests.support.witnesses import cosigned, ed25519
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
 _EXAMPLE = re.compile(r"^<!-- example: ([a-z0-9-]+) -->\n```(json|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -55,6 +68,7 @@ class PageKey:
 
 KEY = PageKey()
 PINNED = [VerifierKey(LINE, KEY.public_key)]
+WITNESS = ed25519("witness.example/w1", bytes(range(32, 64)))
 ALL = {
     "README": {"public-key"},
     "event-and-chain": {
@@ -71,6 +85,8 @@ ALL = {
     "round-note": {"round", "key"},
     "standing-note": {"standing", "key"},
     "queue-message": {"message"},
+    "cosignature": {"vkey", "message", "subtree", "cosigned", "request", "answer", "size", "origin-hash"},
+    "policy": {"policy", "lack"},
     "cursor": set[str](),
 }
 
@@ -240,6 +256,33 @@ def test_the_paths_of_tiles_are_written_in_the_one_form() -> None:
     for path in text("tiles", "paths").decode().split():
         level, _, place = path.removeprefix("tile/").partition("/")
         assert f"tile/{format_tile(parse_tile(level, place))}" == path
+
+
+def test_the_cosignature_verifies_and_is_made_anew_byte_for_byte(states: list[ChainState]) -> None:
+    note = parse_note(text("cosignature", "cosigned"))
+    time = parse_time("2026-11-23T12:36:05Z") // 1000
+    assert format_vkey(WITNESS.key) + "\n" == text("cosignature", "vkey").decode()
+    assert verify_cosignatures(note, [WITNESS.key]) == [Cosignature(WITNESS.key, time)]
+    assert cosigned(text("checkpoint-and-seal", "checkpoint"), time, WITNESS) == text("cosignature", "cosigned")
+    assert parse_cosigned(text("cosignature", "message")) == (time, note.text)
+    subtree = Subtree(WITNESS.key.name, time, LINE, 0, 3, states[3].root)
+    assert format_subtree(subtree) == unhexed("cosignature", "subtree")
+    assert format_answer(cosign(note.text, time, [WITNESS])) == text("cosignature", "answer")
+
+
+def test_the_request_asks_for_it(events: list[Event], states: list[ChainState]) -> None:
+    request = parse_request(text("cosignature", "request"))
+    assert request == AddCheckpoint(1, (events[1].hash, events[2].hash), text("checkpoint-and-seal", "checkpoint"))
+    verify_consistency(1, 3, request.hashes, states[1].root, states[3].root)
+    assert parse_size(text("cosignature", "size")) == 3
+    assert text("cosignature", "origin-hash").decode() == origin_hash(LINE) + "\n"
+
+
+def test_the_policy_is_read_and_lacks_a_line() -> None:
+    policy = parse_policy(text("policy", "policy"))
+    assert ([log.key for log in policy.logs], policy.witnesses[0].key) == (PINNED, WITNESS.key)
+    assert text("policy", "lack").decode() == f"{missing(policy, ['acme'])}\n"
+    assert missing(policy, ["acme", "other"]) is None
 
 
 def test_the_restore_note_supersedes_the_second_anchor_alone(anchors: list[Anchor]) -> None:

@@ -8,8 +8,21 @@ import typer
 
 from eventlog import console
 from eventlog.formats.errors import EvidenceError
-from eventlog_client.commands import append, audit, bundle, compare, keys, proofs, query, read, status, watch
-from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError
+from eventlog_client.commands import (
+    append,
+    audit,
+    bundle,
+    compare,
+    keys,
+    policy,
+    proofs,
+    query,
+    read,
+    status,
+    watch,
+    witness,
+)
+from eventlog_client.errors import ClientError, InsecureError, KeyNeededError, LogMisbehavedError, NotWitnessedError
 from eventlog_client.output import Output, printable
 from eventlog_client.session import DEFAULT_URL, MISBEHAVED, MISUSED, NOT_DONE, Session
 
@@ -20,7 +33,8 @@ Exit codes:
   1  it could not be done: the log can't be reached or refuses, a file can't be
      read or was changed on its way (line endings, byte order mark, cut off)
   2  wrong usage
-  3  evidence does not verify, the log misbehaved, or an audit found tampering
+  3  evidence does not verify, the log misbehaved, an audit found tampering, or
+     witnesses that a policy asks for have not cosigned
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, epilog=_EXIT_CODES)
@@ -36,6 +50,8 @@ app.command()(compare.compare)
 app.command()(audit.audit)
 app.command()(status.status)
 app.add_typer(keys.app, name="keys")
+app.add_typer(policy.app, name="policy")
+app.add_typer(witness.app, name="witness")
 
 
 @app.callback()
@@ -77,8 +93,8 @@ def _explain(error: Exception) -> int:
             return _fail(f"the log misbehaved: {error}", MISBEHAVED)
         case EvidenceError():
             return _fail(f"the evidence does not verify: {error}", MISBEHAVED)
-        case KeyNeededError() | InsecureError():
-            return _fail(str(error), MISUSED)
+        case KeyNeededError() | InsecureError() | NotWitnessedError():
+            return _fail(str(error), MISBEHAVED if isinstance(error, NotWitnessedError) else MISUSED)
         case OSError():
             return _fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "), NOT_DONE)
         case _:

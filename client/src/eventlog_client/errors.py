@@ -36,6 +36,16 @@ class KeyNeededError(ClientError):
     """A pinned key is needed that was not given."""
 
 
+class NotWitnessedError(ClientError):
+    """A checkpoint lacks cosignatures that the policy asks for; the text says which.
+
+    That is no misconduct: a witness may be away, or was not asked yet. Don't rely on what the checkpoint covers.
+    """
+
+    def __init__(self, lack: str) -> None:
+        super().__init__(f"not witnessed: {lack}")
+
+
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
     """One thing that is wrong with a request: an RFC 6901 pointer to it and a sentence."""

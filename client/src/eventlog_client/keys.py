@@ -48,13 +48,16 @@ def keys_of(keys: Iterable[VerifierKey], chain: str) -> list[VerifierKey]:
     return [key for key in keys if key.name.rpartition("/")[2].partition("~")[0] == chain]
 
 
-def new_key_file(path: Path) -> None:
-    """Make an Ed25519 key file that nobody but its owner can read; an existing file is left alone.
+def new_key_file(path: Path, *, ml_dsa: bool = False) -> None:
+    """Make an Ed25519 key file, or an ML-DSA-44 one for a witness, that nobody but its owner can read.
+
+    An existing file is left alone.
 
     Raises:
         KeyFileError: the file exists or can't be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  slow to import
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         Encoding,
         NoEncryption,
@@ -62,7 +65,8 @@ def new_key_file(path: Path) -> None:
     )
 
     # Never in place of another: a key that is overwritten is lost, and nothing can be signed with it again.
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    private = MLDSA44PrivateKey.generate() if ml_dsa else Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         if not create_file(path, pem, 0o600):
             raise KeyFileError(f"can't make {path}: File exists")
@@ -105,3 +109,19 @@ def vkey_of_file(path: Path, name: str) -> str:
     except EvidenceError as error:
         raise KeyFileError(f"{name!r} can't be a key's name: {error}") from error
     return vkey
+
+
+def witness_vkey_of_file(path: Path, name: str) -> str:
+    """Return the verifier key of a witness's private key file (PEM) under the witness's name.
+
+    Raises:
+        KeyFileError: the file can't be read or is no such key, or no witness can have this name.
+    """
+    from eventlog.witness.keys import load_witness_key  # noqa: PLC0415
+
+    try:
+        return format_vkey(load_witness_key(path.read_bytes(), name).key)
+    except OSError as error:
+        raise KeyFileError(f"can't read {path}: {error.strerror}") from error
+    except EvidenceError as error:
+        raise KeyFileError(f"{path} under the name {name!r}: {error}") from error

@@ -9,10 +9,12 @@ import typer
 
 from eventlog import console
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.note import VerifierKey
+from eventlog.formats.note import VerifierKey, format_vkey
+from eventlog.formats.policy import Policy, parse_policy
 from eventlog_client.client import EventLog
 from eventlog_client.keys import pinned
 from eventlog_client.output import Output
+from eventlog_client.witnesses import Witnesses
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 NOT_DONE, MISUSED, MISBEHAVED = 1, 2, 3
@@ -35,6 +37,13 @@ def utf8(given: str | list[str] | None) -> str | list[str] | None:
 
 Key = Annotated[
     list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.", callback=utf8)
+]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="C2SP policy: witnesses that must have cosigned.")
+]
+MaxWitnessAge = Annotated[
+    float | None,
+    typer.Option("--max-witness-age", min=0, metavar="SECONDS", help="Cosignatures that are older don't count."),
 ]
 ChainOption = Annotated[str, typer.Option("--chain", help="Which chain.", callback=utf8)]
 
@@ -82,6 +91,54 @@ def need_keys(texts: list[str]) -> tuple[VerifierKey, ...]:
     if not texts:
         raise typer.BadParameter("a pinned verifier key is needed", param_hint="--key")
     return verifier_keys(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a command relies on: keys of logs, and witnesses if there is a policy."""
+
+    keys: tuple[VerifierKey, ...]
+    witnesses: Witnesses | None
+
+    @property
+    def vkeys(self) -> list[str]:
+        """The keys as they are written."""
+        return [format_vkey(key) for key in self.keys]
+
+
+def trust(texts: list[str], policy: Path | None, max_age: float | None) -> Trust:
+    """Read what to rely on from the command line: pinned keys, or a policy with logs in it, or both.
+
+    Raises:
+        typer.BadParameter: there is no key, or what was given can't be used; the text says what is wrong with it.
+        OSError: the policy can't be read.
+    """
+    # A policy's logs are keys too. If keys are given as well, they choose among these: neither adds to the other.
+    if policy is None:
+        if max_age is not None:
+            raise typer.BadParameter("an age is of witnesses, which take --policy", param_hint="--max-witness-age")
+        return Trust(need_keys(texts), None)
+    found = read_policy(policy)
+    logs = tuple(log.key for log in found.logs)
+    keys = verifier_keys(texts) if texts or not logs else logs
+    if logs and not set(keys) <= set(logs):
+        raise typer.BadParameter("the policy names other logs than this key's", param_hint="--key")
+    if not keys:
+        raise typer.BadParameter("a pinned verifier key is needed: the policy names no log", param_hint="--key")
+    return Trust(keys, Witnesses(found, max_age))
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        typer.BadParameter: it breaks a rule of the format.
+        OSError: it can't be read.
+    """
+    try:
+        return parse_policy(path.read_bytes())
+    except EvidenceError as error:
+        raise typer.BadParameter(f"{path}: {error}", param_hint="--policy") from error
 
 
 def existing(path: Path) -> Path:

@@ -11,7 +11,7 @@ from eventlog_client.destination import destination, is_stdout
 from eventlog_client.exports import complete_ranges
 from eventlog_client.given_files import verify_bundle_file
 from eventlog_client.output import progress
-from eventlog_client.session import ChainOption, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, MaxWitnessAge, PolicyOption, session_of, trust
 
 
 def export(
@@ -51,20 +51,26 @@ def verify_bundle(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The bundle.")],
     key: Key = [],  # noqa: B006
+    policy: PolicyOption = None,
+    max_witness_age: MaxWitnessAge = None,
 ) -> None:
     """Verify a bundle without the log.
 
     Each event, each link and the root are checked; the root must be signed with a pinned key.
+    With --policy each checkpoint in it must be cosigned as well.
     """
     session = session_of(context)
-    keys = need_keys(key)
+    trusted = trust(key, policy, max_witness_age)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
-        report = verify_bundle_file(file, keys, advance)
+        report = verify_bundle_file(file, trusted.keys, advance)
+    witnesses = trusted.witnesses
+    witnessed = [] if witnesses is None else [witnesses.check(part.note) for part in report.parts]
     if session.output.json:
-        session.output.document(report_fields(report))
+        shown = {"witnessed": [each.fields() for each in witnessed]} if witnesses else {}
+        session.output.document(report_fields(report) | shown)
         return
-    for sentence in sentences(report):
+    for sentence in [*sentences(report), *dict.fromkeys(each.sentence() for each in witnessed)]:
         session.output.say(sentence)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eventlog import console
-from eventlog_client.keys import new_key_file, vkey_of_file
+from eventlog_client.keys import new_key_file, vkey_of_file, witness_vkey_of_file
 from eventlog_client.session import ChainOption, session_of, utf8
 
 app = typer.Typer(rich_markup_mode=None, help="Make and show keys; see which keys a log says it has.")
@@ -19,9 +19,13 @@ _WARNING = (
 
 
 @app.command()
-def new(context: typer.Context, file: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
-    """Make an Ed25519 key file (PKCS#8 PEM) that only you can read; an existing file is left alone."""
-    new_key_file(file)
+def new(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The file to make.")],
+    ml_dsa: Annotated[bool, typer.Option("--ml-dsa", help="ML-DSA-44, for a witness, instead of Ed25519.")] = False,
+) -> None:
+    """Make a key file (PKCS#8 PEM) that only you can read; an existing file is left alone."""
+    new_key_file(file, ml_dsa=ml_dsa)
     session_of(context).output.say(f"{file} made; `eventlog keys show {file} --name NAME` shows its verifier key.")
 
 
@@ -32,9 +36,10 @@ def show(
     name: Annotated[
         str, typer.Option(help="The key's name: an origin line such as example.com/log/main.", callback=utf8)
     ],
+    witness: Annotated[bool, typer.Option("--witness", help="As a witness's key, for policies.")] = False,
 ) -> None:
     """Print the verifier key (vkey) of a key file: what others pin."""
-    vkey = vkey_of_file(file, name)
+    vkey = witness_vkey_of_file(file, name) if witness else vkey_of_file(file, name)
     output = session_of(context).output
     if output.json:
         output.document({"vkey": vkey})

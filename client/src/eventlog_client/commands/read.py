@@ -10,8 +10,21 @@ from eventlog import console
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields, format_event
 from eventlog_client.answers import SignedCheckpoint
+from eventlog_client.client import EventLog
+from eventlog_client.live import Verified
 from eventlog_client.output import Output, printable
-from eventlog_client.session import ChainOption, Key, need_keys, session_of, utf8
+from eventlog_client.session import (
+    ChainOption,
+    Key,
+    MaxWitnessAge,
+    PolicyOption,
+    Trust,
+    session_of,
+    trust,
+    utf8,
+    verifier_keys,
+)
+from eventlog_client.witnesses import Witnesses
 
 COLUMNS = ("seq", "timestamp", "event_type", "source_id", "payload")
 
@@ -27,30 +40,42 @@ def tail(
         typer.Option("--verify/--no-verify", help="Also hold each signed checkpoint against the events; or no checks."),
     ] = None,
     key: Key = [],  # noqa: B006
+    policy: PolicyOption = None,
+    max_witness_age: MaxWitnessAge = None,
     chain: ChainOption = "main",
 ) -> None:
     """Show events as they come.
 
     Until Ctrl-C; goes on when the log was away for a while. Each event is verified in itself and, unless they are
-    filtered, linked to the one before. With --verify and a pinned key every signed checkpoint is checked as well.
+    filtered, linked to the one before. With --verify and a pinned key every signed checkpoint is checked as well; with
+    --policy it must also be cosigned within some seconds.
     """
     if verify and (event_type or source):
         raise typer.BadParameter("links between events can't be checked where --type or --source leaves some out")
-    if verify:
-        need_keys(key)
+    if not verify and (policy is not None or max_witness_age is not None):
+        raise typer.BadParameter("witnesses are looked at with --verify only", param_hint="--policy")
+    given = trust(key, policy, max_witness_age) if verify else Trust(verifier_keys(key), None)
     session = session_of(context)
-    with session.log(key, verify=verify is not False) as log:
+    with session.log(given.vkeys, verify=verify is not False) as log:
         try:
-            told = _tell if verify else None
+            told = _teller(given.witnesses, log, chain) if verify else None
             show(session.output, log.tail(chain, from_seq, event_type=event_type, source_id=source, verified=told))
         except KeyboardInterrupt:
             return
 
 
-def _tell(found: SignedCheckpoint) -> None:
-    """Print a verified checkpoint on standard error, as standard output has only events."""
-    checkpoint = found.checkpoint
-    console.write(sys.stderr, f"eventlog: {printable(checkpoint.origin)} signed size {checkpoint.size}: verified.\n")
+def _teller(witnesses: Witnesses | None, log: EventLog, chain: str) -> Verified:
+    """Return what prints a verified checkpoint on standard error, as standard output has only events."""
+
+    def tell(found: SignedCheckpoint) -> None:
+        checkpoint, witnessed = found.checkpoint, ""
+        if witnesses is not None:
+            shown = witnesses.check_again(found.note, lambda: log.checkpoint(chain, checkpoint.size).note)
+            witnessed = f" {shown.sentence()}"
+        said = f"{checkpoint.origin} signed size {checkpoint.size}: verified.{witnessed}"
+        console.write(sys.stderr, f"eventlog: {printable(said)}\n")
+
+    return tell
 
 
 def show(output: Output, found: Iterable[Event]) -> None:

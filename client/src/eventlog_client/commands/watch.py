@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +10,19 @@ from typing import Annotated
 import typer
 
 from eventlog import console
-from eventlog_client.errors import LogMisbehavedError, RefusedError, UnexpectedAnswerError, UnreachableError
+from eventlog_client.client import EventLog
+from eventlog_client.errors import (
+    LogMisbehavedError,
+    NotWitnessedError,
+    RefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from eventlog_client.monitor import Monitor
 from eventlog_client.output import Output, printable, progress
-from eventlog_client.session import ChainOption, Key, need_keys, session_of
+from eventlog_client.session import ChainOption, Key, MaxWitnessAge, PolicyOption, session_of, trust
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
+from eventlog_client.witnesses import Witnesses
 
 _PATIENCE = (0.5, 1.0, 2.0, 4.0)
 """Seconds between looks at a log that shows an older checkpoint than before; then it counts as misconduct."""
@@ -29,28 +38,32 @@ def verify_log(
     events: Annotated[bool, typer.Option("--events", help="Fetch the events and recompute all their hashes.")] = False,
     every: Annotated[float | None, typer.Option(min=0.1, help="Go on, with so many seconds between checks.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
+    policy: PolicyOption = None,
+    max_witness_age: MaxWitnessAge = None,
 ) -> None:
     """Follow the log's signed checkpoints.
 
     Checks leaf by leaf that the newest one extends the one trusted so far (with --state: in earlier runs).
     On misconduct both checkpoints are kept in a file beside the state, and the exit code is 3.
+    With --policy a checkpoint is trusted only once it is cosigned; the exit code is 3 if it is not, but with --every
+    that is told, and tried again.
     """
     if once and every is not None:
         raise typer.BadParameter("give one of --once and --every")
     session = session_of(context)
-    keys = need_keys(key)
+    given = trust(key, policy, max_witness_age)
     trusted = None if state is None else read_state(state)
-    with session.log(key, url) as log:
+    with session.log(given.vkeys, url) as log:
         # With --every the command survives an outage. It ends on what the next round can't change: no
         # access (401, 403), and misconduct, which is not an error of this kind. Without --every all errors do.
         while True:
             try:
                 patience = iter(_PATIENCE)
-                monitor = Monitor(log, chain, keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
-                new = _check(monitor, trusted, state)
+                monitor = Monitor(log, chain, given.keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
+                new = _check(monitor, trusted, state, _cosigned_by(given.witnesses, log, chain))
                 _tell(session.output, trusted, new, always=every is None)
                 trusted = new
-            except (UnreachableError, UnexpectedAnswerError, RefusedError) as error:
+            except (UnreachableError, UnexpectedAnswerError, RefusedError, NotWitnessedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
                     raise
                 console.write(sys.stderr, f"eventlog: {printable(error)}; trying again.\n")
@@ -62,6 +75,19 @@ def verify_log(
                 return
 
 
+def _cosigned_by(witnesses: Witnesses | None, log: EventLog, chain: str) -> Callable[[Trusted], Trusted]:
+    """Return what checks that a verified checkpoint is cosigned, if that is asked for, and adds the lines to it."""
+
+    def cosigned(new: Trusted) -> Trusted:
+        if witnesses is None:
+            return new
+        size = new.checkpoint.size
+        found = witnesses.check_again(new.note, lambda: log.checkpoint(chain, size).note)
+        return replace(new, note=found.note.decode())
+
+    return cosigned
+
+
 def _wait(seconds: float | None) -> bool:
     """Wait before the checkpoint is asked for again; return False if it was asked for often enough."""
     if seconds is not None:
@@ -69,11 +95,13 @@ def _wait(seconds: float | None) -> bool:
     return seconds is not None
 
 
-def _check(monitor: Monitor, trusted: Trusted | None, state: Path | None) -> Trusted:
+def _check(
+    monitor: Monitor, trusted: Trusted | None, state: Path | None, cosigned: Callable[[Trusted], Trusted]
+) -> Trusted:
     """Check once: replace the state if everything verifies, keep the evidence if not."""
     try:
         with progress(f"verifying {monitor.chain}", None) as advance:
-            new = replace(monitor, advance=advance).check(trusted)
+            new = cosigned(replace(monitor, advance=advance).check(trusted))
     except LogMisbehavedError as error:
         if state is None:
             raise

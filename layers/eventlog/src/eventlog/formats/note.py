@@ -4,7 +4,7 @@
     key id = SHA-256(name || 0x0A || type || public key)[:4]
     verifier key (vkey) = name "+" hex(key id) "+" base64(type || public key)
 
-Ed25519 alone (RFC 8032). Type 0x01 signs the text as it is.
+Here Ed25519 alone (RFC 8032). Type 0x01 signs the text as it is; for cosignatures see ``cosignature.py``.
 
 Specified in docs/formats/checkpoint-and-seal.md.
 """
@@ -12,7 +12,7 @@ Specified in docs/formats/checkpoint-and-seal.md.
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -60,7 +60,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """An Ed25519 public key under a name, for one type of signature."""
+    """A public key under a name, for one type of signature: Ed25519, but for ``cosignature.ML_DSA_44``."""
 
     name: str
     public_key: bytes
@@ -115,17 +115,28 @@ def parse_vkey(text: str) -> VerifierKey:
     Raises:
         EvidenceError: it is malformed, its key id is wrong, or its key must not be trusted (``ed25519``).
     """
+    return parse_vkey_of(text, {ED25519: 32}, "an Ed25519 key of type 0x01")
+
+
+def parse_vkey_of(text: str, sizes: Mapping[bytes, int], what: str) -> VerifierKey:
+    """Read a verifier key of one of these types, each with the size of its public keys; ``what`` names them.
+
+    Raises:
+        EvidenceError: it is malformed or of another type, its key id is wrong, or its key must not be trusted.
+    """
     # A name has no plus sign and base64 may have some, so the first two plus signs are the separators.
     name, _, rest = text.partition("+")
     key_id, _, material = rest.partition("+")
     decoded = decode_base64(material, "the verifier key")
     if not _NAME.fullmatch(name):
         raise EvidenceError("a verifier key begins with a name without blanks and plus signs")
-    if decoded[:1] != ED25519 or len(decoded) != 33:
-        raise EvidenceError("the verifier key is not an Ed25519 key of type 0x01")
-    check_public_key(decoded[1:])
+    if len(decoded) - 1 != sizes.get(decoded[:1]):
+        raise EvidenceError(f"the verifier key is not {what}")
+    # Of the types there are, those with 32 bytes are Ed25519.
+    if len(decoded) == 33:
+        check_public_key(decoded[1:])
     # The key id is derived, never believed: it is what ties a name to a key.
-    key = VerifierKey(name, decoded[1:])
+    key = VerifierKey(name, decoded[1:], decoded[:1])
     if key_id != key.key_id.hex():
         raise EvidenceError("the verifier key's id is not that of its name and key")
     return key
@@ -166,8 +177,7 @@ def verify_note(note: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
 
 def format_note(note: Note) -> bytes:
     """Write a note."""
-    lines = [f"{_DASH}{s.name} {base64.b64encode(s.key_id + s.value).decode()}\n" for s in note.signatures]
-    return f"{note.text}\n{''.join(lines)}".encode()
+    return f"{note.text}\n{''.join(map(format_signature, note.signatures))}".encode()
 
 
 def parse_note(data: bytes) -> Note:
@@ -191,10 +201,20 @@ def parse_note(data: bytes) -> Note:
         raise EvidenceError("a note is a text, a blank line and signature lines that end with a newline")
     if len(lines) > MAX_SIGNATURES:
         raise EvidenceError(f"the note has more than {MAX_SIGNATURES} signatures")
-    return Note(text + "\n", tuple(_parse_signature(line) for line in lines))
+    return Note(text + "\n", tuple(map(parse_signature, lines)))
 
 
-def _parse_signature(line: str) -> Signature:
+def format_signature(signature: Signature) -> str:
+    """Write a signature line, with its newline."""
+    return f"{_DASH}{signature.name} {base64.b64encode(signature.key_id + signature.value).decode()}\n"
+
+
+def parse_signature(line: str) -> Signature:
+    """Read a signature line, given without its newline.
+
+    Raises:
+        EvidenceError: it is not as ``format_signature`` writes it.
+    """
     dash, name, value = line[:2], *line[2:].partition(" ")[::2]
     if dash != _DASH or not _NAME.fullmatch(name):
         raise EvidenceError("a signature line is '— name base64'")
