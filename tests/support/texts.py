@@ -25,6 +25,7 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.anchor import KIND
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.names import CHAIN_PATTERN, ID_PATTERN
 from eventlog.formats.note import ED25519, VerifierKey
 from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
@@ -129,18 +130,21 @@ def write_query(*values: Any) -> bytes:
 
 def query_digest(*values: Any) -> bytes:
     names = ("chain", "sort", "order", "start_time", "end_time", "event_types", "source_ids", "from_seq", "to_seq")
-    query: Any = Query(**dict(zip(names, values, strict=True)), limit=10)
+    given = dict(zip(names, values, strict=True))
+    filters = {name: NameFilter.of(given[name]) for name in ("event_types", "source_ids")}
+    query: Any = Query(**(given | filters), limit=10)
     return base64.urlsafe_b64decode(format_cursor(query, 5, Position(1, 2)) + "==")[1:9]
 
 
-SORTED = st.lists(TEXT, max_size=3, unique=True).map(lambda found: tuple(sorted(found)))
+NAMES = st.frozensets(TEXT.filter(bool), max_size=3)
+FILTERS = st.builds(lambda exact, begin: tuple(NameFilter(exact, tuple(sorted(begin))).texts()), NAMES, NAMES)
 MAYBE = st.none() | COUNT
 QUERY = st.tuples(
     *(CHAIN, st.sampled_from(["time", "seq"]), st.sampled_from(["asc", "desc"])),
     MAYBE,
     MAYBE,
-    SORTED,
-    SORTED,
+    FILTERS,
+    FILTERS,
     MAYBE,
     MAYBE,
 )
