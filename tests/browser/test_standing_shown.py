@@ -96,6 +96,9 @@ def test_every_view_shows_what_stands_and_names_a_tampered_chain_however_many_th
     page.wait_for_url(re.compile(rf"chain={LAST}&view=chain&seq=1"))
     expect(page.locator(".chain-picture rect[data-seq='1']")).to_have_class(re.compile("found.*chosen"))
     expect(page.get_by_role("group", name="Findings")).to_contain_text("1 finding stands:")
+    page = look.open(view="chain", chain="No%20Such%20Name")  # as in a link that somebody made
+    expect(bar(page)).to_contain_text("TAMPERED")
+    expect(page.locator("main")).to_contain_text("Nothing is logged in the chain No Such Name yet.")
 
 
 def test_findings_of_no_event_and_more_than_can_be_named_are_shown_or_counted(look: Watched) -> None:
@@ -136,7 +139,7 @@ def test_what_is_of_one_chain_is_never_shown_under_the_name_of_another(look: Wat
 
     for view in ("overview", "events", "chain", "audits"):
         page = look.open(view="keys", chain=other)
-        page.evaluate(HOLD, [LAST, 2])  # the view asks, and the bar
+        page.evaluate(HOLD, [LAST, 1])  # the bar knows of it already
         page.evaluate(f"history.pushState(null, '', '/?view={view}&chain={LAST}&event=e-1&seq=1')")
         page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
         page.evaluate("window.enough.then(() => (window.holds = false))")

@@ -271,5 +271,5 @@ def test_a_changed_node_is_not_served_in_a_proof(api: TestClient) -> None:
 @pytest.mark.usefixtures("signed")
 def test_a_checkpoint_that_is_none_is_damage(api: TestClient) -> None:
     operations_of(store_of(api)).checkpoints.update_one({}, {"$set": {"note": "hello"}})
-    damaged(api, CHAIN)
+    assert api.get(CHAIN).json().keys() == {"chain", "damaged", "standing", "last_audit"}
     damaged(api, "/api/v1/events/e1/proof")

@@ -20,6 +20,6 @@ export async function allChains(signal) {
 /** @returns {Promise<object | null>} a chain's head; null if there is no such chain; of a damaged one only what stands of it */
 export const chainDetail = (chain, options) =>
   ask(`/chains/${encodeURIComponent(chain)}`, {}, options).catch((error) => {
-    if (error.status === 404) return null
+    if (error.status === 404 || error.status === 422) return null // 422: no chain can have that name
     throw error
   })

@@ -97,7 +97,9 @@ function bar(chain, own) {
   const more = whole.chains.tampered - whole.tampered.length
   const rest = more > 0 && h('p', {}, `${plural(more, 'more chain was', 'more chains were')} tampered with: `, h('code', {}, 'eventlog status'), ' names all.')
   if (red.length > 0) return h('div', { class: 'standing-bad' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
-  return h('p', { class: own?.verdict === 'intact' && !own.damaged ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`)
+  const unsure = whole.database?.verdict === 'incomplete' // what belongs to no chain is in no count of chains
+  const good = own?.verdict === 'intact' && !own.damaged && !unsure
+  return h('p', { class: good ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`, unsure && ' The last full audit could not check everything in the database as a whole.')
 }
 
 /** What stands of a chain, when it happened, and where to see it. */

@@ -54,7 +54,7 @@ def _show_log(output: Output, found: LogStanding) -> int:
     else:
         counted = (f"{found.chains[verdict]} {verdict.replace('_', ' ')}" for verdict in VERDICTS)
         output.say(f"{sum(found.chains.values())} chains: {', '.join(counted)}.")
-        others = [] if found.database is None or found.database.verdict != "tampered" else [found.database]
+        others = [one for one in (found.database,) if one is not None and one.verdict in ("tampered", "incomplete")]
         output.table(CHAINS, (_row(one) for one in [*found.tampered, *others]))
     return MISBEHAVED if found.verdict == "tampered" else 0
 

@@ -150,7 +150,7 @@ class MongoStore:
 
     def ping(self) -> None:
         """See ``EventReader.ping``."""
-        with answered():
+        with mapped():
             self._operations.sequences.find_one({"_id": ""})
 
 
