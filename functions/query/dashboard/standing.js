@@ -34,7 +34,7 @@ export function chainWords(chain) {
 
 /** Chains as the log lists them: what is known of each is known from now on. */
 export function learn(chains) {
-  for (const { chain, standing } of chains) known.set(chain, { standing, at: Date.now() })
+  for (const { chain, standing, damaged } of chains) known.set(chain, { standing: standing && { ...standing, damaged: damaged ?? standing.damaged }, at: Date.now() })
 }
 
 /** An audit was run: what is known may be wrong now. */
