@@ -96,7 +96,7 @@ def test_a_stream_goes_on_where_no_change_stream_is_to_be_had(
             monkeypatch.setattr(type(self.sequences), "watch", refuse)
 
     refusing = MongoStore(
-        Refusing(operations_of(store)._client, operations_of(store).events.database.name), "example.com/log"
+        Refusing(operations_of(store).client, operations_of(store).events.database.name), "example.com/log"
     )
 
     async def follow() -> bytes:

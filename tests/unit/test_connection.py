@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from eventlog.store.mongo import append, counts, push
+from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.mongo import append, counts, driver_errors, push
 from eventlog.store.mongo.driver_errors import REQUEST_SECONDS
 from eventlog.store.mongo.store import connect
 from tests.infrastructure import sam
@@ -52,6 +53,15 @@ def test_one_operation_gives_up_before_the_function_behind_the_api_is_cut_off(
 def test_so_does_a_call_of_two_parts_with_whatever_the_driver_tries_again() -> None:
     assert 2 * REQUEST_SECONDS < API_SECONDS
     assert REQUEST_SECONDS + counts.MAX_SECONDS < API_SECONDS
+
+
+def test_where_no_server_is_there_a_call_waits_no_longer_than_the_connection_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_errors, "REQUEST_SECONDS", 3600.0)  # what only a test that hangs would wait for
+    nowhere: MongoClient[dict[str, Any]] = MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50)
+    with nowhere, pytest.raises(StoreUnavailableError), driver_errors.answered(nowhere):
+        nowhere["eventlog"]["events"].find_one()
 
 
 def test_of_an_append_s_time_some_is_left_after_its_push_and_for_settling() -> None:

@@ -232,7 +232,7 @@ def append(
     new_chains: int,
 ) -> list[Placed]:
     """Append; see ``EventAppender.append``."""
-    with answered():
+    with answered(operations.client):
         return Appender(operations, last_pushes, chain, origin, drafts, new_chains=new_chains).run()
 
 

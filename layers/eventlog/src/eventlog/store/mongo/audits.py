@@ -159,7 +159,7 @@ class AuditStore:
 
     def get(self, audit_id: str) -> bytes | None:
         """Read a report."""
-        with answered():
+        with answered(self._ops.client):
             found = self._reports.find_one({"_id": audit_id})
         return None if found is None else bytes(found.raw)
 
@@ -177,7 +177,7 @@ class AuditStore:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
         query: dict[str, Any] = {"$and": [{"_id": ids}, NO_STANDINGS, *chains, *allowed]}
-        with answered():
+        with answered(self._ops.client):
             found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
             return [bytes(report.raw) for report in found]
 

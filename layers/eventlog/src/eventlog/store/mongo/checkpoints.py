@@ -67,6 +67,6 @@ class CheckpointStore:
                     raise CorruptionError(message) from error
 
     def _last(self, query: dict[str, Any], session: ClientSession | None) -> AnchorCopy | None:
-        with answered():
+        with answered(self._checkpoints.database.client):
             found = self._checkpoints.find_one(query, sort=[("number", DESCENDING)], session=session)
             return None if found is None else read_copy(found)

@@ -33,7 +33,7 @@ class EventCounter:
     def count(self, buckets: Buckets, most: int) -> Counts:
         """See ``EventCounts.count``; MongoDB counts what is settled, this process what is pending."""
         with mapped(), self._operations.session() as session:
-            with answered():
+            with answered(self._operations.client):
                 image = self._operations.read_sequence(buckets.chain, session)
             if image is None:
                 return NOTHING

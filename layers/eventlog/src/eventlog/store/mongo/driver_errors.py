@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pymongo
 from bson.errors import InvalidBSON
+from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
 
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreUnavailableError
@@ -43,15 +45,19 @@ def mapped() -> Iterator[None]:
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def answered(client: MongoClient[Any]) -> Iterator[None]:
     """Turn errors as ``mapped`` does, and have the block end in ``REQUEST_SECONDS``, whatever it waits for.
 
     The driver tries a read again that was not answered, each time with a limit of its own. With this the limit is one
     for everything in the block, and goes with each operation to the server. So a router whose shard is silent answers
     in time, too. Not for generators: the limit would go on in whoever takes the next item.
     """
-    with mapped(), pymongo.timeout(REQUEST_SECONDS):
-        yield
+    with mapped():
+        # Is there a server to write to? That is asked of what the driver knows. If there is none, it waits for one no
+        # longer than the connection's own limit; with the limit below it would wait for all of that.
+        client.is_mongos  # noqa: B018
+        with pymongo.timeout(REQUEST_SECONDS):
+            yield
 
 
 def _is_refusal(error: PyMongoError) -> bool:

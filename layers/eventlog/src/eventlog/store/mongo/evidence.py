@@ -118,6 +118,6 @@ class MongoEvidenceReader:
         with self._operations.session() as session:
             newest, at_size = self._copies.newest, self._copies.at_size
             copy = newest(chain, session) if size is None else at_size(chain, size, session)
-            with answered():
+            with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoEvidenceView(self._operations, session, image), copy

@@ -53,7 +53,7 @@ class Operations:
     """The steps against one database. ``client`` must not retry writes: a retried push could be applied twice."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
-        self._client = client
+        self.client = client
         majority = ReadConcern("majority")
         self._db = db = client.get_database(database, codec.CODEC, read_concern=majority, write_concern=_MAJORITY)
         self._by_id = ById(client)
@@ -67,11 +67,11 @@ class Operations:
 
     def close(self) -> None:
         """Close the client."""
-        self._client.close()
+        self.client.close()
 
     def session(self) -> AbstractContextManager[ClientSession]:
         """Open a causally consistent session on the primary."""
-        return causal_session(self._client)
+        return causal_session(self.client)
 
     def ensure_indexes(self) -> None:
         """See ``indexes.ensure``."""

@@ -104,12 +104,12 @@ class MongoStore:
             LimitError: it does not exist, and the caller may not create one more today (``append_limited``).
             StoreUnavailableError: MongoDB can't be reached.
         """
-        with answered():
+        with answered(self._operations.client):
             open_chain(self._operations, chain, self._origin, principal, new_chains)
 
     def settle(self, chain: str) -> int:
         """See ``EventAppender.settle``."""
-        with answered():
+        with answered(self._operations.client):
             return Settler(self._operations, chain).drain()
 
     def unsettled(self) -> dict[str, int]:
@@ -120,7 +120,7 @@ class MongoStore:
 
     def get(self, chain: str, event_id: str) -> Event | None:
         """See ``EventReader.get``."""
-        with answered(), self._operations.session() as session:
+        with answered(self._operations.client), self._operations.session() as session:
             image = self._operations.read_sequence(chain, session)
             # An entry leaves the sequence document only after it is in events, so in this order it can't be missed.
             pending = image.events() if image else iter(())
@@ -131,20 +131,20 @@ class MongoStore:
 
     def page(self, query: Query) -> Page:
         """See ``EventReader.page``."""
-        with answered():
+        with answered(self._operations.client):
             return read_page(self._operations, query)
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """See ``EventReader.chains``."""
         query = {"_id": {"$gt": after, "$regex": _CHAIN_NAME}}
         allowed = [] if names is None else [among("_id", names)]
-        with answered():
+        with answered(self._operations.client):
             found = self._operations.raw_sequences.find({"$and": [query, *allowed]}, sort=[("_id", 1)], limit=limit)
             return [_listed(bytes(image.raw)) for image in found]
 
     def chain(self, name: str) -> Chain | None:
         """See ``EventReader.chain``; the head is computed from the settled state and the pending entries."""
-        with answered():
+        with answered(self._operations.client):
             found = self._operations.raw_sequences.find_one({"_id": name})
             return None if found is None else _chain(bytes(found.raw))
 

@@ -76,14 +76,14 @@ class MongoTreeView:
         waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
         if waiting is not None:
             return waiting
-        with answered():
+        with answered(self._operations.client):
             return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """See ``TreeView.leaves``."""
         found: dict[int, tuple[Any, Any]] = {e.seq: (e.prev_hash, e.entry.content_hash) for e in self.pending}
         try:
-            with answered():
+            with answered(self._operations.client):
                 found |= self._operations.read_links(self.image.chain, start, end, self.session)
             return [hashing.leaf(seq, *map(_hash, found[seq])) for seq in range(start, end)]
         except (KeyError, TypeError) as error:
@@ -104,7 +104,7 @@ class MongoTreeView:
         found: dict[int, list[Any]] = {seq: [event.hash, *event.nodes] for seq, event in pending.items()}
         if stored := [Int64(seq) for seq in sorted(seqs) if seq < settled]:
             places = {"chain": self.image.chain, "seq": {"$in": stored}}
-            with answered():
+            with answered(self._operations.client):
                 for document in self._operations.events.find(places, _FIELDS, session=self.session):
                     found[document["seq"]] = [document["hash"], *document["nodes"]]
         return found
@@ -123,7 +123,7 @@ class TreeReader:
     def view(self, chain: str) -> Iterator[MongoTreeView | None]:
         """See ``Trees.view``."""
         with self._operations.session() as session:
-            with answered():
+            with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoTreeView(self._operations, session, image)
 
