@@ -79,6 +79,7 @@ class Subject:
         for start in range(0, len(events), BATCH):
             self.post("/events/batch", events[start : start + BATCH])
             self.post("/audits", {"mode": "incremental"})
+        self.post("/audits", {"mode": "full"})
 
     def log_visits(self) -> None:
         """Log the newest events of the week again, as if they came in the last seconds, for the live view."""

@@ -12,6 +12,7 @@ from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
 from eventlog_client import EventLog, parse_search, reading
 from eventlog_client.cli import main
+from eventlog_client.commands import query as query_command
 from local.server import build_app
 from tests.support.factories import draft
 from tests.support.serving import served
@@ -117,6 +118,11 @@ def test_a_look_says_how_far_it_came_and_goes_on_there(query: Query) -> None:
     assert query("card", "--limit", "1").said == (
         "searched 8 of 48 events until 1 fit; there may be more: --limit and --all show them."
     )
+
+
+def test_a_look_whose_reader_has_left_says_so(query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_command, "show", lambda _, found: next(iter(found)))
+    assert query("card").said == "searched 8 of 48 events, 1 fit, until nobody read on."
 
 
 def test_a_relative_time_goes_on_as_the_time_it_was(query: Query) -> None:

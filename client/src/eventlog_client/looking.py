@@ -23,6 +23,7 @@ class Look:
 
     ``total``: how many events the log had chosen when the look began; None if it did not say. ``cursor``: where another
     look goes on; None once everything was searched. ``most``: no page is begun after so many events; None: all are.
+    ``ended``: it came to its own end; False while whoever takes the events has not taken them all.
     """
 
     pages: Iterator[PageRead]
@@ -32,6 +33,7 @@ class Look:
     cursor: str | None = None
     searched: int = 0
     found: int = 0
+    ended: bool = False
     advance: Callable[[int], None] = lambda _: None
 
     def events(self) -> Iterator[Event]:
@@ -45,7 +47,8 @@ class Look:
             self.advance(page.size)
             self.cursor = page.cursor
             if self.most is not None and self.searched >= self.most:
-                return
+                break
+        self.ended = True
 
 
 def filters_of(search: Search) -> Filters:

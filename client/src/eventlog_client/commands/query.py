@@ -104,13 +104,15 @@ def _look(session: Session, wanted: Search, limit: int | None, most: int | None,
 
 
 def _end(found: Look, wanted: Search, limit: int | None, *, goes_on: bool) -> str:
-    # Nobody may take a look for more than it was. It ended at the limit of what is shown, at the limit of what is read,
-    # or with the last event; and one that goes on says nothing of what was before it.
+    # Nobody may take a look for more than it was. It ended at the limit of what is shown, where nobody read on, at the
+    # limit of what is read, or with the last event; and one that goes on says nothing of what was before it.
     fit = f"{found.found:,} fit"
     total = "" if found.total is None else f" of {max(found.total, found.searched):,}"
     events = f"{found.searched:,}{total}{' more' if goes_on else ''} events"
     if found.found == limit:
         return f"searched {events} until {fit}; there may be more: --limit and --all show them"
+    if not found.ended:
+        return f"searched {events}, {fit}, until nobody read on"
     if found.cursor is not None:
         again = f"eventlog query {shlex.quote(format_search(wanted))} --cursor {found.cursor}"
         return f"searched {events}, {fit}; go on: {again}"
