@@ -103,6 +103,8 @@ def of_log(transport: Transport) -> LogStanding:
     tampered: list[ChainStanding] = []
     shown: list[Any] = []
     after: str | None = None
+    # Each page says the whole log's verdict and counts again, as they are then: the last page's are the newest. Only
+    # the tampered chains are a list that goes on. A log whose list does not get on would keep its reader for ever.
     while True:
         fields = transport.get("/standing", {"after": after, "limit": PAGE}).object()
         try:
