@@ -47,6 +47,13 @@ class Application(Client):
 
     wait_time = between(0.05, 0.25)
 
+    def on_start(self) -> None:
+        """Begin with what is seldom drawn, so that the shortest run has it too."""
+        super().on_start()
+        self.appends.batch()
+        self.appends.own_id()
+        self.reads.query()
+
     @task(30)
     def append(self) -> None:
         """Append an event without an id."""
@@ -113,6 +120,11 @@ class AuditingUser(Client):
 
     fixed_count = 1
     wait_time = constant(3)
+
+    def on_start(self) -> None:
+        """Log something, so that there is a chain to audit from the first time on."""
+        super().on_start()
+        self.appends.batch()
 
     @task
     def audit(self) -> None:
