@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from eventlog.audit.schedule import declare_fields
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
 from eventlog.http.frames import InFrames
@@ -212,6 +213,7 @@ def serve(
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
         watching = WatchThread(wiring_of(app, AuditWiring), tell)
+        declare_fields(lambda: wiring_of(app, AuditWiring).declaring)  # at once: the first event is found by them
         audits.start()
         watching.start()
         settling.start()

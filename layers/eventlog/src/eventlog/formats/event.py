@@ -10,8 +10,18 @@ from typing import NamedTuple
 from eventlog.formats import hashing, merkle
 
 
+class Keys(NamedTuple):
+    """What an event is found by: the version of the declaration, and the sorted ``name:value`` that follow from it."""
+
+    version: int
+    values: tuple[str, ...]
+
+
 class Entry(NamedTuple):
-    """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text."""
+    """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text.
+
+    ``keys`` follow from the payload (``search_keys.py``) and are in no hash; None: none were derived.
+    """
 
     chain: str
     event_id: str
@@ -24,6 +34,7 @@ class Entry(NamedTuple):
     salt: bytes
     payload_hash: bytes
     content_hash: bytes
+    keys: Keys | None = None
 
 
 class Event(NamedTuple):

@@ -16,9 +16,14 @@ from typing import ClassVar
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
-from eventlog.stored.codec import decode_event
+from eventlog.formats.search_keys import Rules, UnindexableError, no_rules
+from eventlog.stored.codec import decode_event, encode
 from eventlog.stored.errors import NotOursError
+from eventlog.stored.keys import keys_fields
 from eventlog.stored.layout import ENDINGS, EventLayout
+
+_VERSION = b"\x12keys_version\0"
+"""How the version begins in BSON: an int64 of this name."""
 
 
 @dataclass(slots=True)
@@ -51,6 +56,8 @@ def advance(
     documents: Iterable[bytes],
     skew: ClockSkew | None = None,
     leaves: bytearray | None = None,
+    *,
+    rules: Rules = no_rules,
 ) -> bytes | None:
     """Advance the state over documents that are, byte for byte, the chain's next events.
 
@@ -89,7 +96,8 @@ def advance(
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
         fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
-        if seq != size or raw[end:] != fresh:  # salt, hashes and nodes: everything behind the payload
+        # Salt, hashes and nodes: everything behind the payload, but for what the event is found by.
+        if seq != size or (raw[end:] != fresh and not _ends_in_keys(raw[end:], fresh, payload, rules)):
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -101,6 +109,18 @@ def advance(
         raw = None
     state.size, state.hash, state.frontier = size, previous, frontier
     return raw
+
+
+def _ends_in_keys(ending: bytes, fresh: bytes, payload: bytes, rules: Rules) -> bool:
+    """Whether a document ends as it must, and then in the keys that its payload gives by the version it names."""
+    at = len(fresh) - 1 + len(_VERSION)
+    if not ending.startswith(fresh[:-1] + _VERSION):
+        return False
+    rule = rules(int.from_bytes(ending[at : at + 8], "little", signed=True))
+    try:
+        return rule is not None and ending[len(fresh) - 1 :] == encode(keys_fields(rule.keys_of(payload)))[4:]
+    except UnindexableError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +160,9 @@ def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> 
     return roots
 
 
-def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
+def verify_segment(
+    chain: str, start: int, stop: int, documents: Iterator[bytes], rules: Rules = no_rules
+) -> Segment | None:
     """Verify the documents of start..stop-1; None if they are not exactly these events, intact, and two or more.
 
     The first one's link is taken as it is stored: ``ChainVerifier.join`` compares it.
@@ -155,7 +177,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.
     state = ChainState(start, prev_hash)
     skew, leaves = ClockSkew(), bytearray()
-    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
+    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves, rules=rules)
     rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from eventlog.formats import hashing
 from eventlog.formats.event import Event
 from eventlog.formats.note import is_key_name
+from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
@@ -12,7 +13,7 @@ from eventlog.verify.documents import check_entry, understand
 from eventlog.verify.findings import Emit, Finding
 
 
-def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
+def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit, rules: Rules = no_rules) -> SequenceImage | None:
     """Check a sequence document by itself and against the chain's first stored event.
 
     Returns what was understood of it; None if it is missing or can't be understood, which is a finding.
@@ -33,7 +34,7 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
     if not is_key_name(image.origin):
         emit(_wrong("origin is no name that a log can have"))
     _check_genesis(image, event, emit)
-    _check_pending(image, emit)
+    _check_pending(image, emit, rules)
     return image
 
 
@@ -48,7 +49,7 @@ def _check_genesis(image: SequenceImage, event: Event | None, emit: Emit) -> Non
         emit(_wrong("the first event does not link to the genesis hash of origin"))
 
 
-def _check_pending(image: SequenceImage, emit: Emit) -> None:
+def _check_pending(image: SequenceImage, emit: Emit, rules: Rules) -> None:
     """Check the pending entries, and the figures that the document keeps about them."""
     count = image.settled.size + len(image.pending)
     if image.size != count:
@@ -59,21 +60,23 @@ def _check_pending(image: SequenceImage, emit: Emit) -> None:
     if len({entry.event_id for entry in image.pending}) != len(image.pending):
         emit(_wrong("an event id is pending twice"))
     for seq, entry in enumerate(image.pending, image.settled.size):
-        check_entry(entry, seq, emit)
+        check_entry(entry, seq, emit, rules)
 
 
 def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:
     """Check documents outside the settled part against a sequence document that was read after them.
 
-    Two kinds may be there: a document that a settler has just inserted, which equals what the pending entries give; and
-    one that was settled meanwhile, which the next audit verifies. Anything else is a finding.
+    Two kinds may be there: a document that a settler has just inserted, which equals what the pending entries give, but
+    for its keys if it was indexed anew since; and one that was settled meanwhile. The next audit verifies both.
+    Anything else is a finding.
     """
-    expected = {} if later is None else {event.seq: codec.encode_event(event) for event in later.events()}
+    pending = [] if later is None else later.events()
+    expected = {event.seq: codec.without_keys(codec.encode_event(event)) for event in pending}
     for raw in documents:
         _, why, seq = understand(raw)
         if seq is not None and settled is not None and later is not None and settled <= seq < later.settled.size:
             continue  # settled between the two reads of the sequence document
-        if seq is None or expected.get(seq) != raw:
+        if seq is None or why or expected.get(seq) != codec.without_keys(raw):
             detail = why or "no acknowledged event stands at this seq"
             emit(Finding("unexpected", seq, None, None, detail))
 

@@ -7,10 +7,12 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.places import open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.declaring import Declaring
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
 from eventlog.audit.workers import Workers
+from eventlog.clock import now_millis
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
 from eventlog.store.mongo.audits import AuditStore
@@ -93,6 +95,12 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             standings=self.auditor.standings,
         )
+
+    @per_connection
+    def declaring(self, connected: Connected) -> Declaring:
+        """Build what declares the search fields that are set."""
+        log = connected.log
+        return Declaring(log, self.settings.declared_fields, log.make_search_indexes, now_millis)
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:

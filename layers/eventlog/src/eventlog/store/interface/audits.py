@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
+from eventlog.formats.search_keys import SearchFields
 from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.standings import StandingStore
 from eventlog.store.interface.trees import Trees
@@ -100,6 +101,13 @@ class AuditReads(Protocol):
         """Read stored events with start <= seq < end in the order of seq, as the database was at ``after`` or later.
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
+        """
+        ...
+
+    def rules(self, version: int) -> SearchFields | None:
+        """Return a version of the search fields as the registry has it; None: it has no such version.
+
+        What was read is kept; of a version that is not among it, the registry is read again.
         """
         ...
 

@@ -24,6 +24,7 @@ from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.standings import NO_STANDINGS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.search_fields import DeclaredFields
 from eventlog.stored import codec
 from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
@@ -77,6 +78,7 @@ class AuditStore:
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
         self.standings = StandingRows(log)
+        self.rules = DeclaredFields(lambda: log).rule
 
     def chain_names(self) -> list[str]:
         """List every chain that has a sequence document, an event or a copy of an anchor."""

@@ -28,13 +28,17 @@ _COUNT = {"bsonType": "long", "minimum": 0}
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard."""
+    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard.
+
+    ``search`` are indexes that are there only where search fields are declared.
+    """
 
     name: str
     schema: Schema
     indexes: tuple[Index, ...] = ()
     shard_key: Index | None = None
     lengths: dict[str, int] = field(default_factory=dict)
+    search: tuple[Index, ...] = ()
 
     @property
     def validator(self) -> dict[str, Any]:
@@ -84,6 +88,11 @@ _EVENT = _fields(
         "nodes": _HASHES,
     }
 )
+_EVENT["properties"] |= {
+    "keys_version": {"bsonType": "long", "minimum": 1},
+    "keys": {"bsonType": "array", "items": _STRING},
+}
+_EVENT["dependencies"] = {"keys_version": ["keys"], "keys": ["keys_version"]}
 _EVENT_LENGTHS = {
     "salt": SALT_SIZE,
     **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
@@ -173,7 +182,9 @@ What stands of a chain is there, too, under an id that begins with ``STANDING_PR
 """
 
 COLLECTIONS = (
-    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
+    Declared(
+        "events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS, search=indexes.SEARCH
+    ),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
     Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
