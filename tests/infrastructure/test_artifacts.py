@@ -37,6 +37,7 @@ CALLS = {
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
         *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
         *("get-receipt", "get-export", "get-standing", "get-stats"),
+        *("get-search-fields", "get-suggestions"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],

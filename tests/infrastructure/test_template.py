@@ -53,6 +53,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
 CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
+    "SearchFields": "user=/user; ip=/ip",
     "ChainsClaim": "mine",
     "BasePath": "/log",
     "ScopePrefix": "log/",

@@ -1,5 +1,7 @@
 """Search fields: declarations that can be used and those that can't, and the keys that follow from payloads."""
 
+from typing import Any
+
 import pytest
 
 from eventlog.formats.canonical import canonicalize
@@ -90,12 +92,8 @@ def test_equal_declarations_are_equal_however_they_are_written() -> None:
     assert not parse_fields("")
     numbered = SearchFields(FIELDS.fields, 3)
     assert SearchFields.of(numbered.document()) == numbered
-    for document in (
-        {},
-        {"version": 0, "fields": {}},
-        {"version": 1, "fields": {"a": "/a"}},
-        [],
-        {"version": True, "fields": {}},
-    ):
+    fields: dict[str, Any] = {"version": 1, "fields": {"a": ["/a"]}}
+    bad: list[Any] = [{}, [], fields | {"version": 0}, fields | {"version": True}, fields | {"more": 1}]
+    for document in (*bad, fields | {"fields": {"a": "/a"}}, fields | {"fields": {"A": ["/a"]}}):
         with pytest.raises(DeclarationError):
             SearchFields.of(document)
