@@ -86,6 +86,7 @@ ALL = {
     "strike-off-note": {"strike-off", "vkey"},
     "round-note": {"round", "key"},
     "standing-note": {"standing", "key"},
+    "search-fields": {"declaration", "payload", "keys", "stored-keys"},
     "queue-message": {"message"},
     "cosignature": {"vkey", "message", "subtree", "cosigned", "request", "answer", "size", "origin-hash"},
     "policy": {"policy", "lack"},

@@ -28,7 +28,7 @@ class DeclaredVersion(BaseModel):
     fields: dict[str, list[str]]
 
 
-class ChainFields(BaseModel):
+class SearchedBy(BaseModel):
     """What a chain can be searched by."""
 
     chain: str
@@ -50,7 +50,7 @@ class Suggested(BaseModel):
 router = api_router("query")
 
 
-@router.get("/search-fields", responses={200: {"model": ChainFields}, **documented(422, 500, 503)})
+@router.get("/search-fields", responses={200: {"model": SearchedBy}, **documented(422, 500, 503)})
 def get_search_fields(caller: Reader, wired: WiredQuery, chain: ChainName = "main") -> Response:
     """The declared search fields, each version there was, and how far this chain is indexed by them."""
     newest = known_fields(wired)

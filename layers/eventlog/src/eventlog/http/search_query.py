@@ -20,7 +20,7 @@ def _is_key(text: str) -> str:
     return text
 
 
-Keys = Annotated[
+AskedKeys = Annotated[
     list[Annotated[str, AfterValidator(_is_key)]],
     Field(max_length=MAX_FIELDS, description="name:value of a declared search field; an event must have all of them"),
 ]

@@ -20,7 +20,7 @@ from eventlog.http.event_query import Names
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.query_strings import DIGITS, not_below
-from eventlog.http.search_query import Indexed, Keys, checked_keys, indexed_fields
+from eventlog.http.search_query import AskedKeys, Indexed, checked_keys, indexed_fields
 from eventlog.store.errors import TooManyEventsError, TooManyNamesError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts
 from eventlog.wiring.query import QueryWiring
@@ -52,7 +52,7 @@ class StatsQuery(BaseModel):
     by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
     event_type: Names = []
     source_id: Names = []
-    key: Keys = []
+    key: AskedKeys = []
 
     def to_buckets(self) -> Buckets:
         """Fill in what was not asked for: the last day, and a width that makes at most 60 buckets.

@@ -31,7 +31,7 @@ from eventlog.http.event_query import Names, Seq
 from eventlog.http.frames import HEADERS
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
-from eventlog.http.search_query import Keys, rule_of
+from eventlog.http.search_query import AskedKeys, rule_of
 from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader, Subscription
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
@@ -62,7 +62,7 @@ class StreamQuery(BaseModel):
     chain: ChainName = "main"
     event_type: Names = []
     source_id: Names = []
-    key: Keys = []
+    key: AskedKeys = []
     from_seq: Seq | None = Field(default=None, description="Inclusive; default: what is appended from now on")
 
     def to_subscription(self, last_event_id: str | None, caller: Caller, rule: SearchFields) -> Subscription:
