@@ -7,20 +7,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from eventlog.http.app import create_app
-from eventlog.http.audits import run_scheduled
-from eventlog.http.wired import wiring_of
-from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
-from eventlog.wiring.audit import AuditWiring
-from functions.chain_audit.app import routers as audit_routers
-from functions.ingest.app import routers as ingest_routers
-from functions.query.app import routers as query_routers
-from functions.stream.app import routers as stream_routers
+from tests.support.searched import SearchServer as Server
+from tests.support.searched import event, search_server
 
 EVENTS, STATS = "/api/v1/events", "/api/v1/stats"
-FIELDS = "user=/user,/actor/id; ip=/ip; target=/targets/*/id"
-ROUTERS = (*ingest_routers, *stream_routers, *query_routers, *audit_routers)
 PAYLOADS: list[dict[str, Any]] = [
     {"user": "u-17", "ip": "10.0.0.1"},
     {"actor": {"id": "u-17"}, "ip": "10.0.0.2"},
@@ -28,11 +19,6 @@ PAYLOADS: list[dict[str, Any]] = [
     {"note": "no field"},
 ]
 ALL_TIMES = {"start_time": "1970-01-01T00:00:00Z", "end_time": "10000-01-01T00:00:00Z"}
-
-
-def event(payload: dict[str, Any], number: int = 0) -> dict[str, Any]:
-    kind = "user.login" if number % 2 == 0 else "user.logout"
-    return {"event_type": kind, "timestamp": f"2026-11-2{number}T00:00:00Z", "source_id": "web", "payload": payload}
 
 
 def search(api: TestClient, *keys: str, **others: Any) -> dict[str, Any]:
@@ -46,26 +32,10 @@ def seqs(api: TestClient, *keys: str, **others: Any) -> list[int]:
     return [each["seq"] for each in search(api, *keys, **others)["events"]]
 
 
-class Server:
-    """The whole API over one database, with search fields or without."""
-
-    def __init__(self, mongo_uri: str, database: str, fields: str) -> None:
-        settings = Settings(mongo_uri=mongo_uri, mongo_database=database, search_fields=fields)
-        self.app = create_app(*ROUTERS, title="local", settings=settings, anonymous=True)
-        self.api = TestClient(self.app)
-
-    def audit(self, mode: str = "incremental") -> list[dict[str, Any]]:
-        reports: list[dict[str, Any]] = run_scheduled(wiring_of(self.app, AuditWiring), mode)["audits"]
-        return reports
-
-
 @pytest.fixture
 def server(mongo_uri: str, database: str) -> Iterator[Server]:
-    server = Server(mongo_uri, database, FIELDS)
-    server.audit()  # declares the fields
-    with server.api:
+    with search_server(mongo_uri, database) as server:
         yield server
-    server.app.state.connection.close()
 
 
 @pytest.fixture(params=["pending", "settled"])
