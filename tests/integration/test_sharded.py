@@ -192,7 +192,7 @@ def test_ranges_that_move_and_a_shard_that_is_killed_lose_and_double_nothing(
     for shard in ("sh0", "sh1"):
         for writer in writers:
             writer.wait_for(5)
-        cluster.move(router, f"{database}.sequences", {"_id": CHAIN}, {"_id": MaxKey()}, shard)
+        cluster.move_sequence(router, database, CHAIN, shard)
         low, high = {"chain": CHAIN, "seq": SPLIT}, {"chain": MaxKey(), "seq": MaxKey()}
         cluster.move(router, f"{database}.events", low, high, shard)
     for writer in writers:

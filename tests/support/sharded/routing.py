@@ -1,5 +1,7 @@
 """Where everything is, as the config server has it: shards, databases, and the ranges of sharded collections."""
 
+import hashlib
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +10,15 @@ from typing import Any
 import bson
 from bson import MaxKey, MinKey, ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
+from pymongo import HASHED
 
 from tests.support.sharded.wire import Command, Document, Peer
 
 MAJORITY = {"w": "majority"}
 FIRST_SHARD = "sh0"
 """Where databases are made."""
+_TEXT = 15
+"""What MongoDB's hash takes for the type of a text."""
 
 
 class RouterError(Exception):
@@ -38,13 +43,14 @@ class Range:
 class Sharded:
     """A sharded collection."""
 
-    key: list[str]
+    key: dict[str, Any]
     epoch: ObjectId
     time: Timestamp
     ranges: list[Range]
 
     def owner(self, key: Document) -> str:
         """The shard with a shard key; keys are texts and numbers here, of one type a field."""
+        key = {field: hash_of(value) if self.key[field] == HASHED else value for field, value in key.items()}
         return next(each.shard for each in self.ranges if not _less(key, each.low) and _less(key, each.high))
 
     def shards(self) -> list[str]:
@@ -118,7 +124,7 @@ class Routing:
                 Range(each["min"], each["max"], each["shard"], each["lastmod"])
                 for each in self._find("chunks", {"uuid": found["uuid"]})
             ]
-            return Sharded(list(found["key"]), found["lastmodEpoch"], found["timestamp"], ranges)
+            return Sharded(dict(found["key"]), found["lastmodEpoch"], found["timestamp"], ranges)
         return None
 
     def _find(self, collection: str, filter: Document) -> list[Document]:  # noqa: A002  MongoDB's name
@@ -139,6 +145,13 @@ def value_of(query: Mapping[str, Any], field: str) -> Any:
     if value is None or isinstance(value, RawBSONDocument):
         raise RouterError(61, "ShardKeyNotFound", "a findAndModify must contain the shard key")
     return value
+
+
+def hash_of(name: str) -> int:
+    """MongoDB's own hash of a text, as its hashed indexes have it: the beginning of an MD5 of seed, type and value."""
+    text = name.encode()
+    hashed = hashlib.md5(struct.pack("<iii", 0, _TEXT, len(text) + 1) + text + b"\0", usedforsecurity=False)
+    return int(struct.unpack("<q", hashed.digest()[:8])[0])
 
 
 def _less(one: Document, other: Document) -> bool:
