@@ -123,6 +123,13 @@ class ShardedCluster:
         low = hash_of(chain)
         self.move(client, f"{database}.sequences", {"_id": Int64(low)}, {"_id": Int64(low + 1)}, shard)
 
+    def gather(self, client: MongoClient[dict[str, Any]], namespace: str, shard: str = SHARDS[0]) -> None:
+        """Move all of a collection to one shard."""
+        found = client["config"]["collections"].find_one({"_id": namespace})
+        assert found is not None
+        for each in list(client["config"]["chunks"].find({"uuid": found["uuid"], "shard": {"$ne": shard}})):
+            self.move(client, namespace, each["min"], each["max"], shard)
+
     def move(
         self, client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]
     ) -> None:
