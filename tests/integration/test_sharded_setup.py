@@ -9,7 +9,9 @@ from pymongo import MongoClient
 from admin.command import CommandError
 from admin.place import main, place
 from admin.setup import Setup
+from eventlog.store.interface.audits import LEASE_MILLIS
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.machine import wait_until
 from tests.integration.writer import CHAIN, ORIGIN, check_chain, receipt
@@ -158,3 +160,21 @@ def test_a_chain_that_can_not_be_placed_is_refused_in_one_sentence(
     router.admin.command("addShardToZone", "sh0", zone="quiet")
     assert main([CHAIN, "quiet"]) == 0
     assert capsys.readouterr().out.startswith("Chain main belongs to zone quiet (sh0).")
+
+
+def test_a_lease_goes_by_the_routers_clock_and_a_wrong_one_costs_work_that_is_done_twice(
+    cluster: ShardedCluster, router: Client, database: str
+) -> None:
+    store = open_log(router, database, ORIGIN)
+    placed = store.append(CHAIN, [draft()])
+    leases, name = Leases(store), "schedule/full"
+    assert leases.take(name, "first")
+    with cluster.clock_ahead(LEASE_MILLIS / 1000 - 20):  # as much as a lease has left is no harm
+        assert not leases.take(name, "second")
+    with cluster.clock_ahead(LEASE_MILLIS / 1000 + 1) as wrong:
+        assert leases.take(name, "second") is wrong
+        leases.renew(name, "first")
+        assert check_chain(store, map(receipt, placed)) == 1  # two at once find what one finds
+    leases.release(name, "first")
+    leases.release(name, "second")
+    assert leases.take(name, "third")

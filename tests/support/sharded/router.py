@@ -29,6 +29,8 @@ _ON_CONFIG = {
 _USERS = {"createRole", "updateRole", "rolesInfo", "createUser", "updateUser", "usersInfo", "saslStart", "saslContinue"}
 """Users and roles are the config server's, for the whole cluster; here nobody asks who may do what."""
 _STALE = {13388, 249, 150, 250}
+_NO_PRIMARY = {10058, 10107, 13435, 13436, 189, 11602}
+"""What a node says that is no primary (any more). A router lets no client see these."""
 _SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 1.0, "cursorsKilled": []}}
 """What ends by itself here."""
 
@@ -67,6 +69,7 @@ class _Client:
             "findAndModify": self._find_and_modify,
             "findandmodify": self._find_and_modify,
             "createIndexes": self._create_indexes,
+            "count": self._count,
             "distinct": self._distinct,
             "enableSharding": self._enable_sharding,
             "shardCollection": self._shard_collection,
@@ -118,7 +121,14 @@ class _Client:
             answer = peer.run(self._router.clock.on(command), seconds)
         except TimeoutError:
             self._left.append(self._peers.pop(address))  # its answer is still to come, and must not be taken for others
+            self._routing.lost(address)
             raise
+        except OSError:
+            self._routing.lost(address)
+            raise
+        if answer.get("code") in _NO_PRIMARY:
+            self._routing.lost(address)
+            raise RouterError(6, "HostUnreachable", f"{command.name}: {answer.get('errmsg')}")
         self._router.clock.saw(answer)
         answer.pop("lastCommittedOpTime", None)
         return answer
@@ -215,6 +225,20 @@ class _Client:
                 versions = {"shardVersion": collection.version(shard)}
                 answer = self._run(self._routing.shard(shard), command.change(**versions))
         return answer
+
+    def _count(self, command: Command) -> Document:
+        """Have each shard count its own, up to the limit, and add up."""
+        collection = self._collection(command)
+        if collection is None:
+            return self._until_fresh(lambda: self._on_one(command))
+        answers = [
+            self._run(self._routing.shard(shard), command.change(shardVersion=collection.version(shard)))
+            for shard in collection.shards()
+        ]
+        if failed := [answer for answer in answers if not answer["ok"]]:
+            return failed[0]
+        found = sum(int(answer["n"]) for answer in answers)
+        return answers[0] | {"n": min(found, command.fields.get("limit") or found)}
 
     def _distinct(self, command: Command) -> Document:
         """Have all shards group by the field, each item of an array for itself, which comes to the same."""

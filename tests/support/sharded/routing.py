@@ -17,6 +17,7 @@ from tests.support.sharded.wire import Command, Document, Peer
 MAJORITY = {"w": "majority"}
 FIRST_SHARD = "sh0"
 """Where databases are made."""
+_HELLO_SECONDS = 0.5
 _TEXT = 15
 """What MongoDB's hash takes for the type of a text."""
 
@@ -71,7 +72,7 @@ class Routing:
 
     def __init__(self, config: tuple[str, int]) -> None:
         self._config = Peer(config)
-        self._shards: dict[str, tuple[str, int]] = {}
+        self._primaries: dict[str, tuple[str, int]] = {}
         self._databases: dict[str, Document] = {}
         self._collections: dict[str, Sharded | None] = {}
         self._lock = threading.RLock()
@@ -80,13 +81,18 @@ class Routing:
         self._config.close()
 
     def shard(self, name: str) -> tuple[str, int]:
-        """A shard's address."""
+        """The address of a shard's primary."""
         with self._lock:
-            if name not in self._shards:
-                for found in self._find("shards", {}):
-                    host, _, port = found["host"].partition("/")[2].partition(":")
-                    self._shards[found["_id"]] = host, int(port)
-            return self._shards[name]
+            if name not in self._primaries:
+                (found,) = self._find("shards", {"_id": name})
+                hosts = [host.partition(":") for host in found["host"].partition("/")[2].split(",")]
+                self._primaries[name] = _primary([(host, int(port)) for host, _, port in hosts])
+            return self._primaries[name]
+
+    def lost(self, address: tuple[str, int]) -> None:
+        """A shard's primary does not answer, or is none any more: look for the new one the next time."""
+        with self._lock:
+            self._primaries = {name: found for name, found in self._primaries.items() if found != address}
 
     def database(self, name: str, *, make: bool = False) -> Document | None:
         """A database's primary shard and version; it can be made on the way, as a first write does."""
@@ -131,6 +137,24 @@ class Routing:
         command = {"find": collection, "filter": filter, "batchSize": 10_000, "readConcern": {"level": "majority"}}
         batch = self.run_config(command | {"$db": "config"})["cursor"]["firstBatch"]
         return [bson.decode(found.raw) for found in batch]
+
+
+def _primary(hosts: list[tuple[str, int]]) -> tuple[str, int]:
+    """The node that takes writes. A shard's only node is asked nothing.
+
+    Raises:
+        RouterError: there is none now.
+    """
+    for address in hosts:
+        peer = Peer(address)
+        try:
+            if len(hosts) == 1 or peer.run(Command({"hello": 1, "$db": "admin"}), _HELLO_SECONDS)["isWritablePrimary"]:
+                return address
+        except OSError:
+            continue
+        finally:
+            peer.close()
+    raise RouterError(133, "FailedToSatisfyReadPreference", "a shard has no primary")
 
 
 def value_of(query: Mapping[str, Any], field: str) -> Any:
