@@ -150,20 +150,25 @@ def _reads(run: Run, cluster: ShardedCluster, router: Client) -> Table:
     for where, database in logs.items():
         cluster.spread(router, database, "zzz" if where == "on one shard" else "main", 50)
         seed.seed(router, database, "main", 200)
+    first = {database: _first(open_log(router, database, ORIGIN)) for database in logs.values()}
     rows = []
     for state in ("idle", "dead"):
         with _shard(cluster, dead=state == "dead"):
             for where, database in logs.items():
                 store = open_log(router, database, ORIGIN)
-                (first,) = store.page(Query(chain="main", sort="seq", order="asc", limit=1)).events
                 calls: dict[str, Callable[[], object]] = {
                     "page": partial(store.page, Query(chain="main")),
-                    "look-up": partial(store.get, "main", first.entry.event_id),
-                    "look-up after an append": partial(_after_append, store, first.entry.event_id),
+                    "look-up": partial(store.get, "main", first[database]),
+                    "look-up after an append": partial(_after_append, store, first[database]),
                 }
                 rows.append([where, state, *(_millis(call, 10 if run.quick else 40) for call in calls.values())])
     columns = ["chain", "the other shard is", "page of 100, ms", "look-up, ms", "append and look-up, ms"]
     return Table("Shards: reads with an idle and with a dead shard", _READS_NOTE, columns, rows)
+
+
+def _first(store: MongoStore) -> str:
+    (event,) = store.page(Query(chain="main", sort="seq", order="asc", limit=1)).events
+    return event.entry.event_id
 
 
 def _after_append(store: MongoStore, event_id: str) -> None:
@@ -198,11 +203,11 @@ def _millis(call: Callable[[], object], times: int) -> str:
 
 
 _APPENDS_NOTE = (
-    "16 writers, each with a process and a router of its own; single events, each to any of the chains. *One shard*: all is "
-    "there. *Order on two*: pushes are spread, events still lie on one, as right after `make db-setup`. *Chains on "
-    "two*: every other chain is on the second shard with its order and its events, as `make place` does. Two shards, "
-    "config server, routers and writers share the same cores, so events/s can't grow with shards here: what shows is "
-    "which shard the work met."
+    "16 writers, each with a process and a router of its own; single events, each to any of the chains. *One shard*: "
+    "all is there. *Order on two*: pushes are spread, events still lie on one, as right after `make db-setup`. *Chains "
+    "on two*: every other chain is on the second shard with its order and its events, as `make place` does. Two "
+    "shards, config server, routers and writers share the same cores, so events/s can't grow with shards here: what "
+    "shows is which shard the work met."
 )
 _READS_NOTE = (
     "p50 / p95 through one router; the second shard does nothing, or was killed. `on both`: the order and the later "
