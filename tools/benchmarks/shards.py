@@ -1,4 +1,4 @@
-"""Appends, reads and audits on a sharded cluster: the one of the tests, with a router of its own for each writer."""
+"""Appends, reads and audits on a sharded cluster: that of the tests, with a router of its own for each writer."""
 
 import tempfile
 import time
@@ -32,17 +32,17 @@ PLACEMENTS = ("one shard", "order on two", "chains on two")
 """All on one shard; pushes spread by the hash and events where they are at first; each chain whole, on either."""
 _JOURNAL_MILLIS = 100
 """MongoDB's own: reads of what an idle shard has wait for its journal's next turn."""
-Client = MongoClient[dict[str, Any]]
+_RouterClient = MongoClient[dict[str, Any]]
 
 
 @cache
-def _client(uri: str, servers: tuple[tuple[str, int], ...]) -> Client:
+def _client(uri: str, servers: tuple[tuple[str, int], ...]) -> _RouterClient:
     """Return a process's client, with a router of its own where the router is ours: one for all would be measured."""
     return connect(Router(*servers).__enter__().uri if servers else uri)
 
 
 @dataclass(frozen=True, slots=True)
-class Appends:
+class ShardedAppends:
     """Single events, each to any one of the chains."""
 
     database: str
@@ -73,7 +73,9 @@ def run(run: Run) -> BenchmarkReport:
         return BenchmarkReport([appends, _audits(run, cluster, router), _reads(run, cluster, router)])
 
 
-def _place(cluster: ShardedCluster, router: Client, database: str, placement: str, chains: tuple[str, ...]) -> None:
+def _place(
+    cluster: ShardedCluster, router: _RouterClient, database: str, placement: str, chains: tuple[str, ...]
+) -> None:
     """Make a database with all of these chains on the first shard, or every other one on the second."""
     cluster.spread(router, database, "zzz", 0)
     for chain in chains[1::2] if placement != "one shard" else ():
@@ -84,7 +86,7 @@ def _place(cluster: ShardedCluster, router: Client, database: str, placement: st
     Operations(router, database).ensure_indexes()
 
 
-def _appends(run: Run, cluster: ShardedCluster, router: Client, writers: Writers) -> Table:
+def _appends(run: Run, cluster: ShardedCluster, router: _RouterClient, writers: Writers) -> Table:
     """Measure appends to 1, 4 and 16 chains, and which shard they met."""
     seconds = 1.0 if run.quick else 4.0
     rows = []
@@ -94,7 +96,7 @@ def _appends(run: Run, cluster: ShardedCluster, router: Client, writers: Writers
             database = f"shards_{count}_{PLACEMENTS.index(placement)}"
             _place(cluster, router, database, placement, chains)
             before = _done(cluster)
-            load = writers.run(Appends(database, chains, cluster.servers), WRITERS, seconds)
+            load = writers.run(ShardedAppends(database, chains, cluster.servers), WRITERS, seconds)
             rows.append([str(count), placement, *_cells(load, before, _done(cluster))])
     columns = ["chains", "placed", "events/s", "p50 ms", "p99 ms", "pushes on the busier shard", "inserts there"]
     return Table("Shards: appends through routers", _APPENDS_NOTE, columns, rows)
@@ -118,7 +120,7 @@ def _done(cluster: ShardedCluster) -> list[tuple[int, int]]:
     return found
 
 
-def _audits(run: Run, cluster: ShardedCluster, router: Client) -> Table:
+def _audits(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
     """Measure a full audit of one chain on a replica set, and through a router on one shard and over two."""
     size = 5_000 if run.quick else 50_000
     rows = []
@@ -135,7 +137,7 @@ def _audits(run: Run, cluster: ShardedCluster, router: Client) -> Table:
     return Table("Shards: a full audit, one process", f"One chain of {size:,} events.", ["through", "events/s"], rows)
 
 
-def _audit(client: Client, database: str, size: int) -> float:
+def _audit(client: _RouterClient, database: str, size: int) -> float:
     store = open_log(client, database, seed.ORIGIN)
     auditor = Auditor(store, AuditStore(store), seed.ORIGIN)
     started = time.monotonic()
@@ -144,7 +146,7 @@ def _audit(client: Client, database: str, size: int) -> float:
     return size / (time.monotonic() - started)
 
 
-def _reads(run: Run, cluster: ShardedCluster, router: Client) -> Table:
+def _reads(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
     """Measure a page and a look-up of a chain on one shard and on both, with the other one idle and dead."""
     logs = {"on one shard": "shards_near", "on both": "shards_both"}
     for where, database in logs.items():
