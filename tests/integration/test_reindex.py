@@ -89,9 +89,10 @@ def test_reindexing_brings_all_to_the_newest_version_whatever_ends_it_and_no_aud
 
 
 def test_a_row_that_was_indexed_anew_is_no_other_event_to_who_settles_it_again(
-    newer: SearchServer, store: MongoStore
+    server: SearchServer, newer: SearchServer, store: MongoStore
 ) -> None:
     operations = operations_of(store)
+    server.append({"from": "10.0.0.1"}, 6)  # by the older declaration
     image = operations.read_sequence("main")
     assert image is not None
     pending = list(image.events())

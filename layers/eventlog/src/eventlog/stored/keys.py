@@ -12,8 +12,11 @@ KEY_FIELDS = ("keys_version", "keys")
 
 
 def keys_fields(keys: Keys | None) -> dict[str, Any]:
-    """Write the two fields; an event without keys has none of them."""
-    return {} if keys is None else {"keys_version": Int64(keys.version), "keys": list(keys.values)}
+    """Write the two fields; an event without keys has none of them.
+
+    In this order, by name: MongoDB adds them so to a document that has none.
+    """
+    return {} if keys is None else {"keys": list(keys.values), "keys_version": Int64(keys.version)}
 
 
 def read_keys(document: Mapping[str, Any]) -> Keys | None:

@@ -23,7 +23,7 @@ from eventlog.stored.keys import keys_fields
 from eventlog.stored.layout import ENDINGS, EventLayout
 
 _VERSION = b"\x12keys_version\0"
-"""How the version begins in BSON: an int64 of this name."""
+"""How the version begins in BSON, the last field: an int64 of this name."""
 
 
 @dataclass(slots=True)
@@ -113,10 +113,9 @@ def advance(
 
 def _ends_in_keys(ending: bytes, fresh: bytes, payload: bytes, rules: Rules) -> bool:
     """Whether a document ends as it must, and then in the keys that its payload gives by the version it names."""
-    at = len(fresh) - 1 + len(_VERSION)
-    if not ending.startswith(fresh[:-1] + _VERSION):
+    if not ending.startswith(fresh[:-1]) or ending[-9 - len(_VERSION) : -9] != _VERSION:
         return False
-    rule = rules(int.from_bytes(ending[at : at + 8], "little", signed=True))
+    rule = rules(int.from_bytes(ending[-9:-1], "little", signed=True))
     try:
         return rule is not None and ending[len(fresh) - 1 :] == encode(keys_fields(rule.keys_of(payload)))[4:]
     except UnindexableError:
