@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from eventlog.anchors.registry import REGISTRY
 from eventlog.audit.notices import Notices
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.resuming import NOT_RESUMED, Resuming
@@ -32,12 +33,18 @@ class RoundOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundParts:
-    """What an invocation works with. ``names`` lists every chain, ``odd_rows`` reports rows that are in none."""
+    """What an invocation works with.
+
+    ``names`` lists the chains that have to be audited, the registry last. ``commit`` commits to the heads of all in the
+    registry, given whether every chain has been audited, and returns whether it did: the registry is audited and
+    anchored after that. ``odd_rows`` reports rows that are in no chain.
+    """
 
     rounds: Rounds
     resuming: Resuming
     audit: AuditOne
-    names: Callable[[], Iterator[str]]
+    names: Callable[[], list[str]]
+    commit: Callable[[bool], bool]
     odd_rows: Callable[[Mode], AuditReport | None]
     notices: Notices
     clock: Callable[[], int]
@@ -96,6 +103,9 @@ class GoingRound:
             begun = new_round(self._mode, self._work.names(), self._work.clock())
             self._open[self._mode] = begun
             yield from self._audits(begun, self._until)
+        # If there was no time left for the registry, what was anchored until now is committed to all the same.
+        if self._mode == "incremental" and self._work.commit(self._open[self._mode].is_done()):
+            yield from self._audit(REGISTRY, "incremental")
         # The chains that a full round had no time for don't wait for the next day. It is a small part of the time, so
         # that the next incremental round is not late.
         if self._mode == "incremental" and (full := self._open.get("full")):
@@ -122,18 +132,24 @@ class GoingRound:
             if self._audited and time.monotonic() >= until:
                 return
             self._audited = True
-            try:
-                report = self._work.audit(chain, found.mode, until)
-            except CredentialsRefusedError:
-                raise
-            except StoreUnavailableError as error:  # what is stored of one chain may cause it
-                self._work.notices.failed("a chain could not be audited", chain, error)
-                self._failed = self._failed or error
-                continue
-            if report is None:
-                found.skip(chain)
-            else:
-                yield report
+            if chain == REGISTRY and self._mode == "incremental":  # so that its anchor covers the commitment
+                self._work.commit(not found.begun and found.left == [REGISTRY])
+            yield from self._audit(chain, found.mode, until, found)
+
+    def _audit(self, chain: str, mode: Mode, until: float = 0.0, found: Round | None = None) -> Iterator[AuditReport]:
+        """Audit one chain, for a round if it is for one; one that does not exist is skipped."""
+        try:
+            report = self._work.audit(chain, mode, until)
+        except CredentialsRefusedError:
+            raise
+        except StoreUnavailableError as error:  # what is stored of one chain may cause it
+            self._work.notices.failed("a chain could not be audited", chain, error)
+            self._failed = self._failed or error
+            return
+        if report is not None:
+            yield report
+        elif found is not None:
+            found.skip(chain)
 
     def _caught(self, work: Callable[[], Iterator[AuditReport]], what: str) -> Iterator[AuditReport]:
         """Do a part of the work that must not keep the chains from being audited."""
