@@ -73,6 +73,7 @@ class AllHeads:
         self._is_same_key = False
         self._listed = _NOTHING
         self._seen: dict[str, KnownHead] = {}
+        self.looked_at = LOOKED_AT
         self.idle: set[str] = set()
         """The chains that this round need not audit, though some of them are."""
 
@@ -122,10 +123,12 @@ class AllHeads:
         # What was registered before the list was written is in it, so the registry is read from there on only.
         names = {*stored.all(), *known.heads, *known.others, *found}
         self._listed = list_names(names, known.read_to, known.heads)
-        self.idle = self._unchanged(known, stored) - found if self._is_same_key else set()
-        turn = sorted(self.idle)
-        start = self._clock() // _MINUTE * LOOKED_AT % max(1, len(turn))
-        looked_at = {*turn[start : start + LOOKED_AT], *turn[: max(0, start + LOOKED_AT - len(turn))]}
+        # The list is bound to the registry: while anything stands of that, it proves nothing, and all are audited.
+        is_sound = self._is_same_key and REGISTRY not in found
+        self.idle = self._unchanged(known, stored) - found if is_sound else set()
+        turn, most = sorted(self.idle), self.looked_at
+        start = self._clock() // _MINUTE * most % max(1, len(turn))
+        looked_at = {*turn[start : start + most], *turn[: max(0, start + most - len(turn))]}
         return [name for name in self._listed.every if name not in self.idle or name in looked_at]
 
     def commit(self, *, finished: bool) -> bool:
