@@ -35,7 +35,7 @@ from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.store import MongoStore, open_log, operations_of
+from eventlog.store.mongo.store import MongoStore, open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
 from eventlog.stored.anchor_copies import copy_fields
@@ -45,24 +45,27 @@ from local.mongod.embedded import EmbeddedMongo
 
 ORIGIN = "example.com/log"
 _DAY = 86_400_000
+_DATABASE = "many"
 
 
 class Seeded:
     """A log of ``count`` chains of two events each, all audited and anchored."""
 
-    def __init__(self, store: MongoStore, folder: Path, count: int) -> None:
-        self.store = store
+    def __init__(self, client: MongoClient[dict[str, Any]], folder: Path, count: int) -> None:
+        self.store: MongoStore = open_log(client, _DATABASE, ORIGIN)
+        self.held = client[_DATABASE].with_options(codec_options=codec.CODEC)
         self.folder = folder / "anchors"
         create_key_file(folder / "key")
         self.key = KeyFile(folder / "key")
         self.names = [f"tenant-{number:06}" for number in range(count)]
         self.auditor = self._auditor()
-        operations_of(store).ensure_indexes()
-        indexes.ensure(operations_of(store).checkpoints, indexes.CHECKPOINTS)
+        indexes.ensure(self.held["events"], indexes.EVENTS)
+        indexes.ensure(self.held["audits"], indexes.AUDITS)
+        indexes.ensure(self.held["checkpoints"], indexes.CHECKPOINTS)
         self._commit({name: head for names in _parts(self.names, 1000) for name, head in self._chains(names)})
 
     def _chains(self, names: list[str]) -> Iterator[tuple[str, KnownHead]]:
-        operations, now = operations_of(self.store), now_millis()
+        now = now_millis()
         events, sequences, copies = [], [], []
         for name in names:
             state = ChainState(0, hashing.genesis(ORIGIN, name))
@@ -74,9 +77,9 @@ class Seeded:
             (self.folder / name / note_key(1)).write_bytes(anchor.data)
             copies.append(copy_fields(copy_of(name, anchor)))
             yield name, KnownHead(1, anchor.digest, sha256(sequences[-1]).digest())
-        operations.raw_events.insert_many([RawBSONDocument(raw) for raw in events])
-        operations.raw_sequences.insert_many([RawBSONDocument(raw) for raw in sequences])
-        operations.checkpoints.insert_many(copies)
+        for name, rows in (("events", events), ("sequences", sequences)):
+            self.held[name].insert_many([RawBSONDocument(raw) for raw in rows])
+        self.held["checkpoints"].insert_many(copies)
 
     def _commit(self, heads: dict[str, KnownHead]) -> None:
         registry = Registry(self.store, now_millis)
@@ -168,7 +171,7 @@ def main() -> None:
         MongoClient[dict[str, Any]](mongo.uri) as client,
     ):
         with measured(f"write {count} chains", client, Path(name, "anchors")):
-            log = Seeded(open_log(client, "many", ORIGIN), Path(name), count)
+            log = Seeded(client, Path(name), count)
         for what in ("the first round (the registry is audited whole)", f"{count} idle", f"{count} idle again"):
             with measured(what, client, log.folder):
                 found = log.round()
