@@ -31,6 +31,7 @@ WHOLE = {
     "anchors.registry:strike_off": "the payload of the event, canonical",
     "formats.witness_protocol:origin_hash": "an origin line, for an address",
     "witness.witness:_check_extends": "the text of a checkpoint, which is in SIGNED, for a file's name",
+    "evidence.heads:proof": "an anchor, byte for byte",
     "audit.heads:note": "a sequence document, byte for byte",
     "audit.heads:_unchanged": "a sequence document, byte for byte",
     "audit.heads:_digest": "a public key",

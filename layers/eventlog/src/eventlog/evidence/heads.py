@@ -40,7 +40,8 @@ class HeadEvidence:
         tree = HeadTree(known.leaves())
         index = tree.index(chain)
         if index is None:
-            raise NotFoundError(f"The registry does not commit to a head of chain {chain} (yet).")
+            with self._evidence.view(chain, None):  # one that does not exist is told as everywhere
+                raise NotFoundError(f"The registry does not commit to a head of chain {chain} yet.")
         leaf = tree.leaves[index]
         copy = next(self._copies.scan(chain, leaf.number, leaf.number), None)
         if copy is None or sha256(copy.note).digest() != leaf.anchor:
