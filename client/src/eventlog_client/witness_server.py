@@ -16,7 +16,6 @@ from pathlib import Path
 import orjson
 
 from eventlog import console
-from eventlog.formats.note import format_vkey
 from eventlog.formats.witness_protocol import MAX_REQUEST
 from eventlog.witness.directory import DirectoryState
 from eventlog.witness.keys import WitnessKey
@@ -39,24 +38,13 @@ class WitnessServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, directory: Path, keys: Sequence[WitnessKey], address: tuple[str, int]) -> None:
-        self.state = DirectoryState(directory)
-        self.keys = keys
-        self.witness = Witness(self.state, keys, tell)
+        self.witness = Witness(DirectoryState(directory), keys, tell)
         super().__init__(address, _Handler)
 
     @property
     def url(self) -> str:
         """The submission prefix."""
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}{_PREFIX.rstrip('/')}"
-
-    def about(self) -> bytes:
-        """Say who the witness is and which logs it knows, as JSON."""
-        logs = [
-            {"origin": origin, "vkeys": [format_vkey(key) for key in self.state.keys(origin)]}
-            for origin in self.state.origins()
-        ]
-        own = {"name": self.keys[0].key.name, "vkeys": [format_vkey(each.key) for each in self.keys]}
-        return orjson.dumps({**own, "logs": logs}, option=orjson.OPT_APPEND_NEWLINE)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  the base class's names
         """Tell of a request that failed, in one line; a client that has gone is no news."""
@@ -103,7 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self) -> WitnessAnswer:
         if self.path == _PREFIX:
-            return WitnessAnswer(200, self.server.about(), "application/json")
+            return WitnessAnswer(
+                200, orjson.dumps(self.server.witness.about(), option=orjson.OPT_APPEND_NEWLINE), "application/json"
+            )
         asked = _CHECKPOINT.fullmatch(self.path)
         note = None if asked is None else self.server.witness.checkpoint(asked[1])
         return WitnessAnswer(404, b"there is nothing here\n") if note is None else WitnessAnswer(200, note)
