@@ -4,14 +4,20 @@
     GET  /witness/<hash of the origin line>/checkpoint what was cosigned last of this log, with the cosignatures
     GET  /witness/                                     JSON: the witness's keys, and the logs it knows
 
-The standard library's server: a request a thread, each kept short by a time limit. TLS is a proxy's task.
+The standard library's server: a thread for each connection, so many at most, and each for a limited time. TLS is a
+proxy's task.
 """
 
 import re
+import socket
 import sys
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -27,6 +33,10 @@ _PREFIX = "/witness/"
 _CHECKPOINT = re.compile(rf"{_PREFIX}([0-9a-f]{{64}})/checkpoint")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _SECONDS = 10
+CONNECTION_SECONDS = 60.0
+"""How long a connection lasts at most, however busy: whoever sends a byte now and then must not keep one for ever."""
+CONNECTIONS = 100
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _MOST_READ = 1 << 20
 """Bytes of a request that is too long are read up to here: whoever is cut off while sending may miss the answer."""
 
@@ -37,7 +47,17 @@ class WitnessServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, directory: Path, keys: Sequence[WitnessKey], address: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        keys: Sequence[WitnessKey],
+        address: tuple[str, int],
+        connections: int = CONNECTIONS,
+        seconds: float = CONNECTION_SECONDS,
+    ) -> None:
+        self._most, self._seconds = connections, seconds
+        self._open: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
         self.witness = Witness(DirectoryState(directory), keys, tell)
         super().__init__(address, _Handler)
 
@@ -45,6 +65,31 @@ class WitnessServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The submission prefix."""
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}{_PREFIX.rstrip('/')}"
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the base class's names
+        """Take a connection, or answer 503 and close it if there are as many as may be."""
+        with self._lock:
+            if len(self._open) < self._most:
+                self._open[request] = time.monotonic()
+                return True
+        with suppress(OSError):  # a few bytes to a new connection wait for nobody
+            request.sendall(_BUSY)
+        return False
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, whose place is free then."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cut off connections whose time is over; called twice a second, and after each new one."""
+        over = time.monotonic() - self._seconds
+        with self._lock:
+            late = [connection for connection, since in self._open.items() if since < over]
+        for connection in late:
+            with suppress(OSError):  # its thread finds that there is nothing more to read, and closes it
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  the base class's names
         """Tell of a request that failed, in one line; a client that has gone is no news."""

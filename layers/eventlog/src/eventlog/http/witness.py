@@ -19,7 +19,7 @@ from eventlog.store.errors import StoreUnavailableError
 from eventlog.telemetry import metrics
 from eventlog.wiring.witness import WitnessWiring
 from eventlog.witness.state import StateLostError
-from eventlog.witness.witness import NotSignedError, WitnessAnswer
+from eventlog.witness.witness import NotSignedError, Witness, WitnessAnswer
 
 T = TypeVar("T")
 SERVICE = "eventlog-witness"
@@ -33,7 +33,8 @@ def add_checkpoint(wired: Wired, body: Request) -> Response:
     """Cosign a checkpoint that extends the last one; the protocol says what else is answered."""
     answer = wired.witness.add_checkpoint(body)
     _emit(answer)
-    return Response(answer.body, answer.status, media_type=answer.media_type)
+    # Not as a media type, which the framework would give a charset: clients compare the whole header (tlog-witness).
+    return Response(answer.body, answer.status, {"Content-Type": answer.media_type})
 
 
 @router.get("/{origin_hash}/checkpoint", responses=documented(404, 503), response_class=Response)
@@ -41,7 +42,7 @@ def checkpoint(
     wired: Wired, origin_hash: Annotated[str, Path(description="SHA-256 of the origin line, in hexadecimal")]
 ) -> Response:
     """What was cosigned last of a log, with the cosignatures."""
-    note = _readable(lambda: wired.witness.checkpoint(origin_hash))
+    note = _readable(wired.witness, lambda witness: witness.checkpoint(origin_hash))
     if note is None:
         raise NotFoundError("This witness has cosigned nothing under this hash of an origin line.")
     return Response(note, media_type="text/plain; charset=utf-8")
@@ -50,7 +51,7 @@ def checkpoint(
 @router.get("/", responses=documented(503), response_class=Response)
 def about(wired: Wired) -> Response:
     """Who the witness is, and which logs it knows, with their verifier keys."""
-    return json_response(_readable(wired.witness.about))
+    return json_response(_readable(wired.witness, Witness.about))
 
 
 def add_log(wired: WitnessWiring, vkey: str) -> dict[str, object]:
@@ -65,12 +66,13 @@ def add_log(wired: WitnessWiring, vkey: str) -> dict[str, object]:
     return {"origin": key.name, "added": wired.state.add_log(key)}
 
 
-def _readable(read: Callable[[], T]) -> T:
+def _readable(witness: Witness, read: Callable[[Witness], T]) -> T:
     try:
-        return read()
-    except (StateLostError, NotSignedError, OSError) as error:
+        return read(witness)
+    except (StateLostError, NotSignedError, OSError) as error:  # why is for the operator alone
+        witness.tell(f"the state or a key can't be read: {error}")
         metrics.emit(SERVICE, {"WitnessAlarms": 1})
-        raise StoreUnavailableError(f"the witness can't read its state or its key: {error}") from error
+        raise StoreUnavailableError("the witness can't read its state or its key now") from error
 
 
 def _emit(answer: WitnessAnswer) -> None:
