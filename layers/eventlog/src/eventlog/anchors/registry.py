@@ -6,11 +6,12 @@ ids or types that begin with ``eventlog.`` in any chain.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from eventlog.chain_names import OWN_PREFIX, REGISTRY, is_own
+from eventlog import chain_names
+from eventlog.chain_names import OWN_PREFIX, is_own
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import Event, make_entry
@@ -18,6 +19,7 @@ from eventlog.formats.names import is_chain_name
 from eventlog.formats.strike_off import StrikeOff
 from eventlog.store.interface import Draft, EventStore, Position, Query
 
+REGISTRY = chain_names.REGISTRY
 PRINCIPAL = "eventlog/audit"
 _AGAIN = re.compile(rf"{re.escape(OWN_PREFIX)}again-[0-9]+-(.+)")
 """The id of the second entry of a chain, or a later one: those before it were struck off before the chain existed."""
@@ -32,6 +34,8 @@ class Registry:
         self._store = store
         self._clock = clock
         self._added: set[str] = set()
+        self.read_to = 0
+        """How many events the registry had when ``names`` was at its end last."""
 
     def entries(self, chain: str) -> list[Event]:
         """Read the events that register a chain: none or one, or more if those before were struck off.
@@ -62,8 +66,8 @@ class Registry:
             self.write(REGISTRY, _entry_id(chain, len(entries)), "eventlog.chain_registered", payload)
         self._added.add(chain)
 
-    def names(self) -> Iterator[str]:
-        """Iterate over the registered chains.
+    def names(self, start: int = 0, before: Iterable[str] = ()) -> Iterator[str]:
+        """Iterate over the registered chains: those in the events from seq ``start`` on, as ``before`` it are known.
 
         The registry is a chain like any other, so it also has events about itself (a change of keys, a restore). Their
         ids begin with ``eventlog.``, as no registered chain's does, and name no chain. Nor does what can't be a name.
@@ -71,8 +75,8 @@ class Registry:
         At the end, ``add`` knows these, but for those that were struck off, and no others: the registry may have been
         restored to an earlier state, and what it lost has to be registered anew.
         """
-        known: set[str] = set()
-        query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
+        known = set(before)
+        query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE, from_seq=start)
         while True:
             page = self._store.page(query)
             for event_id in (event.entry.event_id for event in page.events):
@@ -84,7 +88,7 @@ class Registry:
                     known.add(name)
                     yield name
             if not page.more:
-                self._added = known
+                self._added, self.read_to = known, page.size
                 return
             last = page.events[-1]  # a chain may be registered meanwhile: it comes at the end, and is seen too
             query = Query(
@@ -92,6 +96,7 @@ class Registry:
                 sort="seq",
                 order="asc",
                 limit=_PAGE,
+                from_seq=start,
                 after=Position(last.entry.timestamp, last.seq),
             )
 
