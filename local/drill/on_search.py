@@ -54,7 +54,7 @@ def hide_by_index(log: DrillLog) -> None:
 
 ATTACKS = [
     Attack("edit an event's key away", "3", hide, FULL, "main index_mismatch 40"),
-    Attack("remove an event's keys", "3", unindex, WATCHER, "main altered 40"),
+    Attack("remove an event's keys", "3", unindex, WATCHER, "main altered"),
     Attack("give an event keys by a rule that nobody declared", "3", mislead, FULL, "main index_mismatch 40"),
     Attack("leave events out of the index of keys", "3", hide_by_index, INCREMENTAL, "database schema_mismatch"),
 ]
