@@ -82,7 +82,7 @@ def _noticed(found: Federation, say: Callable[[str], None]) -> bool:
     for name, text in honest.items():
         say(f"  {name}: {text}")
     say(
-        f"\nOnly {acme.name}'s own witness cosigns the new history, which is 1 of {len(NAMES)}: another would have to join in."
+        f"\nOnly {acme.name}'s own witness cosigns the new history: 1 of {len(NAMES)}, and another would have to join in."
     )
     accused = any(text.startswith("rewritten") for text in findings.get(CHAIN, ()))
     refused = said.startswith("REFUSED") and all(kept.values())
