@@ -28,6 +28,7 @@ from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
+from eventlog.audit.witnessed import Witnessed
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
@@ -56,12 +57,14 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
+        witnessed: Witnessed | None = None,
     ) -> None:
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits, self._store = audits, store
         self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
+        self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
@@ -102,6 +105,8 @@ class Auditor:
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
+        if self._witnessed is not None:
+            self._witnessed.look(opened)
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
         self._keeper.begin(run)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from uuid_utils.compat import uuid7
 
+from eventlog.stored.witness_records import CosigningState
 from eventlog.verify.findings import Finding
 
 Mode = Literal["full", "incremental"]
@@ -38,6 +39,26 @@ class SkewSummary:
 
     seconds: float = 0.0
     """received_at - timestamp of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessSummary:
+    """What was known of a witness when the audit began. Times are milliseconds since 1970."""
+
+    name: str
+    """Its name in the log's policy."""
+
+    size: int | None
+    """The size of the last tree of the chain that it has cosigned; None: of none."""
+
+    time: int | None
+    """When it did; None as above."""
+
+    state: CosigningState
+    since: int
+    """Since when it is in this state."""
+
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +95,12 @@ class AuditReport:
 
     unanchored_events: int | None = None
     """How many events the chain had beyond that anchor when the audit began; None if its size is not known."""
+
+    witnessed_size: int | None = None
+    """How many events stood then in trees that a quorum of witnesses has cosigned; None if none did."""
+
+    witnesses: tuple[WitnessSummary, ...] = ()
+    """What was known then of each witness of the log's policy; empty if the log asks none."""
 
     skew: SkewSummary = SkewSummary()
 

@@ -1,7 +1,8 @@
 """How a report is stored, and how a stored one is read again.
 
     {_id, chain, mode, status, from_seq, to_seq, events_checked, checked_root, anchored_size, anchored_at,
-     unanchored_events, incomplete_because, skew: {events, seq, seconds}, started_at, finished_at,
+     unanchored_events, witnessed_size, witnesses: [{name, size, time, state, since, detail}], incomplete_because,
+     skew: {events, seq, seconds}, started_at, finished_at,
      findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
 
 ``lease`` is when somebody was last at work on it. An intact report ends with ``verified``: {size, hash, frontier}, the
@@ -11,12 +12,13 @@ state that it has verified. A running one goes on as ``run_documents.py`` says.
 from dataclasses import asdict
 from typing import Any, TypeVar, get_args
 
-from eventlog.audit.report import AuditReport, Mode, SkewSummary, Status, damaged_report
+from eventlog.audit.report import AuditReport, Mode, SkewSummary, Status, WitnessSummary, damaged_report
 from eventlog.formats.event import ChainState
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import Fields, count, date, decode_roughly, maybe_count, maybe_date
 from eventlog.stored.sequences import settled_fields
+from eventlog.stored.witness_records import COSIGNING_STATES
 from eventlog.verify.findings import Finding, FindingKind
 
 
@@ -28,11 +30,13 @@ _L = TypeVar("_L", bound=str)
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
-_SINCE_ANCHORS = {
+_SINCE_ANCHORS: dict[str, Any] = {
     "checked_root": None,
     "anchored_size": None,
     "anchored_at": None,
     "unanchored_events": None,
+    "witnessed_size": None,
+    "witnesses": [],
     "incomplete_because": None,
     "skew": {"events": 0, "seq": None, "seconds": 0.0},
 }
@@ -68,6 +72,8 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
         "anchored_size": maybe_count(report.anchored_size),
         "anchored_at": maybe_date(report.anchored_at),
         "unanchored_events": maybe_count(report.unanchored_events),
+        "witnessed_size": maybe_count(report.witnessed_size),
+        "witnesses": [_witness_fields(witness) for witness in report.witnesses],
         "incomplete_because": report.incomplete_because,
         "skew": {
             "events": count(report.skew.events),
@@ -106,12 +112,30 @@ def report_of(fields: Fields) -> AuditReport:
         anchored_size=fields.maybe_count("anchored_size"),
         anchored_at=fields.maybe_date("anchored_at"),
         unanchored_events=fields.maybe_count("unanchored_events"),
+        witnessed_size=fields.maybe_count("witnessed_size"),
+        witnesses=tuple(_witness(Fields(item)) for item in fields.items("witnesses", dict)),
         skew=SkewSummary(skew.count("events"), skew.maybe_count("seq"), skew.get("seconds", float)),
         incomplete_because=fields.maybe("incomplete_because", str),
         started_at=fields.date("started_at"),
         finished_at=fields.maybe_date("finished_at"),
         findings=findings,
         findings_total=total,
+    )
+
+
+def _witness_fields(witness: WitnessSummary) -> dict[str, Any]:
+    since = {"since": date(witness.since)}
+    return asdict(witness) | {"size": maybe_count(witness.size), "time": maybe_date(witness.time)} | since
+
+
+def _witness(fields: Fields) -> WitnessSummary:
+    return WitnessSummary(
+        fields.get("name", str),
+        fields.maybe_count("size"),
+        fields.maybe_date("time"),
+        _literal(fields.get("state", str), COSIGNING_STATES),
+        fields.date("since"),
+        fields.get("detail", str),
     )
 
 

@@ -17,6 +17,7 @@ UNITS = {
     **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "OpenFindings": MetricUnit.Count,
+    **dict.fromkeys(("WitnessedSize", "WitnessFailures", "WitnessContradictions"), MetricUnit.Count),
     "AuditCoverage": MetricUnit.Percent,
     "FullAuditAge": MetricUnit.Seconds,
     "WatchLag": MetricUnit.Seconds,

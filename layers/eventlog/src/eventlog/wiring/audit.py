@@ -4,21 +4,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import open_anchors
+from eventlog.anchors.places import COSIGNATURES, open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.keeper import Keeper
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
+from eventlog.audit.witness_evidence import WitnessEvidence
+from eventlog.audit.witness_round import Witnessing, WitnessParts
+from eventlog.audit.witnessed import Witnessed
 from eventlog.audit.workers import Workers
+from eventlog.clock import now_millis
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.wiring.connection import Connected, Wiring, per_connection
+from eventlog.witnessing.policies import PolicySource
 
 if TYPE_CHECKING:
     from eventlog.audit.restore import Restorer
@@ -41,6 +49,7 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             set_up=settings.database_set_up,
             full_audit_hours=settings.full_audit_hours,
+            witnessed=self._witnessed,
         )
 
     @per_connection
@@ -93,6 +102,40 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             standings=self.auditor.standings,
         )
+
+    @cached_property
+    def witness_policy(self) -> PolicySource | None:
+        """The policy of the witnesses that are asked; None if nobody is, or nothing is anchored."""
+        settings = self.settings
+        return PolicySource(settings.witness_policy) if settings.witness_policy and settings.anchors else None
+
+    @per_connection
+    def _witnessed(self, connected: Connected) -> Witnessed | None:
+        policy, anchoring = self.witness_policy, self.anchoring
+        if policy is None or anchoring is None:
+            return None
+        evidence = WitnessEvidence(anchoring, self.settings.origin)
+        return Witnessed(policy, WitnessRows(connected.log), evidence, now_millis)
+
+    @per_connection
+    def witnessing(self, connected: Connected) -> Witnessing | None:
+        """Build what asks witnesses; None if nobody is asked."""
+        settings, policy, anchoring = self.settings, self.witness_policy, self.anchoring
+        if policy is None or anchoring is None or settings.anchors is None:
+            return None
+        notices = AuditLog()
+        parts = WitnessParts(
+            policy=policy,
+            anchoring=anchoring,
+            evidence=WitnessEvidence(anchoring, settings.origin),
+            cosignatures=CosignatureRows(connected.log),
+            records=WitnessRows(connected.log),
+            kept=open_anchors(f"{settings.anchors.rstrip('/')}/{COSIGNATURES}", settings.anchor_retention_days),
+            keeper=Keeper(AuditStore(connected.log), notices, self.auditor.standings),
+            notices=notices,
+        )
+        wanted = NameFilter.of(listed(settings.witness_chains))
+        return Witnessing(parts, wanted=wanted, fresh_millis=settings.witness_fresh_seconds * 1000, clock=now_millis)
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:
