@@ -20,6 +20,10 @@ from eventlog.formats.note import (
 
 MAX_LINES = 32
 """Cosignatures that are served with a checkpoint."""
+MAX_COSIGNER = 255
+"""Bytes of a witness's name; also what ML-DSA-44's message has room for."""
+MAX_LINE = 4000
+"""More than the bytes of a line with such a name."""
 
 
 def format_line(cosignature: Signature) -> str:
@@ -34,8 +38,8 @@ def parse_line(line: str) -> Signature:
         EvidenceError: it is no signature line, or can be no cosignature.
     """
     found = parse_signature(line)
-    if cosigned_at(found.value) is None:
-        raise EvidenceError("the line is no cosignature")
+    if cosigned_at(found.value) is None or len(found.name.encode()) > MAX_COSIGNER:
+        raise EvidenceError("the line is no cosignature, or of a name that is too long")
     return found
 
 

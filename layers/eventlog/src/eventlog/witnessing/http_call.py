@@ -110,8 +110,10 @@ def _context() -> ssl.SSLContext:
 @contextmanager
 def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
     """Cut the connection after so long. The socket's own limit is for each wait: a byte now and then outlasts it."""
+    over = threading.Event()
 
     def cut() -> None:
+        over.set()
         with suppress(OSError, AttributeError):  # it has ended already, or is not connected yet
             socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
@@ -122,3 +124,5 @@ def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iter
         yield
     finally:
         timer.cancel()
+    if over.is_set():  # what was cut off may look whole
+        raise TimeoutError

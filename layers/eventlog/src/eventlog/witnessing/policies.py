@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from eventlog.formats.cosigned_note import MAX_COSIGNER
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.policy import Policy, parse_policy
 from eventlog.store.errors import StoreUnavailableError
@@ -42,7 +43,8 @@ class PolicySource:
             raise StoreUnavailableError(f"{_NO_POLICY}: {error}") from error
         # A policy may hold any octets as a name. Here names stand in rows, reports and metrics.
         for witness in policy.witnesses:
-            if not witness.name.isprintable() or len(witness.name) > MAX_WITNESS_NAME:
+            too_long = len(witness.name) > MAX_WITNESS_NAME or len(witness.key.name.encode()) > MAX_COSIGNER
+            if too_long or not witness.name.isprintable():
                 shown = ascii(witness.name)[:MAX_WITNESS_NAME]
                 raise StoreUnavailableError(f"{_NO_POLICY}: a log can't ask a witness of the name {shown}")
         return policy
