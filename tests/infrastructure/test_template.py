@@ -63,6 +63,9 @@ CHOSEN: dict[str, str | int] = {
     "DashboardHosts": "https://tokens.example.com",
     "AnchorRetentionDays": 7,
     "RetiredKeys": "old",
+    "WitnessPolicy": "/log/witnesses",
+    "WitnessChains": "main, shop*",
+    "WitnessFreshSeconds": 60,
 }
 
 

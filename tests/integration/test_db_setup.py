@@ -44,8 +44,8 @@ def test_the_first_time_makes_everything(log: SecuredLog) -> None:
     assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"created"}
     kinds = [outcome.kind for outcome in found]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "collection": 5,
-        "index": 10,
+        "collection": 6,
+        "index": 11,
         "shard key": 2,
         "role": 3,
         "user": 3,

@@ -14,7 +14,7 @@ from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport
 from eventlog.audit.witness_evidence import WitnessEvidence
 from eventlog.audit.witness_round import Witnessing, WitnessParts, WitnessRound
-from eventlog.audit.witnessed import Witnessed
+from eventlog.audit.witnessed import WitnessView
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.mongo.audits import AuditStore
@@ -96,9 +96,9 @@ class AskingLog:
         (found,) = [record for record in self.records.of([chain]) if record.witness == name]
         return found
 
-    def witnessed(self) -> Witnessed:
+    def witnessed(self) -> WitnessView:
         evidence = WitnessEvidence(self.log.anchoring(), ORIGIN)
-        return Witnessed(PolicySource(str(self.policy)), self.records, evidence, self.log.now)
+        return WitnessView(PolicySource(str(self.policy)), self.records, evidence, self.log.now)
 
     def round(self) -> WitnessRound:
         """What the schedule does: all chains are audited and anchored, then witnesses are asked."""

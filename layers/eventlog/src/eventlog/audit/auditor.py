@@ -28,7 +28,7 @@ from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
-from eventlog.audit.witnessed import Witnessed
+from eventlog.audit.witnessed import WitnessView
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
@@ -57,7 +57,7 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
-        witnessed: Witnessed | None = None,
+        witnessed: WitnessView | None = None,
     ) -> None:
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()

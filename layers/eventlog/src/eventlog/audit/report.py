@@ -96,12 +96,6 @@ class AuditReport:
     unanchored_events: int | None = None
     """How many events the chain had beyond that anchor when the audit began; None if its size is not known."""
 
-    witnessed_size: int | None = None
-    """How many events stood then in trees that a quorum of witnesses has cosigned; None if none did."""
-
-    witnesses: tuple[WitnessSummary, ...] = ()
-    """What was known then of each witness of the log's policy; empty if the log asks none."""
-
     skew: SkewSummary = SkewSummary()
 
     incomplete_because: str | None = None
@@ -115,6 +109,13 @@ class AuditReport:
     """The first ``MAX_FINDINGS``, in the order in which they were found."""
 
     findings_total: int = 0
+
+    witnessed_size: int | None = None
+    """How many events stood in trees that a quorum of witnesses had cosigned when the audit began; None: none
+    had."""
+
+    witnesses: tuple[WitnessSummary, ...] = ()
+    """What was known then of each witness of the log's policy; empty if the log asks none."""
 
     def with_finding(self, finding: Finding) -> "AuditReport":
         """Add one finding: it is counted, and kept if it is among the first ``MAX_FINDINGS``.

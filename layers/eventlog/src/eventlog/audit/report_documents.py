@@ -1,11 +1,11 @@
 """How a report is stored, and how a stored one is read again.
 
     {_id, chain, mode, status, from_seq, to_seq, events_checked, checked_root, anchored_size, anchored_at,
-     unanchored_events, witnessed_size, witnesses: [{name, size, time, state, since, detail}], incomplete_because,
-     skew: {events, seq, seconds}, started_at, finished_at,
+     unanchored_events, incomplete_because, skew: {events, seq, seconds}, started_at, finished_at,
      findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
 
-``lease`` is when somebody was last at work on it. An intact report ends with ``verified``: {size, hash, frontier}, the
+``lease`` is when somebody was last at work on it. Where witnesses are asked ``witnessed_size`` and ``witnesses``:
+[{name, size, time, state, since, detail}] follow. An intact report ends with ``verified``: {size, hash, frontier}, the
 state that it has verified. A running one goes on as ``run_documents.py`` says.
 """
 
@@ -35,12 +35,12 @@ _SINCE_ANCHORS: dict[str, Any] = {
     "anchored_size": None,
     "anchored_at": None,
     "unanchored_events": None,
-    "witnessed_size": None,
-    "witnesses": [],
     "incomplete_because": None,
     "skew": {"events": 0, "seq": None, "seconds": 0.0},
 }
 """What reports of early versions don't have."""
+WITHOUT_WITNESSES: dict[str, Any] = {"witnessed_size": None, "witnesses": []}
+"""What a document does not have where no witnesses are asked."""
 
 
 def encode_report(report: AuditReport, lease: int, verified: ChainState | None = None) -> bytes:
@@ -52,7 +52,7 @@ def encode_report(report: AuditReport, lease: int, verified: ChainState | None =
 def read_report(raw: bytes) -> AuditReport:
     """Read the report in a stored document, of a running audit too; a damaged one gives a report that says so."""
     try:
-        return report_of(Fields(_SINCE_ANCHORS | codec.decode(raw)))
+        return report_of(Fields(_SINCE_ANCHORS | WITHOUT_WITNESSES | codec.decode(raw)))
     except NotOursError:
         found = decode_roughly(raw)
         return damaged_report(str(found.get("_id")), str(found.get("chain")))
@@ -72,8 +72,6 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
         "anchored_size": maybe_count(report.anchored_size),
         "anchored_at": maybe_date(report.anchored_at),
         "unanchored_events": maybe_count(report.unanchored_events),
-        "witnessed_size": maybe_count(report.witnessed_size),
-        "witnesses": [_witness_fields(witness) for witness in report.witnesses],
         "incomplete_because": report.incomplete_because,
         "skew": {
             "events": count(report.skew.events),
@@ -85,7 +83,7 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
         "findings": [asdict(finding) | {"seq": maybe_count(finding.seq)} for finding in report.findings],
         "findings_total": count(report.findings_total),
         "lease": date(lease),
-    }
+    } | _witnesses(report)
 
 
 def report_of(fields: Fields) -> AuditReport:
@@ -121,6 +119,14 @@ def report_of(fields: Fields) -> AuditReport:
         findings=findings,
         findings_total=total,
     )
+
+
+def _witnesses(report: AuditReport) -> dict[str, Any]:
+    """Write what is known of witnesses, where some are asked: other reports are what they were before there were any."""
+    if not report.witnesses and report.witnessed_size is None:
+        return {}
+    witnesses = [_witness_fields(witness) for witness in report.witnesses]
+    return {"witnessed_size": maybe_count(report.witnessed_size), "witnesses": witnesses}
 
 
 def _witness_fields(witness: WitnessSummary) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from eventlog.audit.report import WitnessSummary
-from eventlog.formats.policy import Policy
+from eventlog.formats.policy import Policy, PolicyWitness
 from eventlog.formats.quorum import missing
 from eventlog.formats.times import MAX_MILLIS
 from eventlog.stored.witness_records import WitnessRecord
@@ -70,7 +70,12 @@ def summary(record: WitnessRecord) -> WitnessSummary:
 
 
 def of_policy(policy: Policy, chain: str, found: Iterable[WitnessRecord], now: int) -> list[WitnessRecord]:
-    """Return what is known of each witness of the policy for a chain; of one that was never asked, that."""
+    """Return what is known of each witness that is asked, for a chain; of one that was never asked, that."""
     known = {record.witness: record for record in found if record.chain == chain}
-    names = [witness.name for witness in policy.witnesses]
+    names = [witness.name for witness in asked(policy)]
     return [known.get(name) or WitnessRecord(chain=chain, witness=name, since=now) for name in names]
+
+
+def asked(policy: Policy) -> list[PolicyWitness]:
+    """Return the witnesses that are asked: those with an address. Others are in a policy for verifiers alone."""
+    return [witness for witness in policy.witnesses if witness.url is not None]

@@ -32,7 +32,7 @@ from eventlog.stored.witness_records import WitnessRecord
 from eventlog.verify.findings import Finding
 from eventlog.witnessing.asking import CosigningOutcome, CosigningRequest, ask
 from eventlog.witnessing.at_once import run_at_once
-from eventlog.witnessing.http_call import Caller, call, refusal
+from eventlog.witnessing.http_call import WitnessCall, call, refusal
 from eventlog.witnessing.policies import PolicySource
 
 SECONDS = 20.0
@@ -76,7 +76,7 @@ class Witnessing:
         wanted: NameFilter,
         fresh_millis: int,
         clock: Callable[[], int],
-        caller: Caller = call,
+        caller: WitnessCall = call,
         seconds: float = SECONDS,
     ) -> None:
         self._parts = parts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.audit.witness_knowledge import is_due
+from eventlog.audit.witness_knowledge import asked, is_due
 from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.cosignature import COSIGNATURE_ED25519, verify_cosignatures
 from eventlog.formats.cosigned_note import with_lines
@@ -72,7 +72,7 @@ class WitnessTasks:
             return None, []
         tasks = [
             WitnessTask(about, witness, record)
-            for witness, record in zip(policy.witnesses, records, strict=True)
+            for witness, record in zip(asked(policy), records, strict=True)
             if self._is_due(record, now, has_line=witness.key in about.lines)
         ]
         return about, tasks

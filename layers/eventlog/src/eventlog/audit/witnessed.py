@@ -15,7 +15,7 @@ from eventlog.store.interface.cosignatures import WitnessRecords
 from eventlog.witnessing.policies import PolicySource
 
 
-class Witnessed:
+class WitnessView:
     """Looks at what is known of witnesses; nobody is asked here. ``clock`` gives milliseconds."""
 
     def __init__(

@@ -66,14 +66,14 @@ class AuditReport(BaseModel):
     anchored_size: int | None = Field(description="Events that the newest anchor covers")
     anchored_at: str | None = Field(description="When that was made")
     unanchored_events: int | None = Field(description="Events beyond it when the audit began")
-    witnessed_size: int | None = Field(description="Events in trees that a quorum of witnesses had cosigned then")
-    witnesses: list[WitnessOut] = Field(description="Empty if the log asks no witnesses")
     skew: Skew
     incomplete_because: str | None = Field(description="What could not be reached, so that not all was checked")
     started_at: str
     finished_at: str | None
     findings: list[FindingOut]
     findings_total: int
+    witnessed_size: int | None = Field(description="Events in trees that a quorum of witnesses had cosigned by then")
+    witnesses: list[WitnessOut] = Field(description="What was known of each when it began; empty if none is asked")
 
 
 class AuditReports(BaseModel):

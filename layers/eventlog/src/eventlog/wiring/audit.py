@@ -13,7 +13,7 @@ from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
 from eventlog.audit.witness_evidence import WitnessEvidence
 from eventlog.audit.witness_round import Witnessing, WitnessParts
-from eventlog.audit.witnessed import Witnessed
+from eventlog.audit.witnessed import WitnessView
 from eventlog.audit.workers import Workers
 from eventlog.clock import now_millis
 from eventlog.formats.name_filter import NameFilter
@@ -110,12 +110,12 @@ class AuditWiring(Wiring):
         return PolicySource(settings.witness_policy) if settings.witness_policy and settings.anchors else None
 
     @per_connection
-    def _witnessed(self, connected: Connected) -> Witnessed | None:
+    def _witnessed(self, connected: Connected) -> WitnessView | None:
         policy, anchoring = self.witness_policy, self.anchoring
         if policy is None or anchoring is None:
             return None
         evidence = WitnessEvidence(anchoring, self.settings.origin)
-        return Witnessed(policy, WitnessRows(connected.log), evidence, now_millis)
+        return WitnessView(policy, WitnessRows(connected.log), evidence, now_millis)
 
     @per_connection
     def witnessing(self, connected: Connected) -> Witnessing | None:

@@ -24,7 +24,7 @@ from eventlog.formats.witness_protocol import (
 )
 from eventlog.store.errors import StoreError
 from eventlog.stored.witness_records import CosigningState
-from eventlog.witnessing.http_call import Caller, NoReplyError, WitnessReply
+from eventlog.witnessing.http_call import NoReplyError, WitnessCall, WitnessReply
 
 CLOCK_SECONDS = 300
 """How far the time in a cosignature may be from ours."""
@@ -32,7 +32,7 @@ _HELD_OTHERWISE = {409, 422}
 _UNKNOWN = {403, 404}
 _SHOWN = 200
 
-Prove = Callable[[int], Sequence[bytes]]
+ProofFrom = Callable[[int], Sequence[bytes]]
 """The consistency proof from a size to the checkpoint's; it may raise StoreError."""
 
 
@@ -70,7 +70,7 @@ class CosigningOutcome:
     shown: bytes | None = None
 
 
-def ask(request: CosigningRequest, prove: Prove, call: Caller) -> CosigningOutcome:
+def ask(request: CosigningRequest, prove: ProofFrom, call: WitnessCall) -> CosigningOutcome:
     """Ask a witness; what went wrong is in the outcome."""
     try:
         outcome = _asked(request, prove, call)
@@ -83,7 +83,7 @@ def ask(request: CosigningRequest, prove: Prove, call: Caller) -> CosigningOutco
     return outcome
 
 
-def _asked(request: CosigningRequest, prove: Prove, call: Caller) -> CosigningOutcome:
+def _asked(request: CosigningRequest, prove: ProofFrom, call: WitnessCall) -> CosigningOutcome:
     """Ask once, and once more from the size that the witness says it holds."""
     size = request.checkpoint.size
     old = min(request.old, size)
@@ -141,7 +141,7 @@ def _refused(reply: WitnessReply) -> CosigningOutcome:
     return CosigningOutcome(state="silent", detail=f"it answers {reply.status}")
 
 
-def _with_evidence(request: CosigningRequest, outcome: CosigningOutcome, call: Caller) -> CosigningOutcome:
+def _with_evidence(request: CosigningRequest, outcome: CosigningOutcome, call: WitnessCall) -> CosigningOutcome:
     """Fetch what the witness holds, where it shows that. Its word alone counts for nothing; our own signature does."""
     origin = request.checkpoint.origin
     try:

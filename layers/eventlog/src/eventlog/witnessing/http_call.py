@@ -31,7 +31,7 @@ class WitnessReply:
     body: bytes
 
 
-class Caller(Protocol):
+class WitnessCall(Protocol):
     """Sends a request to an address: POST with a body, else GET."""
 
     def __call__(self, url: str, body: bytes | None) -> WitnessReply:
@@ -60,7 +60,7 @@ def refusal(url: str | None) -> str | None:
 
 
 def call(url: str, body: bytes | None) -> WitnessReply:
-    """Send a request as ``Caller`` does; the URL is one that ``refusal`` does not refuse."""
+    """Send a request as ``WitnessCall`` does; the URL is one that ``refusal`` does not refuse."""
     parts = urlsplit(url)
     connection = _connection(parts)
     try:
