@@ -1,8 +1,9 @@
 """A small anchored log for the tamper drill: made honestly once, saved, and copied for each attack."""
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,32 @@ from pymongo.database import Database
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.places import COSIGNATURES
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
+from eventlog.audit.keeper import Keeper
+from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.watch import Watcher
+from eventlog.audit.witness_evidence import WitnessEvidence
+from eventlog.audit.witness_round import Witnessing, WitnessParts
+from eventlog.audit.witnessed import WitnessView
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
+from eventlog.formats.name_filter import ANY
+from eventlog.formats.note import VerifierKey
 from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.operations import RawCollection
@@ -38,7 +48,9 @@ from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
+from eventlog.witnessing.policies import PolicySource
 from local.drill.monitor import LogMonitor
+from local.drill.witness import witness_in
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
@@ -47,7 +59,7 @@ ROUNDS = (12, 9, 10, 8)
 """How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
 """After how many rounds the backup is made."""
-COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
+COLLECTIONS = ("events", "sequences", "checkpoints", "cosignatures", "audits")
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,18 @@ class DrillLog:
         self.shown = b""
         self.set_up = False
         self.watched: list[AuditReport] = []
+        self.policy: Path | None = None  # of the witness that is asked, if one is
 
     @property
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
         clock = lambda: self.now() / 1000  # noqa: E731  seconds
+        anchoring, view = self._anchoring, None
+        if self.policy is not None:
+            evidence = WitnessEvidence(anchoring, ORIGIN)
+            view = WitnessView(PolicySource(str(self.policy)), WitnessRows(self.store), evidence, self.now)
         audits = AuditStore(self.store)
-        return Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up)
+        return Auditor(self.store, audits, ORIGIN, clock, anchoring=anchoring, set_up=self.set_up, witnessed=view)
 
     @property
     def vouchers(self) -> Vouchers:
@@ -105,12 +122,29 @@ class DrillLog:
     def audit(self, mode: Mode) -> list[AuditReport]:
         """Audit all chains, as the schedule does: not while somebody else holds the lease.
 
-        An incremental round begins with the changes of the database.
+        An incremental round begins with the changes of the database. Both end with the witness, if there is one.
         """
         with exclusive(Leases(self.store), f"schedule/{mode}") as alone:
             if alone and mode == "incremental":
                 self.watch()
-            return self.auditor.audit_all(mode, 60) if alone else []
+            if not alone:
+                return []
+            reports = self.auditor.audit_all(mode, 60)
+            return reports if self.policy is None else [*reports, *self._ask_witness(self.policy, reports)]
+
+    def _ask_witness(self, policy: Path, reports: list[AuditReport]) -> list[AuditReport]:
+        anchoring = self._anchoring
+        parts = WitnessParts(
+            policy=PolicySource(str(policy)),
+            anchoring=anchoring,
+            evidence=WitnessEvidence(anchoring, ORIGIN),
+            cosignatures=CosignatureRows(self.store),
+            records=WitnessRows(self.store),
+            kept=DirectoryAnchors(self.folder / COSIGNATURES),
+            keeper=Keeper(AuditStore(self.store), Silence(), self.auditor.standings),
+            notices=Silence(),
+        )
+        return Witnessing(parts, wanted=ANY, fresh_millis=0, clock=self.now).round(reports).reports
 
     def watch(self) -> None:
         """Read what was done to the database, in a new process, and keep what the watcher tells."""
@@ -187,36 +221,52 @@ class DrillLog:
 
 @dataclass(frozen=True)
 class Honest:
-    """The honest log, of which each attack gets a copy."""
+    """The honest log, of which each attack gets a copy. ``memory``: what its witness remembers."""
 
     client: MongoClient[Document]
     folder: Path
     key: KeyFile
     now: Backup
     earlier: Backup
+    memory: Path
 
     @contextmanager
-    def copy(self) -> Iterator[DrillLog]:
-        """Yield a log with the same content, in a database and a directory of its own."""
-        with fresh_log(self.client, self.folder, self.key) as log:
+    def copy(self, *, witnessed: bool = False) -> Iterator[DrillLog]:
+        """Yield a log with the same content, in a database and a directory of its own; if asked, with a witness.
+
+        The witness saw the honest log, and nothing of other copies.
+        """
+        with fresh_log(self.client, self.folder, self.key) as log, ExitStack() as stack:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
             log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
             log.watched.clear()
+            if witnessed:
+                memory = log.folder / ".witness"
+                shutil.copytree(self.memory, memory)
+                log.policy = log.folder / ".policy"
+                stack.enter_context(witness_in(memory, vkeys(log), log.policy))
             yield log
 
 
 def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
     """Make the honest log: events and audits in turns."""
-    with fresh_log(client, folder, key) as log:
+    memory = folder / "witness"
+    with fresh_log(client, folder, key) as log, witness_in(memory, vkeys(log), folder / "policy"):
+        log.policy = folder / "policy"
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
                 earlier = log.back_up()
             for chain in CHAINS:
                 log.append(chain, count)
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier)
+        return Honest(client, folder, key, log.back_up(), earlier, memory)
+
+
+def vkeys(log: DrillLog) -> list[VerifierKey]:
+    """Return the verifier keys of all chains of a log, as a witness knows them."""
+    return [VerifierKey(f"{ORIGIN}/{chain}", log.key.public_key) for chain in (*CHAINS, REGISTRY)]
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def report_of(fields: Fields) -> AuditReport:
 
 
 def _witnesses(report: AuditReport) -> dict[str, Any]:
-    """Write what is known of witnesses, where some are asked: other reports are what they were before there were any."""
+    """Write what is known of witnesses, where some are asked; other reports are as they were without any."""
     if not report.witnesses and report.witnessed_size is None:
         return {}
     witnesses = [_witness_fields(witness) for witness in report.witnesses]
