@@ -20,16 +20,12 @@ from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
-from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.watch import Watcher
-from eventlog.audit.witness_evidence import WitnessEvidence
-from eventlog.audit.witness_round import Witnessing, WitnessParts
-from eventlog.audit.witnessed import WitnessView
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
@@ -40,7 +36,6 @@ from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.operations import RawCollection
@@ -48,6 +43,7 @@ from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
+from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witnessing.policies import PolicySource
 from local.drill.monitor import LogMonitor
 from local.drill.witness import witness_in
@@ -103,12 +99,9 @@ class DrillLog:
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
         clock = lambda: self.now() / 1000  # noqa: E731  seconds
-        anchoring, view = self._anchoring, None
-        if self.policy is not None:
-            evidence = WitnessEvidence(anchoring, ORIGIN)
-            view = WitnessView(PolicySource(str(self.policy)), WitnessRows(self.store), evidence, self.now)
-        audits = AuditStore(self.store)
-        return Auditor(self.store, audits, ORIGIN, clock, anchoring=anchoring, set_up=self.set_up, witnessed=view)
+        asked, audits = self._asked_witness, AuditStore(self.store)
+        view = asked.view() if asked else None
+        return Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up, witnessed=view)
 
     @property
     def vouchers(self) -> Vouchers:
@@ -130,21 +123,20 @@ class DrillLog:
             if not alone:
                 return []
             reports = self.auditor.audit_all(mode, 60)
-            return reports if self.policy is None else [*reports, *self._ask_witness(self.policy, reports)]
+            if (asked := self._asked_witness) is None:
+                return reports
+            kept = DirectoryAnchors(self.folder / COSIGNATURES)
+            witnessing = asked.witnessing(
+                standings=self.auditor.standings, notices=Silence(), kept=kept, wanted=ANY, fresh_seconds=0
+            )
+            return [*reports, *witnessing.round(reports).reports]
 
-    def _ask_witness(self, policy: Path, reports: list[AuditReport]) -> list[AuditReport]:
-        anchoring = self._anchoring
-        parts = WitnessParts(
-            policy=PolicySource(str(policy)),
-            anchoring=anchoring,
-            evidence=WitnessEvidence(anchoring, ORIGIN),
-            cosignatures=CosignatureRows(self.store),
-            records=WitnessRows(self.store),
-            kept=DirectoryAnchors(self.folder / COSIGNATURES),
-            keeper=Keeper(AuditStore(self.store), Silence(), self.auditor.standings),
-            notices=Silence(),
-        )
-        return Witnessing(parts, wanted=ANY, fresh_millis=0, clock=self.now).round(reports).reports
+    @property
+    def _asked_witness(self) -> AskedWitnesses | None:
+        if self.policy is None:
+            return None
+        policy = PolicySource(str(self.policy))
+        return AskedWitnesses(log=self.store, anchoring=self._anchoring, origin=ORIGIN, policy=policy, clock=self.now)
 
     def watch(self) -> None:
         """Read what was done to the database, in a new process, and keep what the watcher tells."""
@@ -202,8 +194,9 @@ class DrillLog:
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""
-        for path in self.folder.glob(f"{chain}/*"):
-            path.unlink()
+        for path in self.folder.glob(f"{chain}/**/*"):
+            if path.is_file():
+                path.unlink()
 
     @property
     def _anchoring(self) -> Anchoring:
@@ -243,9 +236,9 @@ class Honest:
             log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
             log.watched.clear()
             if witnessed:
-                memory = log.folder / ".witness"
+                memory = Path(f"{log.folder}-witness")
                 shutil.copytree(self.memory, memory)
-                log.policy = log.folder / ".policy"
+                log.policy = Path(f"{log.folder}-policy")
                 stack.enter_context(witness_in(memory, vkeys(log), log.policy))
             yield log
 

@@ -9,17 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from eventlog.anchors.places import COSIGNATURES, open_anchors
-from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport
-from eventlog.audit.witness_evidence import WitnessEvidence
-from eventlog.audit.witness_round import Witnessing, WitnessParts, WitnessRound
+from eventlog.audit.witness_round import Witnessing, WitnessRound
 from eventlog.audit.witnessed import WitnessView
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import VerifierKey, format_vkey
-from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
+from eventlog.store.mongo.cosignatures import WitnessRows
 from eventlog.stored.witness_records import WitnessRecord
+from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witness.keys import WitnessKey
 from eventlog.witnessing.http_call import WitnessReply, call
 from eventlog.witnessing.policies import PolicySource
@@ -74,19 +72,22 @@ class AskingLog:
     def key(self, chain: str = "main") -> VerifierKey:
         return VerifierKey(f"{ORIGIN}/{chain}", self.log.signers[0].public_key)
 
-    def witnessing(self) -> Witnessing:
-        parts = WitnessParts(
-            policy=PolicySource(str(self.policy)),
-            anchoring=self.log.anchoring(),
-            evidence=WitnessEvidence(self.log.anchoring(), ORIGIN),
-            cosignatures=CosignatureRows(self.log.store),
-            records=self.records,
-            kept=open_anchors(str(self.log.folder / "anchors" / COSIGNATURES), 1),
-            keeper=Keeper(AuditStore(self.log.store), Silence(), self.log.auditor().standings),
-            notices=Silence(),
+    @property
+    def witnesses(self) -> AskedWitnesses:
+        policy = PolicySource(str(self.policy))
+        return AskedWitnesses(
+            log=self.log.store, anchoring=self.log.anchoring(), origin=ORIGIN, policy=policy, clock=self.log.now
         )
-        wanted = NameFilter.of(self.chains)
-        return Witnessing(parts, wanted=wanted, fresh_millis=FRESH, clock=self.log.now, caller=self._call)
+
+    def witnessing(self) -> Witnessing:
+        return self.witnesses.witnessing(
+            standings=self.log.auditor().standings,
+            notices=Silence(),
+            kept=open_anchors(str(self.log.folder / "anchors" / COSIGNATURES), 1),
+            wanted=NameFilter.of(self.chains),
+            fresh_seconds=FRESH // 1000,
+            caller=self._call,
+        )
 
     @property
     def records(self) -> WitnessRows:
@@ -97,8 +98,7 @@ class AskingLog:
         return found
 
     def witnessed(self) -> WitnessView:
-        evidence = WitnessEvidence(self.log.anchoring(), ORIGIN)
-        return WitnessView(PolicySource(str(self.policy)), self.records, evidence, self.log.now)
+        return self.witnesses.view()
 
     def round(self) -> WitnessRound:
         """What the schedule does: all chains are audited and anchored, then witnesses are asked."""

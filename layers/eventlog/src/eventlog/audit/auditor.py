@@ -9,6 +9,7 @@ signs and anchors (``conclude.py``).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -28,13 +29,15 @@ from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
-from eventlog.audit.witnessed import WitnessView
 from eventlog.audit.workers import WorkerPool, Workers
 from eventlog.errors import NotFoundError, unknown_audit
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.findings import Finding
+
+if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks them
+    from eventlog.audit.witnessed import WitnessView
 
 
 class Auditor:
@@ -57,7 +60,7 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
-        witnessed: WitnessView | None = None,
+        witnessed: "WitnessView | None" = None,
     ) -> None:
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()

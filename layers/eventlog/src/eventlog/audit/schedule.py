@@ -1,7 +1,7 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable
-from typing import Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -11,9 +11,11 @@ from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.watch import Watcher
-from eventlog.audit.witness_round import Witnessing
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
+
+if TYPE_CHECKING:  # as in ``auditor.py``
+    from eventlog.audit.witness_round import Witnessing
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
@@ -57,7 +59,7 @@ def run_scheduled(
     mode: str,
     seconds: float,
     *,
-    witnessing: Callable[[], Witnessing | None] = lambda: None,
+    witnessing: "Callable[[], Witnessing | None]" = lambda: None,
 ) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
@@ -138,7 +140,7 @@ def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
     return watched.reports
 
 
-def _witnessed(witnessing: Witnessing | None, reports: list[AuditReport]) -> list[AuditReport]:
+def _witnessed(witnessing: "Witnessing | None", reports: list[AuditReport]) -> list[AuditReport]:
     """Have the anchors of these chains witnessed; return reports on what witnesses show, which are told already."""
     if witnessing is None:
         return []

@@ -7,13 +7,9 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.places import COSIGNATURES, open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
-from eventlog.audit.keeper import Keeper
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
-from eventlog.audit.witness_evidence import WitnessEvidence
-from eventlog.audit.witness_round import Witnessing, WitnessParts
-from eventlog.audit.witnessed import WitnessView
 from eventlog.audit.workers import Workers
 from eventlog.clock import now_millis
 from eventlog.formats.name_filter import NameFilter
@@ -21,16 +17,16 @@ from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
-from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.wiring.connection import Connected, Wiring, per_connection
-from eventlog.witnessing.policies import PolicySource
 
 if TYPE_CHECKING:
     from eventlog.audit.restore import Restorer
     from eventlog.audit.strike_off import Registrar
+    from eventlog.audit.witness_round import Witnessing
+    from eventlog.wiring.witnessing import AskedWitnesses
 
 
 class AuditWiring(Wiring):
@@ -49,7 +45,7 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             set_up=settings.database_set_up,
             full_audit_hours=settings.full_audit_hours,
-            witnessed=self._witnessed,
+            witnessed=self._asked_witnesses.view() if self._asked_witnesses else None,
         )
 
     @per_connection
@@ -103,39 +99,33 @@ class AuditWiring(Wiring):
             standings=self.auditor.standings,
         )
 
-    @cached_property
-    def witness_policy(self) -> PolicySource | None:
-        """The policy of the witnesses that are asked; None if nobody is, or nothing is anchored."""
-        settings = self.settings
-        return PolicySource(settings.witness_policy) if settings.witness_policy and settings.anchors else None
-
     @per_connection
-    def _witnessed(self, connected: Connected) -> WitnessView | None:
-        policy, anchoring = self.witness_policy, self.anchoring
-        if policy is None or anchoring is None:
+    def _asked_witnesses(self, connected: Connected) -> "AskedWitnesses | None":
+        """Put together what asks witnesses; None if there is no policy, or nothing is anchored."""
+        settings, anchoring = self.settings, self.anchoring
+        if not settings.witness_policy or anchoring is None:
             return None
-        evidence = WitnessEvidence(anchoring, self.settings.origin)
-        return WitnessView(policy, WitnessRows(connected.log), evidence, now_millis)
+        from eventlog.wiring.witnessing import AskedWitnesses  # noqa: PLC0415  30 ms, and many logs ask none
+        from eventlog.witnessing.policies import PolicySource  # noqa: PLC0415  as above
 
-    @per_connection
-    def witnessing(self, connected: Connected) -> Witnessing | None:
-        """Build what asks witnesses; None if nobody is asked."""
-        settings, policy, anchoring = self.settings, self.witness_policy, self.anchoring
-        if policy is None or anchoring is None or settings.anchors is None:
-            return None
-        notices = AuditLog()
-        parts = WitnessParts(
-            policy=policy,
-            anchoring=anchoring,
-            evidence=WitnessEvidence(anchoring, settings.origin),
-            cosignatures=CosignatureRows(connected.log),
-            records=WitnessRows(connected.log),
-            kept=open_anchors(f"{settings.anchors.rstrip('/')}/{COSIGNATURES}", settings.anchor_retention_days),
-            keeper=Keeper(AuditStore(connected.log), notices, self.auditor.standings),
-            notices=notices,
+        policy = PolicySource(settings.witness_policy)
+        return AskedWitnesses(
+            log=connected.log, anchoring=anchoring, origin=settings.origin, policy=policy, clock=now_millis
         )
-        wanted = NameFilter.of(listed(settings.witness_chains))
-        return Witnessing(parts, wanted=wanted, fresh_millis=settings.witness_fresh_seconds * 1000, clock=now_millis)
+
+    @per_connection
+    def witnessing(self, _: Connected) -> "Witnessing | None":
+        """Build what asks witnesses; None if nobody is asked."""
+        settings, asked = self.settings, self._asked_witnesses
+        if asked is None or settings.anchors is None:
+            return None
+        return asked.witnessing(
+            standings=self.auditor.standings,
+            notices=AuditLog(),
+            kept=open_anchors(f"{settings.anchors.rstrip('/')}/{COSIGNATURES}", settings.anchor_retention_days),
+            wanted=NameFilter.of(listed(settings.witness_chains)),
+            fresh_seconds=settings.witness_fresh_seconds,
+        )
 
     @per_connection
     def leases(self, connected: Connected) -> Leases:
