@@ -158,7 +158,7 @@ def test_an_index_that_the_data_contradict_is_refused_and_the_rest_is_made(log: 
     found = log.set_up()
     refused = [outcome for outcome in found if outcome.state not in IN_ORDER]
     assert [(o.name, o.detail) for o in refused] == [("events (chain, seq)", "by MongoDB: DuplicateKey")]
-    assert sum(outcome.state == "created" for outcome in found) == 4 + 9 + 6
+    assert sum(outcome.state == "created" for outcome in found) == 5 + 10 + 6
 
 
 def test_a_mongod_with_access_control_keeps_it_after_a_restart(tmp_path: Path) -> None:
