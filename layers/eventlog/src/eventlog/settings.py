@@ -132,15 +132,30 @@ class Settings(BaseSettings):
         description="C2SP policy of the witnesses that are asked: a file, or ssm:NAME of a parameter; none: nobody is",
     )
     witness_chains: str = Field(
-        default="",
+        default="eventlog.registry",
         validation_alias="EVENTLOG_WITNESS_CHAINS",
-        description="The chains they are asked for: names, or prefixes with a * at the end, separated by commas",
+        description="The chains they are asked for: names, or prefixes with a * at the end, separated by commas; none: all",
     )
     witness_fresh_seconds: int = Field(
         default=600,
         validation_alias="EVENTLOG_WITNESS_FRESH_SECONDS",
         gt=0,
         description="After so long a witness is asked for the same anchor again",
+    )
+    witness_name: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_NAME",
+        description="Our witness of others' logs: its name, such as ``witness.example/w1``; none: there is none",
+    )
+    witness_keys: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_KEYS",
+        description="What it cosigns with: kms:<id, ARN or alias> or key files, separated by commas",
+    )
+    witness_state: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_STATE",
+        description="What it remembers, never from a backup: s3://bucket[/prefix], or a directory",
     )
     queue_url: str | None = Field(
         default=None,

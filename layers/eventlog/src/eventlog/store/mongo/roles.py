@@ -37,7 +37,7 @@ ROLES = (
     # reads, and is told when a chain has grown, for streams
     Role(
         "eventlog-query",
-        {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "cosignatures": READ},
+        {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "cosignatures": READ, "heads": READ},
     ),
     # settles, appends to the log's own chain, keeps reports (with leases), copies of anchors and cosignatures; compares
     # collections and indexes with what is declared, and is told of changes that no role makes
@@ -50,6 +50,7 @@ ROLES = (
             "checkpoints": (*APPEND, *LIST),
             "cosignatures": (*APPEND, *LIST),
             "quotas": LIST,
+            "heads": (*CHANGE, *LIST),
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.
             DATABASE: ("listCollections", *WATCH),
         },
