@@ -2,7 +2,7 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_odd_rows, on_registry, on_rounds, on_schema, on_watch
+from local.drill import on_heads, on_odd_rows, on_registry, on_rounds, on_schema, on_watch
 from local.drill.attack import (
     FULL,
     INCREMENTAL,
@@ -10,6 +10,7 @@ from local.drill.attack import (
     NOBODY,
     RECORD,
     REPORT,
+    VERIFIER,
     WATCHER,
     Attack,
     read_record,
@@ -105,15 +106,21 @@ ATTACKS = [
         "5",
         anchors.rewrite_and_sign,
         INCREMENTAL,
-        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 1",
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 5",
     ),
-    Attack("roll back to a backup", "2", database.roll_back, INCREMENTAL, "main truncated 21; payments truncated 21"),
+    Attack(
+        "roll back to a backup",
+        "2",
+        database.roll_back,
+        INCREMENTAL,
+        "main truncated 21; payments truncated 21; eventlog.registry truncated 4",
+    ),
     Attack(
         "roll back to a backup, then go on",
         "2",
         database.roll_back_and_append,
         INCREMENTAL,
-        "main rewritten 38; payments rewritten 38",
+        "main rewritten 38; payments rewritten 38; eventlog.registry truncated 4",
     ),
     Attack(
         "roll back to a backup, and declare it",
@@ -148,7 +155,7 @@ ATTACKS = [
         "3 + anchors",
         anchors.roll_all_back,
         MONITOR,
-        "main contradicted; payments contradicted",
+        "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
     Attack(
         "rewrite and re-sign everything, anchors too",
@@ -157,7 +164,33 @@ ATTACKS = [
         MONITOR,
         "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
+    Attack(
+        "two heads, of a log with a witness",
+        "5",
+        anchors.fork,
+        VERIFIER,
+        "main no quorum",
+        anchors.show_to_verifier,
+        witnessed=True,
+    ),
+    Attack(
+        "roll everything back, anchors too, of a log with a witness",
+        "3 + anchors",
+        anchors.roll_all_back,
+        INCREMENTAL,
+        "main truncated 21; payments truncated 21",
+        witnessed=True,
+    ),
+    Attack(
+        "rewrite and re-sign everything, anchors too, of a log with a witness",
+        "5 + anchors",
+        anchors.rewrite_all,
+        INCREMENTAL,
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 1",
+        witnessed=True,
+    ),
     *on_registry.ATTACKS,
+    *on_heads.ATTACKS,
     *on_schema.ATTACKS,
     *on_odd_rows.ATTACKS,
     *on_rounds.ATTACKS,

@@ -81,9 +81,7 @@ def _noticed(found: Federation, say: Callable[[str], None]) -> bool:
     honest = {each.name: found.verify(each) for each in others}
     for name, text in honest.items():
         say(f"  {name}: {text}")
-    say(
-        f"\nOnly {acme.name}'s own witness cosigns the new history: 1 of {len(NAMES)}, and another would have to join in."
-    )
+    say(f"\nOnly {acme.name}'s own witness cosigns the new history, 1 of {len(NAMES)}: another would have to join in.")
     accused = any(text.startswith("rewritten") for text in findings.get(CHAIN, ()))
     refused = said.startswith("REFUSED") and all(kept.values())
     return accused and refused and all(text.startswith("accepted") for text in honest.values())

@@ -9,6 +9,8 @@ signs and anchors (``conclude.py``).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -16,6 +18,7 @@ from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
+from eventlog.audit.heads import AllHeads
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
@@ -34,6 +37,9 @@ from eventlog.store.errors import CorruptionError, CredentialsRefusedError, Stor
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.findings import Finding
+
+if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks them
+    from eventlog.audit.witnessed import WitnessView
 
 
 class Auditor:
@@ -56,16 +62,21 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
+        witnessed: "WitnessView | None" = None,
     ) -> None:
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits, self._store = audits, store
         self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
+        self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
-        self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers)
+        self.heads = AllHeads(
+            audits.all_heads, store, anchoring, vouchers, self._notices, origin=origin, clock=self._millis
+        )
+        self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers=vouchers, heads=self.heads)
         self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
         self._resuming = Resuming(
             audits, self._keeper, self._anchors, self._notices, go_on=self.run, clock=self._millis
@@ -102,6 +113,8 @@ class Auditor:
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
+        if self._witnessed is not None:
+            self._witnessed.look(opened)
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
         self._keeper.begin(run)
@@ -198,13 +211,22 @@ class Auditor:
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
-            names=lambda: self._anchors.names([*self._audits.chain_names(), *self.standings.chains()]),
+            names=partial(self._names, mode),
+            commit=lambda finished: self.heads.commit(finished=finished),
             odd_rows=self._audit_database,
             notices=self._notices,
             clock=self._millis,
         )
         self.standings.check()
+        self.heads.load()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
+
+    def _names(self, mode: Mode) -> list[str]:
+        """List the chains of a round: a full one goes over all, an incremental one over those that are not idle."""
+        found = self.standings.chains()
+        if mode == "incremental":
+            return self.heads.select(found, self._anchors.names)
+        return self._anchors.names([*self._audits.chain_names(), *found]).every
 
     def full_age(self) -> float | None:
         """Tell how many seconds ago the newest finished full round has begun; None: nothing that counts says so."""

@@ -1,12 +1,13 @@
 """What audits found, and how far the log is settled, verified and anchored, as metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aws_lambda_powertools import Logger
 
 from eventlog.audit.progress import Backlog, anchored, coverage
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.store.errors import StoreError
+from eventlog.stored.witness_records import WitnessRecord
 from eventlog.telemetry import metrics
 
 SERVICE = "eventlog-chain_audit"
@@ -52,11 +53,14 @@ def waiting(backlog: Backlog) -> None:
     metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
 
 
-def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]) -> None:
-    """Emit that a scheduled audit is done, and that rounds over all chains were finished in these modes."""
-    metrics.emit(
-        SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
-    )
+def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport], idle: Collection[str] = ()) -> None:
+    """Emit that a scheduled audit is done, and that rounds over all chains were finished in these modes.
+
+    ``idle``: chains that are as they were when they were audited, and anchored whole.
+    """
+    sizes = {chain: backlog.sizes.get(chain, 0) for chain in idle} | anchored(reports)
+    covered = coverage(backlog.sizes, reports, idle)
+    metrics.emit(SERVICE, {"AuditCoverage": covered, "AnchoredSize": sum(sizes.values())})
     for mode in modes:
         metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)
 
@@ -64,6 +68,20 @@ def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]
 def standing(findings: int) -> None:
     """Emit how many findings stand, in all chains: what pages and the command show, too."""
     metrics.emit(SERVICE, {"OpenFindings": findings})
+
+
+def witnessed(records: Iterable[WitnessRecord], sizes: Iterable[int]) -> None:
+    """Emit what is known of the witnesses of a round's chains, in all and of each; ``sizes``: what is witnessed."""
+    # By the state, not by what this round has asked: a witness that is left alone for an hour is as silent as before.
+    failing: dict[str, int] = {}
+    contradicting = 0
+    for record in records:
+        failing[record.witness] = failing.get(record.witness, 0) + (record.state != "cosigning")
+        contradicting += record.state in {"ahead", "contradicts"}
+    totals = {"WitnessFailures": sum(failing.values()), "WitnessContradictions": contradicting}
+    metrics.emit(SERVICE, {"WitnessedSize": sum(sizes), **totals})
+    for witness, failures in failing.items():
+        metrics.emit(SERVICE, {"WitnessFailures": failures}, witness=witness)
 
 
 def skipped(mode: Mode) -> None:

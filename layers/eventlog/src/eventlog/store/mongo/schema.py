@@ -15,6 +15,8 @@ from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index, ShardKey
 from eventlog.store.mongo.leases import LEASES
+from eventlog.stored.heads import NEWEST
+from eventlog.stored.witness_records import COSIGNING_STATES, WITNESS_PREFIX
 
 Schema = dict[str, Any]
 
@@ -144,12 +146,53 @@ _POSITION = _fields(
     {"_id": {"enum": [POSITION]}, "token": _HASH, "time": _DATE, "signature": _either(["binData", "null"])}
 )
 _MARK = _fields({"_id": {"enum": [MARK]}, "mark": _NAME})
+_HEADS = _fields(
+    {
+        "_id": {"enum": [NEWEST]},
+        "event_id": _STRING,
+        "before": _STRING,
+        "key": _HASH,
+        "read_to": _COUNT,
+        "chains": _STRING,
+        "numbers": {"bsonType": "array", "items": _COUNT},
+        "anchors": _HASH,
+        "sequences": _HASH,
+        "others": _NAMES,
+    }
+) | {"additionalProperties": True}  # a voucher
 _STANDING = _fields(
     {
         "_id": {"bsonType": "string", "pattern": f"^{STANDING_PREFIX}"},
         "chain": _STRING,
         "verdict": {"enum": ["intact", "tampered", "incomplete", "not_audited"]},
         "note": _NAME,
+    }
+)
+_COSIGNATURE = _fields(
+    {
+        "_id": _NAME,
+        "chain": _NAME,
+        "number": {"bsonType": "long", "minimum": 1},
+        "size": _COUNT,
+        "witness": _NAME,
+        "time": _DATE,
+        "line": _NAME,
+    }
+)
+_WITNESS = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{WITNESS_PREFIX}"},
+        "chain": _NAME,
+        "witness": _NAME,
+        "size": _either(["long", "null"]),
+        "time": _either(["date", "null"]),
+        "state": {"enum": list(COSIGNING_STATES)},
+        "since": _DATE,
+        "detail": _STRING,
+        "asked_at": _either(["date", "null"]),
+        "next_try": _DATE,
+        "failures": _COUNT,
+        "evidence": _either(["string", "null"]),
     }
 )
 _ANY_REPORT: Schema = {
@@ -163,19 +206,22 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, and what is known of a witness,
+under one that begins with ``WITNESS_PREFIX``.
 """
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS_SHARDED, lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+    Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),
     Declared("quotas", _QUOTA),
+    Declared("heads", _HEADS),
 )
