@@ -88,6 +88,7 @@ class Organisation:
             anchors=str(self.folder / "anchors"),
             signing_keys=str(self.folder / "log.pem"),
             witness_policy=str(self.policy) if asks else "",
+            witness_chains="",  # all, so that each has a checkpoint to show
             witness_fresh_seconds=1,
         )
         connection = Connection(settings)
