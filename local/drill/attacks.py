@@ -178,7 +178,7 @@ ATTACKS = [
         "3 + anchors",
         anchors.roll_all_back,
         INCREMENTAL,
-        "main truncated 21; payments truncated 21",
+        "main truncated 21; payments truncated 21; eventlog.registry truncated 4",
         witnessed=True,
     ),
     Attack(
@@ -186,7 +186,7 @@ ATTACKS = [
         "5 + anchors",
         anchors.rewrite_all,
         INCREMENTAL,
-        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 1",
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 5",
         witnessed=True,
     ),
     *on_registry.ATTACKS,

@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     witness_chains: str = Field(
         default="eventlog.registry",
         validation_alias="EVENTLOG_WITNESS_CHAINS",
-        description="The chains they are asked for: names, or prefixes with a * at the end, separated by commas; none: all",
+        description="The chains they are asked for, separated by commas; with a * at the end, prefixes; none: all",
     )
     witness_fresh_seconds: int = Field(
         default=600,
