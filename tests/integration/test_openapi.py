@@ -40,6 +40,7 @@ ROUTES = [
     "GET /api/v1/chains",
     "GET /api/v1/chains/{chain}",
     "GET /api/v1/chains/{chain}/consistency",
+    "GET /api/v1/chains/{chain}/head",
     "GET /api/v1/chains/{chain}/root",
     "GET /api/v1/chains/{chain}/checkpoint",
     "GET /api/v1/chains/{chain}/tlog/checkpoint",

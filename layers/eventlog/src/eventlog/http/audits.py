@@ -105,7 +105,12 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
         schedule.declare_fields(lambda: wired.declaring)
         return {
             **schedule.run_scheduled(
-                lambda: wired.auditor, lambda: wired.watcher, wired.leases, mode, _SCHEDULED_SECONDS
+                lambda: wired.auditor,
+                lambda: wired.watcher,
+                wired.leases,
+                mode,
+                _SCHEDULED_SECONDS,
+                witnessing=lambda: wired.witnessing,
             )
         }
 
