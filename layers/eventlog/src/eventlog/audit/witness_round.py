@@ -68,7 +68,7 @@ class Witnessing:
         outcome = WitnessRound()
         try:
             idle = self._parts.records.asked_before(self._clock() - self._fresh)
-            sizes = {**dict.fromkeys(filter(self._wanted.fits, idle)), **sizes}
+            sizes |= dict.fromkeys(chain for chain in idle if chain not in sizes and self._wanted.fits(chain))
             if not sizes:
                 return outcome
             policy = self._parts.policy.current()
