@@ -1,7 +1,7 @@
 """A small anchored log for the tamper drill: made honestly once, saved, and copied for each attack."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,13 @@ ROUNDS = (12, 9, 10, 8)
 EARLIER = 2
 """After how many rounds the backup is made."""
 COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
+
+
+Prepare = Callable[[str], None]
+
+
+def nothing(_database: str) -> None:
+    """Prepare nothing: the log makes what it needs."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +201,12 @@ class Honest:
     key: KeyFile
     now: Backup
     earlier: Backup
+    prepare: Prepare = nothing
 
     @contextmanager
     def copy(self) -> Iterator[DrillLog]:
         """Yield a log with the same content, in a database and a directory of its own."""
-        with fresh_log(self.client, self.folder, self.key) as log:
+        with fresh_log(self.client, self.folder, self.key, self.prepare) as log:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
@@ -207,23 +215,26 @@ class Honest:
             yield log
 
 
-def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
-    """Make the honest log: events and audits in turns."""
-    with fresh_log(client, folder, key) as log:
+def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing) -> Honest:
+    """Make the honest log: events and audits in turns. ``prepare`` is called with the name of each new database."""
+    with fresh_log(client, folder, key, prepare) as log:
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
                 earlier = log.back_up()
             for chain in CHAINS:
                 log.append(chain, count)
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier)
+        return Honest(client, folder, key, log.back_up(), earlier, prepare)
 
 
 @contextmanager
-def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iterator[DrillLog]:
+def fresh_log(
+    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing
+) -> Iterator[DrillLog]:
     """Yield an empty log, whose database is dropped afterwards."""
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
+    prepare(place.name)
     log = DrillLog(client, place, key)
     indexes.ensure(log.events, indexes.EVENTS)
     indexes.ensure(log.audits, indexes.AUDITS)

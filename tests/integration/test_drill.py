@@ -13,15 +13,18 @@ from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
 from local.drill.attacks import ATTACKS
 from local.drill.log import Honest, make_honest
 from local.drill.run import attack, chosen, findings, ranges, run
+from tests.support.databases import Databases
 
 FOUND_EARLY = [each for each in ATTACKS if each.where == INCREMENTAL]
 
 
 @pytest.fixture(scope="module")
-def honest(client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Honest:
+def honest(
+    client: MongoClient[dict[str, Any]], databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Honest:
     folder = tmp_path_factory.mktemp("drill")
     create_key_file(folder / "key")
-    return make_honest(client, folder, KeyFile(folder / "key"))
+    return make_honest(client, folder, KeyFile(folder / "key"), databases.prepare)
 
 
 @pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.name)
