@@ -11,6 +11,7 @@ from uuid import uuid4
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
@@ -175,8 +176,8 @@ class DrillLog:
                 (self.folder / path).write_bytes(data)
 
     def raw(self, name: str) -> RawCollection:
-        """Return a collection whose rows are the bytes that are stored."""
-        return self.admin[name].with_options(codec_options=codec.RAW)
+        """Return a collection whose rows are the bytes that are stored; what is written is there for every reader."""
+        return self.admin[name].with_options(codec_options=codec.RAW, write_concern=WriteConcern("majority"))
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""

@@ -16,8 +16,19 @@ from local.drill.log import Honest, make_honest
 from local.drill.run import attack, chosen, findings, ranges, run
 from tests.support.databases import Databases
 
-REFUSED_BY_ROUTERS = {"insert an event", "swap two events", "store an event twice", "let seqs be taken twice"}
+REFUSED_BY_ROUTERS = {
+    "insert an event",
+    "swap two events",
+    "store an event twice",
+    "hide rows by an index with a filter",
+    "let seqs be taken twice",
+    "plant an event whose chain is an array",
+}
 """They change a shard key, or drop its index, which is for who reaches a shard itself."""
+RENAMING = {f"put a view in the place of {name}" for name in ("events", "sequences", "checkpoints", "audits")}
+RENAMING.add("put other events in their place for a while")
+"""They rename collections, which the router of the tests can't."""
+CASES = [pytest.param(each, marks=pytest.mark.replica_set) if each.name in RENAMING else each for each in ATTACKS]
 FOUND_EARLY = [each for each in ATTACKS if each.where == INCREMENTAL]
 
 
@@ -30,7 +41,7 @@ def honest(
     return make_honest(client, folder, KeyFile(folder / "key"), databases.prepare)
 
 
-@pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.name)
+@pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
 def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request: pytest.FixtureRequest) -> None:
     with honest.copy() as log:
         if request.config.getoption("--sharded") and each.name in REFUSED_BY_ROUTERS:
@@ -38,7 +49,11 @@ def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request:
                 each.act(log)
             return
         outcome = attack(log, each)
-        assert (outcome.where, outcome.found) == (each.where, each.found)
+        # Of rows on several shards that change at once, any may be told first.
+        found, expected = outcome.found, each.found
+        if request.config.getoption("--sharded"):
+            found, expected = ("; ".join(sorted(text.split("; "))) for text in (found, expected))
+        assert (outcome.where, found) == (each.where, expected)
         if each.where == INCREMENTAL:  # what was found is found again by every later audit
             assert findings(log.audit("full"))
             assert findings(log.audit("incremental"))
