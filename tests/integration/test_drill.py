@@ -43,7 +43,7 @@ def honest(
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
 def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request: pytest.FixtureRequest) -> None:
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         if request.config.getoption("--sharded") and each.name in REFUSED_BY_ROUTERS:
             with pytest.raises(OperationFailure):
                 each.act(log)
@@ -61,7 +61,7 @@ def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request:
 
 @pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
 def test_what_an_incremental_audit_finds_a_full_one_finds_too(honest: Honest, each: Attack) -> None:
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         each.act(log)
         assert findings(log.audit("full"))
 

@@ -202,6 +202,6 @@ def test_a_lease_goes_by_the_routers_clock_and_a_wrong_one_costs_work_that_is_do
 @pytest.mark.parametrize("name", DRILLED)
 def test_an_attack_on_a_sharded_log_ends_as_the_table_says(honest: Honest, name: str) -> None:
     (each,) = [each for each in ATTACKS if each.name == name]
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         outcome = attack(log, each)
         assert (outcome.where, outcome.found) == (each.where, each.found)
