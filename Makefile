@@ -42,6 +42,9 @@ demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndj
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
+sweep: .venv/.ready  ## remove payloads that writers left behind, in the database of MONGO_ADMIN_URI; CHECK=1 (docs/operations.md)
+	@$(BIN)/python -m admin.sweep $(if $(CHECK),--check)
+
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.declaration restore "$(CHAIN)" "$(REASON)"
 

@@ -66,6 +66,11 @@ def standing(findings: int) -> None:
     metrics.emit(SERVICE, {"OpenFindings": findings})
 
 
+def leftover(payloads: int) -> None:
+    """Emit how many payloads were stored apart for no event, by writers that died."""
+    metrics.emit(SERVICE, {"LeftoverPayloads": payloads})
+
+
 def skipped(mode: Mode) -> None:
     """Emit that a scheduled audit was skipped, since another one is at work, or somebody says so.
 

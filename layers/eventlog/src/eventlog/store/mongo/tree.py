@@ -36,7 +36,7 @@ class MongoTreeView:
         self.session = session
         self.image = image
         self.pending: list[Event] = list(image.events())
-        """The events from ``image.settled.size`` on."""
+        """The events from ``image.settled.size`` on; payloads that are stored apart are not in them."""
 
     @property
     def chain(self) -> str:
@@ -73,11 +73,10 @@ class MongoTreeView:
 
     def event(self, event_id: str) -> Event | None:
         """See ``TreeView.event``."""
-        waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
-        if waiting is not None:
-            return waiting
+        found = [event for event in self.pending if event.entry.event_id == event_id]
         with answered(self._operations.client):
-            return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
+            found = found or self._operations.read_events(self.image.chain, [event_id], self.session)
+            return next(iter(self._operations.read_bodies(found[:1], self.session)), None)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """See ``TreeView.leaves``."""
