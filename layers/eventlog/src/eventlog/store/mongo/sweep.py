@@ -80,7 +80,7 @@ class Sweep:
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
-            if found is None or not isinstance(found.get("pending", []), list):
+            if found is None or not _is_readable(found.get("pending")):
                 return 0
             unused = self._without_event(chain, ids, found, session)
             gone = {"_id": {"$in": unused}, "at": {"$lt": found["swept"]}}
@@ -119,6 +119,13 @@ class Sweep:
         found = self._ops.events.find({"_id": {"$in": names}}, fields, session=session) if names else ()
         used = {_body_id(chain, event) for event in found}
         return [body_id for body_id in ids if body_id not in used]
+
+
+def _is_readable(pending: Any) -> bool:
+    """Whether it can be told which payloads pending entries have: else nothing is removed."""
+    return isinstance(pending, list) and all(
+        isinstance(entry, dict) and isinstance(entry.get("payload_hash"), bytes) for entry in pending
+    )
 
 
 def _body_id(chain: str, fields: dict[str, Any]) -> str:

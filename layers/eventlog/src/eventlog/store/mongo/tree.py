@@ -73,10 +73,11 @@ class MongoTreeView:
 
     def event(self, event_id: str) -> Event | None:
         """See ``TreeView.event``."""
-        found = [event for event in self.pending if event.entry.event_id == event_id]
+        waiting = next((event for event in self.pending if event.entry.event_id == event_id), None)
+        if waiting is not None:
+            return waiting
         with answered(self._operations.client):
-            found = found or self._operations.read_events(self.image.chain, [event_id], self.session)
-            return next(iter(self._operations.read_bodies(found[:1], self.session)), None)
+            return next(iter(self._operations.read_events(self.image.chain, [event_id], self.session)), None)
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """See ``TreeView.leaves``."""
