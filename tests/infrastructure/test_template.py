@@ -32,6 +32,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_BASE_PATH": "/log",
@@ -48,11 +49,15 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     "StreamFunction": _CALLERS,
     "ChainAuditFunction": _ANCHORS | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_DATABASE_SET_UP": "true"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
-    "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
+    "IngestQueueFunction": {
+        "EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}",
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
+    },
 }
 CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
+    "PayloadsApartFrom": 4096,
     "ChainsClaim": "mine",
     "BasePath": "/log",
     "ScopePrefix": "log/",

@@ -107,6 +107,7 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
         ),
         *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
         ("NewChainsPerDay", "7", 1),
+        ("PayloadsApartFrom", "8192", 2),
     ],
 )
 def test_a_function_gets_a_new_version_when_a_parameter_that_it_runs_with_changes(

@@ -9,14 +9,14 @@ import struct
 from typing import NamedTuple
 
 
-class Body(NamedTuple):
+class BodyPlace(NamedTuple):
     """Where a payload that is stored apart was read: the document ends at ``stop``, and the row has the id ``key``."""
 
     stop: int
     key: bytes
 
 
-Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int, Body | None]
+Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int, BodyPlace | None]
 """seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; where the payload ends."""
 
 _TO_TYPE = struct.Struct("<6sq12sI")
@@ -77,7 +77,7 @@ class EventLayout:
         end = at + length4 - 1
         principal = raw[at:end]
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
-        body: Body | None = None
+        body: BodyPlace | None = None
         if name8 == _APART[:10]:
             found = _split_apart(raw, end, size)
             if found is None:
@@ -111,7 +111,7 @@ class EventLayout:
         )
 
 
-def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, Body] | None:
+def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, BodyPlace] | None:
     """Read a payload that is stored apart: it, where ``payload_bytes`` at ``place`` ends, and the row from ``stop`` on.
 
     None if the row is not as this version writes it, or has not so many bytes. Its id is for the caller to compare.
@@ -128,7 +128,7 @@ def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, Body] |
     if name != _APART or (name0, name1, name2, rest) != _BODY_NAMES or not (whole and length0 and length1):
         return None
     # What follows the size begins with the zero byte that ends a payload elsewhere: the size's own last byte.
-    return payload, place + _TO_SIZE.size - 1, Body(stop, key)
+    return payload, place + _TO_SIZE.size - 1, BodyPlace(stop, key)
 
 
 def _ending(nodes: int) -> bytes:
