@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore strike-off check test chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup place restore strike-off check test chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -44,6 +44,9 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 
 sweep: .venv/.ready  ## remove payloads that writers left behind, in the database of MONGO_ADMIN_URI; CHECK=1 (docs/operations.md)
 	@$(BIN)/python -m admin.sweep $(if $(CHECK),--check)
+
+place: .venv/.ready  ## on a sharded cluster: keep CHAIN= on the shards of ZONE= (docs/operations.md)
+	@$(BIN)/python -m admin.place "$(CHAIN)" "$(ZONE)"
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.declaration restore "$(CHAIN)" "$(REASON)"
