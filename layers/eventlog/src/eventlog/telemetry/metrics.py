@@ -14,9 +14,8 @@ NAMESPACE = "EventLog"
 UNITS = {
     **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
     **dict.fromkeys(("AuditsFinished", "AuditsSkipped", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
-    **dict.fromkeys(
-        ("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize", "LeftoverPayloads"), MetricUnit.Count
-    ),
+    **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
+    **dict.fromkeys(("LeftoverPayloads", "WitnessAlarms", "WitnessCosignatures"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "OpenFindings": MetricUnit.Count,
     "AuditCoverage": MetricUnit.Percent,
