@@ -38,7 +38,15 @@ CALLS = {
     "StreamFunction": ["get-stream"],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
-        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
+        *(
+            "get-proof",
+            "get-consistency",
+            "get-root",
+            "get-head",
+            "get-checkpoint",
+            "get-log-checkpoint",
+            "get-log-tile",
+        ),
         *("get-receipt", "get-export", "get-standing", "get-stats"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
@@ -224,7 +232,7 @@ def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
     assert chains == ["eventlog.registry", "main"]
 
 
-@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-root"])
+@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-head", "get-root"])
 def test_query_proves_what_the_chain_holds(answers: dict[str, sam.Json], name: str) -> None:
     assert body(answers[name], 200)["chain" if name == "get-root" else "hashes"]
 

@@ -100,7 +100,7 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "bodies", "sequences", "audits", "checkpoints", "quotas")
+COLLECTIONS = ("events", "bodies", "sequences", "audits", "checkpoints", "quotas", "heads")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "bodies"): [insert_unvalidated, *CHANGES, *REMOVES],
@@ -116,6 +116,8 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("audit", "sequences"): [insert_unvalidated, *REMOVES],
     ("audit", "audits"): [insert_unvalidated, *REMOVES],
     ("audit", "checkpoints"): [insert_unvalidated, *CHANGES, *REMOVES],
+    ("ingest", "heads"): [*READS, *WRITES],
+    ("audit", "heads"): [insert_unvalidated, *REMOVES],
     ("ingest", "others"): [*READS, *WRITES],
     ("query", "others"): [*READS, *WRITES],
     ("audit", "others"): WRITES,  # whoever watches the database may read all of it

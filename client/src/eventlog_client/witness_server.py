@@ -58,7 +58,8 @@ class WitnessServer(ThreadingHTTPServer):
         self._most, self._seconds = connections, seconds
         self._open: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
-        self.witness = Witness(DirectoryState(directory), keys, tell)
+        self.state = DirectoryState(directory)
+        self.witness = Witness(self.state, keys, tell)
         super().__init__(address, _Handler)
 
     @property

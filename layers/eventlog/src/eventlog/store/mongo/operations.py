@@ -64,6 +64,7 @@ class Operations:
         self.checkpoints = db["checkpoints"]
         self.quotas = db["quotas"]
         self.bodies = BodyRows(db)
+        self.heads = db["heads"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 

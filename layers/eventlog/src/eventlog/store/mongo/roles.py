@@ -38,7 +38,14 @@ ROLES = (
     # reads, and is told when a chain has grown, for streams
     Role(
         "eventlog-query",
-        {"events": READ, "sequences": WATCH, "bodies": READ, "audits": READ, "checkpoints": READ},
+        {
+            "events": READ,
+            "sequences": WATCH,
+            "bodies": READ,
+            "audits": READ,
+            "checkpoints": READ,
+            "heads": READ,
+        },
     ),
     # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
     # and indexes with what is declared, and is told of changes that no role makes
@@ -51,6 +58,7 @@ ROLES = (
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
             "quotas": LIST,
+            "heads": (*CHANGE, *LIST),
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.
             DATABASE: ("listCollections", *WATCH),
         },
