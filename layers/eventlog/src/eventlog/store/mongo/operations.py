@@ -62,6 +62,7 @@ class Operations:
         self.sequences = db["sequences"]
         self.audits = db["audits"]
         self.checkpoints = db["checkpoints"]
+        self.cosignatures = db["cosignatures"]
         self.quotas = db["quotas"]
         self.bodies = BodyRows(db)
         self.heads = db["heads"]

@@ -44,11 +44,12 @@ ROLES = (
             "bodies": READ,
             "audits": READ,
             "checkpoints": READ,
+            "cosignatures": READ,
             "heads": READ,
         },
     ),
-    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
-    # and indexes with what is declared, and is told of changes that no role makes
+    # settles, appends to the log's own chain, keeps reports (with leases), copies of anchors and cosignatures; compares
+    # collections and indexes with what is declared, and is told of changes that no role makes
     Role(
         "eventlog-audit",
         {
@@ -57,6 +58,7 @@ ROLES = (
             "bodies": (*APPEND, *LIST),
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
+            "cosignatures": (*APPEND, *LIST),
             "quotas": LIST,
             "heads": (*CHANGE, *LIST),
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.
