@@ -1,9 +1,9 @@
 """Which changes of the database the log's own roles never make (``roles.py``), and what ``make db-setup`` makes.
 
 The functions insert events, payloads, copies of anchors and cosignatures, and insert and update sequence documents and
-reports. All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database to
-its declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is told:
-``judge``.
+reports. All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database
+to its declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is
+told: ``judge``.
 
 What comes by was looked up on MongoDB 6.0.5 (tests/integration/test_change_rules.py). No content of a row is asked for.
 """
