@@ -48,6 +48,9 @@ db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment o
 reindex: .venv/.ready  ## index older events by the search fields in force, in CHAIN= or in all, with MONGO_ADMIN_URI (docs/operations.md)
 	@$(BIN)/python -m admin.reindex $(if $(CHAIN),"$(CHAIN)")
 
+sweep: .venv/.ready  ## remove payloads that writers left behind, in the database of MONGO_ADMIN_URI; CHECK=1 (docs/operations.md)
+	@$(BIN)/python -m admin.sweep $(if $(CHECK),--check)
+
 place: .venv/.ready  ## on a sharded cluster: keep CHAIN= on the shards of ZONE= (docs/operations.md)
 	@$(BIN)/python -m admin.place "$(CHAIN)" "$(ZONE)"
 

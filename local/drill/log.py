@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import uuid4
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
@@ -44,6 +45,7 @@ from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
+from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witnessing.policies import PolicySource
 from local.drill.monitor import LogMonitor
@@ -56,7 +58,16 @@ ROUNDS = (12, 9, 10, 8)
 """How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
 """After how many rounds the backup is made."""
-COLLECTIONS = ("events", "sequences", "checkpoints", "cosignatures", "audits", "heads")
+COLLECTIONS = ("events", "bodies", "sequences", "checkpoints", "cosignatures", "audits", "heads")
+_LARGE = (5, 6)
+"""Which of a round's events have large payloads: the second round's are at seq 17 and 18."""
+
+
+Prepare = Callable[[str], None]
+
+
+def nothing(_database: str) -> None:
+    """Prepare nothing: the log makes what it needs."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +169,11 @@ class DrillLog:
         self.watched += watcher.drain(60).reports
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
-        """Append events as a client does, and settle them."""
-        self.store.append(chain, [new_draft(chain, {"amount": number}, **fields) for number in range(count)])
+        """Append events as a client does, and settle them; of payments two have payloads that are stored apart."""
+        payloads: list[Document] = [{"amount": number} for number in range(count)]
+        for number in _LARGE if chain == "payments" and count > max(_LARGE) else ():
+            payloads[number]["receipt"] = "x" * APART_FROM
+        self.store.append(chain, [new_draft(chain, payload, **fields) for payload in payloads])
         self.store.settle(chain)
 
     def restore(self, chain: str, reason: str) -> None:
@@ -196,8 +210,8 @@ class DrillLog:
                 (self.folder / path).write_bytes(data)
 
     def raw(self, name: str) -> RawCollection:
-        """Return a collection whose rows are the bytes that are stored."""
-        return self.admin[name].with_options(codec_options=codec.RAW)
+        """Return a collection whose rows are the bytes that are stored; what is written is there for every reader."""
+        return self.admin[name].with_options(codec_options=codec.RAW, write_concern=WriteConcern("majority"))
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""
@@ -229,6 +243,7 @@ class Honest:
     now: Backup
     earlier: Backup
     memory: Path
+    prepare: Prepare = nothing
 
     @contextmanager
     def copy(self, *, witnessed: bool = False) -> Iterator[DrillLog]:
@@ -236,7 +251,7 @@ class Honest:
 
         The witness saw the honest log, and nothing of other copies.
         """
-        with fresh_log(self.client, self.folder, self.key) as log, ExitStack() as stack:
+        with fresh_log(self.client, self.folder, self.key, self.prepare) as log, ExitStack() as stack:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
@@ -250,10 +265,10 @@ class Honest:
             yield log
 
 
-def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
-    """Make the honest log: events and audits in turns."""
+def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing) -> Honest:
+    """Make the honest log: events and audits in turns. ``prepare`` is called with the name of each new database."""
     memory = folder / "witness"
-    with fresh_log(client, folder, key) as log, witness_in(memory, vkeys(log), folder / "policy"):
+    with fresh_log(client, folder, key, prepare) as log, witness_in(memory, vkeys(log), folder / "policy"):
         log.policy = folder / "policy"
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
@@ -261,7 +276,7 @@ def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Ho
             for chain in CHAINS:
                 log.append(chain, count)
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier, memory)
+        return Honest(client, folder, key, log.back_up(), earlier, memory, prepare)
 
 
 def vkeys(log: DrillLog) -> list[VerifierKey]:
@@ -270,10 +285,13 @@ def vkeys(log: DrillLog) -> list[VerifierKey]:
 
 
 @contextmanager
-def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iterator[DrillLog]:
+def fresh_log(
+    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing
+) -> Iterator[DrillLog]:
     """Yield an empty log, whose database is dropped afterwards."""
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
+    prepare(place.name)
     log = DrillLog(client, place, key)
     indexes.ensure(log.events, indexes.EVENTS)
     indexes.ensure(log.audits, indexes.AUDITS)

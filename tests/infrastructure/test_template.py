@@ -35,6 +35,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip",
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
@@ -56,6 +57,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {
         "EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}",
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip",
     },
     "WitnessFunction": {
@@ -69,6 +71,7 @@ CHOSEN: dict[str, str | int] = {
     **WITNESS,
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
+    "PayloadsApartFrom": 4096,
     "SearchFields": "user=/user; ip=/ip",
     "ChainsClaim": "mine",
     "BasePath": "/log",

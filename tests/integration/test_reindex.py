@@ -125,7 +125,7 @@ def test_without_declared_fields_nothing_is_sent_or_stored_for_them(
 ) -> None:
     entry = draft().entry
     assert entry.keys is None
-    pushed = push_command("main", [entry], None)[0]["update"]["$push"]["pending"]["$each"][0]
+    pushed = push_command("main", [entry], None, 0)[0]["update"]["$push"]["pending"]["$each"][0]
     assert list(pushed) == [
         *("event_id", "event_type", "source_id", "timestamp", "received_at", "principal"),
         *("payload", "salt", "payload_hash", "content_hash"),

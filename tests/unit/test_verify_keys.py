@@ -109,10 +109,10 @@ def test_pending_keys_are_checked_and_a_row_that_was_indexed_anew_is_no_stray() 
     size = sum(len(codec.encode_entry(each)) for each in pending)
     image = SequenceImage(b"", "main", "example.com/log", 5, ChainState(0, GENESIS), pending, size)
     findings: list[Finding] = []
-    read = check_sequence(encode_sequence(image), None, findings.append, RULES.get)
+    read = check_sequence(encode_sequence(image), None, findings.append, rules=RULES.get)
     assert not findings
     forged = [*pending[:2], pending[2]._replace(keys=Keys(2, ("ip:1", "user:u"))), *pending[3:]]
-    check_sequence(encode_sequence(replace(image, pending=forged)), None, findings.append, RULES.get)
+    check_sequence(encode_sequence(replace(image, pending=forged)), None, findings.append, rules=RULES.get)
     assert ("index_mismatch", 2) in [(finding.kind, finding.seq) for finding in findings]
     assert "10.0.0.1" not in str(findings)  # what is in a payload is told to nobody
     findings.clear()

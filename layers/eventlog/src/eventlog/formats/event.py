@@ -20,6 +20,8 @@ class Keys(NamedTuple):
 class Entry(NamedTuple):
     """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text.
 
+    ``payload_bytes``: the size of a payload that is stored apart from its event (``stored/bodies.py``). Then
+    ``payload`` is empty until it was read from there, and an empty text is no payload anywhere.
     ``keys`` follow from the payload (``search_keys.py``) and are in no hash; None: none were derived.
     """
 
@@ -34,6 +36,7 @@ class Entry(NamedTuple):
     salt: bytes
     payload_hash: bytes
     content_hash: bytes
+    payload_bytes: int | None = None
     keys: Keys | None = None
 
 

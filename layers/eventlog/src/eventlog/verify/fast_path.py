@@ -17,6 +17,7 @@ from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
 from eventlog.formats.search_keys import Rules, UnindexableError, no_rules
+from eventlog.stored.bodies import split
 from eventlog.stored.codec import decode_event, encode
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.keys import keys_fields
@@ -68,15 +69,15 @@ def advance(
         The first document that differs, with the state as it was before it; None if none did. The leaf hashes of the
         others are appended to ``leaves``, and skewed times are counted in ``skew``.
     """
-    split = EventLayout(chain).split
+    read = EventLayout(chain).split
     size, previous, frontier = state.size, state.hash, state.frontier
     limit, skew = ClockSkew.LIMIT, skew or ClockSkew()
     for raw in documents:
         try:
-            parts = split(raw)  # by position; up to the payload, all but the values is compared here
+            parts = read(raw)  # by position; up to the payload, all but the values is compared here
             if parts is None:
                 break
-            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
+            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end, body = parts
             if not is_canonical_object(payload):  # its hash may be right, but no append stored it
                 break
             payload_hash = hashing.payload_hash(salt, payload)
@@ -96,8 +97,11 @@ def advance(
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
         fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
-        # Salt, hashes and nodes: everything behind the payload, but for what the event is found by.
-        if seq != size or (raw[end:] != fresh and not _ends_in_keys(raw[end:], fresh, payload, rules)):
+        # Salt, hashes and nodes: all behind the payload but keys. The id of a payload stored apart has its hash.
+        rest, own = raw[end:], True
+        if body is not None:
+            rest, own = raw[end : body.stop], body.key == f"{chain}/{event_id}/{payload_hash.hex()}".encode()
+        if seq != size or not own or (rest != fresh and not _ends_in_keys(rest, fresh, payload, rules)):
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -170,7 +174,7 @@ def verify_segment(
     if stop - start < 2:
         return None
     try:
-        prev_hash = decode_event(first).prev_hash
+        prev_hash = decode_event(split(first)[0]).prev_hash
     except NotOursError:
         return None
     # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.

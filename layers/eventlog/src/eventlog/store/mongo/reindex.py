@@ -12,6 +12,7 @@ from pymongo import UpdateOne
 
 from eventlog.formats.event import Event
 from eventlog.formats.search_keys import SearchFields, UnindexableError
+from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.driver_errors import answered
 from eventlog.store.mongo.search_index import BY_VERSION, needed_index
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -71,10 +72,11 @@ class Reindexer:
         for raw in found:
             try:
                 event = codec.decode_event(raw)
+                (event,) = self._ops.read_bodies([event], None)  # a payload that is stored apart
                 changes.append(self._change(event))
             except UnindexableError as error:
                 progress.left[event.seq] = f"{error.pointer}: {error}"
-            except NotOursError as error:
+            except (NotOursError, CorruptionError) as error:
                 progress.left[_seq(raw)] = f"damaged, run an audit: {error}"
         if changes:
             progress.indexed += self._ops.events.bulk_write(changes, ordered=False).modified_count
