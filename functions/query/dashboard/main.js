@@ -6,8 +6,9 @@ import { HOME } from './home.js'
 import { empty, errorBox, loading } from './parts.js'
 import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
-import { chainWords, learn, showStanding, titled } from './standing.js'
+import { chainWords, learn, nameView, showStanding } from './standing.js'
 import { themeButton } from './theme.js'
+import { zoneButton } from './zone.js'
 
 const VIEWS = {
   overview: ['Overview', () => import('./views/overview.js')],
@@ -15,10 +16,12 @@ const VIEWS = {
   chain: ['Chain', () => import('./views/chain.js')],
   audits: ['Audits', () => import('./views/audits.js')],
   keys: ['Keys', () => import('./views/keys.js')],
+  runbook: ['What to do now', () => import('./views/runbook.js')],
 }
+const HIDDEN = ['runbook'] // not in the navigation
 
 /** What of the address is about one chain alone: it goes when another is chosen. */
-const OF_ONE_CHAIN = { event: null, cursor: null, audit: null, before: null, seq: null }
+const OF_ONE_CHAIN = { event: null, cursor: null, trail: null, audit: null, before: null, seq: null }
 
 const main = document.getElementById('main')
 let leaving = new AbortController()
@@ -64,13 +67,13 @@ async function show() {
   const { signal } = leaving
   const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
   const [title, load] = VIEWS[name]
-  document.title = titled(title)
+  nameView(title)
   const focused = document.activeElement
   showNavigation(name)
-  showStanding({ chain: chainName(), title, signal })
+  showStanding({ chain: chainName(), signal })
   fill(main, loading())
   try {
-    const view = await onTheWay(load(), 'The log can’t be reached from here.')
+    const view = await onTheWay(load(), 'Can’t reach the server.')
     const shown = await view.render({ state: state(), chain: chainName(), go, link, signal })
     if (!signal.aborted) fill(main, h('h1', {}, view.heading?.(state()) ?? title), shown)
   } catch (error) {
@@ -88,7 +91,7 @@ function focusAgain(before) {
 }
 
 function showNavigation(current) {
-  const items = Object.entries(VIEWS).map(([name, [title]]) =>
+  const items = Object.entries(VIEWS).filter(([name]) => !HIDDEN.includes(name)).map(([name, [title]]) =>
     h('a', { href: link({ view: name }), 'aria-current': name === current ? 'page' : null }, title),
   )
   fill(document.getElementById('nav'), items)
@@ -100,7 +103,7 @@ function showNavigation(current) {
     areMore && h('option', { disabled: true }, 'More: name one in the address (?chain=)'),
   )
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
-  fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, themeButton(), leave)
+  fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, zoneButton(() => go({}, { replace: true })), themeButton(), leave)
 }
 
 /** Links within the page change its state without loading it anew. */
@@ -144,7 +147,7 @@ function tokenForm() {
     useToken(input.value)
     start()
   }
-  const why = h('p', {}, isSignedIn() ? 'The log does not know this token.' : 'This log asks who looks.', ' The token stays in this tab.')
+  const why = h('p', {}, isSignedIn() ? 'Token not accepted.' : 'Sign in to view this log.', ' The token stays in this tab.')
   return h('form', { class: 'card field', onsubmit: enter }, why, h('label', { for: 'token' }, 'Token'), input, h('div', {}, h('button', { class: 'main' }, 'Enter')))
 }
 
