@@ -146,7 +146,7 @@ def open_page(browser: Browser, vkey: str, theme: Theme) -> Page:
 
 def verify(page: Page) -> None:
     """Verify the chosen event in the page."""
-    page.get_by_role("button", name="Verify here").click()
+    page.get_by_role("button", name="Verify in my browser").click()
 
 
 def save(picture: bytes, path: Path) -> None:

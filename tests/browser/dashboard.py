@@ -112,7 +112,7 @@ def pin(look: Watched, vkey: str) -> None:
 def verify(look: Watched, event_id: str) -> Page:
     """Open an event by its address, and have it verified."""
     page = look.open(view="events", event=event_id)
-    page.click("button:text-is('Verify here')")
+    page.click("button:text-is('Verify in my browser')")
     page.wait_for_selector(".verification")
     return page
 
@@ -121,6 +121,13 @@ def outcomes(page: Page) -> dict[str, str]:
     """What each step of a verification showed."""
     found = page.locator(".steps > li").all()
     return {str(one.get_attribute("data-step")): str(one.get_attribute("class")) for one in found}
+
+
+def filters(page: Page) -> Page:
+    """Unfold the fields of the filters."""
+    if not page.locator(".filter-box[open]").count():
+        page.locator(".filter-box summary").click()
+    return page
 
 
 def screenshot(page: Page, path: Path) -> None:

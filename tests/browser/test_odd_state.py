@@ -12,7 +12,7 @@ from eventlog.formats import hashing
 from eventlog.store.mongo.store import operations_of
 from eventlog.stored.sequences import new_sequence
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched
+from tests.browser.dashboard import ServedLog, Watched, filters
 from tests.support.anchored import ORIGIN
 
 MANY = 1001
@@ -77,8 +77,8 @@ def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> 
     """From the fields, from the address, and again from the fields that the address filled."""
     page = look.open(view="events")
     for given, fits in ((COMMA, {0}), (BLANK, {1}), (f"{COMMA}\n{BLANK}\n", {0, 1})):
-        page.fill("#source_id", given)
-        page.get_by_role("button", name="Show", exact=True).click()
+        filters(page).fill("#source_id", given)
+        page.locator("#filter").click()
         page.wait_for_url(re.compile("source_id="))
         expected = [f"e-{n}" for n in reversed(range(120)) if n % 3 in fits][:50]
         expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
@@ -86,10 +86,10 @@ def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> 
         page.reload()
         assert page.input_value("#source_id") == given.rstrip("\n")
         address = page.url
-        page.get_by_role("button", name="Show", exact=True).click()
+        page.locator("#filter").click()
         expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
         assert (ids(page), page.url) == (expected, address)
-    cell = page.locator("#main tbody tr[data-id=e-118] td").nth(2).locator("bdi")
+    cell = page.locator("#main tbody tr[data-id=e-118] td.source bdi")
     assert cell.evaluate("cell => getComputedStyle(cell).whiteSpace") == "pre-wrap"
     page.get_by_role("switch").click()
     expect(page.locator("#events-status")).to_contain_text("Live")
@@ -100,7 +100,7 @@ def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: 
     page.get_by_role("button", name="Older").click()
     expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-69")
     link = page.url
-    page.locator("tr[data-id=e-69] button").click()
+    page.locator("tr[data-id=e-69] button.open").click()
     expect(page.locator("#detail .facts")).to_contain_text("69 in main")
     page.reload()
     page.get_by_role("button", name="Newer").click()

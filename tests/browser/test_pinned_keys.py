@@ -146,7 +146,7 @@ def test_a_failure_on_the_way_is_not_tampering(look: Watched, event_id: str) -> 
     for path in ("**/proof*", f"**/events/{event_id}?*"):
         for body in (json.dumps(problem), '{"message":"Internal Server Error"}'):
             page.route(path, failing(body))
-            page.get_by_role("button", name="Verify here").click()
+            page.get_by_role("button", name="Verify in my browser").click()
             expect(page.get_by_role("alert")).to_be_visible()
             expect(page.locator(".verification")).to_have_count(0)
             page.unroute(path)

@@ -63,7 +63,7 @@ WAYS: dict[str, Callable[[Watched], Page]] = {
 
 def verified(page: Page) -> dict[str, str]:
     """What "Verify here" says of what is shown."""
-    page.get_by_role("button", name="Verify here").click()
+    page.get_by_role("button", name="Verify in my browser").click()
     page.wait_for_selector(".verification")
     return outcomes(page)
 
@@ -129,7 +129,7 @@ def test_an_event_that_comes_live_is_compared_too(look: Watched, filled: ServedL
     page = look.open(view="events", live="on")
     expect(page.locator("#events-status")).to_contain_text("Live")
     filled.append({"event_id": "late", "payload": {"amount": 7}})
-    page.locator("tr.arrived[data-id=late]").get_by_role("button").click()
+    page.locator("tr.arrived[data-id=late] button.open").click()
     expect(page.locator(".facts").first).to_contain_text("7 in main")
     filled.edit("late", {"payload": FORGED})
     found = verified(page)

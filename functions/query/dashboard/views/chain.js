@@ -8,6 +8,7 @@ import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
 import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
+import { findingNotice } from '../meaning.js'
 import { marks, standingFindings } from '../findings.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
@@ -15,7 +16,7 @@ const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
   const head = await chainDetail(chain, { signal })
-  if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
+  if (!head || head.size === 0) return empty(`No events in chain “${chain}” yet.`)
   const found = await standingFindings(chain, head.standing, signal)
   if (head.damaged) return [damagedChain(chain), card('What was found', marks(chain, { ...head.standing, damaged: true }, found, (seq) => go({ seq }), link))]
   const findings = found.bySeq
@@ -68,7 +69,7 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
     history.replaceState(history.state, '', address)
-    await showEvent(bySeq.get(seq), seq, { detail, findings, link, signal })
+    await showEvent(bySeq.get(seq), seq, { chain, detail, findings, link, signal })
   }
   fill(picture, drawing({ start, end, bySeq, findings, chosen: place.seq, pick }))
   await pick(place.seq)
@@ -117,15 +118,14 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
   return [rectangle, labels]
 }
 
-async function showEvent(event, seq, { detail, findings, link, signal }) {
+async function showEvent(event, seq, { chain, detail, findings, link, signal }) {
   detail.replaceChildren(loading())
   detail.dataset.seq = seq
   const isGone = () => signal.aborted || detail.dataset.seq !== String(seq)
   const found = findings.get(seq)
-  const notice = found && h('p', { class: 'error' }, `An audit found ${found.kind} here: ${found.detail}`)
   try {
-    const shown = event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)
-    if (!isGone()) detail.replaceChildren(...[notice, shown].filter(Boolean))
+    const shown = event ? await eventDetail(event, link, signal, { found }) : h('div', {}, found && findingNotice(found, chain), empty(`Event ${number(seq)} is not there.`))
+    if (!isGone()) detail.replaceChildren(shown)
   } catch (error) {
     if (!isGone()) detail.replaceChildren(errorBox(error))
   }
