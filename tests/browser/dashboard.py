@@ -130,6 +130,24 @@ def filters(page: Page) -> Page:
     return page
 
 
+def listed(page: Page, begins: str = "") -> dict[str, str]:
+    """What the list of chains offers for how a name begins: each chain with its words."""
+    if page.locator("#chain-list").is_hidden():
+        page.click("#chain")
+    page.fill("#chain-search", begins)
+    page.locator("#chain-list li").first.wait_for()
+    page.wait_for_function("text => document.getElementById('chain-search').value === text", arg=begins)
+    items = page.locator("#chain-list a").all()
+    return {str(one.get_attribute("data-chain")): one.inner_text() for one in items}
+
+
+def choose_chain(page: Page, chain: str) -> None:
+    """Choose a chain as a viewer does who knows its name."""
+    page.click("#chain")
+    page.fill("#chain-search", chain)
+    page.locator(f"#chain-list a[data-chain='{chain}']").click()
+
+
 def screenshot(page: Page, path: Path) -> None:
     """The whole page."""
     page.screenshot(path=path, full_page=True)

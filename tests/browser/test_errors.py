@@ -10,12 +10,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from eventlog.store.mongo.store import operations_of
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched
+from tests.browser.dashboard import ServedLog, Watched, listed
 
 VIEWS = ("overview", "events", "chain", "audits")
 EMPTY = {
     "overview": "No events in chain",
-    "events": "No matching events",
+    "events": "No events in chain",
     "chain": "No events in chain",
     "audits": "No audit has run",
 }
@@ -198,9 +198,7 @@ def test_a_damaged_chain_is_shown_as_that_and_hides_no_other(browser: Browser, l
         expect(rows).to_have_count(3)
         expect(rows.nth(0)).to_contain_text("DAMAGED")
         expect(rows.nth(2)).to_contain_text("zzz2")
-        expect(page.locator("#chain option")).to_have_text(
-            [f"{name} (not audited yet)" for name in ("aaa", "main", "zzz")]
-        )
+        assert listed(page) == {name: f"{name} (not audited yet)" for name in ("aaa", "main", "zzz")}
         for view in ("overview", "chain"):
             page = look.open(view=view, chain="aaa")
             expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")

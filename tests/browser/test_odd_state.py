@@ -12,7 +12,7 @@ from eventlog.formats import hashing
 from eventlog.store.mongo.store import operations_of
 from eventlog.stored.sequences import new_sequence
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched, filters
+from tests.browser.dashboard import ServedLog, Watched, filters, listed
 from tests.support.anchored import ORIGIN
 
 MANY = 1001
@@ -49,9 +49,14 @@ def ids(page: Page) -> list[str]:
 
 def test_every_chain_can_be_chosen(look: Watched) -> None:
     page = look.open()
-    expect(page.locator("#chain option")).to_have_count(MANY + 4)
     expect(page.locator(".card").last).to_contain_text(f"{MANY + 4 - 20} chains more")
-    page.select_option("#chain", "z-the-last-by-name")
+    assert list(listed(page, "m-09")) == [f"m-09{n:02}" for n in range(50)]
+    expect(page.locator("#chain-list")).to_contain_text("50 others: type how the name begins.")
+    page.fill("#chain-search", "nobody")
+    expect(page.locator("#chain-list")).to_have_text("No chain begins with “nobody”.")
+    page.fill("#chain-search", "z-")
+    expect(page.locator("#chain-list a")).to_have_count(1)
+    page.keyboard.press("Enter")
     expect(page.locator(".tile").first).to_contain_text("in z-the-last-by-name")
     page.get_by_role("link", name="Chain", exact=True).click()
     expect(page.locator(".facts").first).to_contain_text("0 in z-the-last-by-name")
@@ -93,6 +98,26 @@ def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> 
     assert cell.evaluate("cell => getComputedStyle(cell).whiteSpace") == "pre-wrap"
     page.get_by_role("switch").click()
     expect(page.locator("#events-status")).to_contain_text("Live")
+
+
+def test_events_of_the_future_are_said_and_ordered_by_arrival(look: Watched, odd: ServedLog) -> None:
+    page = look.open(view="events", chain="ahead")
+    expect(page.locator("#waiting")).to_be_visible()  # the page of a chain without an event turns into its first one
+    expect(page.locator("pre").first).to_contain_text(f"curl -X POST {look.home}/api/v1/events")
+    expect(page.locator("pre").nth(1)).to_have_text("make demo-data")
+    odd.append({"event_id": "ahead", "timestamp": "2099-01-01T00:00:00Z"}, chain="ahead")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    odd.append({"event_id": "now", "event_type": "t" * 256, "source_id": "s" * 256}, chain="ahead")
+    page = look.open(view="events", chain="ahead")
+    assert ids(page) == ["ahead", "now"]
+    expect(page.locator("#future")).to_contain_text("1 event here states a time in the future")
+    page.get_by_role("button", name="Order by arrival").click()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "now")
+    assert ids(page) == ["now", "ahead"]
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Remove in order of arrival").click()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "ahead")
 
 
 def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: Browser) -> None:

@@ -27,14 +27,14 @@ def filled(look: Watched, log: ServedLog) -> ServedLog:
 
 def by_row(look: Watched) -> Page:
     page = look.open(view="events")
-    _row(page).click()
+    _row(page).locator("button.open").click()
     return page
 
 
 def by_live_row(look: Watched) -> Page:
     page = look.open(view="events", live="on")
     expect(page.locator("#events-status")).to_contain_text("Live")
-    _row(page).click()
+    _row(page).locator("button.open").click()
     return page
 
 
@@ -148,7 +148,7 @@ def test_another_event_in_its_place_is_not_called_this_one(look: Watched, filled
     page = look.open(view="events")
     expect(_row(page)).to_have_count(1)
     filled.edit(f"e-{SHOWN}", {"payload": FORGED})
-    _row(page).click()
+    _row(page).locator("button.open").click()
     shown(page, SHOWN)
     neighbours = page.locator("#detail li").filter(has_text=f"{SHOWN} user.login")
     expect(neighbours).to_contain_text("NOT this one")

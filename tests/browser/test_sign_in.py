@@ -61,7 +61,7 @@ def signing(browser: Browser, guarded: Guarded, issuer: Issuer) -> Iterator[Page
 def test_a_viewer_signs_in_and_is_back_where_they_were(signing: Page, guarded: Guarded, issuer: Issuer) -> None:
     signing.goto(f"{guarded.log.url}/?view=events&event=a")
     expect(signing.locator("#detail .facts")).to_contain_text("0 in main")
-    assert signing.url == f"{guarded.log.url}/?view=events&event=a"
+    assert signing.url == f"{guarded.log.url}/?chain=main&view=events&event=a"
     (asked,) = issuer.asked
     assert asked["redirect_uri"] == f"{guarded.log.url}/"
     assert (asked["scope"], asked["prompt"], asked["code_challenge_method"]) == (SCOPE, "none", "S256")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from eventlog.store.mongo.store import operations_of
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched
+from tests.browser.dashboard import ServedLog, Watched, choose_chain, listed
 
 CHAINS = [f"c-{number:02}" for number in range(22)]
 LAST, MANY, ANCHOR, NEW = CHAINS[-1], "many", "no-anchor", "new"
@@ -81,8 +81,10 @@ def test_every_view_shows_what_stands_and_names_a_tampered_chain_however_many_th
         for chain in (MANY, ANCHOR):
             expect(bar(page)).to_contain_text(f"in {chain}: it happened between")
         expect(page.locator("#icon")).to_have_attribute("href", "dashboard/icon-tampered.svg")
-    expect(page.locator(f"#chain option[value='{LAST}']")).to_have_text(f"{LAST} (TAMPERED)")
-    expect(page.locator(f"#chain option[value='{NEW}']")).to_have_text(f"{NEW} (not audited yet)")
+    expect(page.locator("#chain")).to_have_text(f"{LAST} (TAMPERED)")
+    offered = listed(page)
+    assert offered[NEW] == f"{NEW} (not audited yet)"
+    assert list(offered)[:4] == [LAST, MANY, ANCHOR, NEW]  # by what is wrong, then as the log has them
 
     page = look.open(chain=LAST)
     expect(page.locator(".tile").last).to_contain_text("TAMPERED")
@@ -155,7 +157,7 @@ def test_what_is_of_one_chain_is_never_shown_under_the_name_of_another(look: Wat
     other = CHAINS[0]
     page = look.open(view="audits", chain=LAST, audit=report.audit_id)
     expect(page.get_by_role("heading", name=f"Report on {LAST}")).to_be_visible()
-    page.select_option("#chain", other)
+    choose_chain(page, other)
     expect(page.locator("tbody tr").first).to_contain_text("intact")
     expect(page.locator("main")).not_to_contain_text("TAMPERED")
     assert "audit=" not in page.url
@@ -170,12 +172,12 @@ def test_what_is_of_one_chain_is_never_shown_under_the_name_of_another(look: Wat
         page.evaluate(f"history.pushState(null, '', '/?view={view}&chain={LAST}&event=e-1&seq=1')")
         page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
         page.evaluate("window.enough.then(() => (window.holds = false))")
-        page.select_option("#chain", other)
+        choose_chain(page, other)
         page.wait_for_selector("main h1")
         page.evaluate(RELEASE)
         expect(bar(page).locator("p").first).to_be_visible()
         expect(page.locator("main")).not_to_contain_text(f"only-{LAST}")
-        expect(page.locator("#chain")).to_have_value(other)
+        expect(page.locator("#chain")).to_have_text(other)
         assert not re.search(r"event=|seq=1|audit=", page.url), view
         assert page.evaluate("window.answered"), view
 
@@ -202,4 +204,4 @@ def test_what_stood_is_gone_from_every_view_once_a_full_audit_is_clean(look: Wat
     page = look.open(view="chain", chain=LAST)
     expect(page.locator("main")).to_contain_text(INTACT)
     expect(bar(page)).not_to_contain_text(LAST)
-    expect(page.locator(f"#chain option[value='{LAST}']")).to_have_text(LAST)
+    expect(page.locator("#chain")).to_have_text(LAST)

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ODD, ServedLog, Watched, filters
+from tests.browser.dashboard import ODD, ServedLog, Watched, choose_chain, filters
 
 NOW = datetime.now(UTC)
 TYPES = ("user.login", "order.paid", ODD)
@@ -184,6 +184,10 @@ def test_the_chain_is_scrubbed_and_zoomed(look: Watched) -> None:
     expect(page.locator(".facts").first).to_contain_text("101 in main")
     page.select_option("#zoom", "64")
     expect(page.locator(".chain-picture rect")).to_have_count(64)
+    expect(page.locator(".chain-picture [tabindex='0']")).to_have_count(1)  # one stop for the Tab key
+    page.locator(".chain-picture .chosen").press("ArrowLeft")
+    expect(page.locator(".facts").first).to_contain_text("100 in main")
+    expect(page.locator(".chain-picture .chosen")).to_be_focused()
     page.locator("#seq").fill("3")
     expect(page.locator(".facts").first).to_contain_text("3 in main")
     page.locator(".chain-picture rect[data-seq='5']").click()
@@ -199,7 +203,7 @@ def test_an_audit_runs_from_the_page(look: Watched) -> None:
 
 def test_another_chain_is_chosen(look: Watched) -> None:
     page = look.open()
-    page.select_option("#chain", "second")
+    choose_chain(page, "second")
     expect(page.locator(".tile").first).to_contain_text("in second")
     page.get_by_role("link", name="Events").click()
     expect(page.locator("tbody tr")).to_have_count(1)

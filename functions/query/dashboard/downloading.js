@@ -64,9 +64,10 @@ async function keyOf(chain) {
 /** A command to send along, and to copy. */
 export const line = (command) => h('div', { class: 'row' }, h('code', { class: 'command' }, command), copyButton(command))
 
+/** @param {string | (() => string)} text what to copy; a function: as it is when somebody clicks */
 export function copyButton(text, words = 'Copy') {
   const copy = async (click) => {
-    await navigator.clipboard?.writeText(text)
+    await navigator.clipboard?.writeText(typeof text === 'string' ? text : text())
     click.target.textContent = navigator.clipboard ? 'Copied' : 'Select it to copy'
     setTimeout(() => (click.target.textContent = words), 2000)
   }

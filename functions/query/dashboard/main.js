@@ -3,10 +3,11 @@
 import { h, fill } from './dom.js'
 import { allChains } from './chains.js'
 import { HOME } from './home.js'
+import { chainPicker } from './picker.js'
 import { empty, errorBox, loading } from './parts.js'
 import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
-import { chainWords, learn, nameView, showStanding } from './standing.js'
+import { learn, nameView, showStanding } from './standing.js'
 import { themeButton } from './theme.js'
 import { zoneButton } from './zone.js'
 
@@ -65,11 +66,12 @@ async function show() {
   leaving.abort()
   leaving = new AbortController()
   const { signal } = leaving
+  if (!state().has('chain')) named()
   const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
   const [title, load] = VIEWS[name]
   nameView(title)
   const focused = document.activeElement
-  showNavigation(name)
+  showNavigation(name, signal)
   showStanding({ chain: chainName(), signal })
   fill(main, loading())
   try {
@@ -82,6 +84,12 @@ async function show() {
   if (!signal.aborted) focusAgain(focused)
 }
 
+/** An address always says which chain it is about: for whoever gets the link it may be another that comes first. */
+function named() {
+  const rest = [...state()]
+  history.replaceState(history.state, '', `${HOME}?${new URLSearchParams([['chain', chainName()], ...rest])}`)
+}
+
 /** What had the focus is gone with its view: its successor gets it, else the new view as a whole. */
 function focusAgain(before) {
   if (document.activeElement !== document.body || before === document.body) return
@@ -90,20 +98,18 @@ function focusAgain(before) {
   next.focus({ preventScroll: true })
 }
 
-function showNavigation(current) {
+function showNavigation(current, signal) {
   const items = Object.entries(VIEWS).filter(([name]) => !HIDDEN.includes(name)).map(([name, [title]]) =>
     h('a', { href: link({ view: name }), 'aria-current': name === current ? 'page' : null }, title),
   )
   fill(document.getElementById('nav'), items)
-  const names = [...new Set([...chains.map(({ chain }) => chain), chainName()])]
-  const choice = h(
-    'select',
-    { id: 'chain', onchange: (event) => go({ chain: event.target.value, ...OF_ONE_CHAIN }) },
-    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chainWords(chain))),
-    areMore && h('option', { disabled: true }, 'More: name one in the address (?chain=)'),
-  )
+  const choice = chainPicker(chainName(), { chains, more: areMore }, {
+    address: (chain) => `${HOME}?${new URLSearchParams({ chain, view: current })}`,
+    choose: (chain) => go({ chain, ...OF_ONE_CHAIN }),
+    signal,
+  })
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
-  fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, zoneButton(() => go({}, { replace: true })), themeButton(), leave)
+  fill(document.getElementById('tools'), h('span', { class: 'label', 'aria-hidden': 'true' }, 'Chain'), choice, zoneButton(() => go({}, { replace: true })), themeButton(), leave)
 }
 
 /** Links within the page change its state without loading it anew. */

@@ -92,7 +92,6 @@ async function look({ chain, signal }) {
 
 function show(chain) {
   document.title = titled(view)
-  for (const option of document.querySelectorAll('#chain option')) if (!option.disabled) option.textContent = chainWords(option.value)
   document.getElementById('icon').setAttribute('href', `dashboard/${isTampered() ? 'icon-tampered' : 'icon'}.svg`)
   fill(place(), bar(chain, known.get(chain)?.standing))
   document.dispatchEvent(new Event('standing'))

@@ -5,17 +5,17 @@ import { briefTime, number, plural } from './format.js'
 const REMOVED = ['missing', 'truncated']
 
 /** What the last full audit says of a chain in which nothing stands. */
-export function sentence(standing) {
+export function sentence(standing, now = Date.now()) {
   if (standing?.damaged) return 'Damaged: the log can’t read what is stored of this chain.'
   const last = standing?.last_full_audit
   if (!last) return 'Not audited yet. No full audit of this chain has ended.'
-  const when = `${briefTime(last.finished_at)} UTC, ${plural(last.events_checked, 'event')}.`
+  const when = `${briefTime(last.finished_at, now)} UTC, ${plural(last.events_checked, 'event')}.`
   return standing.verdict === 'intact' ? `Intact. Last full audit ${when}` : `Incomplete. The last full audit could not check everything: ${when}`
 }
 
 /** "1 event of main was changed between 17:32 and 17:35 UTC." */
-export function tamperedSentence(chain, standing) {
-  return `${what(chain, standing)} ${when(standing)}.`
+export function tamperedSentence(chain, standing, now = Date.now()) {
+  return `${what(chain, standing)} ${when(standing, now)}.`
 }
 
 /** Events are counted only where all findings are named, and each is about an event; else findings are. */
@@ -31,5 +31,5 @@ function what(chain, { findings, findings_total: total }) {
 }
 
 /** It was done after the last clean full audit began, and before it was found. */
-const when = ({ since, last_intact: clean }) =>
-  clean ? `between ${briefTime(clean.started_at)} and ${briefTime(since)} UTC` : `before ${briefTime(since)} UTC; no full audit was clean before`
+const when = ({ since, last_intact: clean }, now) =>
+  clean ? `between ${briefTime(clean.started_at, now)} and ${briefTime(since, now)} UTC` : `before ${briefTime(since, now)} UTC; no full audit was clean before`

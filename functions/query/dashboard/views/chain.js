@@ -65,7 +65,7 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
   const bySeq = new Map(events.map((event) => [event.seq, event]))
   const pick = async (seq) => {
     if (signal.aborted) return
-    for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
+    for (const box of picture.querySelectorAll('.event')) mark(box, Number(box.dataset.seq) === seq)
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
     history.replaceState(history.state, '', address)
@@ -93,6 +93,8 @@ function drawing({ start, end, bySeq, findings, chosen, pick }) {
 function box({ seq, event, x, width, colour, found, chosen, pick }) {
   const words = `${seq} ${event ? event.event_type : 'missing'}${found ? `, finding: ${found.kind}` : ''}`
   const open = (pressed) => {
+    const step = { ArrowLeft: 'previousSibling', ArrowRight: 'nextSibling' }[pressed.key]
+    if (step) return walk(pressed, step)
     if (pressed.type === 'keydown' && pressed.key !== 'Enter' && pressed.key !== ' ') return
     pressed.preventDefault()
     pick(seq)
@@ -107,7 +109,7 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
     height: 50,
     rx: 4,
     role: 'button',
-    tabindex: 0,
+    tabindex: chosen ? 0 : -1,
     'aria-label': words,
     onclick: open,
     onkeydown: open,
@@ -116,6 +118,21 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
   rectangle.append(svg('title', {}, words))
   const labels = width >= 55 && [svg('text', { x: x + width / 2, y: 36, 'text-anchor': 'middle' }, seq), event && svg('text', { x: x + width / 2, y: 114, 'text-anchor': 'middle' }, short(event.hash).slice(0, 8))]
   return [rectangle, labels]
+}
+
+/** One stop for the Tab key, whatever the picture shows: the chosen event. Arrows walk from there. */
+function mark(box, isChosen) {
+  box.classList.toggle('chosen', isChosen)
+  box.setAttribute('tabindex', isChosen ? 0 : -1)
+}
+
+function walk(pressed, step) {
+  let next = pressed.currentTarget[step]
+  while (next && !next.matches('.event')) next = next[step]
+  pressed.preventDefault()
+  if (!next) return
+  next.focus()
+  next.dispatchEvent(new MouseEvent('click'))
 }
 
 async function showEvent(event, seq, { chain, detail, findings, link, signal }) {

@@ -12,6 +12,7 @@ const KINDS = {
   word: (text) => `has “${text}”`,
   is: (text) => conditionWords(readCondition(text), false),
   not: (text) => conditionWords(readCondition(text), true),
+  sort: () => 'in order of arrival',
   order: (text) => (text === 'asc' ? 'oldest first' : `order ${text}`),
 }
 

@@ -2,13 +2,13 @@
 
 import { ask } from '../api.js'
 import { localConditions } from '../conditions.js'
-import { listDownloads } from '../downloading.js'
+import { copyButton, listDownloads } from '../downloading.js'
 import { fill, h } from '../dom.js'
 import { number, plural } from '../format.js'
 import { watchFindings } from '../marked.js'
 import { empty, errorBox } from '../parts.js'
 import { MAX_END, parseEnd, parseTime } from '../times.js'
-import { chips } from './chips.js'
+import { chips, SEARCHED } from './chips.js'
 import { columnChooser } from './columns.js'
 import { FILTERS, filterForm, isWide } from './filters.js'
 import { followEvents } from './live.js'
@@ -17,9 +17,11 @@ import { Pane } from './pane.js'
 import { Rows } from './rows.js'
 import { lookFor, searchForm } from './searching.js'
 import { timeline } from './timeline.js'
+import { welcome } from './welcome.js'
 
 const PAGE = 50
 const TRAIL = 8
+const AHEAD = 3_600_000
 
 export async function render({ state, chain, go, link, signal }) {
   const live = state.get('live') === 'on'
@@ -32,14 +34,17 @@ export async function render({ state, chain, go, link, signal }) {
   const status = h('p', { class: 'soft', role: 'status', id: 'events-status', tabindex: -1 })
   const footer = h('div', { class: 'row' })
   const again = () => go({}, { replace: true })
-  const head = h('div', { class: live ? 'row live-bar' : 'row list-head' }, status, rows.checked, h('div', { class: 'row' }, listDownloads({ chain, parameters: { chain, ...filters, order }, local, signal }), columnChooser(again)))
+  const head = h('div', { class: live ? 'row live-bar' : 'row list-head' }, status, rows.checked, h('div', { class: 'row' }, listDownloads({ chain, parameters: { chain, ...filters, order }, local, signal }), copyButton(() => fixedLink(state), 'Copy link'), columnChooser(again)))
   const list = h('section', { class: 'card' }, h('h2', { class: 'unseen' }, 'Events'), head, rows.region, footer)
   const places = { rows: rows.body, region: rows.region, status, footer, signal, again, makeRow: rows.make, checks: rows.checks }
   const form = filterForm(filters, live, go)
   let chart = null
   try {
     if (local.any && !live) lookFor({ chain, ...filters, order }, local, places)
-    else await showEvents({ chain, filters, local, order, live, state, go, rows }, places)
+    else {
+      const count = await showEvents({ chain, filters, local, order, live, state, go, rows }, places)
+      if (count === 0 && !live && !SEARCHED.some((name) => state.get(name)) && !state.get('cursor')) return welcome({ chain, again, signal })
+    }
     if (!live) chart = chartOf({ chain, filters, local, go, signal }, status)
   } catch (error) {
     if (signal.aborted) throw error
@@ -50,7 +55,7 @@ export async function render({ state, chain, go, link, signal }) {
   const chosen = state.get('event')
   if (chosen) pane.open({ chain, event_id: chosen })
   return [
-    h('section', { class: 'card narrow' }, searchForm(filters, local.words, order, go, chips(state, go)), form.element),
+    h('section', { class: 'card narrow' }, searchForm(filters, local.words, order, { go, understood: chips(state, go), chain, signal }), form.element),
     chart,
     h('div', { class: 'split' }, list, pane.element),
   ]
@@ -67,15 +72,21 @@ function chartOf({ chain, filters, local, go, signal }, status) {
 
 async function showEvents({ chain, filters, local, order, live, state, go, rows }, places) {
   const cursor = live ? null : state.get('cursor')
-  const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor, order: live ? null : order }, { signal: places.signal })
+  const plain = FILTERS.every((name) => filters[name].length === 0)
+  const sorted = plain && !live && state.get('sort') === 'seq' ? { sort: 'seq', order: 'desc' } : { ...filters, order: live ? null : order }
+  const page = await ask('/events', { chain, limit: PAGE, ...sorted, cursor }, { signal: places.signal })
   rows.show(live ? page.events.filter(local.fit) : page.events)
   if (live) followFrom(page, { chain, local, ...filters }, places)
-  else describe(page, { cursor, trail: state.getAll('trail'), go, order }, places)
+  else describe(page, { cursor, trail: state.getAll('trail'), go, order, plain }, places)
+  return page.events.length
 }
 
 /** Cursors only lead onward, so the address keeps those that led here: back is to the one before, or to the first page. */
-function describe({ events: { length }, next_cursor: next }, { cursor, trail, go, order }, { status, footer }) {
+function describe({ events, next_cursor: next }, { cursor, trail, go, order, plain }, { status, footer, region }) {
+  const { length } = events
   status.textContent = length === 0 ? '' : next && !cursor ? `First ${plural(length, 'event')}` : plural(length, 'event')
+  const ahead = events.filter((event) => Date.parse(event.timestamp) > Date.now() + AHEAD).length
+  if (ahead > 0 && order !== 'asc') region.before(future(ahead, plain && go))
   if (next && !cursor) status.dataset.first = length
   if (length === 0) footer.append(empty('No matching events.', 'Try a wider time range or clear the filters.'))
   const [onward, back, first] = order === 'asc' ? ['Newer', 'Older', 'Oldest'] : ['Older', 'Newer', 'Newest']
@@ -83,6 +94,23 @@ function describe({ events: { length }, next_cursor: next }, { cursor, trail, go
   if (cursor) button('first', first, { cursor: null, trail: null })
   if (cursor && (trail.length > 0)) button('newer', back, { cursor: trail.at(-1) === FIRST ? null : trail.at(-1), trail: trail.slice(0, -1) })
   if (next) button('older', onward, { cursor: next, trail: [...trail, cursor ?? FIRST].slice(-TRAIL) })
+}
+
+/** Senders state times: those that are still to come stand before all others, until somebody asks for another order. */
+const future = (count, go) =>
+  h(
+    'p',
+    { class: 'notice', id: 'future' },
+    `${plural(count, 'event')} here ${count === 1 ? 'states a time' : 'state times'} in the future, and ${count === 1 ? 'stands' : 'stand'} before those that came later. `,
+    go && h('button', { type: 'button', onclick: () => go({ sort: 'seq', cursor: null, trail: null }) }, 'Order by arrival'),
+  )
+
+/** The same events for whoever gets the link, whatever comes after: a time range that is open ends now. */
+function fixedLink(state) {
+  const fixed = new URLSearchParams(state)
+  if (!fixed.get('end_time')) fixed.set('end_time', new Date().toISOString())
+  for (const name of ['live', 'cursor', 'trail']) fixed.delete(name)
+  return `${location.origin}${location.pathname}?${fixed}`
 }
 
 /** What stands in the trail for the first page, which has no cursor. */

@@ -11,13 +11,27 @@ import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../pa
 import { counted, worstFirst } from '../standing.js'
 import { rangeBefore } from '../times.js'
 import { exactly } from './menu.js'
+import { welcome } from './welcome.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
 const AUDITS = 60
+const AGAIN_MILLIS = 60_000
 const DETAILED = 20
 
-export async function render({ state, chain, go, link, signal }) {
+export async function render(view) {
+  const place = h('div', {})
+  fill(place, await shown(view))
+  const timer = setInterval(() => isAtRest(place) && shown(view).then((parts) => view.signal.aborted || fill(place, parts), () => {}), AGAIN_MILLIS)
+  view.signal.addEventListener('abort', () => clearInterval(timer))
+  if (view.signal.aborted) clearInterval(timer)
+  return place
+}
+
+/** It shows itself anew where nobody looks closely: the page is seen, nothing in it has the focus, nothing is unfolded. */
+const isAtRest = (place) => !document.hidden && !place.matches(':focus-within') && !place.querySelector('details[open]')
+
+async function shown({ state, chain, go, link, signal }) {
   const options = { signal }
   const by = state.get('by') === 'source_id' ? 'source_id' : 'event_type'
   const [chains, detail, audits, minute] = await Promise.all([
@@ -29,7 +43,7 @@ export async function render({ state, chain, go, link, signal }) {
       return null
     }),
   ])
-  if (detail === null) return empty(`No events in chain “${chain}” yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
+  if (detail === null) return welcome({ chain, again: () => go({}, { replace: true }), signal })
   const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
   if (detail.damaged) return [damagedChain(chain), card('Recent audits', strip(audits, detail.standing, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))

@@ -4,6 +4,7 @@ import { ask } from '../api.js'
 import { fill, h } from '../dom.js'
 import { number } from '../format.js'
 import { errorBox } from '../parts.js'
+import { suggesting } from './suggesting.js'
 import { formatSearch, parseSearch, SearchError } from '../search.js'
 
 const PAGE = 1000
@@ -12,7 +13,7 @@ const ROWS = 500
 const ALL_TIMES = { start_time: '1970-01-01T00:00:00Z', end_time: '10000-01-01T00:00:00Z' }
 
 /** The box has what the address says, whoever wrote it. */
-export function searchForm({ event_type: types, source_id: sources, start_time, end_time }, words, order, go, understood) {
+export function searchForm({ event_type: types, source_id: sources, start_time, end_time }, words, order, { go, understood, chain, signal }) {
   const text = formatSearch({ types, sources, words, start_time: start_time[0], end_time: end_time[0], order: order ?? undefined })
   const trouble = h('p', { class: 'error', role: 'alert', id: 'search-error', hidden: true })
   const example = 'type:user.login* source:web-1 after:7d "card expired"'
@@ -33,7 +34,7 @@ export function searchForm({ event_type: types, source_id: sources, start_time, 
       input.setSelectionRange(before, input.value.length)
     }
   }
-  const box = h('div', { class: 'field' }, h('label', { for: 'search' }, 'Search'), input)
+  const box = h('div', { class: 'field' }, h('label', { for: 'search' }, 'Search'), input, suggesting(input, chain, signal))
   return h('form', { class: 'search', onsubmit: submit, role: 'search' }, box, h('button', { class: 'main', id: 'search-now' }, 'Search'), trouble, understood)
 }
 
