@@ -9,6 +9,7 @@ const KINDS = {
   source_id: (text) => `source: ${text}`,
   start_time: (text) => `from ${time(text)}`,
   end_time: (text) => `to ${time(text)}`,
+  key: (text) => text,
   word: (text) => `has “${text}”`,
   is: (text) => conditionWords(readCondition(text), false),
   not: (text) => conditionWords(readCondition(text), true),

@@ -25,10 +25,10 @@ const AHEAD = 3_600_000
 
 export async function render({ state, chain, go, link, signal }) {
   const live = state.get('live') === 'on'
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, state.getAll(name)]))
+  const filters = Object.fromEntries([...FILTERS, 'key'].map((name) => [name, state.getAll(name)]))
   const local = localConditions(state)
   const order = state.get('order')
-  const offer = valueMenu(state, go, signal)
+  const offer = valueMenu(chain, state, go, signal)
   const rows = new Rows(chain, { select: (event, click) => pane.open(event, click), ask: offer })
   const pane = new Pane({ chain, rows, link, signal, offer })
   const status = h('p', { class: 'soft', role: 'status', id: 'events-status', tabindex: -1 })
@@ -72,7 +72,7 @@ function chartOf({ chain, filters, local, go, signal }, status) {
 
 async function showEvents({ chain, filters, local, order, live, state, go, rows }, places) {
   const cursor = live ? null : state.get('cursor')
-  const plain = FILTERS.every((name) => filters[name].length === 0)
+  const plain = Object.values(filters).every((given) => given.length === 0)
   const sorted = plain && !live && state.get('sort') === 'seq' ? { sort: 'seq', order: 'desc' } : { ...filters, order: live ? null : order }
   const page = await ask('/events', { chain, limit: PAGE, ...sorted, cursor }, { signal: places.signal })
   rows.show(live ? page.events.filter(local.fit) : page.events)
@@ -117,10 +117,10 @@ function fixedLink(state) {
 const FIRST = '-'
 
 /** The stream goes on where the page ended: all that was settled then was before the page's reader, shown or further down. */
-function followFrom(page, { chain, local, event_type, source_id, start_time, end_time }, places) {
+function followFrom(page, { chain, local, event_type, source_id, key, start_time, end_time }, places) {
   const from = start_time[0] ? parseTime(start_time[0]) : 0
   const before = end_time[0] ? parseEnd(end_time[0]) : MAX_END
   const fits = (event) => parseTime(event.timestamp) >= from && parseTime(event.timestamp) < before && local.fit(event)
   const known = new Set(page.events.filter(({ seq }) => seq >= page.settled_size).map((event) => event.event_id))
-  followEvents({ parameters: { chain, event_type, source_id }, seen: page.settled_size, known, fits }, places)
+  followEvents({ parameters: { chain, event_type, source_id, key }, seen: page.settled_size, known, fits }, places)
 }

@@ -2,6 +2,7 @@
 
 import { h } from '../dom.js'
 import { writeCondition } from '../conditions.js'
+import { fieldOf, searchFields } from '../fields.js'
 
 const FILTERS = { type: 'event_type', source: 'source_id' }
 
@@ -9,14 +10,21 @@ const FILTERS = { type: 'event_type', source: 'source_id' }
 export const exactly = (name) => name.replace(/(\\*)\*$/, '$1$1\\*')
 
 /**
+ * @param {string} chain
  * @param {URLSearchParams} state the page's address
  * @param {(changes: object) => void} go
  * @returns {(button: HTMLElement, name: string, text: string) => void} shows the menu beside what was clicked
  */
-export function valueMenu(state, go, signal) {
+export function valueMenu(chain, state, go, signal) {
   const leave = { cursor: null, trail: null, event: null }
-  const only = (name, text) => go(Object.hasOwn(FILTERS, name) ? { [FILTERS[name]]: exactly(text), ...leave } : { is: [...new Set([...state.getAll('is'), writeCondition(name, text)])], ...leave })
-  const not = (name, text) => go({ not: [...new Set([...state.getAll('not'), writeCondition(name, text)])], ...leave })
+  const also = (parameter, value) => go({ [parameter]: [...new Set([...state.getAll(parameter), value])], ...leave })
+  // What the log has an index for, it finds; all else is looked at here.
+  const only = async (name, text) => {
+    if (Object.hasOwn(FILTERS, name)) return go({ [FILTERS[name]]: exactly(text), ...leave })
+    const field = fieldOf(await searchFields(chain), name)
+    return field ? also('key', `${field}:${text}`) : also('is', writeCondition(name, text))
+  }
+  const not = (name, text) => also('not', writeCondition(name, text))
   return (button, name, text) => {
     document.getElementById('value-menu')?.remove()
     const done = new AbortController()
