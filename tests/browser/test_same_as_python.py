@@ -17,7 +17,7 @@ from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
 from tests.browser.conftest import serve_anew, watch
 from tests.support.each import each
 from tests.support.event_source import Interpreter
-from tests.support.page_logic import CLEAN, FIGURES, IN_NEW_YORK, NOW, PAYLOAD, VERDICTS, WHEN
+from tests.support.page_logic import CLEAN, FIGURES, IN_NEW_YORK, NOW, PAYLOAD, RULES, VERDICTS, WHEN
 from tests.support.refused import (
     ACCEPTED_TEXTS,
     MEMBERS,
@@ -320,6 +320,32 @@ def test_a_payload_in_one_line_and_what_is_asked_of_its_values(page: Page) -> No
     assert written == ["/items/0/a=b", "X=Y"]
     names = {"a": "a", "a*": r"a\*", "a\\*": r"a\\\*", "*": r"\*", "a*b": "a*b", "a\\": "a\\"}
     assert call(page, "menu", "(m, names) => names.map(m.exactly)", list(names), "/views") == list(names.values())
+
+
+def test_what_a_search_field_finds_is_held_against_the_payload(page: Page) -> None:
+    script = "(m, [payload, all, rules]) => all.map((keys) => m.hasKeys(payload, keys, rules))"
+    fits = {
+        ("user:u-17",): True,
+        ("user:u-1",): False,
+        ("user:u-17", "sku:X", "ok:true"): True,
+        ("sku:Y",): False,
+        ("sku:2",): False,
+        ("odd:null",): True,
+        ("nobody:u-17",): False,
+    }
+    given = [PAYLOAD, [list(keys) for keys in fits], RULES]
+    assert call(page, "fields", script, given, folder="") == list(fits.values())
+    assert call(page, "fields", script, [{"actor": "b:c"}, [["who:b:c"], ["user:b"]], RULES], "") == [True, False]
+    script = "(m, [fields, pointers]) => pointers.map((pointer) => m.fieldOf(fields, pointer) ?? null)"
+    pointers = ["/items/12/sku", "/items/x/sku", "/items/1/sku/2", "/a~1b/~0", "/user"]
+    found = call(page, "fields", script, [RULES[1]["fields"], pointers], folder="")
+    assert found == ["sku", None, None, "odd", "user"]
+    script = "(m, lines) => lines.map(([text, at]) => m.termAt(text, at))"
+    lines = [["type:us", 7], ["a type:us b", 9], ['x source:"web 1', 15], ["", 0], ["ty", 2]]
+    terms = [(one["start"], one["name"], one["value"]) for one in call(page, "completing", script, lines, folder="")]
+    assert terms == [(0, "type", "us"), (2, "type", "us"), (2, "source", "web 1"), (0, None, ""), (0, None, "ty")]
+    script = "(m) => [m.qualifiers('o', ['order', 'other']), m.qualifiers('', []), m.term('source', 'web \"1')]"
+    assert call(page, "completing", script, folder="") == [["order", "other"], [], 'source:"web ""1"']
 
 
 def test_what_a_place_in_the_chart_means(page: Page) -> None:

@@ -62,3 +62,8 @@ IN_NEW_YORK = {
     "9999-12-31T23:59:59.999Z": ("9999-12-31 18:59:59.999", "\u221205:00"),
 }
 """With the hour that is there twice, as summer time ends."""
+RULES = [
+    {"version": 1, "fields": {"who": ["/actor"]}},
+    {"version": 2, "fields": {"user": ["/user"], "sku": ["/items/*/sku"], "ok": ["/ok"], "odd": ["/a~1b/~0"]}},
+]
+"""Search fields as they were declared, one after the other."""

@@ -29,7 +29,7 @@ export async function render({ state, chain, go, link, signal }) {
   const local = localConditions(state)
   const order = state.get('order')
   const offer = valueMenu(chain, state, go, signal)
-  const rows = new Rows(chain, { select: (event, click) => pane.open(event, click), ask: offer })
+  const rows = new Rows(chain, filters.key, { select: (event, click) => pane.open(event, click), ask: offer })
   const pane = new Pane({ chain, rows, link, signal, offer })
   const status = h('p', { class: 'soft', role: 'status', id: 'events-status', tabindex: -1 })
   const footer = h('div', { class: 'row' })

@@ -26,14 +26,15 @@ const pair = (name, text, open) => h('button', { type: 'button', class: 'value',
 
 /**
  * @param {string} chain
+ * @param {string[]} keys of search fields, which the events were found by
  * @param {{select: (event: object, click?: Event) => void, ask: (button: HTMLElement, name: string, text: string) => void}} actions
  */
 export class Rows {
-  constructor(chain, actions) {
+  constructor(chain, keys, actions) {
     Object.assign(this, { chain, actions, columns: chosenColumns(), found: new Map() })
     this.body = h('tbody', {})
     this.checked = h('p', { id: 'rows-checked', role: 'status' })
-    this.checks = new RowChecks(this.body, this.checked, chain)
+    this.checks = new RowChecks(this.body, this.checked, chain, keys)
     const head = [h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Check')), this.columns.map(([, title]) => h('th', { scope: 'col' }, title))]
     this.region = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Events' }, h('table', { class: 'events' }, h('thead', {}, h('tr', {}, head)), this.body))
     this.make = this.make.bind(this)
