@@ -66,6 +66,7 @@ def test_no_view_costs_more_in_a_long_chain(browser: Browser, long: ServedLog) -
         with meter.step("events", 4):
             page.get_by_role("link", name="Events").click()
             expect(page.locator("tbody tr").first).to_have_attribute("data-id", f"e-{COUNT - 1}")
+            expect(page.locator(".timeline")).to_contain_text("More than a million events")
         for number in range(1, 6):
             with meter.step(f"older {number}", 1):
                 page.get_by_role("button", name="Older").click()
@@ -76,6 +77,7 @@ def test_no_view_costs_more_in_a_long_chain(browser: Browser, long: ServedLog) -
             page.locator("#filter").click()
             page.wait_for_url("**source_id=batch**")
             expect(page.locator("tbody tr").first.locator("td.type")).to_have_text("order.shipped")
+            expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
         with meter.step("chain", 5):
             page.get_by_role("link", name="Chain", exact=True).click()
             expect(page.locator(".chain-picture rect.chosen")).to_have_attribute("data-seq", str(COUNT - 1))

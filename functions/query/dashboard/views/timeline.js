@@ -11,7 +11,8 @@ import { exactly } from './menu.js'
 const HEIGHT = 115
 const KEPT_MILLIS = 60_000
 const AWAY = { cursor: null, trail: null, event: null }
-let kept = { key: '', at: 0, figures: null }
+const NOTHING = { key: '', at: 0, figures: null }
+let kept = NOTHING
 
 /**
  * Show the figures, without anybody having to wait for them.
@@ -28,7 +29,7 @@ export function timeline({ chain, filters, note, go, signal, counted }) {
     fill(place, note && h('p', { class: 'soft small' }, note), stackedBars(figures, answersOf(figures, go), { height: HEIGHT, table: false }))
     counted(figures.total)
   }
-  figuresOf(chain, filters, signal).then(show, () => signal.aborted || fill(place)) // the list tells what is wrong
+  figuresOf(chain, filters).then(show, () => signal.aborted || fill(place)) // the list tells what is wrong
   return place
 }
 
@@ -38,23 +39,24 @@ const answersOf = (figures, go) => ({
   choose: (value) => go({ event_type: exactly(value), ...AWAY }),
 })
 
-/** Pages of one search have one chart: it is asked for once a minute. */
-async function figuresOf(chain, filters, signal) {
+/** Pages of one search have one chart: it is asked for once a minute, also where the next page is there before the figures. */
+function figuresOf(chain, filters) {
   const key = JSON.stringify([chain, filters])
-  if (kept.key === key && Date.now() - kept.at < KEPT_MILLIS) return kept.figures
-  const figures = await count(chain, filters, signal)
-  kept = { key, at: Date.now(), figures }
-  return figures
+  if (kept.key !== key || Date.now() - kept.at >= KEPT_MILLIS) {
+    kept = { key, at: Date.now(), figures: count(chain, filters) }
+    kept.figures.catch(() => (kept = NOTHING))
+  }
+  return kept.figures
 }
 
 /** An open range is from the oldest to the newest event that fits; null: more than the log counts. */
-async function count(chain, filters, signal) {
-  const end = async (order) => (await ask('/events', { chain, ...filters, limit: 1, order }, { signal })).events[0]?.timestamp
+async function count(chain, filters) {
+  const end = async (order) => (await ask('/events', { chain, ...filters, limit: 1, order })).events[0]?.timestamp
   const [start, last] = await Promise.all([filters.start_time[0] || end('asc'), filters.end_time[0] || end('desc')])
   if (!start || !last) return { total: 0 }
   const range = { start_time: start, end_time: filters.end_time[0] || formatTime(Math.min(MAX_END, Date.parse(last) + 1)) }
   if (range.start_time === range.end_time) return { total: 0 }
-  return ask('/stats', { chain, ...filters, ...range, by: 'event_type' }, { signal }).catch((error) => {
+  return ask('/stats', { chain, ...filters, ...range, by: 'event_type' }).catch((error) => {
     if (!error.errors?.some(({ pointer }) => pointer === '/query/start_time')) throw error
     return null
   })
