@@ -10,6 +10,7 @@ import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
 import { findingNotice } from '../meaning.js'
 import { marks, standingFindings } from '../findings.js'
+import { witnessedCard } from '../witnesses.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
 const DRAWN = { width: 1000, height: 150 }
@@ -29,6 +30,7 @@ export async function render({ state, chain, go, link, signal }) {
   return [
     card('Links', scrubber(place, range, show), picture, marks(chain, head.standing, found, show, link)),
     card('Event', detail),
+    await witnessedCard(chain, head, link, signal),
   ]
 }
 
