@@ -21,7 +21,7 @@ from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
-from eventlog.store.mongo.standings import NO_STANDINGS, StandingRows
+from eventlog.store.mongo.standings import ONLY_REPORTS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored import codec
@@ -169,7 +169,7 @@ class AuditStore:
     def _listed(self, ids: dict[str, Any], chain: str | None, limit: int, names: Sequence[str] | None) -> list[bytes]:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
-        query: dict[str, Any] = {"$and": [{"_id": ids}, NO_STANDINGS, *chains, *allowed]}
+        query: dict[str, Any] = {"$and": [{"_id": ids}, ONLY_REPORTS, *chains, *allowed]}
         with answered(self._ops.client):
             found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
             return [bytes(report.raw) for report in found]
