@@ -8,6 +8,7 @@ const RESTORE = 'Restore an intact snapshot, or declare the restore if there was
 const WHO = 'Find out who could write to the database at that time, and change its passwords.'
 const MEANING = {
   payload_mismatch: ['The payload is not the one that was logged.', WHO],
+  payload_missing: ['The payload, which is stored apart from its event, is gone.', RESTORE],
   content_mismatch: ['Something of the event other than its payload was changed.', WHO],
   hash_mismatch: ['The stored hash is not what its parts give.', WHO],
   link_mismatch: ['The event is not linked to the one before it.', 'Look at the event before it too: one of the two was replaced or moved.'],

@@ -236,6 +236,10 @@ class Auditor:
         """Count what waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
 
+    def leftover_payloads(self, seconds: float) -> int:
+        """Count payloads that no event has, long after they were stored apart; for so long at most."""
+        return self._audits.database.leftover_payloads(seconds)
+
     def report(self, audit_id: str) -> AuditReport:
         """Read a stored report.
 

@@ -1,6 +1,7 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
@@ -11,6 +12,7 @@ from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.watch import Watcher
+from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
@@ -24,6 +26,7 @@ _ANSWERED = 1000
 _SKIPPED = "another audit of the schedule in this mode is at work"
 _WATCHED_PART = 5
 """A round may spend a fifth of its time on the changes of the database."""
+_COUNTING_SECONDS = 5.0
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
 
@@ -85,6 +88,9 @@ def run_scheduled(
         audit_metrics.full_age(found.full_age())
         shown = _witnessed(witnessing(), reports)
         audit_metrics.standing(found.standings.open_findings())
+        if wanted == "full":
+            with suppress(StoreError):  # the next round counts again
+                audit_metrics.leftover(found.leftover_payloads(_COUNTING_SECONDS))
     answer = _answer(wanted, [*watched, *reports, *shown])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
