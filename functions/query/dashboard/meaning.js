@@ -21,6 +21,7 @@ const MEANING = {
   checkpoint_missing: ['A signed checkpoint is missing.', 'Check who can delete where checkpoints are kept, and restore them from a copy.'],
   checkpoint_invalid: ['A signed checkpoint was changed.', 'Check who can write where checkpoints are kept. If the key is yours and the checkpoint is not, the key is stolen.'],
   schema_mismatch: ['The database is set up so that queries can miss events.', 'Run make db-setup CHECK=1, which names what is wrong.'],
+  index_mismatch: ['What searches find this event by is not what its payload says.', WHO],
   altered: ['Somebody changed what is only ever added, even if it was put back since.', 'Ask the administrators who did it, at the time that is named.'],
 }
 
