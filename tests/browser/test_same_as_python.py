@@ -363,6 +363,10 @@ def test_searches_are_read_written_and_found_as_by_the_command(page: Page) -> No
     assert found["read"] == [one["search"] for one in vectors["read"]]
     assert found["refused"] == [[one["at"], one["error"]] for one in vectors["refused"]]
     assert found["found"] == [one["found"] for one in vectors["words"]]
+    with_fields = vectors["with_fields"]
+    assert found["withFields"] == [one["search"] for one in with_fields["read"]]
+    assert found["refusedWithFields"] == [[one["at"], one["error"]] for one in with_fields["refused"]]
+    assert found["keys"] == [one["found"] for one in vectors["keys"]["cases"]]
 
 
 def test_what_is_typed_is_a_time(page: Page) -> None:
@@ -458,8 +462,3 @@ def test_verdicts_in_words(page: Page) -> None:
     assert told[0] == "Intact. Last full audit 24 Nov 17:32 UTC, 4,877 events."
     assert told[1] == "Not audited yet. No full audit of this chain has ended."
     assert told[2].startswith("Damaged: ")
-
-    with_fields = vectors["with_fields"]
-    assert found["withFields"] == [one["search"] for one in with_fields["read"]]
-    assert found["refusedWithFields"] == [[one["at"], one["error"]] for one in with_fields["refused"]]
-    assert found["keys"] == [one["found"] for one in vectors["keys"]["cases"]]

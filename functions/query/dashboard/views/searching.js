@@ -2,6 +2,7 @@
 
 import { ask } from '../api.js'
 import { fill, h } from '../dom.js'
+import { searchFields } from '../fields.js'
 import { number } from '../format.js'
 import { errorBox } from '../parts.js'
 import { suggesting } from './suggesting.js'
@@ -13,17 +14,17 @@ const ROWS = 500
 const ALL_TIMES = { start_time: '1970-01-01T00:00:00Z', end_time: '10000-01-01T00:00:00Z' }
 
 /** The box has what the address says, whoever wrote it. */
-export function searchForm({ event_type: types, source_id: sources, start_time, end_time }, words, order, { go, understood, chain, signal }) {
-  const text = formatSearch({ types, sources, words, start_time: start_time[0], end_time: end_time[0], order: order ?? undefined })
+export function searchForm({ event_type: types, source_id: sources, key: keys, start_time, end_time }, words, order, { go, understood, chain, signal }) {
+  const text = formatSearch({ types, sources, keys, words, start_time: start_time[0], end_time: end_time[0], order: order ?? undefined })
   const trouble = h('p', { class: 'error', role: 'alert', id: 'search-error', hidden: true })
   const example = 'type:user.login* source:web-1 after:7d "card expired"'
   const input = h('input', { id: 'search', name: 'search', value: text, placeholder: example, spellcheck: 'false', autocomplete: 'off', 'aria-describedby': 'search-error' })
-  const submit = (event) => {
+  const submit = async (event) => {
     event.preventDefault()
     try {
-      const found = parseSearch(input.value, Date.now())
+      const found = parseSearch(input.value, Date.now(), Object.keys(await searchFields(chain)))
       const times = { start_time: found.start_time, end_time: found.end_time, order: found.order }
-      go({ ...(found.chain && { chain: found.chain }), event_type: found.types, source_id: found.sources, word: found.words, ...times, cursor: null, trail: null, event: null })
+      go({ ...(found.chain && { chain: found.chain }), event_type: found.types, source_id: found.sources, key: found.keys, word: found.words, ...times, cursor: null, trail: null, event: null })
     } catch (error) {
       if (!(error instanceof SearchError)) throw error
       fill(trouble, error.message)
