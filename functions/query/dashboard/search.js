@@ -90,7 +90,7 @@ export const hasKeys = (payload, keys, versions) => versions.some(({ fields }) =
 
 function keysOf(payload, name, fields) {
   const pointers = Object.hasOwn(fields, name) ? fields[name] : []
-  const values = pointers.flatMap((pointer) => valuesAt([payload], pointer.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))))
+  const values = pointers.flatMap((pointer) => valuesAt([payload], pointer.slice(1).split(/\//).map((token) => token.replaceAll('~1', '\x2f').replaceAll('~0', '~'))))
   return new Set(values.filter((value) => value !== null && typeof value !== 'object').map((value) => `${name}:${value}`))
 }
 
