@@ -31,6 +31,11 @@ WHOLE = {
     "anchors.registry:strike_off": "the payload of the event, canonical",
     "formats.witness_protocol:origin_hash": "an origin line, for an address",
     "witness.witness:_check_extends": "the text of a checkpoint, which is in SIGNED, for a file's name",
+    "evidence.heads:proof": "an anchor, byte for byte",
+    "audit.heads:note": "a sequence document, byte for byte",
+    "audit.heads:_unchanged": "a sequence document, byte for byte",
+    "audit.heads:_digest": "a public key",
+    "formats.head_proof:leaf": "an anchor, byte for byte",
     "audit.resuming:_unreadable": "a stored row, byte for byte, for an id",
 }
 """What hashes one thing as it is, so that there is no border in it."""
@@ -47,8 +52,10 @@ SIGNING = {
     "formats.standing:sign_standing": {"standing"},
     "audit.anchored:vouch": {"voucher"},
     "audit.rounds:_save": {"round-voucher"},
+    "audit.head_list:save": {"heads-voucher"},
+    "formats.heads:commitment_payload": {"commitment"},
     "audit.watch_position:keep": {"position"},
-    "audit.vouchers:sign": {"voucher", "round-voucher"},
+    "audit.vouchers:sign": {"voucher", "round-voucher", "heads-voucher"},
     "anchors.signing:sign": set(SIGNED) - COSIGNED,
     "formats.cosignature:cosign": COSIGNED,
     "witness.keys:sign": COSIGNED,
