@@ -81,7 +81,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def _cluster_scope(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:
+def _cluster_scope(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:  # noqa: ARG001  pytest gives both
     # Five mongods that wait for the journal all the time take an eighth of a processor until they are stopped.
     return "session" if config.getoption("--sharded") else "module"
 
