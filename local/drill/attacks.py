@@ -10,6 +10,7 @@ from local.drill.attack import (
     NOBODY,
     RECORD,
     REPORT,
+    VERIFIER,
     WATCHER,
     Attack,
     read_record,
@@ -18,6 +19,15 @@ from local.drill.attack import (
 
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
+    Attack("alter a payload that is stored apart", "3", database.alter_payload, FULL, "payments payload_mismatch 17"),
+    Attack("remove a payload that is stored apart", "3", database.remove_payload, FULL, "payments payload_missing 17"),
+    Attack(
+        "swap two payloads that are stored apart",
+        "3",
+        database.swap_payloads,
+        FULL,
+        "payments payload_mismatch 17..18",
+    ),
     Attack("edit a queryable field", "3", database.edit_field, FULL, "main content_mismatch 17"),
     Attack(
         "move every payload of a chain into its salt", "3", database.hide_payloads, INCREMENTAL, "main unexpected 38"
@@ -162,6 +172,31 @@ ATTACKS = [
         anchors.rewrite_all,
         MONITOR,
         "eventlog.registry contradicted; main contradicted; payments contradicted",
+    ),
+    Attack(
+        "two heads, of a log with a witness",
+        "5",
+        anchors.fork,
+        VERIFIER,
+        "main no quorum",
+        anchors.show_to_verifier,
+        witnessed=True,
+    ),
+    Attack(
+        "roll everything back, anchors too, of a log with a witness",
+        "3 + anchors",
+        anchors.roll_all_back,
+        INCREMENTAL,
+        "main truncated 21; payments truncated 21; eventlog.registry truncated 4",
+        witnessed=True,
+    ),
+    Attack(
+        "rewrite and re-sign everything, anchors too, of a log with a witness",
+        "5 + anchors",
+        anchors.rewrite_all,
+        INCREMENTAL,
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 5",
+        witnessed=True,
     ),
     *on_registry.ATTACKS,
     *on_heads.ATTACKS,

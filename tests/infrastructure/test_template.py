@@ -25,6 +25,9 @@ _ANCHORS: sam.Json = {
     "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
     "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
     "EVENTLOG_RETIRED_KEYS": "old",
+    "EVENTLOG_WITNESS_POLICY": "ssm:/log/witnesses",
+    "EVENTLOG_WITNESS_CHAINS": "main, shop*",
+    "EVENTLOG_WITNESS_FRESH_SECONDS": 60,
 }
 _CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/", "EVENTLOG_BASE_PATH": "/log"}
 OWN_SETTINGS: dict[str, sam.Json] = {
@@ -32,6 +35,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_BASE_PATH": "/log",
@@ -48,7 +52,10 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     "StreamFunction": _CALLERS,
     "ChainAuditFunction": _ANCHORS | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_DATABASE_SET_UP": "true"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
-    "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
+    "IngestQueueFunction": {
+        "EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}",
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
+    },
     "WitnessFunction": {
         "EVENTLOG_WITNESS_NAME": "witness.example.com/w1",
         "EVENTLOG_WITNESS_KEYS": "kms:${WitnessKey}",
@@ -60,6 +67,7 @@ CHOSEN: dict[str, str | int] = {
     **WITNESS,
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
+    "PayloadsApartFrom": 4096,
     "ChainsClaim": "mine",
     "BasePath": "/log",
     "ScopePrefix": "log/",
@@ -70,6 +78,9 @@ CHOSEN: dict[str, str | int] = {
     "DashboardHosts": "https://tokens.example.com",
     "AnchorRetentionDays": 7,
     "RetiredKeys": "old",
+    "WitnessPolicy": "/log/witnesses",
+    "WitnessChains": "main, shop*",
+    "WitnessFreshSeconds": 60,
 }
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -37,6 +38,9 @@ from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.findings import Finding
 
+if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks them
+    from eventlog.audit.witnessed import WitnessView
+
 
 class Auditor:
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
@@ -58,12 +62,14 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
+        witnessed: "WitnessView | None" = None,
     ) -> None:
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits, self._store = audits, store
         self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
+        self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
@@ -107,6 +113,8 @@ class Auditor:
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
+        if self._witnessed is not None:
+            self._witnessed.look(opened)
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
         self._keeper.begin(run)
@@ -227,6 +235,10 @@ class Auditor:
     def backlog(self) -> Backlog:
         """Count what waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
+
+    def leftover_payloads(self, seconds: float) -> int:
+        """Count payloads that no event has, long after they were stored apart; for so long at most."""
+        return self._audits.database.leftover_payloads(seconds)
 
     def report(self, audit_id: str) -> AuditReport:
         """Read a stored report.

@@ -1,7 +1,8 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable
-from typing import Literal, NotRequired, TypedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -11,8 +12,12 @@ from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.watch import Watcher
+from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
+
+if TYPE_CHECKING:  # as in ``auditor.py``
+    from eventlog.audit.witness_round import Witnessing
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
@@ -21,6 +26,7 @@ _ANSWERED = 1000
 _SKIPPED = "another audit of the schedule in this mode is at work"
 _WATCHED_PART = 5
 """A round may spend a fifth of its time on the changes of the database."""
+_COUNTING_SECONDS = 5.0
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
 
@@ -50,12 +56,19 @@ class ScheduleAnswer(TypedDict):
 
 
 def run_scheduled(
-    auditor: Callable[[], Auditor], watcher: Callable[[], Watcher], leases: LeaseStore, mode: str, seconds: float
+    auditor: Callable[[], Auditor],
+    watcher: Callable[[], Watcher],
+    leases: LeaseStore,
+    mode: str,
+    seconds: float,
+    *,
+    witnessing: "Callable[[], Witnessing | None]" = lambda: None,
 ) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
-    first what was done to the database since the last one.
+    first what was done to the database since the last one. At the end, when all that was found intact is anchored, the
+    witnesses are asked, if there is ``witnessing``.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -73,8 +86,12 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
+        shown = _witnessed(witnessing(), reports)
         audit_metrics.standing(found.standings.open_findings())
-    answer = _answer(wanted, [*watched, *reports])
+        if wanted == "full":
+            with suppress(StoreError):  # the next round counts again
+                audit_metrics.leftover(found.leftover_payloads(_COUNTING_SECONDS))
+    answer = _answer(wanted, [*watched, *reports, *shown])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
@@ -127,6 +144,15 @@ def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
     if watched.lag_seconds is not None:
         metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
     return watched.reports
+
+
+def _witnessed(witnessing: "Witnessing | None", reports: list[AuditReport]) -> list[AuditReport]:
+    """Have the anchors of these chains witnessed; return reports on what witnesses show, which are told already."""
+    if witnessing is None:
+        return []
+    outcome = witnessing.round(reports)
+    audit_metrics.witnessed(outcome.records, outcome.sizes.values())
+    return outcome.reports
 
 
 def _answer(mode: Mode, reports: list[AuditReport]) -> ScheduleAnswer:

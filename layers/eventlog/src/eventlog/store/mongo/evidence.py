@@ -16,6 +16,7 @@ from pymongo import ASCENDING
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.cosignatures import CosignatureRows
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import MongoTreeView
@@ -42,12 +43,12 @@ class MongoEvidenceView(MongoTreeView):
 
     def events(self, start: int, end: int) -> Iterator[list[Event]]:
         """See ``EvidenceView.events``."""
-        return self.batches(Span(start, end), None)
+        return self._filled(Span(start, end), None)
 
     def events_in(self, window: TimeRange, start: int, end: int) -> Iterator[list[Event]]:
         """See ``EvidenceView.events_in``; the span to read is found by the index on time."""
         span = self.span(window, end)
-        return self.batches(span._replace(low=max(span.low, start)), window)
+        return self._filled(span._replace(low=max(span.low, start)), window)
 
     def span(self, window: TimeRange, size: int) -> Span:
         """Find where the events of a time window are, below ``size``; from the window's index alone."""
@@ -63,8 +64,16 @@ class MongoEvidenceView(MongoTreeView):
         seqs += [event.seq for event in self.pending if event.seq < size and window.has(event)]
         return Span(min(seqs), max(seqs) + 1, scattered) if seqs else Span(0, 0)
 
+    def _filled(self, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
+        """Iterate over what ``batches`` gives, with all payloads."""
+        with mapped():
+            yield from self._operations.bodies.fill_in_turn(self.batches(span, window), self.session)
+
     def batches(self, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
-        """Iterate over the events of a span, those of a window if there is one; the pending ones come last."""
+        """Iterate over the events of a span, those of a window if there is one; the pending ones come last.
+
+        Payloads that are stored apart are not in them yet.
+        """
         if span.low < min(span.high, self.image.settled.size):
             with mapped():
                 if window is not None and span.scattered:
@@ -111,6 +120,7 @@ class MongoEvidenceReader:
     def __init__(self, log: MongoStore) -> None:
         self._operations = operations_of(log)
         self._copies = CheckpointStore(log)
+        self._cosignatures = CosignatureRows(log)
 
     @contextmanager
     def view(self, chain: str, size: int | None) -> Iterator[tuple[MongoEvidenceView | None, AnchorCopy | None]]:
@@ -121,3 +131,7 @@ class MongoEvidenceReader:
             with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoEvidenceView(self._operations, session, image), copy
+
+    def cosignatures(self, copy: AnchorCopy) -> list[str]:
+        """See ``EvidenceReader.cosignatures``."""
+        return [each.line for each in self._cosignatures.of(copy.chain, copy.number) if each.size == copy.size]

@@ -16,6 +16,7 @@ from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index, ShardKey
 from eventlog.store.mongo.leases import LEASES
 from eventlog.stored.heads import NEWEST
+from eventlog.stored.witness_records import COSIGNING_STATES, WITNESS_PREFIX
 
 Schema = dict[str, Any]
 
@@ -25,6 +26,7 @@ _STRING = {"bsonType": "string"}
 _NAME = {"bsonType": "string", "minLength": 1}
 _DATE = {"bsonType": "date"}
 _COUNT = {"bsonType": "long", "minimum": 0}
+_PAYLOAD = {"bsonType": "string", "pattern": r"^\{"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,13 @@ class Declared:
         return {"validator": validator, "validationLevel": "moderate", "validationAction": "error"}
 
 
-def _fields(properties: dict[str, Schema]) -> Schema:
-    """Describe a document with exactly these fields."""
+def _fields(properties: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    """Describe a document with exactly these fields; the optional ones may be left out."""
     return {
         "bsonType": "object",
         "required": list(properties),
         "additionalProperties": False,
-        "properties": properties,
+        "properties": properties | (optional or {}),
     }
 
 
@@ -76,15 +78,15 @@ _EVENT = _fields(
         "timestamp": _DATE,
         "received_at": _DATE,
         "principal": _STRING,
-        "payload": {"bsonType": "string", "pattern": r"^\{"},
         "salt": _HASH,
         "payload_hash": _HASH,
         "content_hash": _HASH,
         "prev_hash": _HASH,
         "hash": _HASH,
         "nodes": _HASHES,
-    }
-)
+    },
+    {"payload": _PAYLOAD, "payload_bytes": {"bsonType": "long", "minimum": 2}},
+) | {"oneOf": [{"required": ["payload"]}, {"required": ["payload_bytes"]}]}
 _EVENT_LENGTHS = {
     "salt": SALT_SIZE,
     **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
@@ -97,7 +99,11 @@ _SEQUENCE = _fields(
         "settled": _fields({"size": _COUNT, "hash": _HASH, "frontier": _HASHES}),
         "pending": {"bsonType": "array"},
         "pending_bytes": _COUNT,
-    }
+    },
+    {"swept": _DATE},
+)
+_BODY = _fields(
+    {"_id": {"bsonType": "string", "pattern": "^[^/]+/[^/]+/[0-9a-f]{64}$"}, "at": _DATE, "payload": _PAYLOAD}
 )
 _CHECKPOINT = _fields(
     {
@@ -167,6 +173,33 @@ _STANDING = _fields(
         "note": _NAME,
     }
 )
+_COSIGNATURE = _fields(
+    {
+        "_id": _NAME,
+        "chain": _NAME,
+        "number": {"bsonType": "long", "minimum": 1},
+        "size": _COUNT,
+        "witness": _NAME,
+        "time": _DATE,
+        "line": _NAME,
+    }
+)
+_WITNESS = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{WITNESS_PREFIX}"},
+        "chain": _NAME,
+        "witness": _NAME,
+        "size": _either(["long", "null"]),
+        "time": _either(["date", "null"]),
+        "state": {"enum": list(COSIGNING_STATES)},
+        "since": _DATE,
+        "detail": _STRING,
+        "asked_at": _either(["date", "null"]),
+        "next_try": _DATE,
+        "failures": _COUNT,
+        "evidence": _either(["string", "null"]),
+    }
+)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -178,20 +211,23 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, and what is known of a witness,
+under one that begins with ``WITNESS_PREFIX``.
 """
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS_SHARDED, lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}, indexes.AUDITS),
+    Declared("bodies", _BODY, shard_key=indexes.BODIES_SHARDED),
+    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+    Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),
     Declared("quotas", _QUOTA),
     Declared("heads", _HEADS),
 )

@@ -9,8 +9,10 @@ from pymongo.errors import DuplicateKeyError
 
 from eventlog.store.interface.standings import STANDING_PREFIX, StandingRow
 from eventlog.store.mongo.chain_filter import among
+from eventlog.store.mongo.cosignatures import AFTER_WITNESSES
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored.witness_records import WITNESS_PREFIX
 
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -20,8 +22,14 @@ _FIELDS = {"verdict": 1, "note": 1}
 _AFTER = f"{STANDING_PREFIX[:-1]}{chr(ord(STANDING_PREFIX[-1]) + 1)}"
 _IDS = {"$gte": STANDING_PREFIX, "$lt": _AFTER}
 """The ids of all standings."""
-NO_STANDINGS: dict[str, Any] = {"$or": [{"_id": {"$not": {"$gte": STANDING_PREFIX}}}, {"_id": {"$gte": _AFTER}}]}
-"""All other rows, so that an index leaves standings out instead of going over them."""
+ONLY_REPORTS: dict[str, Any] = {
+    "$or": [
+        {"_id": {"$not": {"$gte": STANDING_PREFIX}}},
+        {"_id": {"$gte": _AFTER, "$lt": WITNESS_PREFIX}},
+        {"_id": {"$gte": AFTER_WITNESSES}},
+    ]
+}
+"""All rows but standings and those on witnesses, so that an index leaves these out instead of going over them."""
 
 
 class StandingRows:
