@@ -38,7 +38,7 @@ class Pass:
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP``; return whether the end is reached."""
         run, skew = self._run, ClockSkew()
-        verifier = ChainVerifier(run.state, run.emit, skew)
+        verifier = ChainVerifier(run.state, run.emit, skew, self._audits.rules)
         start, end = run.position, run.report.to_seq
         stop = (start // STEP + 1) * STEP
         stop = stop if end is None else min(stop, end)

@@ -24,6 +24,7 @@ from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.standings import ONLY_REPORTS, StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.search_fields import DeclaredFields
 from eventlog.stored import bodies, codec
 from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
@@ -77,6 +78,7 @@ class AuditStore:
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
         self.standings = StandingRows(log)
+        self.rules = DeclaredFields(lambda: log).rule
         self.all_heads = HeadRows(log)
 
     def chain_names(self) -> list[str]:
