@@ -110,7 +110,7 @@ class Photographer:
         self._subject.log_visits()
         chosen = f"?view=events&event={order['event_id']}"
         self._take("overview", "?range=week", ".uplot canvas")
-        self._take("events", chosen, "#detail pre")
+        self._take("events", chosen, "#detail pre:visible")
         self._take("verify", chosen, ".verification", verify)
         self._take("chain", f"?view=chain&zoom=16&seq={order['seq']}", "main svg")
         self._take("audits", "?view=audits", "main table")
@@ -118,6 +118,7 @@ class Photographer:
         self._take("live", "?view=events&live=on", "tbody tr", self._watch)
         audit = self._subject.tamper(order["seq"])
         self._take("audits-tampered", f"?view=audits&audit={audit}", "main table")
+        self._take("events-tampered", chosen, "#detail [data-finding]")
 
     def _take(self, name: str, query: str, shown: str, act: Act = lambda _: None) -> None:
         for theme, page in self._pages.items():
@@ -146,7 +147,7 @@ def open_page(browser: Browser, vkey: str, theme: Theme) -> Page:
 
 def verify(page: Page) -> None:
     """Verify the chosen event in the page."""
-    page.get_by_role("button", name="Verify here").click()
+    page.get_by_role("button", name="Verify in my browser").click()
 
 
 def save(picture: bytes, path: Path) -> None:

@@ -252,10 +252,15 @@ class Honest:
         The witness saw the honest log, and nothing of other copies.
         """
         with fresh_log(self.client, self.folder, self.key, self.prepare) as log, ExitStack() as stack:
-            log.put_back(self.now, files=True)
+            # Watching begins while there is no anchor yet: else it would begin with the honest log's first one, and
+            # read again all that was done to every other copy since. Nothing of that is removed: it would be told of.
+            log.watch()
+            log.put_back(self.now, [name for name in COLLECTIONS if name != "audits"], files=True)
+            kept = [row for row in self.now.documents["audits"] if str(row["_id"]).partition("/")[0] != "watch"]
+            log.raw("audits").insert_many(kept)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
-            log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
+            log.watch()  # the copy itself is a change, too; what is told of that does not count
             log.watched.clear()
             if witnessed:
                 memory = Path(f"{log.folder}-witness")

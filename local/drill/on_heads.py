@@ -73,7 +73,7 @@ ATTACKS = [
         rename_quiet,
         INCREMENTAL,
         "other checkpoint_invalid; other sequence_mismatch; other content_mismatch 0..38; other link_mismatch 0; "
-        "payments truncated 0",
+        "other payload_missing 5..6, 17..18, 26..27, 36..37; payments truncated 0",
     ),
     Attack("roll one back, and the list of heads with it", "3", roll_quiet_back, INCREMENTAL, "payments truncated 21"),
     Attack(

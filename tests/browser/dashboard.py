@@ -112,7 +112,7 @@ def pin(look: Watched, vkey: str) -> None:
 def verify(look: Watched, event_id: str) -> Page:
     """Open an event by its address, and have it verified."""
     page = look.open(view="events", event=event_id)
-    page.click("button:text-is('Verify here')")
+    page.click("button:text-is('Verify in my browser')")
     page.wait_for_selector(".verification")
     return page
 
@@ -121,6 +121,31 @@ def outcomes(page: Page) -> dict[str, str]:
     """What each step of a verification showed."""
     found = page.locator(".steps > li").all()
     return {str(one.get_attribute("data-step")): str(one.get_attribute("class")) for one in found}
+
+
+def filters(page: Page) -> Page:
+    """Unfold the fields of the filters."""
+    if not page.locator(".filter-box[open]").count():
+        page.locator(".filter-box summary").click()
+    return page
+
+
+def listed(page: Page, begins: str = "") -> dict[str, str]:
+    """What the list of chains offers for how a name begins: each chain with its words."""
+    if page.locator("#chain-list").is_hidden():
+        page.click("#chain")
+    page.fill("#chain-search", begins)
+    page.locator("#chain-list li").first.wait_for()
+    page.wait_for_function("text => document.getElementById('chain-search').value === text", arg=begins)
+    items = page.locator("#chain-list a").all()
+    return {str(one.get_attribute("data-chain")): one.inner_text() for one in items}
+
+
+def choose_chain(page: Page, chain: str) -> None:
+    """Choose a chain as a viewer does who knows its name."""
+    page.click("#chain")
+    page.fill("#chain-search", chain)
+    page.locator(f"#chain-list a[data-chain='{chain}']").click()
 
 
 def screenshot(page: Page, path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,13 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from eventlog.store.mongo.store import operations_of
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched
+from tests.browser.dashboard import ServedLog, Watched, listed
 
 VIEWS = ("overview", "events", "chain", "audits")
 EMPTY = {
-    "overview": "Nothing is logged",
-    "events": "No event fits",
-    "chain": "Nothing is logged",
+    "overview": "No events in chain",
+    "events": "No events in chain",
+    "chain": "No events in chain",
     "audits": "No audit has run",
 }
 WORDS = "MongoDB is away; try again soon"
@@ -42,24 +43,25 @@ def answering(status: int) -> Callable[[Route], None]:
     return lambda route: route.fulfill(status=status, content_type="application/problem+json", body=json.dumps(problem))
 
 
-@pytest.mark.parametrize("status", [500, 503])
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_that_can_not_be_had_says_why(look: Watched, view: str, status: int) -> None:
+def test_a_view_that_can_not_be_had_says_why(look: Watched) -> None:
     page = look.open(view="keys")
-    page.route("**/api/**", answering(status))
-    page.locator(f"#nav a[href*='view={view}']").click()
-    alert = page.get_by_role("alert")
-    expect(alert).to_contain_text(WORDS)
-    page.unroute("**/api/**")
-    alert.get_by_role("button", name="Try again").click()
-    expect(alert).to_have_count(0)
-    expect(page.locator("main .card").first).to_be_visible()
+    for view, status in product(VIEWS, (500, 503)):
+        page.route("**/api/**", answering(status))
+        page.locator(f"#nav a[href*='view={view}']").click()
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text(WORDS)
+        page.unroute("**/api/**")
+        alert.get_by_role("button", name="Try again").click()
+        expect(alert).to_have_count(0)
+        expect(page.locator("main .card").first).to_be_visible()
+        page.locator("#nav a[href*='view=keys']").click()
+        expect(page.locator("#vkey")).to_be_visible()
 
 
 def test_a_log_that_can_not_be_reached_is_said(look: Watched) -> None:
     look.page.route("**/api/**", lambda route: route.abort())
     page = look.open()
-    expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    expect(page.get_by_role("alert")).to_contain_text("Can’t reach the server")
     page.unroute("**/api/**")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".tile").first).to_contain_text("2")
@@ -79,8 +81,8 @@ def test_a_page_that_can_not_learn_which_log_it_is_of_says_so(look: Watched) -> 
 
 def verify(page: Page) -> None:
     page.get_by_role("link", name="Events").click()
-    page.locator("tr[data-id=a] button").click()
-    page.get_by_role("button", name="Verify here").click()
+    page.locator("tr[data-id=a] button.open").click()
+    page.get_by_role("button", name="Verify in my browser").click()
 
 
 @pytest.mark.parametrize(
@@ -116,24 +118,24 @@ def test_an_audit_that_can_not_begin_is_said(look: Watched) -> None:
 
 def test_a_wrong_filter_stays_to_be_corrected(look: Watched) -> None:
     page = look.open(view="events", start_time="yesterday")
-    expect(page.get_by_role("alert")).to_contain_text("/query/start_time")
+    expect(page.locator("#start_time-error")).to_contain_text("RFC 3339")
     page.fill("#start_time", "2020-01-01T00:00:00Z")
-    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator("#filter").click()
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
-@pytest.mark.parametrize("view", EMPTY)
-def test_a_chain_without_anything_says_so(look: Watched, view: str) -> None:
-    expect(look.open(view=view, chain="empty").locator(".empty").first).to_contain_text(EMPTY[view])
+def test_a_chain_without_anything_says_so(look: Watched) -> None:
+    for view, words in EMPTY.items():
+        expect(look.open(view=view, chain="empty").locator(".empty").first).to_contain_text(words)
 
 
-@pytest.mark.parametrize("width", [360, 768, 1024])
-@pytest.mark.parametrize("view", [*VIEWS, "keys"])
-def test_long_names_need_no_sideways_scrolling(look: Watched, view: str, width: int) -> None:
-    look.page.set_viewport_size({"width": width, "height": 900})
-    page = look.open(view=view, chain="main", **({"event": "b" * 64} if view == "events" else {}))
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_long_names_need_no_sideways_scrolling(look: Watched) -> None:
+    for view in [*VIEWS, "keys", "runbook"]:
+        page = look.open(view=view, chain="main", **({"event": "b" * 64} if view == "events" else {}))
+        page.wait_for_load_state("networkidle")
+        for width in (1024, 768, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # once it is drawn anew
 
 
 def test_the_focus_stays_where_it_was_used(look: Watched) -> None:
@@ -154,10 +156,10 @@ def test_the_focus_stays_where_it_was_used(look: Watched) -> None:
 
 def test_what_is_shown_in_detail_is_announced_in_a_few_words(look: Watched) -> None:
     page = look.open(view="events")
-    page.locator("tr[data-id=a] button").click()
+    page.locator("tr[data-id=a] button.open").click()
     expect(page.locator("#announced")).to_have_text("Event 0 is shown in detail.")
-    page.get_by_role("button", name="Verify here").click()
-    expect(page.locator("#announced")).to_have_text(re.compile("holds"))
+    page.get_by_role("button", name="Verify in my browser").click()
+    expect(page.locator("#announced")).to_have_text(re.compile("All hashes match"))
     assert page.locator("[aria-live] pre, [role=status] pre").count() == 0
 
 
@@ -194,13 +196,11 @@ def test_a_damaged_chain_is_shown_as_that_and_hides_no_other(browser: Browser, l
         expect(rows).to_have_count(3)
         expect(rows.nth(0)).to_contain_text("DAMAGED")
         expect(rows.nth(2)).to_contain_text("zzz2")
-        expect(page.locator("#chain option")).to_have_text(
-            [f"{name} (not audited yet)" for name in ("aaa", "main", "zzz")]
-        )
+        assert listed(page) == {name: f"{name} (not audited yet)" for name in ("aaa", "main", "zzz")}
         for view in ("overview", "chain"):
             page = look.open(view=view, chain="aaa")
             expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")
-        expect(page.locator("#standing")).to_contain_text("aaa: what is stored of it is damaged.")
+        expect(page.locator("#standing")).to_contain_text("Damaged: the log can’t read what is stored of this chain.")
         assert log.log.audit("full", "aaa").status == "tampered"
         page = look.open(view="overview", chain="aaa")
         expect(page.get_by_role("alert")).to_contain_text("chain aaa is damaged")
@@ -208,7 +208,7 @@ def test_a_damaged_chain_is_shown_as_that_and_hides_no_other(browser: Browser, l
         expect(page.get_by_role("region", name="Chains").locator("tbody tr").nth(0)).to_contain_text("TAMPERED")
         page = look.open(view="chain", chain="aaa")
         expect(page.get_by_label("Findings that are about no single event")).to_contain_text("sequence_mismatch")
-        expect(page.locator("#standing")).to_contain_text("TAMPERED: 1 finding in aaa")
+        expect(page.locator("#standing")).to_contain_text("TAMPERED: 1 finding in aaa: it happened before")
 
 
 def test_events_that_take_several_pages_are_all_in_the_picture(browser: Browser, log: ServedLog) -> None:

@@ -12,7 +12,7 @@ from eventlog.formats import hashing
 from eventlog.store.mongo.store import operations_of
 from eventlog.stored.sequences import new_sequence
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, Watched
+from tests.browser.dashboard import ServedLog, Watched, filters, listed
 from tests.support.anchored import ORIGIN
 
 MANY = 1001
@@ -43,15 +43,20 @@ def look(browser: Browser, odd: ServedLog) -> Iterator[Watched]:
 
 
 def ids(page: Page) -> list[str]:
-    expect(page.locator("#events-status")).to_contain_text("event")
+    expect(page.locator("#events-status")).to_have_text(re.compile("event|First"))
     return [str(row.get_attribute("data-id")) for row in page.locator("#main tbody tr").all()]
 
 
 def test_every_chain_can_be_chosen(look: Watched) -> None:
     page = look.open()
-    expect(page.locator("#chain option")).to_have_count(MANY + 4)
     expect(page.locator(".card").last).to_contain_text(f"{MANY + 4 - 20} chains more")
-    page.select_option("#chain", "z-the-last-by-name")
+    assert list(listed(page, "m-09")) == [f"m-09{n:02}" for n in range(50)]
+    expect(page.locator("#chain-list")).to_contain_text("50 others: type how the name begins.")
+    page.fill("#chain-search", "nobody")
+    expect(page.locator("#chain-list")).to_have_text("No chain begins with “nobody”.")
+    page.fill("#chain-search", "z-")
+    expect(page.locator("#chain-list a")).to_have_count(1)
+    page.keyboard.press("Enter")
     expect(page.locator(".tile").first).to_contain_text("in z-the-last-by-name")
     page.get_by_role("link", name="Chain", exact=True).click()
     expect(page.locator(".facts").first).to_contain_text("0 in z-the-last-by-name")
@@ -77,8 +82,8 @@ def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> 
     """From the fields, from the address, and again from the fields that the address filled."""
     page = look.open(view="events")
     for given, fits in ((COMMA, {0}), (BLANK, {1}), (f"{COMMA}\n{BLANK}\n", {0, 1})):
-        page.fill("#source_id", given)
-        page.get_by_role("button", name="Show", exact=True).click()
+        filters(page).fill("#source_id", given)
+        page.locator("#filter").click()
         page.wait_for_url(re.compile("source_id="))
         expected = [f"e-{n}" for n in reversed(range(120)) if n % 3 in fits][:50]
         expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
@@ -86,13 +91,33 @@ def test_names_with_commas_and_blanks_are_filters_like_others(look: Watched) -> 
         page.reload()
         assert page.input_value("#source_id") == given.rstrip("\n")
         address = page.url
-        page.get_by_role("button", name="Show", exact=True).click()
+        page.locator("#filter").click()
         expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", expected[0])
         assert (ids(page), page.url) == (expected, address)
-    cell = page.locator("#main tbody tr[data-id=e-118] td").nth(2).locator("bdi")
+    cell = page.locator("#main tbody tr[data-id=e-118] td.source bdi")
     assert cell.evaluate("cell => getComputedStyle(cell).whiteSpace") == "pre-wrap"
     page.get_by_role("switch").click()
     expect(page.locator("#events-status")).to_contain_text("Live")
+
+
+def test_events_of_the_future_are_said_and_ordered_by_arrival(look: Watched, odd: ServedLog) -> None:
+    page = look.open(view="events", chain="ahead")
+    expect(page.locator("#waiting")).to_be_visible()  # the page of a chain without an event turns into its first one
+    expect(page.locator("pre").first).to_contain_text(f"curl -X POST {look.home}/api/v1/events")
+    expect(page.locator("pre").nth(1)).to_have_text("make demo-data")
+    odd.append({"event_id": "ahead", "timestamp": "2099-01-01T00:00:00Z"}, chain="ahead")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    odd.append({"event_id": "now", "event_type": "t" * 256, "source_id": "s" * 256}, chain="ahead")
+    page = look.open(view="events", chain="ahead")
+    assert ids(page) == ["ahead", "now"]
+    expect(page.locator("#future")).to_contain_text("1 event here states a time in the future")
+    page.get_by_role("button", name="Order by arrival").click()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "now")
+    assert ids(page) == ["now", "ahead"]
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Remove in order of arrival").click()
+    expect(page.locator("tbody tr").first).to_have_attribute("data-id", "ahead")
 
 
 def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: Browser) -> None:
@@ -100,7 +125,7 @@ def test_a_link_into_the_pages_leads_back_to_the_newest(look: Watched, browser: 
     page.get_by_role("button", name="Older").click()
     expect(page.locator("#main tbody tr").first).to_have_attribute("data-id", "e-69")
     link = page.url
-    page.locator("tr[data-id=e-69] button").click()
+    page.locator("tr[data-id=e-69] button.open").click()
     expect(page.locator("#detail .facts")).to_contain_text("69 in main")
     page.reload()
     page.get_by_role("button", name="Newer").click()

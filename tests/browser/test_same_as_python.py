@@ -22,6 +22,7 @@ from eventlog.formats.witness_protocol import parse_request
 from tests.browser.conftest import serve_anew, watch
 from tests.support.each import each
 from tests.support.event_source import Interpreter
+from tests.support.page_logic import CLEAN, FIGURES, IN_NEW_YORK, NOW, PAYLOAD, RULES, VERDICTS, WHEN
 from tests.support.policies import EXAMPLE, READABLE, REFUSED_POLICIES
 from tests.support.refused import (
     ACCEPTED_TEXTS,
@@ -366,3 +367,98 @@ def test_searches_are_read_written_and_found_as_by_the_command(page: Page) -> No
     assert found["withFields"] == [one["search"] for one in with_fields["read"]]
     assert found["refusedWithFields"] == [[one["at"], one["error"]] for one in with_fields["refused"]]
     assert found["keys"] == [one["found"] for one in vectors["keys"]["cases"]]
+
+
+def test_what_is_typed_is_a_time(page: Page) -> None:
+    script = "(m, [texts, now]) => texts.map((text) => m.readWhen(text, now))"
+    assert call(page, "when", script, [list(WHEN), parse_time(NOW)], folder="") == list(WHEN.values())
+    end = call(page, "when", "(m) => m.readWhen('10000-01-01T00:00:00Z', 0, true)", folder="")
+    assert end == "10000-01-01T00:00:00.000Z"
+
+
+def test_a_payload_in_one_line_and_what_is_asked_of_its_values(page: Page) -> None:
+    script = "(m, p) => m.valuesOf(p).map(({ name, pointer, text }) => [name, text, m.textAt(p, pointer)])"
+    told = call(page, "summary", script, PAYLOAD, folder="")
+    assert [name for name, *_ in told] == ["user", "items.0.sku", "items.0.n", "a/b.~", "ok"]
+    assert [text for _, text, _ in told] == ["u-17", "X", "2", "null", "true"]
+    assert [again for *_, again in told] == ["u-17", "X", "2", "null", "true"]
+    script = """(m, [payload, addresses]) => {
+        const event = { event_type: 'a=b', source_id: 's', event_id: 'e', principal: 'p', payload }
+        const { name, text } = m.readCondition(m.writeCondition('/items/0/a=b', 'X=Y'))
+        const fits = (address) => m.localConditions(new URLSearchParams(address)).fit(event)
+        return [addresses.map(fits), [name, text]]
+    }"""
+    asked = ["is=/user=u-17", "is=/user=u-1", "not=/user=u-17", "is=type=a=b&not=by=q", "is=/items=X", "word=x"]
+    fits, written = call(page, "conditions", script, [PAYLOAD, asked], folder="")
+    assert fits == [True, False, False, True, False, True]
+    assert written == ["/items/0/a=b", "X=Y"]
+    names = {"a": "a", "a*": r"a\*", "a\\*": r"a\\\*", "*": r"\*", "a*b": "a*b", "a\\": "a\\"}
+    assert call(page, "menu", "(m, names) => names.map(m.exactly)", list(names), "/views") == list(names.values())
+
+
+def test_what_a_search_field_finds_is_held_against_the_payload(page: Page) -> None:
+    script = "(m, [payload, all, rules]) => all.map((keys) => m.hasKeys(payload, keys, rules))"
+    fits = {
+        ("user:u-17",): True,
+        ("user:u-1",): False,
+        ("user:u-17", "sku:X", "ok:true"): True,
+        ("sku:Y",): False,
+        ("sku:2",): False,
+        ("odd:null",): True,
+        ("nobody:u-17",): False,
+    }
+    given = [PAYLOAD, [list(keys) for keys in fits], RULES]
+    assert call(page, "fields", script, given, folder="") == list(fits.values())
+    assert call(page, "fields", script, [{"actor": "b:c"}, [["who:b:c"], ["user:b"]], RULES], "") == [True, False]
+    script = "(m, [fields, pointers]) => pointers.map((pointer) => m.fieldOf(fields, pointer) ?? null)"
+    pointers = ["/items/12/sku", "/items/x/sku", "/items/1/sku/2", "/a~1b/~0", "/user"]
+    found = call(page, "fields", script, [RULES[1]["fields"], pointers], folder="")
+    assert found == ["sku", None, None, "odd", "user"]
+    script = "(m, lines) => lines.map(([text, at]) => m.termAt(text, at))"
+    lines = [["type:us", 7], ["a type:us b", 9], ['x source:"web 1', 15], ["", 0], ["ty", 2]]
+    terms = [(one["start"], one["name"], one["value"]) for one in call(page, "completing", script, lines, folder="")]
+    assert terms == [(0, "type", "us"), (2, "type", "us"), (2, "source", "web 1"), (0, None, ""), (0, None, "ty")]
+    script = "(m) => [m.qualifiers('o', ['order', 'other']), m.qualifiers('', []), m.term('source', 'web \"1')]"
+    assert call(page, "completing", script, folder="") == [["order", "other"], [], 'source:"web ""1"']
+
+
+def test_what_a_place_in_the_chart_means(page: Page) -> None:
+    script = """(m, [figures, times, heights]) => {
+        const { start_time: start, end_time: end } = m.barRange(figures, 1)
+        const bars = times.map((time) => m.barAt(figures, Date.parse(time) / 1000))
+        const segments = heights.map((height) => m.segmentAt(figures, 0, height) ?? null)
+        return [bars, segments, m.told(figures, 0), [start, end]]
+    }"""
+    times = [f"2026-11-25T{clock}Z" for clock in ("10:59:59", "11:00:00", "09:59:59", "12:00:00")]
+    bars, segments, told, span = call(page, "bars", script, [FIGURES, times, [2.9, 3.5, 5.5, 7]], folder="")
+    assert (bars, segments) == ([0, 1, None, None], ["a", "b", None, None])
+    assert (told["time"], told["total"]) == ("2026-11-25 10:00 UTC", "6 events")
+    assert [(one["name"], one["count"]) for one in told["top"]] == [("a", 3), ("b", 2), ("others", 1)]
+    assert span == ["2026-11-25T11:00:00.000Z", "2026-11-25T12:00:00.000Z"]
+
+
+def test_local_times_records_and_names_to_begin_after(page: Page) -> None:
+    script = "(m, texts) => texts.map((text) => [m.localTime(text), m.offset(text)])"
+    assert call(page, "zone", script, list(IN_NEW_YORK), folder="") == [list(one) for one in IN_NEW_YORK.values()]
+    texts = {"": 0, "a,b\n": 1, 'a,"b\nc"\nd\n': 2, '"a""\n"\n': 1}
+    assert call(page, "downloads", "(m, texts) => texts.map(m.records)", list(texts), "") == list(texts.values())
+    prefixes = ["a", "0", "acme", "a-", "a0", "z_", "9"]
+    given = call(page, "picker", "(m, prefixes) => prefixes.map(m.before)", prefixes, folder="")
+    assert [(after < prefix, after.startswith(prefix)) for prefix, after in zip(prefixes, given, strict=True)] == [
+        (True, False)
+    ] * len(prefixes)
+    assert given[2] == "acmd".ljust(64, "z")
+
+
+def test_verdicts_in_words(page: Page) -> None:
+    now = parse_time(NOW)
+    script = "(m, [all, now]) => all.map((one) => m.tamperedSentence('main', one, now))"
+    told = call(page, "verdict", script, [[one for one, _ in VERDICTS], now], folder="")
+    assert told == [words for _, words in VERDICTS]
+    script = "(m, [standings, now]) => standings.map((one) => m.sentence(one, now))"
+    last = CLEAN | {"events_checked": 4877}
+    standings = [{"verdict": "intact", "last_full_audit": last}, None, {"damaged": True}]
+    told = call(page, "verdict", script, [standings, now], folder="")
+    assert told[0] == "Intact. Last full audit 24 Nov 17:32 UTC, 4,877 events."
+    assert told[1] == "Not audited yet. No full audit of this chain has ended."
+    assert told[2].startswith("Damaged: ")

@@ -61,7 +61,7 @@ def signing(browser: Browser, guarded: Guarded, issuer: Issuer) -> Iterator[Page
 def test_a_viewer_signs_in_and_is_back_where_they_were(signing: Page, guarded: Guarded, issuer: Issuer) -> None:
     signing.goto(f"{guarded.log.url}/?view=events&event=a")
     expect(signing.locator("#detail .facts")).to_contain_text("0 in main")
-    assert signing.url == f"{guarded.log.url}/?view=events&event=a"
+    assert signing.url == f"{guarded.log.url}/?chain=main&view=events&event=a"
     (asked,) = issuer.asked
     assert asked["redirect_uri"] == f"{guarded.log.url}/"
     assert (asked["scope"], asked["prompt"], asked["code_challenge_method"]) == (SCOPE, "none", "S256")
@@ -166,7 +166,7 @@ def test_a_page_from_another_machine_over_plain_http_says_what_it_needs(
         page.get_by_label("Token").fill(guarded.token)
         page.get_by_role("button", name="Enter").click()
         expect(page.locator("#detail .facts")).to_contain_text("0 in main")
-        page.get_by_role("button", name="Verify here").click()
+        page.get_by_role("button", name="Verify in my browser").click()
         expect(page.get_by_role("alert")).to_have_text(NEEDS_HTTPS)
         expect(page.locator(".verification")).to_have_count(0)
         copied = copy_hash(page)
@@ -200,7 +200,7 @@ def test_a_server_with_tokens_asks_for_one(look: Watched, guarded: Guarded) -> N
     expect(page.get_by_label("Token")).to_be_focused()
     page.get_by_label("Token").fill("wrong")
     page.keyboard.press("Enter")
-    expect(page.locator("form")).to_contain_text("does not know this token")
+    expect(page.locator("form")).to_contain_text("Token not accepted")
     page.get_by_label("Token").fill(guarded.token)
     page.get_by_role("button", name="Enter").click()
     expect(page.locator(".tile").first).to_contain_text("1")

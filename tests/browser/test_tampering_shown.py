@@ -39,7 +39,7 @@ def test_an_edited_event_is_marked_wherever_it_is_seen(audited: Page, filled: Se
     found = page.locator(".error li")
     expect(found).to_have_count(1)
     expect(found).to_contain_text("The payload is not the one that was logged.")
-    found.get_by_role("link", name=f"seq {DAMAGED}").click()
+    found.get_by_role("link", name=f"Event {DAMAGED}", exact=True).click()
     page.wait_for_url(re.compile(rf"view=chain&seq={DAMAGED}"))
     box = page.locator(f".chain-picture rect[data-seq='{DAMAGED}']")
     expect(box).to_have_class(re.compile("found.*chosen"))
@@ -65,7 +65,7 @@ def test_an_edited_event_is_marked_wherever_it_is_seen(audited: Page, filled: Se
 def test_a_deleted_event_is_shown_as_missing(audited: Page, filled: ServedLog) -> None:
     page = audited
     found = page.locator(".error li", has_text="An event is gone.")
-    found.get_by_role("link", name=f"seq {DAMAGED}").click()
+    found.get_by_role("link", name=f"Event {DAMAGED}", exact=True).click()
     box = page.locator(f".chain-picture rect[data-seq='{DAMAGED}']")
     expect(box).to_have_attribute("aria-label", re.compile(f"{DAMAGED} missing"))
     expect(box).to_have_class(re.compile("found"))

@@ -112,6 +112,12 @@ def test_an_audit_is_not_asked_for_by_a_query_string(ways: Ways, server: TestCli
     assert server.get("/api/v1/audits").json()["audits"] == []
 
 
+def test_a_refusal_names_the_parameters_in_its_sentence_too(server: TestClient) -> None:
+    told = server.get("/api/v1/events", params={"limit": "0", "order": "x"}).json()
+    assert told["detail"] == "Not allowed as given: order, limit; errors says why."
+    assert [error["pointer"] for error in told["errors"]] == ["/query/order", "/query/limit"]
+
+
 @each("way", ["server", "gateway"])
 @each("route", PATHS)
 def test_a_single_value_that_is_repeated_is_refused_whatever_comes_first(

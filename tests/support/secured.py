@@ -48,5 +48,5 @@ class SecuredLog:
 
 @contextmanager
 def secured_mongo(folder: Path) -> Iterator[SecuredMongo]:
-    with SecuredMongo(folder, ADMIN_PASSWORD, journal_millis=5) as mongo:
+    with SecuredMongo(folder, ADMIN_PASSWORD, journal_millis=25) as mongo:
         yield mongo

@@ -1,6 +1,7 @@
 """The dashboard's files: libraries are what was taken from their packages, and nothing is fetched from elsewhere."""
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -15,6 +16,14 @@ LIBRARIES = sorted(path for path in VENDOR.rglob("*") if path.is_file() and path
 COMMENT = re.compile(r"/\*.*?\*/|(?:^|(?<=\s))//[^\n]*|<!--.*?-->", re.DOTALL | re.MULTILINE)
 NAMESPACE = "http://www.w3.org/2000/svg"
 """Names a vocabulary; nobody fetches it."""
+
+
+def test_the_page_s_runbook_is_the_runbook() -> None:
+    """What to do when tampering was found is there in full, word for word."""
+    runbook = (DASHBOARD.parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+    section = runbook.split("## Tampering found\n")[1].split("\n## ")[0].strip("\n")
+    told = (DASHBOARD / "runbook.js").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line.strip().rstrip(",")) for line in told if line.startswith('  "')] == section.split("\n")
 
 
 def hosts(text: str) -> list[str]:
@@ -49,7 +58,11 @@ ABSOLUTE = re.compile(r"""(?<!replaceAll\()[`'"(]/(?:api/|dashboard/|docs|openap
 """An address that begins at the server's root, where under a base path somebody else's pages are."""
 
 
-@each("path", OWN)
+TEXT = "runbook.js"
+"""Has the runbook's commands, to be read."""
+
+
+@each("path", [path for path in OWN if path.name != TEXT])
 def test_a_file_begins_no_address_at_the_server_s_root(path: Path) -> None:
     assert ABSOLUTE.findall(COMMENT.sub("", path.read_text(encoding="utf-8"))) == []
 

@@ -1,47 +1,70 @@
-// One event: what it says, its place in the chain, and the way to verify it here.
+// One event: what it says, its place in the chain, and the way to verify it in this browser.
 
 import { h } from './dom.js'
+import { eventDownloads } from './downloading.js'
 import { alike } from './evidence/canonical.js'
 import { UnsupportedError } from './evidence/webcrypto.js'
-import { pretty } from './format.js'
+import { number, pretty } from './format.js'
+import { findingNotice } from './meaning.js'
 import { errorBox, hash, loading, moment } from './parts.js'
 import { eventsOf } from './range.js'
+import { checkEvent } from './rowcheck.js'
+import { shortened, valuesOf } from './summary.js'
 import { verification } from './verification.js'
 
-/** @param {object} event as the API has shown it: the very object that is verified, never one that is asked for again */
-export async function eventDetail(event, link, signal) {
+const VALUES = 40
+
+/**
+ * @param {object} event as the API has shown it: the very object that is verified, never one that is asked for again
+ * @param {{found?: object, ask?: (button: HTMLElement, name: string, text: string) => void}} more
+ *     found: what an audit found of it; ask: offers what a click on a value can do
+ */
+export async function eventDetail(event, link, signal, { found, ask } = {}) {
   const result = h('div', {})
   const verify = async () => {
     result.replaceChildren(loading('Checking …'))
     try {
-      result.replaceChildren(await verification(event, link, signal))
+      result.replaceChildren(await verification(event, link, signal, verify))
     } catch (error) {
       const again = error instanceof UnsupportedError ? null : verify
       if (!signal.aborted) result.replaceChildren(errorBox(error, again))
     }
   }
+  const { outcome, words } = await checkEvent(event, event.chain)
   return h(
     'div',
     {},
-    h('p', {}, h('button', { type: 'button', class: 'main', onclick: verify }, 'Verify here')),
+    found && findingNotice(found, event.chain),
+    outcome === 'failed' && h('p', { class: 'error', 'data-check': outcome }, 'Your browser gets a different hash than the log claims. ', words),
+    h('p', { class: 'row' }, h('button', { type: 'button', class: 'main', id: 'verify', onclick: verify }, 'Verify in my browser')),
     result,
-    facts(event),
+    eventDownloads(event, signal),
+    facts(event, ask),
     h('h3', {}, 'Payload'),
+    ask && values(event, ask),
     h('pre', { tabindex: 0 }, pretty(event.payload)),
-    h('h3', {}, 'Neighbours in the chain'),
+    h('h3', {}, 'Before and after'),
     ...(await neighbours(event, link, signal)),
   )
 }
 
-function facts(event) {
+const value = (name, text, ask) =>
+  ask ? h('button', { type: 'button', class: 'value', onclick: (click) => ask(click.currentTarget, name, text) }, h('bdi', {}, text)) : h('bdi', {}, text)
+
+function values(event, ask) {
+  const items = valuesOf(event.payload, VALUES).map(({ name, pointer, text }) => h('li', {}, h('button', { type: 'button', class: 'value', onclick: (click) => ask(click.currentTarget, pointer, text) }, h('bdi', {}, h('i', {}, `${shortened(name)}=`), shortened(text)))))
+  return items.length > 0 && h('ul', { class: 'values', 'aria-label': 'Values' }, items)
+}
+
+function facts(event, ask) {
   const rows = [
-    ['Type', h('bdi', {}, event.event_type)],
-    ['Source', h('bdi', {}, event.source_id)],
-    ['Happened', moment(event.timestamp)],
+    ['Type', value('type', event.event_type, ask)],
+    ['Source', value('source', event.source_id, ask)],
+    ['Occurred (as stated by the sender)', moment(event.timestamp)],
     ['Received', moment(event.received_at)],
-    ['By', h('bdi', {}, event.principal)],
+    ['Sent by', value('by', event.principal, ask)],
     ['Id', h('code', {}, event.event_id)],
-    ['Place', `${event.seq} in ${event.chain}`],
+    ['Position', `${number(event.seq)} in ${event.chain}`],
     ['Payload hash', hash(event.payload_hash)],
     ['Content hash', hash(event.content_hash)],
     ['Previous hash', hash(event.prev_hash)],
@@ -53,7 +76,7 @@ function facts(event) {
 async function neighbours(event, link, signal) {
   const events = await eventsOf(event.chain, Math.max(0, event.seq - 1), event.seq + 2, signal)
   const items = events.map((other) => {
-    const words = `${other.seq} ${other.event_type}`
+    const words = `${number(other.seq)} ${other.event_type}`
     if (other.seq === event.seq) return h('li', {}, h('strong', {}, h('bdi', {}, words)), alike(other, event) ? ' (this one)' : ' (NOT this one: the log now has another event in its place)')
     const linked = other.seq < event.seq ? event.prev_hash === other.hash : other.prev_hash === event.hash
     const mark = linked ? 'linked by its hash' : 'NOT linked: the hashes differ'

@@ -3,7 +3,7 @@
 import { ask } from './api.js'
 import { h } from './dom.js'
 import { number, plural, time } from './format.js'
-import { sentence } from './standing.js'
+import { sentence } from './verdict.js'
 
 const REPORTS = 5
 const BUTTONS = 50
@@ -43,7 +43,7 @@ async function reportsOf(chain, standing, signal) {
 
 /** What stands, as buttons that lead to the events and a list of the rest; or how the last full audit ended. */
 export function marks(chain, standing, { bySeq, others, total }, show, link) {
-  if (standing.verdict !== 'tampered') return h('p', { class: 'soft' }, sentence(chain, standing))
+  if (standing.verdict !== 'tampered') return h('p', { class: 'soft' }, sentence(standing))
   const buttons = [...bySeq.values()].map(({ seq, kind }) => h('button', { type: 'button', onclick: () => show(seq) }, `${number(seq)}: ${kind}`))
   const named = bySeq.size + others.length
   const words = total > named ? `${plural(total, 'finding stands', 'findings stand')}; ${number(named)} of them are named here:` : `${plural(total, 'finding stands', 'findings stand')}:`

@@ -2,6 +2,7 @@
 
 const NUMBER = new Intl.NumberFormat('en')
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const UNITS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]]
 
 export const number = (value) => NUMBER.format(value)
@@ -14,6 +15,21 @@ export const short = (hash) => `${hash.slice(0, 8)}…${hash.slice(-4)}`
 
 /** "2026-11-23 12:34:56.789", in UTC as everything in the log. */
 export const time = (text) => text.replace('T', ' ').replace('Z', '')
+
+/** "17:32" of today, "25 Nov 17:32" of this year, "25 Nov 2025 17:32" of another; in UTC as everything in the log. */
+export function briefTime(text, now = Date.now()) {
+  const today = new Date(now).toISOString()
+  const clock = text.slice(11, 16)
+  if (text.slice(0, 10) === today.slice(0, 10)) return clock
+  return `${day(text, now)} ${clock}`
+}
+
+/** "25 Nov", and the year where it is another than this. */
+export function day(text, now = Date.now()) {
+  const year = text.slice(0, 4)
+  const shown = `${Number(text.slice(8, 10))} ${MONTHS[Number(text.slice(5, 7)) - 1]}`
+  return year === new Date(now).toISOString().slice(0, 4) ? shown : `${shown} ${year}`
+}
 
 /** "3 minutes ago" */
 export function ago(text, now = Date.now()) {

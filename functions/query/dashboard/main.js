@@ -3,11 +3,13 @@
 import { h, fill } from './dom.js'
 import { allChains } from './chains.js'
 import { HOME } from './home.js'
+import { chainPicker } from './picker.js'
 import { empty, errorBox, loading } from './parts.js'
 import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
-import { chainWords, learn, showStanding, titled } from './standing.js'
+import { learn, nameView, showStanding } from './standing.js'
 import { themeButton } from './theme.js'
+import { zoneButton } from './zone.js'
 
 const VIEWS = {
   overview: ['Overview', () => import('./views/overview.js')],
@@ -15,10 +17,12 @@ const VIEWS = {
   chain: ['Chain', () => import('./views/chain.js')],
   audits: ['Audits', () => import('./views/audits.js')],
   keys: ['Keys', () => import('./views/keys.js')],
+  runbook: ['What to do now', () => import('./views/runbook.js')],
 }
+const HIDDEN = ['runbook'] // not in the navigation
 
 /** What of the address is about one chain alone: it goes when another is chosen. */
-const OF_ONE_CHAIN = { event: null, cursor: null, audit: null, before: null, seq: null }
+const OF_ONE_CHAIN = { event: null, cursor: null, trail: null, audit: null, before: null, seq: null }
 
 const main = document.getElementById('main')
 let leaving = new AbortController()
@@ -62,21 +66,28 @@ async function show() {
   leaving.abort()
   leaving = new AbortController()
   const { signal } = leaving
+  if (!state().has('chain')) named()
   const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
   const [title, load] = VIEWS[name]
-  document.title = titled(title)
+  nameView(title)
   const focused = document.activeElement
-  showNavigation(name)
-  showStanding({ chain: chainName(), title, signal })
+  showNavigation(name, signal)
+  showStanding({ chain: chainName(), signal })
   fill(main, loading())
   try {
-    const view = await onTheWay(load(), 'The log can’t be reached from here.')
+    const view = await onTheWay(load(), 'Can’t reach the server.')
     const shown = await view.render({ state: state(), chain: chainName(), go, link, signal })
     if (!signal.aborted) fill(main, h('h1', {}, view.heading?.(state()) ?? title), shown)
   } catch (error) {
     if (!signal.aborted) fill(main, h('h1', {}, title), errorBox(error, show))
   }
   if (!signal.aborted) focusAgain(focused)
+}
+
+/** An address always says which chain it is about: for whoever gets the link it may be another that comes first. */
+function named() {
+  const rest = [...state()]
+  history.replaceState(history.state, '', `${HOME}?${new URLSearchParams([['chain', chainName()], ...rest])}`)
 }
 
 /** What had the focus is gone with its view: its successor gets it, else the new view as a whole. */
@@ -87,20 +98,18 @@ function focusAgain(before) {
   next.focus({ preventScroll: true })
 }
 
-function showNavigation(current) {
-  const items = Object.entries(VIEWS).map(([name, [title]]) =>
+function showNavigation(current, signal) {
+  const items = Object.entries(VIEWS).filter(([name]) => !HIDDEN.includes(name)).map(([name, [title]]) =>
     h('a', { href: link({ view: name }), 'aria-current': name === current ? 'page' : null }, title),
   )
   fill(document.getElementById('nav'), items)
-  const names = [...new Set([...chains.map(({ chain }) => chain), chainName()])]
-  const choice = h(
-    'select',
-    { id: 'chain', onchange: (event) => go({ chain: event.target.value, ...OF_ONE_CHAIN }) },
-    names.map((chain) => h('option', { value: chain, selected: chain === chainName() }, chainWords(chain))),
-    areMore && h('option', { disabled: true }, 'More: name one in the address (?chain=)'),
-  )
+  const choice = chainPicker(chainName(), { chains, more: areMore }, {
+    address: (chain) => `${HOME}?${new URLSearchParams({ chain, view: current })}`,
+    choose: (chain) => go({ chain, ...OF_ONE_CHAIN }),
+    signal,
+  })
   const leave = isSignedIn() && h('button', { type: 'button', onclick: signOut }, 'Sign out')
-  fill(document.getElementById('tools'), h('label', { for: 'chain' }, 'Chain'), choice, themeButton(), leave)
+  fill(document.getElementById('tools'), h('span', { class: 'label', 'aria-hidden': 'true' }, 'Chain'), choice, zoneButton(() => go({}, { replace: true })), themeButton(), leave)
 }
 
 /** Links within the page change its state without loading it anew. */
@@ -144,7 +153,7 @@ function tokenForm() {
     useToken(input.value)
     start()
   }
-  const why = h('p', {}, isSignedIn() ? 'The log does not know this token.' : 'This log asks who looks.', ' The token stays in this tab.')
+  const why = h('p', {}, isSignedIn() ? 'Token not accepted.' : 'Sign in to view this log.', ' The token stays in this tab.')
   return h('form', { class: 'card field', onsubmit: enter }, why, h('label', { for: 'token' }, 'Token'), input, h('div', {}, h('button', { class: 'main' }, 'Enter')))
 }
 

@@ -2,8 +2,9 @@
 
 import { h } from './dom.js'
 import { ProblemError } from './api.js'
-import { ago, own, time } from './format.js'
+import { own } from './format.js'
 import { HOME } from './home.js'
+import { bothTimes, shownTime } from './zone.js'
 
 export const loading = (what = 'Loading …') => h('p', { class: 'loading', role: 'status' }, what)
 
@@ -31,7 +32,8 @@ const WORDS = { intact: 'intact', tampered: 'TAMPERED', incomplete: 'incomplete'
 /** A status in words and colour, never in colour alone. */
 export const badge = (status) => h('span', { class: `badge ${status}` }, own(WORDS, status, status))
 
-export const moment = (text) => h('time', { datetime: text, title: ago(text) }, time(text))
+/** A time in the zone that the viewer chose, both zones on hover; 19: to the second. */
+export const moment = (text, characters = undefined) => h('time', { datetime: text, title: bothTimes(text) }, shownTime(text).slice(0, characters))
 
 /** A hash, shortened for the eye alone (style.css): a click selects it whole, whatever the page came over. */
 export const hash = (text) => h('code', { class: 'hash', title: text }, text)

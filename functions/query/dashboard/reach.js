@@ -9,7 +9,7 @@ export class UnreachableError extends Error {}
  * @param {string} whom named in the error
  * @returns {Promise<Response>}
  */
-export const reach = (address, options, whom = 'The log') => onTheWay(fetch(address, options), `${whom} can’t be reached from here.`)
+export const reach = (address, options, whom = 'the server') => onTheWay(fetch(address, options), `Can’t reach ${whom}.`)
 
 /** What fails on the way (a TypeError, to JavaScript) is told in these words. */
 export const onTheWay = (promise, words) =>

@@ -3,7 +3,6 @@
 import { formatTime, MAX_END, parseEnd, parseTime } from './times.js'
 
 const MAX_FIELDS = 12
-const SLASH = '\u002f' // no address begins with it here
 const ORDERS = ['asc', 'desc']
 const MANY = { type: 'types', source: 'sources' }
 const ONCE = { chain: readChain, after: readTime, before: readTime, order: readOrder }
@@ -91,7 +90,7 @@ export const hasKeys = (payload, keys, versions) => versions.some(({ fields }) =
 
 function keysOf(payload, name, fields) {
   const pointers = Object.hasOwn(fields, name) ? fields[name] : []
-  const values = pointers.flatMap((pointer) => valuesAt([payload], pointer.slice(1).split(SLASH).map((token) => token.replaceAll('~1', SLASH).replaceAll('~0', '~'))))
+  const values = pointers.flatMap((pointer) => valuesAt([payload], pointer.slice(1).split(/\//).map((token) => token.replaceAll('~1', '\x2f').replaceAll('~0', '~'))))
   return new Set(values.filter((value) => value !== null && typeof value !== 'object').map((value) => `${name}:${value}`))
 }
 

@@ -78,7 +78,7 @@ export async function finishSignIn() {
   const { token_endpoint: endpoint } = await discover(issuer)
   const sent = { grant_type: 'authorization_code', code: returned.get('code'), client_id: issuer.client_id }
   const body = new URLSearchParams({ ...sent, redirect_uri: redirect(), code_verifier: begun.verifier })
-  const answer = await reach(endpoint, { method: 'POST', body, credentials: 'omit' }, 'The issuer')
+  const answer = await reach(endpoint, { method: 'POST', body, credentials: 'omit' }, 'the issuer')
   if (!answer.ok) throw new Error('The issuer gave no token for the sign-in.')
   STORE.setItem('token', (await answer.json()).access_token)
   STORE.setItem('new-token', 'yes')
@@ -100,7 +100,7 @@ function forget() {
 }
 
 async function discover({ issuer }) {
-  const answer = await reach(`${bare(issuer)}/.well-known/openid-configuration`, { credentials: 'omit' }, 'The issuer')
+  const answer = await reach(`${bare(issuer)}/.well-known/openid-configuration`, { credentials: 'omit' }, 'the issuer')
   const found = answer.ok ? await answer.json() : {}
   if (!found.issuer || bare(found.issuer) !== bare(issuer)) throw new Error('The sign-in page can’t be found.')
   return found

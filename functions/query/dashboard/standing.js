@@ -4,8 +4,9 @@
 import { ask } from './api.js'
 import { chainDetail } from './chains.js'
 import { announce, fill, h } from './dom.js'
-import { number, plural, time } from './format.js'
+import { number, plural } from './format.js'
 import { HOME } from './home.js'
+import { sentence, tamperedSentence } from './verdict.js'
 
 const NAMED = 20
 const AGAIN_MILLIS = 60_000
@@ -17,6 +18,7 @@ const known = new Map()
 let whole = null
 let asked = 0
 let shownOf = null
+let view = ''
 
 const isTampered = () => whole?.verdict === 'tampered'
 const isFresh = (at) => Date.now() - at < AGAIN_MILLIS
@@ -24,13 +26,22 @@ const isFresh = (at) => Date.now() - at < AGAIN_MILLIS
 const place = () => document.getElementById('standing')
 
 /** The title of a view; while anything stands, that comes first. */
-export const titled = (title) => `${isTampered() ? 'TAMPERED · ' : ''}${title} · Event log`
+const titled = (title) => `${isTampered() ? 'TAMPERED · ' : ''}${title} · Event log`
+
+/** Say what is shown, in the title. */
+export function nameView(title) {
+  view = title
+  document.title = titled(title)
+}
 
 /** A chain's name for a list to choose from, with what is wrong with it. */
 export function chainWords(chain) {
   const mark = MARKS[known.get(chain)?.standing?.verdict]
   return mark ? `${chain} (${mark})` : chain
 }
+
+/** What is known of a chain's standing; undefined: nothing yet. `standing` on the document tells of news. */
+export const standingKnown = (chain) => known.get(chain)?.standing
 
 /** Chains as the log lists them: what is known of each is known from now on. */
 export function learn(chains) {
@@ -50,17 +61,17 @@ export const worstFirst = (chains) => chains.toSorted((one, other) => ORDER.inde
 export const counted = (chains) => ORDER.filter((verdict) => chains[verdict]).map((verdict) => `${number(chains[verdict])} ${MARKS[verdict]?.toLowerCase() ?? verdict}`).join(', ')
 
 /** Show what stands, and go on showing it as long as the view is there. It is asked for once a minute, not at each step. */
-export async function showStanding({ chain, title, signal }) {
+export async function showStanding({ chain, signal }) {
   if (shownOf !== chain) fill(place()) // what was said of another chain is not said beside this one's name
   shownOf = chain
-  if (whole && isFresh(asked) && known.has(chain)) show(chain, title)
-  else await look({ chain, title, signal })
-  const timer = setInterval(() => document.hidden || look({ chain, title, signal }), AGAIN_MILLIS)
+  if (whole && isFresh(asked) && known.has(chain)) show(chain)
+  else await look({ chain, signal })
+  const timer = setInterval(() => document.hidden || look({ chain, signal }), AGAIN_MILLIS)
   signal.addEventListener('abort', () => clearInterval(timer))
   if (signal.aborted) clearInterval(timer)
 }
 
-async function look({ chain, title, signal }) {
+async function look({ chain, signal }) {
   try {
     const own = known.get(chain)
     const isKnown = own && isFresh(own.at) && own.standing?.verdict !== 'tampered'
@@ -72,17 +83,18 @@ async function look({ chain, title, signal }) {
     // What stood and is not named any more stands no more; what is named does, whatever was known of it before.
     if (all.next === null) for (const [name, { standing: before }] of known) if (before?.verdict === 'tampered') known.delete(name)
     learn([{ chain, standing }, ...all.tampered])
-    show(chain, title)
+    show(chain)
     if (isTampered() && !wasTampered) announce('An audit has found tampering.')
   } catch (error) {
     if (!signal.aborted) fill(place(), error.status !== 401 && h('p', { class: 'standing-unsure' }, `What audits have found is not known now: ${error.message}`))
   }
 }
 
-function show(chain, title) {
-  document.title = titled(title)
-  for (const option of document.querySelectorAll('#chain option')) if (!option.disabled) option.textContent = chainWords(option.value)
+function show(chain) {
+  document.title = titled(view)
+  document.getElementById('icon').setAttribute('href', `dashboard/${isTampered() ? 'icon-tampered' : 'icon'}.svg`)
   fill(place(), bar(chain, known.get(chain)?.standing))
+  document.dispatchEvent(new Event('standing'))
 }
 
 /** What stands of a chain; null: there is none. */
@@ -99,25 +111,14 @@ function bar(chain, own) {
   if (red.length > 0) return h('div', { class: 'standing-bad' }, red.slice(0, 3), red.length > 3 && h('details', {}, h('summary', {}, `${plural(red.length - 3, 'more')}`), red.slice(3)), rest)
   const unsure = whole.database?.verdict === 'incomplete' // what belongs to no chain is in no count of chains
   const good = own?.verdict === 'intact' && !own.damaged && !unsure
-  return h('p', { class: good ? 'standing-good' : 'standing-unsure' }, sentence(chain, own), ` All chains: ${counted(whole.chains) || 'none'}.`, unsure && ' The last full audit could not check everything in the database as a whole.')
+  return h('p', { class: good ? 'standing-good' : 'standing-unsure' }, sentence(own), ` All chains: ${counted(whole.chains) || 'none'}.`, unsure && ' The last full audit could not check everything in the database as a whole.')
 }
 
 /** What stands of a chain, when it happened, and where to see it. */
 function tampered(chain, standing) {
   const [first] = standing.findings
-  const where = chain || 'the database as a whole'
-  const since = standing.last_intact
-  const when = since ? `between ${time(since.started_at)} and ${time(standing.since)} UTC` : `before ${time(standing.since)} UTC; no full audit was clean before`
   const shown = first.seq === null || chain === '' ? { view: 'audits', audit: first.audit_id } : { view: 'chain', seq: first.seq }
   const address = `${HOME}?${new URLSearchParams(chain ? { chain, ...shown } : shown)}`
-  return h('p', { 'data-chain': chain }, h('strong', {}, 'TAMPERED: '), `${plural(standing.findings_total, 'finding')} in `, h('bdi', {}, where), `. It happened ${when}. `, h('a', { href: address }, 'Show it'))
-}
-
-/** What the last full audit says of a chain in which nothing stands. */
-export function sentence(chain, standing) {
-  if (standing?.damaged) return `${chain}: what is stored of it is damaged.`
-  const last = standing?.last_full_audit
-  if (!last) return `${chain}: not audited yet. No full audit of it has ended.`
-  const when = `${time(last.finished_at)} UTC, ${plural(last.events_checked, 'event')}`
-  return standing.verdict === 'intact' ? `${chain}: intact. Last full audit ${when}.` : `${chain}: incomplete. The last full audit could not check everything (${when}).`
+  const help = `${HOME}?${new URLSearchParams(chain ? { chain, view: 'runbook' } : { view: 'runbook' })}`
+  return h('p', { 'data-chain': chain }, h('strong', {}, 'TAMPERED: '), h('bdi', {}, tamperedSentence(chain, standing)), ' ', h('a', { href: address }, 'Show it'), ' · ', h('a', { href: help }, 'What to do now'))
 }

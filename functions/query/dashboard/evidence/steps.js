@@ -1,4 +1,4 @@
-// "Verify here": every step from an event to a signature by the pinned key, each with its bytes. It trusts neither the
+// "Verify in my browser": every step from an event to a signature by the pinned key, each with its bytes. It trusts neither the
 // log nor its database: what the log sends is only what is to be checked.
 
 import { EvidenceError, fromHex, same, toHex, utf8 } from './bytes.js'
@@ -19,6 +19,7 @@ import { UnsupportedError } from './webcrypto.js'
  * @property {string} computed
  * @property {string} claimed what the log says it is
  * @property {string} detail why it failed, or was skipped
+ * @property {'unanchored' | 'no_key' | 'other_key'} [reason] why it was skipped, for who can do something about it
  */
 
 /**
@@ -38,11 +39,16 @@ import { UnsupportedError } from './webcrypto.js'
  * @returns {Promise<Step[]>} in their order
  */
 export const verifyEvent = async (event, proof, held) => [
+  ...(await verifyHashes(event, held)),
+  await step('inclusion', () => (proof === null ? NOT_YET : inclusionStep(event, proof))),
+  await step('signature', () => (proof === null ? NOT_YET : proof instanceof Error ? NO_PROOF : signatureStep(event, proof, held))),
+]
+
+/** An event's own hashes: what can be checked of it with nothing else at hand. */
+export const verifyHashes = async (event, held) => [
   await step('payload', () => payloadStep(event)),
   await step('content', () => contentStep(event)),
   await step('leaf', () => leafStep(event, held)),
-  await step('inclusion', () => (proof === null ? NOT_YET : inclusionStep(event, proof))),
-  await step('signature', () => (proof === null ? NOT_YET : proof instanceof Error ? NO_PROOF : signatureStep(event, proof, held))),
 ]
 
 /**
@@ -61,7 +67,7 @@ export const compareServed = (event, served) =>
   })
 
 const NO_PROOF = { outcome: 'skipped', detail: 'There is no proof whose checkpoint could be checked.' }
-const NOT_YET = { outcome: 'skipped', detail: 'No signed checkpoint covers this event yet. The next audit signs one.' }
+const NOT_YET = { outcome: 'skipped', reason: 'unanchored', detail: 'No signed checkpoint covers this event yet. The next audit signs one.' }
 const PIN = 'Pin it: take it from the operator, not from the log.'
 
 const TITLES = {
@@ -78,7 +84,7 @@ async function step(id, run) {
   const [title, formula] = TITLES[id]
   const shown = { id, title, formula, outcome: 'passed', input: '', computed: '', claimed: '', detail: '' }
   try {
-    const { unlike = 'What was computed here is not what the log says.', ...found } = await run()
+    const { unlike = 'Your browser gets a different hash than the log claims.', ...found } = await run()
     Object.assign(shown, found)
     if (shown.computed !== shown.claimed) Object.assign(shown, { outcome: 'failed', detail: unlike })
   } catch (error) {
@@ -130,7 +136,7 @@ const unknownKey = (origin, signers, keys) =>
 async function signatureStep(event, shown, held) {
   const proof = parseProof(shown)
   if (proof.checkpoint === null) return { outcome: 'skipped', detail: 'The log has no checkpoint of this size.' }
-  if (held === null) return { outcome: 'skipped', detail: 'No key is pinned here.' }
+  if (held === null) return { outcome: 'skipped', reason: 'no_key', detail: 'No key is pinned here.' }
   const note = parseNote(proof.checkpoint)
   const { origin, size, root } = parseCheckpoint(note.text)
   if (!isOriginLine(origin, held.origin, event.chain)) {
@@ -138,8 +144,8 @@ async function signatureStep(event, shown, held) {
   }
   if (size !== BigInt(proof.size)) throw new EvidenceError('the checkpoint is of another size')
   const keys = held.keys.filter(({ name }) => name === origin)
-  if (keys.length === 0) return { outcome: 'skipped', detail: `No key named ${origin} is pinned. ${PIN}` }
+  if (keys.length === 0) return { outcome: 'skipped', reason: 'no_key', detail: `No key named ${origin} is pinned. ${PIN}` }
   const signature = await verifyNote(note, keys)
-  if (signature === null) return { outcome: 'skipped', detail: unknownKey(origin, signedBy(note, origin), keys) }
+  if (signature === null) return { outcome: 'skipped', reason: 'other_key', detail: unknownKey(origin, signedBy(note, origin), keys) }
   return { input: `${note.text}\n${toHex(signature)}`, computed: proof.root, claimed: toHex(root) }
 }

@@ -2,30 +2,13 @@
 
 import { ask } from '../api.js'
 import { announce, h } from '../dom.js'
-import { number, own, plural } from '../format.js'
+import { number, plural } from '../format.js'
 import { HOME } from '../home.js'
+import { meaning, nextStep } from '../meaning.js'
 import { badge, card, empty, errorBox, loading, moment } from '../parts.js'
 import { forget } from '../standing.js'
 
 const PAGE = 50
-const MEANING = {
-  payload_mismatch: 'The payload is not the one that was logged.',
-  payload_missing: 'The payload, which is stored apart from its event, is gone.',
-  content_mismatch: 'Something of the event other than its payload was changed.',
-  hash_mismatch: 'The stored hash is not what its parts give.',
-  link_mismatch: 'The event is not linked to the one before it.',
-  node_mismatch: 'A stored node of the Merkle tree is wrong.',
-  missing: 'An event is gone.',
-  truncated: 'Events are gone at the end.',
-  unexpected: 'There is something that no append wrote.',
-  sequence_mismatch: 'The document that decides the order contradicts the events.',
-  rewritten: 'An anchor, or an earlier audit, knows another history.',
-  checkpoint_missing: 'An anchor that was made is not there any more.',
-  checkpoint_invalid: 'An anchor is not what was signed.',
-  schema_mismatch: 'The database is set up so that queries can miss events.',
-  index_mismatch: 'What searches find this event by is not what its payload says.',
-  altered: 'Somebody changed what is only ever added, even if it was put back since.',
-}
 
 export async function render({ state, chain, go, link, signal }) {
   const chosen = state.get('audit')
@@ -89,26 +72,25 @@ function reportOf(report, link) {
     ['Mode', report.mode],
     ['Checked', `${number(report.events_checked)} events, from ${number(report.from_seq)} up to ${report.to_seq === null ? '…' : number(report.to_seq)}`],
     ['Anchored', report.anchored_size === null ? 'no' : `${number(report.anchored_size)} events, ${plural(report.unanchored_events ?? 0, 'event was not yet', 'events were not yet')}`],
-    ['Began', moment(report.started_at)],
-    ['Ended', report.finished_at ? moment(report.finished_at) : 'not yet'],
+    ['Started', moment(report.started_at)],
+    ['Finished', report.finished_at ? moment(report.finished_at) : 'not yet'],
     ['Root', h('code', {}, report.checked_root ?? '–')],
   ]
   if (report.incomplete_because) rows.push(['Incomplete', report.incomplete_because])
-  if (report.skew?.events) rows.push(['Clocks', `${plural(report.skew.events, 'event claims', 'events claim')} a time over an hour from when it came; no tampering, but worth a look`])
+  if (report.skew?.events) rows.push(['Clocks', `${plural(report.skew.events, 'event')} arrived over an hour from the time ${report.skew.events === 1 ? 'it states' : 'they state'}. Not tampering; check the senders’ clocks.`])
   const facts = h('dl', { class: 'facts' }, rows.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
   return [facts, report.findings_total > 0 && findings(report, link)]
 }
 
-function findings({ findings: found, findings_total: total }, link) {
+function findings({ chain, findings: found, findings_total: total }, link) {
   const items = found.map(({ kind, seq, detail }) =>
     h(
       'li',
       {},
-      h('strong', {}, own(MEANING, kind, kind)),
-      seq === null ? ' ' : [' At ', h('a', { href: link({ view: 'chain', seq }) }, `seq ${number(seq)}`), ': '],
-      h('span', {}, detail),
-      ' ',
-      h('code', {}, kind),
+      seq === null ? '' : [h('a', { href: link({ view: 'chain', seq }) }, `Event ${number(seq)}`), ': '],
+      h('strong', {}, meaning(kind)),
+      h('p', { class: 'small' }, h('code', {}, kind), ' ', h('span', {}, detail)),
+      h('p', { class: 'small' }, nextStep(kind, chain)),
     ),
   )
   const more = total > found.length && h('p', {}, `${number(total - found.length)} more are not kept.`)
@@ -117,7 +99,7 @@ function findings({ findings: found, findings_total: total }, link) {
 
 function history({ audits }, chosen, link) {
   if (audits.length === 0) return empty('No audit has run yet.', 'The schedule begins within a minute, or run one above.')
-  const head = ['Began (UTC)', 'Status', 'Mode', 'Events checked', 'Anchored', 'Findings'].map((title) => h('th', { scope: 'col' }, title))
+  const head = ['Started (UTC)', 'Status', 'Mode', 'Events checked', 'Anchored', 'Findings'].map((title) => h('th', { scope: 'col' }, title))
   const rows = audits.map((audit) =>
     h(
       'tr',

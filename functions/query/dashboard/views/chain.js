@@ -8,6 +8,7 @@ import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
 import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
+import { findingNotice } from '../meaning.js'
 import { marks, standingFindings } from '../findings.js'
 import { witnessedCard } from '../witnesses.js'
 
@@ -16,7 +17,7 @@ const DRAWN = { width: 1000, height: 150 }
 
 export async function render({ state, chain, go, link, signal }) {
   const head = await chainDetail(chain, { signal })
-  if (!head || head.size === 0) return empty(`Nothing is logged in the chain ${chain} yet.`)
+  if (!head || head.size === 0) return empty(`No events in chain “${chain}” yet.`)
   const found = await standingFindings(chain, head.standing, signal)
   if (head.damaged) return [damagedChain(chain), card('What was found', marks(chain, { ...head.standing, damaged: true }, found, (seq) => go({ seq }), link))]
   const findings = found.bySeq
@@ -66,11 +67,11 @@ async function draw({ chain, range: [start, end], place, findings, picture, deta
   const bySeq = new Map(events.map((event) => [event.seq, event]))
   const pick = async (seq) => {
     if (signal.aborted) return
-    for (const box of picture.querySelectorAll('.event')) box.classList.toggle('chosen', Number(box.dataset.seq) === seq)
+    for (const box of picture.querySelectorAll('.event')) mark(box, Number(box.dataset.seq) === seq)
     const address = new URL(location.href)
     address.searchParams.set('seq', seq)
     history.replaceState(history.state, '', address)
-    await showEvent(bySeq.get(seq), seq, { detail, findings, link, signal })
+    await showEvent(bySeq.get(seq), seq, { chain, detail, findings, link, signal })
   }
   fill(picture, drawing({ start, end, bySeq, findings, chosen: place.seq, pick }))
   await pick(place.seq)
@@ -94,6 +95,8 @@ function drawing({ start, end, bySeq, findings, chosen, pick }) {
 function box({ seq, event, x, width, colour, found, chosen, pick }) {
   const words = `${seq} ${event ? event.event_type : 'missing'}${found ? `, finding: ${found.kind}` : ''}`
   const open = (pressed) => {
+    const step = { ArrowLeft: 'previousSibling', ArrowRight: 'nextSibling' }[pressed.key]
+    if (step) return walk(pressed, step)
     if (pressed.type === 'keydown' && pressed.key !== 'Enter' && pressed.key !== ' ') return
     pressed.preventDefault()
     pick(seq)
@@ -108,7 +111,7 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
     height: 50,
     rx: 4,
     role: 'button',
-    tabindex: 0,
+    tabindex: chosen ? 0 : -1,
     'aria-label': words,
     onclick: open,
     onkeydown: open,
@@ -119,15 +122,29 @@ function box({ seq, event, x, width, colour, found, chosen, pick }) {
   return [rectangle, labels]
 }
 
-async function showEvent(event, seq, { detail, findings, link, signal }) {
+/** One stop for the Tab key, whatever the picture shows: the chosen event. Arrows walk from there. */
+function mark(box, isChosen) {
+  box.classList.toggle('chosen', isChosen)
+  box.setAttribute('tabindex', isChosen ? 0 : -1)
+}
+
+function walk(pressed, step) {
+  let next = pressed.currentTarget[step]
+  while (next && !next.matches('.event')) next = next[step]
+  pressed.preventDefault()
+  if (!next) return
+  next.focus()
+  next.dispatchEvent(new MouseEvent('click'))
+}
+
+async function showEvent(event, seq, { chain, detail, findings, link, signal }) {
   detail.replaceChildren(loading())
   detail.dataset.seq = seq
   const isGone = () => signal.aborted || detail.dataset.seq !== String(seq)
   const found = findings.get(seq)
-  const notice = found && h('p', { class: 'error' }, `An audit found ${found.kind} here: ${found.detail}`)
   try {
-    const shown = event ? await eventDetail(event, link, signal) : empty(`Event ${number(seq)} is not there.`)
-    if (!isGone()) detail.replaceChildren(...[notice, shown].filter(Boolean))
+    const shown = event ? await eventDetail(event, link, signal, { found }) : h('div', {}, found && findingNotice(found, chain), empty(`Event ${number(seq)} is not there.`))
+    if (!isGone()) detail.replaceChildren(shown)
   } catch (error) {
     if (!isGone()) detail.replaceChildren(errorBox(error))
   }

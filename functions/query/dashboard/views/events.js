@@ -1,157 +1,126 @@
 // Events by time, type and source; one of them in detail; and, when live, as they come.
 
 import { ask } from '../api.js'
-import { announce, fill, h } from '../dom.js'
-import { eventDetail } from '../detail.js'
-import { plural } from '../format.js'
-import { empty, errorBox, loading, moment } from '../parts.js'
+import { localConditions } from '../conditions.js'
+import { copyButton, listDownloads } from '../downloading.js'
+import { fill, h } from '../dom.js'
+import { number, plural } from '../format.js'
+import { watchFindings } from '../marked.js'
+import { empty, errorBox } from '../parts.js'
 import { MAX_END, parseEnd, parseTime } from '../times.js'
-import { hasWords } from '../search.js'
+import { chips, SEARCHED } from './chips.js'
+import { columnChooser } from './columns.js'
+import { FILTERS, filterForm, isWide } from './filters.js'
 import { followEvents } from './live.js'
+import { valueMenu } from './menu.js'
+import { Pane } from './pane.js'
+import { Rows } from './rows.js'
 import { lookFor, searchForm } from './searching.js'
+import { timeline } from './timeline.js'
+import { welcome } from './welcome.js'
 
 const PAGE = 50
-const FILTERS = ['start_time', 'end_time', 'event_type', 'source_id']
+const TRAIL = 8
+const AHEAD = 3_600_000
 
 export async function render({ state, chain, go, link, signal }) {
   const live = state.get('live') === 'on'
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, state.getAll(name)]))
-  const words = state.getAll('word')
+  const filters = Object.fromEntries([...FILTERS, 'key'].map((name) => [name, state.getAll(name)]))
+  const local = localConditions(state)
   const order = state.get('order')
-  const rows = h('tbody', {})
-  const region = table(rows)
-  const detail = h('div', { id: 'detail' })
+  const offer = valueMenu(chain, state, go, signal)
+  const rows = new Rows(chain, filters.key, { select: (event, click) => pane.open(event, click), ask: offer })
+  const pane = new Pane({ chain, rows, link, signal, offer })
   const status = h('p', { class: 'soft', role: 'status', id: 'events-status', tabindex: -1 })
   const footer = h('div', { class: 'row' })
-  const select = (event) => choose(event, { detail, rows, link, signal })
-  const list = h('section', { class: 'card' }, h('h2', {}, 'Events'), h('div', { class: live ? 'row live-bar' : 'row' }, status), region, footer)
   const again = () => go({}, { replace: true })
-  const places = { rows, region, status, footer, signal, again, makeRow: (event) => row(event, select) }
-  const cursor = live ? null : state.get('cursor')
+  const head = h('div', { class: live ? 'row live-bar' : 'row list-head' }, status, rows.checked, h('div', { class: 'row' }, listDownloads({ chain, parameters: { chain, ...filters, order }, local, signal }), copyButton(() => fixedLink(state), 'Copy link'), columnChooser(again)))
+  const list = h('section', { class: 'card' }, h('h2', { class: 'unseen' }, 'Events'), head, rows.region, footer)
+  const places = { rows: rows.body, region: rows.region, status, footer, signal, again, makeRow: rows.make, checks: rows.checks }
+  const form = filterForm(filters, live, go)
+  let chart = null
   try {
-    if (words.length > 0 && !live) lookFor({ chain, ...filters, order }, words, places)
-    else await showEvents({ chain, filters, words, order, live, cursor, go }, places)
+    if (local.any && !live) lookFor({ chain, ...filters, order }, local, places)
+    else {
+      const count = await showEvents({ chain, filters, local, order, live, state, go, rows }, places)
+      if (count === 0 && !live && !SEARCHED.some((name) => state.get(name)) && !state.get('cursor')) return welcome({ chain, again, signal })
+    }
+    if (!live) chart = chartOf({ chain, filters, local, go, signal }, status)
   } catch (error) {
     if (signal.aborted) throw error
-    fill(status, errorBox(error, () => go(error.status === 422 ? { cursor: null } : {}, { replace: true })))
+    const rest = form.explain(error)
+    fill(status, rest && errorBox(error, () => go(error.status === 422 ? { cursor: null, trail: null } : {}, { replace: true })))
   }
+  watchFindings(chain, signal, (found) => (rows.markAll(found), pane.refresh()))
   const chosen = state.get('event')
-  if (chosen) select({ chain, event_id: chosen })
+  if (chosen) pane.open({ chain, event_id: chosen })
   return [
-    searchForm(filters, words, order, go),
-    filterForm(filters, live, go),
-    h('div', { class: 'split' }, list, h('section', { class: 'card' }, h('h2', {}, 'Detail'), chosen ? detail : [detail, hint(detail)])),
+    h('section', { class: 'card narrow' }, searchForm(filters, local.words, order, { go, understood: chips(state, go), chain, signal }), form.element),
+    chart,
+    h('div', { class: 'split' }, list, pane.element),
   ]
 }
 
-async function showEvents({ chain, filters, words, order, live, cursor, go }, places) {
-  const { signal } = places
-  const page = await ask('/events', { chain, limit: PAGE, ...filters, cursor, order: live ? null : order }, { signal })
-  showPage(page, { live, cursor, go, words, order }, places)
-  if (live) followFrom(page, { chain, words, ...filters }, places)
-}
-
-const hint = (detail) => {
-  const text = h('p', { class: 'soft' }, 'Choose an event to see its payload, its place in the chain, and to verify it here.')
-  new MutationObserver(() => text.remove()).observe(detail, { childList: true })
-  return text
-}
-
-function filterForm(filters, live, go) {
-  const field = (name, title, properties) => {
-    return h('div', { class: 'field' }, h('label', { for: name }, title), h('input', { id: name, name, value: filters[name].join(', '), ...properties }))
+/** The figures come later than the list, and then say how many there are. */
+function chartOf({ chain, filters, local, go, signal }, status) {
+  const note = local.any && 'What the log itself finds; words and values are looked for here, below.'
+  const counted = (total) => {
+    if (status.dataset.first) status.textContent = `First ${status.dataset.first} of ${number(total)}`
   }
-  const lines = (name, title) => h('div', { class: 'field' }, h('label', { for: name }, title), h('textarea', { id: name, name, rows: 1, spellcheck: 'false' }, filters[name].join('\n')))
-  const submit = (event) => {
-    event.preventDefault()
-    const given = new FormData(event.target)
-    const lists = ['event_type', 'source_id'].map((name) => [name, split(event.target.elements[name].value)])
-    const times = ['start_time', 'end_time'].map((name) => [name, given.get(name).trim()])
-    go({ ...Object.fromEntries([...times, ...lists]), cursor: null, event: null })
-  }
-  const clear = () => go({ ...Object.fromEntries([...FILTERS, 'word', 'order'].map((name) => [name, null])), cursor: null, event: null })
-  return h(
-    'form',
-    { class: 'filters card', onsubmit: submit, 'aria-label': 'Filters' },
-    field('start_time', 'From (UTC unless it has a zone)', { placeholder: '2026-11-23T00:00:00Z', size: 22 }),
-    field('end_time', 'Before (UTC unless it has a zone)', { placeholder: '2026-11-24T00:00:00Z', size: 22 }),
-    lines('event_type', 'Types, one a line'),
-    lines('source_id', 'Sources, one a line'),
-    h('button', { id: 'filter', class: 'main' }, 'Show'),
-    h('button', { type: 'button', id: 'clear', onclick: clear }, 'Clear'),
-    h('button', { type: 'button', id: 'live', role: 'switch', 'aria-checked': String(live), onclick: () => go({ live: live ? null : 'on', cursor: null }) }, live ? 'Live: on' : 'Live: off'),
-  )
+  return h('details', { class: 'card narrow', open: isWide() }, h('summary', {}, 'Events over time'), timeline({ chain, filters, note, go, signal, counted }))
 }
 
-/** Names as they are: one may have commas, and blanks at its ends; none has a line break. */
-const split = (text) => text.split('\n').filter((line) => line.trim() !== '')
-
-function table(rows) {
-  const head = ['Time (UTC)', 'Type', 'Source', 'Seq'].map((title) => h('th', { scope: 'col' }, title))
-  return h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Events' }, h('table', {}, h('thead', {}, h('tr', {}, head)), rows))
+async function showEvents({ chain, filters, local, order, live, state, go, rows }, places) {
+  const cursor = live ? null : state.get('cursor')
+  const plain = Object.values(filters).every((given) => given.length === 0)
+  const sorted = plain && !live && state.get('sort') === 'seq' ? { sort: 'seq', order: 'desc' } : { ...filters, order: live ? null : order }
+  const page = await ask('/events', { chain, limit: PAGE, ...sorted, cursor }, { signal: places.signal })
+  rows.show(live ? page.events.filter(local.fit) : page.events)
+  if (live) followFrom(page, { chain, local, ...filters }, places)
+  else describe(page, { cursor, trail: state.getAll('trail'), go, order, plain }, places)
+  return page.events.length
 }
 
-function row(event, select) {
-  const open = () => select(event)
-  return h(
-    'tr',
-    { 'data-id': event.event_id, onclick: open },
-    h('td', { class: 'whole' }, moment(event.timestamp)),
-    h('td', {}, h('button', { type: 'button', class: 'quiet', onclick: (click) => (click.stopPropagation(), open()) }, h('bdi', {}, event.event_type))),
-    h('td', {}, h('bdi', {}, event.source_id)),
-    h('td', {}, event.seq),
-  )
-}
-
-function showPage(page, { live, cursor, go, words, order }, { rows, status, footer, makeRow }) {
-  fill(rows, page.events.filter((event) => hasWords(event, words)).map(makeRow))
-  if (live) return
-  const { length } = page.events
-  status.textContent = length === 0 ? '' : `${plural(length, 'event')}${page.next_cursor ? ', and more' : ''}`
-  if (length === 0) footer.append(empty('No event fits.', 'Widen the times, or clear the filters.'))
+/** Cursors only lead onward, so the address keeps those that led here: back is to the one before, or to the first page. */
+function describe({ events, next_cursor: next }, { cursor, trail, go, order, plain }, { status, footer, region }) {
+  const { length } = events
+  status.textContent = length === 0 ? '' : next && !cursor ? `First ${plural(length, 'event')}` : plural(length, 'event')
+  const ahead = events.filter((event) => Date.parse(event.timestamp) > Date.now() + AHEAD).length
+  if (ahead > 0 && order !== 'asc') region.before(future(ahead, plain && go))
+  if (next && !cursor) status.dataset.first = length
+  if (length === 0) footer.append(empty('No matching events.', 'Try a wider time range or clear the filters.'))
   const [onward, back, first] = order === 'asc' ? ['Newer', 'Older', 'Oldest'] : ['Older', 'Newer', 'Newest']
-  if (cursor) footer.append(backward(go, back, first))
-  if (page.next_cursor) footer.append(h('button', { type: 'button', id: 'older', onclick: () => go({ cursor: page.next_cursor, event: null }, { entry: { fromNewer: true } }) }, onward))
+  const button = (id, words, changes) => footer.append(h('button', { type: 'button', id, onclick: () => go({ ...changes, event: null }) }, words))
+  if (cursor) button('first', first, { cursor: null, trail: null })
+  if (cursor && (trail.length > 0)) button('newer', back, { cursor: trail.at(-1) === FIRST ? null : trail.at(-1), trail: trail.slice(0, -1) })
+  if (next) button('older', onward, { cursor: next, trail: [...trail, cursor ?? FIRST].slice(-TRAIL) })
 }
 
-/** A cursor only leads onward: back is where the viewer came from, and from a link it is to the first page. */
-function backward(go, back, first) {
-  const [words, onclick] = history.state?.fromNewer ? [back, () => history.back()] : [first, () => go({ cursor: null, event: null })]
-  return h('button', { type: 'button', id: 'newer', onclick }, words)
+/** Senders state times: those that are still to come stand before all others, until somebody asks for another order. */
+const future = (count, go) =>
+  h(
+    'p',
+    { class: 'notice', id: 'future' },
+    `${plural(count, 'event')} here ${count === 1 ? 'states a time' : 'state times'} in the future, and ${count === 1 ? 'stands' : 'stand'} before those that came later. `,
+    go && h('button', { type: 'button', onclick: () => go({ sort: 'seq', cursor: null, trail: null }) }, 'Order by arrival'),
+  )
+
+/** The same events for whoever gets the link, whatever comes after: a time range that is open ends now. */
+function fixedLink(state) {
+  const fixed = new URLSearchParams(state)
+  if (!fixed.get('end_time')) fixed.set('end_time', new Date().toISOString())
+  for (const name of ['live', 'cursor', 'trail']) fixed.delete(name)
+  return `${location.origin}${location.pathname}?${fixed}`
 }
+
+/** What stands in the trail for the first page, which has no cursor. */
+const FIRST = '-'
 
 /** The stream goes on where the page ended: all that was settled then was before the page's reader, shown or further down. */
-function followFrom(page, { chain, words, event_type, source_id, start_time, end_time }, places) {
+function followFrom(page, { chain, local, event_type, source_id, key, start_time, end_time }, places) {
   const from = start_time[0] ? parseTime(start_time[0]) : 0
   const before = end_time[0] ? parseEnd(end_time[0]) : MAX_END
-  const fits = (event) => parseTime(event.timestamp) >= from && parseTime(event.timestamp) < before && hasWords(event, words)
+  const fits = (event) => parseTime(event.timestamp) >= from && parseTime(event.timestamp) < before && local.fit(event)
   const known = new Set(page.events.filter(({ seq }) => seq >= page.settled_size).map((event) => event.event_id))
-  followEvents({ parameters: { chain, event_type, source_id }, seen: page.settled_size, known, fits }, places)
-}
-
-async function choose(event, { detail, rows, link, signal }) {
-  if (signal.aborted) return
-  for (const other of rows.children) other.setAttribute('aria-selected', String(other.dataset.id === event.event_id))
-  const address = new URL(location.href)
-  address.searchParams.set('event', event.event_id)
-  history.replaceState(history.state, '', address)
-  detail.replaceChildren(loading())
-  detail.dataset.event = event.event_id
-  const isGone = () => signal.aborted || detail.dataset.event !== event.event_id
-  try {
-    const whole = event.hash ? event : await named(event, signal)
-    const shown = await eventDetail(whole, link, signal)
-    if (isGone()) return
-    detail.replaceChildren(shown)
-    announce(`Event ${whole.seq} is shown in detail.`)
-  } catch (error) {
-    if (!isGone()) detail.replaceChildren(errorBox(error, () => choose(event, { detail, rows, link, signal })))
-  }
-}
-
-/** The event that the address names; the log may not answer with another one. */
-async function named({ chain, event_id: id }, signal) {
-  const event = await ask(`/events/${encodeURIComponent(id)}`, { chain }, { signal })
-  if (event.event_id === id && event.chain === chain) return event
-  throw new Error(`The log was asked for event ${id} of the chain ${chain}, and answers with ${event.event_id} of ${event.chain}.`)
+  followEvents({ parameters: { chain, event_type, source_id, key }, seen: page.settled_size, known, fits }, places)
 }

@@ -28,7 +28,7 @@ export function followEvents({ parameters, seen, known, fits }, { rows, region, 
   }
   const onstate = (state, why) => {
     const reason = why?.status ? ` ${why.message}` : ''
-    status.textContent = state === 'live' ? `Live: the newest ${KEPT} are kept here.` : `The log is away; waiting for it …${reason}`
+    status.textContent = state === 'live' ? `Live: the newest ${KEPT} are kept here.` : `Connection lost. Reconnecting …${reason}`
   }
   status.textContent = 'Waiting for the stream …'
   follow('/events/stream', parameters, { last: String(seen - 1), signal, onevent, onstate }).catch((error) => {

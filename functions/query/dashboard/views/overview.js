@@ -2,20 +2,36 @@
 
 import { ask, ProblemError } from '../api.js'
 import { allChains, chainDetail } from '../chains.js'
+import { barRange, rangeOf } from '../bars.js'
 import { stackedBars } from '../chart.js'
 import { fill, h } from '../dom.js'
-import { ago, duration, number, plural } from '../format.js'
+import { ago, day, duration, number, plural } from '../format.js'
 import { HOME } from '../home.js'
 import { badge, card, damagedChain, empty, errorBox, hash, loading } from '../parts.js'
 import { counted, worstFirst } from '../standing.js'
-import { MAX_END, formatTime, rangeBefore } from '../times.js'
+import { rangeBefore } from '../times.js'
+import { exactly } from './menu.js'
+import { welcome } from './welcome.js'
 
 const RANGES = { hour: ['Hour', 3_600], day: ['Day', 86_400], week: ['Week', 7 * 86_400], month: ['30 days', 30 * 86_400] }
 const SHORTER = [7 * 86_400, 86_400, 6 * 3_600, 3_600, 600, 60]
 const AUDITS = 60
+const AGAIN_MILLIS = 60_000
 const DETAILED = 20
 
-export async function render({ state, chain, go, link, signal }) {
+export async function render(view) {
+  const place = h('div', {})
+  fill(place, await shown(view))
+  const timer = setInterval(() => isAtRest(place) && shown(view).then((parts) => view.signal.aborted || fill(place, parts), () => {}), AGAIN_MILLIS)
+  view.signal.addEventListener('abort', () => clearInterval(timer))
+  if (view.signal.aborted) clearInterval(timer)
+  return place
+}
+
+/** It shows itself anew where nobody looks closely: the page is seen, nothing in it has the focus, nothing is unfolded. */
+const isAtRest = (place) => !document.hidden && !place.matches(':focus-within') && !place.querySelector('details[open]')
+
+async function shown({ state, chain, go, link, signal }) {
   const options = { signal }
   const by = state.get('by') === 'source_id' ? 'source_id' : 'event_type'
   const [chains, detail, audits, minute] = await Promise.all([
@@ -27,7 +43,7 @@ export async function render({ state, chain, go, link, signal }) {
       return null
     }),
   ])
-  if (detail === null) return empty(`Nothing is logged in the chain ${chain} yet.`, 'The first event makes the chain: ', h('code', {}, 'POST /api/v1/events'), '.')
+  if (detail === null) return welcome({ chain, again: () => go({}, { replace: true }), signal })
   const range = Object.hasOwn(RANGES, state.get('range')) ? state.get('range') : 'week'
   if (detail.damaged) return [damagedChain(chain), card('Recent audits', strip(audits, detail.standing, link)), card('Chains', await chainTable(chains, chain, options))]
   const picture = h('div', {}, loading('Counting …'))
@@ -54,7 +70,9 @@ async function history({ range, chain, by, signal }) {
   const now = await longestCounted(RANGES[range][1], Date.now() + 1, { chain, by }, signal)
   if (now?.total !== 0) return now
   const [newest] = (await ask('/events', { chain, limit: 1 }, { signal })).events
-  return newest ? longestCounted(RANGES[range][1], Date.parse(newest.timestamp) + 1, { chain, by }, signal) : now
+  if (!newest) return now
+  const figures = await longestCounted(RANGES[range][1], Date.parse(newest.timestamp) + 1, { chain, by }, signal)
+  return figures && { ...figures, moved: newest.timestamp }
 }
 
 /** The log counts no more than a million events at once: then a shorter range up to the same end has to do. */
@@ -83,9 +101,9 @@ function tiles(detail, audits, rate) {
     'dl',
     { class: 'tiles' },
     tile('Events', number(detail.size), `in ${detail.chain}`),
-    tile('Rate now', rate === null ? 'very high' : number(Math.round(rate * 10) / 10), 'events/s by their own time'),
+    tile('Rate now', rate === null ? 'very high' : number(Math.round(rate * 10) / 10), 'events/s in the last minute'),
     tile('Verified', verified, `of ${number(detail.size)}`),
-    tile('Anchored', number(anchored), plural(detail.size - anchored, 'event is not yet', 'events are not yet')),
+    tile('Anchored', number(anchored), `${number(detail.size - anchored)} not anchored yet`),
     tile('Standing', badge(verdict), last ? `last full audit ${ago(last.finished_at)}` : 'no full audit yet'),
   )
 }
@@ -101,16 +119,21 @@ function rangeChoice(range, by, go) {
   )
 }
 
-function pictureOf(figures, { go }) {
+function pictureOf(figures, { go, by }) {
   if (figures === null) return empty('More than a million events a minute.', 'That is more than the log counts at once.')
   if (figures.total === 0) return empty('No event in this range.', 'Choose a longer one.')
-  const open = (index) => {
-    const start = Date.parse(figures.starts[index])
-    const range = { start_time: formatTime(start), end_time: formatTime(Math.min(MAX_END, start + figures.bucket * 1000)) }
-    return go({ view: 'events', ...range }, { clear: true })
+  const events = (changes) => go({ view: 'events', ...changes }, { clear: true })
+  const only = (value) => (value === undefined ? {} : { [by]: exactly(value) })
+  const answers = {
+    open: (index, value) => events({ ...barRange(figures, index), ...only(value) }),
+    zoom: (start, end) => events(rangeOf(start, end)),
+    choose: (value) => events({ ...only(value), start_time: figures.start_time, end_time: figures.end_time }),
   }
-  const words = figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`
-  return [words && h('p', { class: 'notice' }, words), stackedBars(figures, open)]
+  const words = [
+    figures.shortened && `More than a million events are in this range; these are from a shorter range: ${duration(figures.shortened)}.`,
+    figures.moved && `Nothing in the time asked for. This is the time up to the newest event, ${day(figures.moved)}.`,
+  ].filter(Boolean)
+  return [words.length > 0 && h('p', { class: 'notice' }, words.join(' ')), stackedBars(figures, answers)]
 }
 
 /** Audits of what is new take nothing back: while something stands their green would praise what they did not look at. */

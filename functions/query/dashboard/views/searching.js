@@ -2,9 +2,11 @@
 
 import { ask } from '../api.js'
 import { fill, h } from '../dom.js'
+import { searchFields } from '../fields.js'
 import { number } from '../format.js'
 import { errorBox } from '../parts.js'
-import { formatSearch, hasWords, parseSearch, SearchError } from '../search.js'
+import { suggesting } from './suggesting.js'
+import { formatSearch, parseSearch, SearchError } from '../search.js'
 
 const PAGE = 1000
 const PAGES = 20
@@ -12,17 +14,17 @@ const ROWS = 500
 const ALL_TIMES = { start_time: '1970-01-01T00:00:00Z', end_time: '10000-01-01T00:00:00Z' }
 
 /** The box has what the address says, whoever wrote it. */
-export function searchForm({ event_type: types, source_id: sources, start_time, end_time }, words, order, go) {
-  const text = formatSearch({ types, sources, words, start_time: start_time[0], end_time: end_time[0], order: order ?? undefined })
+export function searchForm({ event_type: types, source_id: sources, key: keys, start_time, end_time }, words, order, { go, understood, chain, signal }) {
+  const text = formatSearch({ types, sources, keys, words, start_time: start_time[0], end_time: end_time[0], order: order ?? undefined })
   const trouble = h('p', { class: 'error', role: 'alert', id: 'search-error', hidden: true })
   const example = 'type:user.login* source:web-1 after:7d "card expired"'
   const input = h('input', { id: 'search', name: 'search', value: text, placeholder: example, spellcheck: 'false', autocomplete: 'off', 'aria-describedby': 'search-error' })
-  const submit = (event) => {
+  const submit = async (event) => {
     event.preventDefault()
     try {
-      const found = parseSearch(input.value, Date.now())
+      const found = parseSearch(input.value, Date.now(), Object.keys(await searchFields(chain)))
       const times = { start_time: found.start_time, end_time: found.end_time, order: found.order }
-      go({ ...(found.chain && { chain: found.chain }), event_type: found.types, source_id: found.sources, word: found.words, ...times, cursor: null, event: null })
+      go({ ...(found.chain && { chain: found.chain }), event_type: found.types, source_id: found.sources, key: found.keys, word: found.words, ...times, cursor: null, trail: null, event: null })
     } catch (error) {
       if (!(error instanceof SearchError)) throw error
       fill(trouble, error.message)
@@ -33,18 +35,18 @@ export function searchForm({ event_type: types, source_id: sources, start_time, 
       input.setSelectionRange(before, input.value.length)
     }
   }
-  const box = h('div', { class: 'field' }, h('label', { for: 'search' }, 'Search'), input)
-  return h('form', { class: 'search card', onsubmit: submit, role: 'search' }, box, h('button', { class: 'main', id: 'search-now' }, 'Search'), trouble)
+  const box = h('div', { class: 'field' }, h('label', { for: 'search' }, 'Search'), input, suggesting(input, chain, signal))
+  return h('form', { class: 'search', onsubmit: submit, role: 'search' }, box, h('button', { class: 'main', id: 'search-now' }, 'Search'), trouble, understood)
 }
 
 /**
- * Show the events that have every word, as they are found, with an honest end: a look reads 20 pages of 1,000, or until 500 fit.
+ * Show the events that fit what is looked at here, as they are found, with an honest end: a look reads 20 pages of 1,000, or until 500 fit.
  *
  * @param {object} parameters what the log itself looks for
- * @param {string[]} words
+ * @param {{fit: (event: object) => boolean}} local
  * @param {{rows: HTMLElement, status: HTMLElement, footer: HTMLElement, signal: AbortSignal, makeRow: (event: object) => HTMLElement}} places
  */
-export async function lookFor(parameters, words, { rows, status, footer, signal, makeRow }) {
+export async function lookFor(parameters, local, { rows, status, footer, signal, makeRow }) {
   const look = { searched: 0, found: 0, cursor: undefined, total: null }
   const report = (isDone) => {
     const of = look.total === null ? '' : ` of ${number(Math.max(look.total, look.searched))}`
@@ -59,7 +61,7 @@ export async function lookFor(parameters, words, { rows, status, footer, signal,
       for (let page = 0; page < PAGES && look.cursor !== null && look.found - shown < ROWS; page++) {
         report(false)
         const { events, next_cursor: cursor } = await ask('/events', { ...parameters, limit: PAGE, cursor: look.cursor }, { signal })
-        const fitting = events.filter((event) => hasWords(event, words))
+        const fitting = events.filter((event) => local.fit(event))
         rows.append(...fitting.map(makeRow))
         Object.assign(look, { searched: look.searched + events.length, found: look.found + fitting.length, cursor })
       }

@@ -137,7 +137,8 @@ def _detail(error: Exception) -> str:
     if isinstance(error, (MalformedJSONError, InvalidError, TooLargeError, UnsupportedError)):
         return "The request was refused and nothing was stored; errors says what is wrong where."
     if isinstance(error, RequestValidationError):
-        return "A parameter is not allowed; errors says which."
+        names = dict.fromkeys(one.pointer.rsplit("/", 1)[-1] for one in _errors(error))
+        return f"Not allowed as given: {', '.join(names)}; errors says why."
     if isinstance(error, IdConflictError):
         return "An event with this id exists in the chain with other content; nothing was stored."
     if isinstance(error, (CorruptionError, DamagedEventError)):
