@@ -10,8 +10,11 @@ from pymongo.errors import WriteError
 
 from admin.setup import Setup
 from eventlog.audit.watch import Watcher
+from eventlog.formats.cosignature import cosign
+from eventlog.formats.cosigned_note import format_line
 from eventlog.store.interface.audits import MARK, POSITION
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -19,8 +22,11 @@ from eventlog.store.mongo.sweep import Sweep
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored.bodies import APART_FROM, put_apart
 from eventlog.stored.codec import RAW
-from tests.support.anchored import AnchoredLog
+from eventlog.stored.cosignatures import StoredCosignature
+from eventlog.stored.witness_records import WitnessRecord
+from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.factories import draft
+from tests.support.witnesses import ed25519
 
 pytestmark = pytest.mark.new_database
 
@@ -53,6 +59,9 @@ def live(log: AnchoredLog) -> None:
     assert operations_of(log.store).push("main", [draft().entry for _ in range(5)], None) is not None
     log.audit("incremental")
     admit(operations_of(log.store), "new", ["someone"], 1)
+    (line,) = cosign(f"{ORIGIN}/main\n1\n{'A' * 43}=\n", 7, [ed25519("w", 1)])
+    assert CosignatureRows(log.store).add(StoredCosignature("main", 1, 1, "w", format_line(line)))
+    WitnessRows(log.store).put(WitnessRecord(chain="main", witness="w", since=0))
     Watcher(MongoWatch(log.store), AuditStore(log.store), "log", anchoring=log.anchoring()).drain(60)
 
 

@@ -59,6 +59,7 @@ SIGNING = {
     "anchors.signing:sign": set(SIGNED) - COSIGNED,
     "formats.cosignature:cosign": COSIGNED,
     "witness.keys:sign": COSIGNED,
+    "wiring.witness:sign": COSIGNED,
 }
 """What signs, and what it signs."""
 
