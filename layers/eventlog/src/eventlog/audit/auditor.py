@@ -7,7 +7,7 @@ signs and anchors (``conclude.py``).
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from eventlog.anchors.anchoring import Anchoring
@@ -16,31 +16,37 @@ from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
+from eventlog.audit.index_results import IndexResults
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import AuditReport, Mode, new_report
-from eventlog.audit.report_documents import read_report
+from eventlog.audit.reports import Reports
 from eventlog.audit.resuming import Resuming
+from eventlog.audit.rolling import Rolling
 from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.segments import Segments
+from eventlog.audit.shared_work import SharedWorker
+from eventlog.audit.spreading import Spreading
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.workers import WorkerPool, Workers
-from eventlog.errors import NotFoundError, unknown_audit
+from eventlog.errors import NotFoundError
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.findings import Finding
 
 
-class Auditor:
+class Auditor(Reports):
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
 
     ``set_up``: an operator has set the database up (``DatabaseAudit``). ``full_audit_hours``: after so long a full
     round is missing, and what was signed to go on from counts no more. ``last_word``: what these audits say stands.
+    ``rehash_days``: within so many days full audits of the schedule re-hash each event; 0: each one, each time.
     """
 
     def __init__(
@@ -56,7 +62,10 @@ class Auditor:
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
+        rehash_days: int = 0,
+        segment_events: int | None = None,
     ) -> None:
+        super().__init__(audits)
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits, self._store = audits, store
@@ -66,6 +75,9 @@ class Auditor:
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
         self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers)
+        self._segments = Segments(audits, anchoring, origin, self._millis, segment_events) if anchoring else None
+        self._rolling = Rolling(self._segments, self.standings, days=rehash_days, hours=full_audit_hours)
+        self._index_results = IndexResults(audits, vouchers, origin)
         self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
         self._resuming = Resuming(
             audits, self._keeper, self._anchors, self._notices, go_on=self.run, clock=self._millis
@@ -80,10 +92,16 @@ class Auditor:
         """
         return self._begin(OpenReport(new_report(chain, mode, self._millis())))
 
-    def _begin(self, opened: OpenReport) -> AuditRun:
-        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises."""
+    def _begin(self, opened: OpenReport, *, scheduled: bool = False) -> AuditRun:
+        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises.
+
+        An audit of the schedule may rest on what earlier ones have signed (``rolling.py``), no other does.
+        """
         try:
-            return self._plan(opened)
+            run = self._plan(opened)
+            run.trusts_since = self._rolling.trusts_since(run) if scheduled else None
+            self._keeper.begin(run)
+            return run
         except Exception:
             self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
             raise
@@ -104,7 +122,6 @@ class Auditor:
             raise NotFoundError(f"There is no chain {chain}.")
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
-        self._keeper.begin(run)
         return run
 
     def run(self, run: AuditRun, seconds: float) -> AuditReport:
@@ -112,7 +129,9 @@ class Auditor:
         until = time.monotonic() + seconds
         with self._pool(run) as pool:
             if run.report.status == "running":
-                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool)
+                if run.trusts_since is not None:
+                    self._index_results.take_over(run)
+                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool, self._segments)
                 try:
                     self._go_on(run, way, until)
                 except Exception:
@@ -159,7 +178,7 @@ class Auditor:
         """Start and run one audit of the schedule; None: there is no such chain."""
         opened = OpenReport(new_report(chain, mode, self._millis()))
         try:
-            opened = run = self._begin(opened)
+            opened = run = self._begin(opened, scheduled=True)
             return self.run(run, max(0.0, until - time.monotonic()))
         except NotFoundError:  # there is no registry yet; or nothing is left of a chain, or says that it ever was
             self.standings.pass_over(opened.report)
@@ -198,13 +217,40 @@ class Auditor:
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
-            names=lambda: self._anchors.names([*self._audits.chain_names(), *self.standings.chains()]),
+            names=self._names,
             odd_rows=self._audit_database,
             notices=self._notices,
             clock=self._millis,
         )
         self.standings.check()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
+
+    @property
+    def spreading(self) -> Spreading | None:
+        """What plans a round that several invocations share; None where nothing is signed, so nothing is believed."""
+        if self._segments is None:
+            return None
+        return Spreading(
+            self._audits,
+            self._segments,
+            self._rounds,
+            self._anchors,
+            self._keeper,
+            notices=self._notices,
+            begin=lambda opened: self._begin(opened, scheduled=True),
+            names=self._names,
+            clock=self._millis,
+        )
+
+    @property
+    def shared(self) -> SharedWorker | None:
+        """What does a part of an audit that several invocations share; None as above."""
+        if self._segments is None:
+            return None
+        return SharedWorker(self._audits, self._segments, self._index_results, self._keeper, self._millis)
+
+    def _names(self) -> Iterator[str]:
+        return self._anchors.names([*self._audits.chain_names(), *self.standings.chains()])
 
     def full_age(self) -> float | None:
         """Tell how many seconds ago the newest finished full round has begun; None: nothing that counts says so."""
@@ -213,26 +259,6 @@ class Auditor:
     def backlog(self) -> Backlog:
         """Count what waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
-
-    def report(self, audit_id: str) -> AuditReport:
-        """Read a stored report.
-
-        Raises:
-            NotFoundError: there is no such report.
-        """
-        if found := self._audits.get(audit_id):
-            return read_report(found)
-        raise unknown_audit(audit_id)
-
-    def reports(
-        self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
-    ) -> list[AuditReport]:
-        """Read stored reports, newest first; with ``among``, only those on these chains (chain_names.py)."""
-        return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
-
-    def unnamed_reports(self, chain: str | None, limit: int, among: Sequence[str] | None = None) -> list[AuditReport]:
-        """Read what stands among the reports under an id that no audit has; no list can go on behind one."""
-        return [read_report(found) for found in self._audits.unnamed(chain, limit, among)]
 
     def _settle(self, chain: str) -> str | None:
         """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
@@ -245,7 +271,8 @@ class Auditor:
 
     def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:
         end = run.report.to_seq if run.report.status == "running" else None
-        if self._workers is None or end is None:
+        # Whole segments are not for workers, which have shorter ones: several invocations share those (spreading.py).
+        if self._workers is None or end is None or run.trusts_since is not None:
             return nullcontext()
         return self._workers.start(run.report.chain, run.read_at, start=run.position, end=end, step=scan.STEP)
 

@@ -1,7 +1,8 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
-from collections.abc import Callable
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -10,6 +11,7 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
+from eventlog.audit.spreading import SharedWork
 from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
@@ -73,6 +75,7 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports)
         audit_metrics.full_age(found.full_age())
+        audit_metrics.rehash_age(reports)
         audit_metrics.standing(found.standings.open_findings())
     answer = _answer(wanted, [*watched, *reports])
     if outcome.left:
@@ -80,6 +83,27 @@ def run_scheduled(
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
         Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra=extra)
     return answer
+
+
+class SharedPlan(TypedDict):
+    """What a full round has for others to do: one invocation for each item, which it is sent as it is."""
+
+    items: list[dict[Literal["segment"], SharedWork]]
+
+
+def plan_shared(auditor: Callable[[], Auditor], leases: LeaseStore) -> SharedPlan:
+    """Begin a full round, and list what other invocations can do of it; nothing while another one is at work."""
+    with exclusive(leases, _LEASES["full"]) as alone:
+        spreading = auditor().spreading if alone else None
+        return {"items": [{"segment": item} for item in (spreading.plan() if spreading else [])]}
+
+
+def do_shared(auditor: Auditor, item: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Do one of these items; what came of it."""
+    worker = auditor.shared
+    if worker is None:
+        return {"skipped": "nothing is signed here, so that nothing can be shared"}
+    return {name: value for name, value in asdict(worker.do(item, seconds)).items() if value is not None}
 
 
 def declare(

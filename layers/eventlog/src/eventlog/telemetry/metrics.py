@@ -19,6 +19,7 @@ UNITS = {
     "OpenFindings": MetricUnit.Count,
     "AuditCoverage": MetricUnit.Percent,
     "FullAuditAge": MetricUnit.Seconds,
+    "RehashAge": MetricUnit.Seconds,
     "WatchLag": MetricUnit.Seconds,
 }
 """All metrics there are, with their units."""

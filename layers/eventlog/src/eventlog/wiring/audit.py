@@ -41,6 +41,7 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             set_up=settings.database_set_up,
             full_audit_hours=settings.full_audit_hours,
+            rehash_days=settings.rehash_days,
         )
 
     @per_connection

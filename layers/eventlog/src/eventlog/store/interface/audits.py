@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.database import DatabaseReads
+from eventlog.store.interface.segments import SegmentStore
 from eventlog.store.interface.standings import StandingStore
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
@@ -181,6 +182,11 @@ class AuditDatabase(AuditReads, ReportStore, Protocol):
     @property
     def standings(self) -> StandingStore:
         """What stands of each chain."""
+        ...
+
+    @property
+    def segments(self) -> SegmentStore:
+        """Results of segments of long chains."""
         ...
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
 from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS
+from eventlog.store.interface.segments import SEGMENT_COUNT_PREFIX, SEGMENT_PREFIX
 from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index
@@ -152,6 +153,22 @@ _STANDING = _fields(
         "note": _NAME,
     }
 )
+_SEGMENT = _fields({"_id": {"bsonType": "string", "pattern": f"^{SEGMENT_PREFIX}"}, "chain": _NAME, "note": _NAME})
+_SEGMENT_COUNT = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{SEGMENT_COUNT_PREFIX}"},
+        "chain": _NAME,
+        "audit": _NAME,
+        "index": _NAME,
+        "events": _COUNT,
+        "place": _either(["binData", "null"]),
+        "done": {"bsonType": "bool"},
+        "usable": {"bsonType": "bool"},
+        "voucher": _HASH,
+        "vouched_at": _DATE,
+    }
+)
+_BESIDE = (_LEASE, _ROUND, _POSITION, _MARK, _STANDING, _SEGMENT, _SEGMENT_COUNT)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -163,19 +180,20 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, *_BESIDE]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, and results of segments under
+``SEGMENT_PREFIX`` and ``SEGMENT_COUNT_PREFIX``.
 """
 
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
 )
