@@ -55,7 +55,7 @@ class MemoryRows:
     """Rows of one chain, and results of its segments, as an audit reads them."""
 
     rows: list[Document] = field(default_factory=lambda: deepcopy(HONEST))
-    notes: dict[int, bytes] = field(default_factory=dict)
+    kept: dict[int, bytes] = field(default_factory=dict)
     scanned: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -89,10 +89,16 @@ class MemoryRows:
         return found
 
     def note(self, _: str, start: int) -> bytes | None:
-        return self.notes.get(start)
+        return self.kept.get(start)
+
+    def notes(self, _: str) -> Iterator[bytes]:
+        yield from self.list_notes()
+
+    def list_notes(self) -> list[bytes]:
+        return [note for _, note in sorted(self.kept.items())]
 
     def keep(self, _: str, start: int, note: bytes) -> None:
-        self.notes[start] = note
+        self.kept[start] = note
 
 
 class ListedMarks(Marks):
@@ -232,7 +238,7 @@ def test_what_an_audit_makes_itself_counts_as_its_own() -> None:
     rows = MemoryRows()
     run = audit(rows, [], 0)
     assert (run.report.events_checked, run.report.earlier_events, run.report.rehashed_since) == (SIZE, 0, None)
-    assert sorted(rows.notes) == [0, 8, 16, 24, 32]
+    assert sorted(rows.kept) == [0, 8, 16, 24, 32]
 
 
 def test_a_last_hash_that_an_earlier_audit_saw_inside_a_segment_is_compared() -> None:
@@ -245,7 +251,7 @@ def test_a_last_hash_that_an_earlier_audit_saw_inside_a_segment_is_compared() ->
 
 def forgeries(rows: MemoryRows) -> Iterator[tuple[str, dict[int, bytes]]]:
     """What somebody may put in the place of results, all of it in vain."""
-    genuine = dict(rows.notes)
+    genuine = dict(rows.kept)
     first, second = genuine[0], genuine[8]
     yield "swapped", genuine | {0: second, 8: first}
     yield "moved", genuine | {8: first}
@@ -260,7 +266,7 @@ def forgeries(rows: MemoryRows) -> Iterator[tuple[str, dict[int, bytes]]]:
         note = forger.make(new_run(0), start)
         assert note is not None
         forger.keep(note)
-    yield "signed by another key", rehashed.notes
+    yield "signed by another key", rehashed.kept
 
 
 def test_what_no_audit_has_signed_for_this_place_and_time_is_made_anew() -> None:
@@ -276,10 +282,10 @@ def test_what_no_audit_has_signed_for_this_place_and_time_is_made_anew() -> None
 def test_a_result_of_another_history_does_not_fit() -> None:
     other = MemoryRows(encoded_chain(*[{"payload": {"n": -number}} for number in range(SIZE)]))
     rehash(other, NOW - 1)
-    rows = MemoryRows(notes=other.notes)
+    rows = MemoryRows(kept=other.kept)
     run = audit(rows, [], 0)
     assert (run.report.events_checked, run.report.earlier_events, run.report.findings) == (SIZE, 0, ())
-    mixed = MemoryRows([*other.rows[:40], *deepcopy(HONEST)[40:]], other.notes)
+    mixed = MemoryRows([*other.rows[:40], *deepcopy(HONEST)[40:]], other.kept)
     assert said(audit(mixed, [Mark(13, ROOTS[13], anchor=1)], 0)) == alone(mixed, [Mark(13, ROOTS[13], anchor=1)])
 
 
@@ -296,7 +302,7 @@ def test_rows_that_are_no_events_stop_nothing() -> None:
     rows = MemoryRows()
     rows.rows[9] = {"_id": "main/x", "chain": "main", "seq": Int64(9)}
     rehash(rows)
-    assert 8 not in rows.notes
+    assert 8 not in rows.kept
     assert said(audit(rows, [], NOW)) == alone(rows, [])
 
 

@@ -19,7 +19,9 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.segment import SegmentEnds, SegmentNote, sign_segment, verify_segment_note
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
-from eventlog.verify.fast_path import verify_segment
+from eventlog.verify.fast_path import Segment, verify_segment
+from eventlog.verify.findings import Finding
+from eventlog.verify.verifier import ChainVerifier, VerifierState
 
 SEGMENT = 1 << 16
 """Events in a segment: a power of two, a second or two of work, and a signature for each."""
@@ -96,7 +98,7 @@ class Segments:
         began, end = self._clock(), start + self.size
         rows = self._audits.scan(run.report.chain, start, end, after=run.read_at)
         segment = verify_segment(run.report.chain, start, end, self._renewing(run, rows))
-        if segment is None:
+        if segment is None or not _is_last_intact(segment):
             return None
         skewed, seq, millis = segment.skew
         return SegmentNote(
@@ -162,3 +164,15 @@ class Segments:
                     self._audits.renew(run.report.audit_id)
                 renewed = time.monotonic()
             yield row
+
+
+def _is_last_intact(segment: Segment) -> bool:
+    """Whether a segment's last event follows from the others, as far as can be said without what stands before them.
+
+    Whoever joins the segment verifies it once more, with all that it may complete; but what is wrong is to be told now.
+    """
+    findings: list[Finding] = []
+    left: list[bytes | None] = [None] * segment.start.bit_count()
+    state = VerifierState(segment.size, [segment.hash], [*left, *segment.frontier])
+    ChainVerifier(state, findings.append).document(segment.last)
+    return not findings
