@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup restore strike-off check test chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup place restore strike-off check test chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -41,6 +41,9 @@ demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndj
 
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
+
+place: .venv/.ready  ## on a sharded cluster: keep CHAIN= on the shards of ZONE= (docs/operations.md)
+	@$(BIN)/python -m admin.place "$(CHAIN)" "$(ZONE)"
 
 restore: .venv/.ready  ## declare that CHAIN= was restored from a backup, for what REASON= (docs/operations.md)
 	@$(BIN)/python -m local.declaration restore "$(CHAIN)" "$(REASON)"

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from admin.outcomes import State, StepOutcome, corrected, made
+from admin.sharding import Sharding
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.roles import ROLES, Role
 from eventlog.store.mongo.schema import COLLECTIONS, Declared
 
-State = Literal["as declared", "created", "changed", "missing", "differs", "refused", "skipped", "extra"]
 IN_ORDER: frozenset[State] = frozenset({"as declared", "created", "changed", "skipped", "extra"})
 Document = dict[str, Any]
-StepOutcome = tuple[State, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,17 @@ class Setup:
         self._uri = uri
         self._db: Database[Document] = client[database]
         self._check = check
+        self._sharding = Sharding(client, database, check=check)
 
     def collections(self) -> Iterator[SetupResult]:
         """Yield the results for the collections with their validators, indexes and shard keys."""
         for declared in COLLECTIONS:
             yield self._outcome("collection", declared.name, partial(self._collection, declared))
             yield from self._indexes(declared)
-            if declared.shard_key:
-                yield self._outcome("shard key", declared.name, partial(self._shard_key, declared, declared.shard_key))
+            if key := declared.shard_key:
+                yield self._outcome("shard key", declared.name, partial(self._sharding.key, declared.name, key))
+            if key and key.is_hashed and self._sharding.applies:
+                yield self._outcome("placement", declared.name, partial(self._sharding.placement, declared.name, key))
 
     def roles(self, passwords: Mapping[str, str]) -> Iterator[SetupResult]:
         """Yield the results for the roles, and for users that exist or have a password in ``passwords``."""
@@ -79,6 +82,8 @@ class Setup:
         # alone; it differs only if it can refuse or remove events: unique, or with an expiry.
         found = {tuple(index["key"].items()): dict(index) for index in self._db[declared.name].list_indexes()}
         found.pop((("_id", 1),), None)
+        if declared.shard_key and declared.shard_key.is_hashed:  # no query's: the shard key rests on it
+            found.pop(declared.shard_key.keys, None)
         for index in declared.indexes:
             existing = found.pop(tuple(index.keys), None)
             name = f"{declared.name} ({', '.join(index.fields)})"
@@ -99,20 +104,6 @@ class Setup:
             return "as declared", ""
         # While an index is made again there is none, so that is for the operator to do.
         return "differs", f"{options or 'no options'} instead of {wanted or 'none'}; drop it in a quiet hour, run again"
-
-    def _shard_key(self, declared: Declared, key: Index) -> StepOutcome:
-        if not self._is_sharded:
-            return "skipped", "does not apply: this is no sharded cluster"
-        # A shard key can't be changed with a command that is quick and safe: the operator is told of reshardCollection.
-        name = f"{self._db.name}.{declared.name}"
-        found = self._client["config"]["collections"].find_one({"_id": name})
-        if found is None:
-            if not self._check:
-                self._client.admin.command("shardCollection", name, key=dict(key.keys), unique=key.unique)
-            return self._made()
-        if (list(found["key"].items()), bool(found.get("unique"))) == (key.keys, key.unique):
-            return "as declared", ""
-        return "differs", f"it is {dict(found['key'])}; see reshardCollection"
 
     def _role(self, role: Role) -> StepOutcome:
         found = self._db.command("rolesInfo", role.name, showPrivileges=True)["roles"]
@@ -157,17 +148,11 @@ class Setup:
                 return False
         return True
 
-    @cached_property
-    def _is_sharded(self) -> bool:
-        return bool(self._client.admin.command("hello").get("msg") == "isdbgrid")
-
     def _made(self) -> StepOutcome:
-        return ("missing", "") if self._check else ("created", "")
+        return made(check=self._check)
 
     def _corrected(self, wrong: list[str]) -> StepOutcome:
-        if not wrong:
-            return "as declared", ""
-        return ("differs" if self._check else "changed"), "; ".join(wrong)
+        return corrected(wrong, check=self._check)
 
 
 def _actions(privileges: list[Document]) -> set[str]:

@@ -11,7 +11,16 @@ from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 from local.machine import HOST, LocalError, free_port, wait_until
 from local.mongod.process import MongodProcess
 
-__all__ = ["HOST", "EmbeddedMongo", "LocalError", "free_port", "replica_set_uri", "start_replica_set", "wait_until"]
+__all__ = [
+    "HOST",
+    "EmbeddedMongo",
+    "LocalError",
+    "free_port",
+    "replica_set_uri",
+    "start_replica_set",
+    "start_set",
+    "wait_until",
+]
 
 # NotYetInitialized, ConfigurationInProgress: mongod is still reading its replica set's configuration.
 SOON_OVER = {94, 109}
@@ -95,8 +104,16 @@ def start_replica_set(
 
     Nodes that were killed or stopped come back with their own `start()`.
     """
-    # All nodes first, then the configuration: it names each node's address. If one fails, none is left running.
     nodes = [EmbeddedMongo(path, replica_set=replica_set) for path in dirs]
+    start_set(nodes, priorities, election_timeout_ms)
+    return nodes
+
+
+def start_set(
+    nodes: Sequence[EmbeddedMongo], priorities: Sequence[float] | None = None, election_timeout_ms: int = 1000
+) -> None:
+    """Start nodes, whose data are new, as one replica set; return when one is primary and the others follow."""
+    # All nodes first, then the configuration: it names each node's address. If one fails, none is left running.
     try:
         for node in nodes:
             node.launch()
@@ -105,7 +122,6 @@ def start_replica_set(
         for node in nodes:
             node.kill()
         raise
-    return nodes
 
 
 def replica_set_uri(nodes: Sequence[EmbeddedMongo]) -> str:
@@ -121,7 +137,7 @@ def _initiate(nodes: Sequence[EmbeddedMongo], priorities: Sequence[float], elect
         for index, (node, priority) in enumerate(zip(nodes, priorities, strict=True))
     ]
     settings = {"electionTimeoutMillis": election_timeout_ms, "heartbeatIntervalMillis": 200}
-    config = {"_id": nodes[0].replica_set, "members": members, "settings": settings}
+    config = nodes[0]._new_set() | {"members": members, "settings": settings}
     with nodes[0].client() as client:
         client.admin.command("replSetInitiate", config)
 

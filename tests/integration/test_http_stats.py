@@ -137,7 +137,8 @@ def test_no_document_is_read(store: MongoStore) -> None:
     store.settle("main")
     operations = operations_of(store)
     bys: tuple[CountedField | None, ...] = (None, "event_type", "source_id")
-    for by, types, sources in product(bys, ([], ["log*"]), ([], ["web", "a*"])):
+    limits: tuple[list[dict[str, Any]], ...] = ([], [{"$limit": 5}])  # of a short chain, and of a long one
+    for by, types, sources, limit in product(bys, ([], ["log*"]), ([], ["web", "a*"]), limits):
         buckets = Buckets(
             chain="main",
             start=1_700_000_000_000,
@@ -152,7 +153,7 @@ def test_no_document_is_read(store: MongoStore) -> None:
             match = counts._match(operations, buckets, 4, session)
         command = {
             "aggregate": "events",
-            "pipeline": counts._pipeline(buckets, match, 12, set()),
+            "pipeline": [{"$match": match}, *limit, *counts._groups(buckets, 12, set())],
             "hint": counts._index(buckets),
             "cursor": {},
         }

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from bson import MaxKey
 from pymongo import MongoClient
 
 from eventlog.formats.name_filter import NameFilter
-from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.errors import StoreUnavailableError, TooManyEventsError
 from eventlog.store.interface import Placed, Query
-from eventlog.store.mongo import append, driver_errors, operations
+from eventlog.store.interface.counts import Buckets
+from eventlog.store.mongo import append, counts, driver_errors, operations
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage, UnknownOutcomeError
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
@@ -95,6 +98,38 @@ def test_what_was_appended_is_read_from_both_shards_in_order(
     assert store.append(CHAIN, [draft("e1"), draft("e5")])[1].replayed
     assert AuditStore(store).chain_names() == operations_of(store).events.distinct("chain") == [CHAIN]
     assert check_chain(store, map(receipt, known)) == len(known)
+
+
+def test_statistics_are_grouped_on_the_shards(
+    cluster: ShardedCluster, database: str, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 60
+    for _ in range(2):
+        store.append(CHAIN, [draft(event_type=f"t{number % 2}") for number in range(count // 2)])
+        store.settle(CHAIN)
+    buckets = Buckets(chain=CHAIN, start=1_600_000_000_000, end=1_800_000_000_000, width=86_400_000, by="event_type")
+    with ExitStack() as stack:
+        shards = [stack.enter_context(shard.client())[database] for shard in cluster.shards.values()]
+        for shard in shards:
+            shard.command("profile", 2)
+        # A chain that is short enough, and one that is longer than may be counted, of which as many are asked for.
+        for most in (count, count - 1):
+            monkeypatch.setattr(counts, "MAX_COUNTED", most)
+            if most == count:
+                found = EventCounter(store).count(buckets, 5)
+                assert {name: each.total() for name, each in found.by_value.items()} == {"t0": 30, "t1": 30}
+            else:
+                with pytest.raises(TooManyEventsError, match="more than 59 events"):
+                    EventCounter(store).count(buckets, 5)
+                part = replace(buckets, event_types=NameFilter.of(["t1"]))
+                assert EventCounter(store).count(part, 5).all.total() == 30
+        for shard in shards:
+            shard.command("profile", 0)
+        sent = [each for shard in shards for each in shard["system.profile"].find({"ns": f"{database}.events"})]
+    rows = [each["nreturned"] for each in sent if {"aggregate", "getMore"} & each["command"].keys()]
+    assert max(rows) == 2  # one for a type, however many events have it
+    assert {each["docsExamined"] for each in sent} == {0}
+    assert max(each["keysExamined"] for each in sent) <= count + 2
 
 
 def test_a_push_that_comes_after_the_router_has_given_up_is_in_once(
@@ -192,7 +227,7 @@ def test_ranges_that_move_and_a_shard_that_is_killed_lose_and_double_nothing(
     for shard in ("sh0", "sh1"):
         for writer in writers:
             writer.wait_for(5)
-        cluster.move(router, f"{database}.sequences", {"_id": CHAIN}, {"_id": MaxKey()}, shard)
+        cluster.move_sequence(router, database, CHAIN, shard)
         low, high = {"chain": CHAIN, "seq": SPLIT}, {"chain": MaxKey(), "seq": MaxKey()}
         cluster.move(router, f"{database}.events", low, high, shard)
     for writer in writers:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eventlog.console import run as run_command
 from local.mongod.embedded import EmbeddedMongo
-from tools.benchmarks import append, audit, cold_start, growth, http, query, stream
+from tools.benchmarks import append, audit, cold_start, growth, http, query, shards, stream
 from tools.benchmarks.measure import BenchmarkReport, Run
 from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "query": query.run,
     "growth": growth.run,
     "audit": audit.run,
+    "shards": shards.run,
     "cold_start": cold_start.run,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

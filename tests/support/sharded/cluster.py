@@ -9,24 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bson import MaxKey
-from pymongo import MongoClient
+from bson import Int64, MaxKey, MinKey
+from pymongo import HASHED, MongoClient
 from pymongo.errors import OperationFailure
 
 from local.machine import HOST, wait_until
-from local.mongod.embedded import EmbeddedMongo
+from local.mongod.embedded import EmbeddedMongo, start_set
 from local.mongod.process import MongodProcess
 from tests.support.sharded.router import Router
-from tests.support.sharded.routing import MAJORITY
+from tests.support.sharded.routing import MAJORITY, hash_of
 
 SHARDS = ("sh0", "sh1")
 
 
 class Member(EmbeddedMongo):
-    """A mongod that is a config server or a shard, as a replica set of one node."""
+    """A mongod that is a config server or a shard, or one node of one."""
 
-    def __init__(self, folder: Path, role: str, journal_millis: int = 5) -> None:
-        super().__init__(folder, replica_set=folder.name, cache_gb=0.25, journal_millis=journal_millis)
+    def __init__(self, folder: Path, role: str, journal_millis: int = 5, replica_set: str = "") -> None:
+        name = replica_set or folder.name
+        super().__init__(folder, replica_set=name, cache_gb=0.25, journal_millis=journal_millis)
         self._role = role
 
     def _arguments(self) -> list[str]:
@@ -64,12 +65,21 @@ class Mongos(MongodProcess):
 
 
 class ShardedCluster:
-    """A config server, two shards and a router, in a folder of its own."""
+    """A config server, two shards and a router, in a folder of its own. ``nodes``: how many each shard has.
 
-    def __init__(self, folder: Path) -> None:
+    ``shards`` are their only nodes, or the ones that became primary first; ``sets`` are all nodes of each. ``servers``
+    is what it takes to make one more router of ours; of a mongos it is empty.
+    """
+
+    def __init__(self, folder: Path, nodes: int = 1, journal_millis: int = 5) -> None:
         self._folder = folder
+        self._nodes = nodes
+        self._journal_millis = journal_millis
         self.config = Member(folder / "cfg", "configsvr")
-        self.shards = {name: Member(folder / name, "shardsvr") for name in SHARDS}
+        self.sets: dict[str, list[Member]] = {}
+        self.shards: dict[str, Member] = {}
+        self.own_router: Router | None = None
+        self.servers: tuple[tuple[str, int], ...] = ()
         self.uri = ""
         self._stack = ExitStack()
 
@@ -86,34 +96,80 @@ class ShardedCluster:
         mongos = os.environ.get("MONGOS") or shutil.which("mongos")
         # Waiting for a majority in its own journal is all that the mongod without data does.
         empty = Member(self._folder / "empty", "shardsvr", journal_millis=1)
-        members = [self.config, *self.shards.values(), *([] if mongos else [empty])]
-        for member in members:
+        for member in [self.config] if mongos else [self.config, empty]:
             self._stack.callback(member.kill)  # nobody wants its data
             member.start()
+        for name in SHARDS:
+            self._start_shard(name)
         with self.config.client() as client:
             client.admin.command("_configsvrBalancerStop")
-            for member in members[1:]:
-                wait_until(f"{member.replica_set} to be a shard", partial(_added, client, member))
+            for nodes in [*self.sets.values(), *([] if mongos else [[empty]])]:
+                wait_until(f"{nodes[0].replica_set} to be a shard", partial(_added, client, nodes))
         if mongos:
             router = Mongos(self._folder / "mongos", Path(mongos), self.config)
             self._stack.callback(router.kill)
             router.launch()
             self.uri = f"mongodb://{router.address}/"
         else:
-            own = Router((HOST, self.config.port), (HOST, empty.port))
-            self.uri = self._stack.enter_context(own).uri
+            self.servers = (HOST, self.config.port), (HOST, empty.port)
+            self.own_router = Router(*self.servers)
+            self.uri = self._stack.enter_context(self.own_router).uri
+
+    def _start_shard(self, name: str) -> None:
+        """Start a shard of one node or of several; the first of several becomes primary."""
+        if self._nodes == 1:
+            nodes = [Member(self._folder / name, "shardsvr", self._journal_millis)]
+            self._stack.callback(nodes[0].kill)
+            nodes[0].start()
+        else:
+            nodes = [
+                Member(self._folder / f"{name}-{number}", "shardsvr", self._journal_millis, name)
+                for number in range(self._nodes)
+            ]
+            for node in nodes:
+                self._stack.callback(node.kill)
+            start_set(nodes, priorities=[2, *([1] * (self._nodes - 1))])
+        self.sets[name] = nodes
+        self.shards[name] = nodes[0]
+
+    @contextmanager
+    def clock_ahead(self, seconds: float) -> Iterator[bool]:
+        """Put the router's own clock ahead; whether that can be done, which it can't with a mongos."""
+        if self.own_router is None:
+            yield False
+            return
+        self.own_router.ahead = seconds
+        try:
+            yield True
+        finally:
+            self.own_router.ahead = 0.0
 
     def spread(self, client: MongoClient[dict[str, Any]], database: str, chain: str, seq: int) -> None:
         """Shard a database's collections, with this event of a chain, and all that comes after it, on the second shard.
 
-        So the events of the chain are on both shards, and its pushes go to another one than the database's own. Chains
-        with a name before its name are on the first shard, those with one after it on the second.
+        So the events of the chain are on both shards, and its pushes go to another one than the database's own. The
+        sequences of all other chains are on the first shard, as are events of those with a name before its name.
         """
         client.admin.command("enableSharding", database, primaryShard=SHARDS[0])
         client.admin.command("shardCollection", f"{database}.events", key={"chain": 1, "seq": 1}, unique=True)
-        client.admin.command("shardCollection", f"{database}.sequences", key={"_id": 1})
+        client.admin.command("shardCollection", f"{database}.sequences", key={"_id": HASHED}, numInitialChunks=1)
+        self.move(client, f"{database}.sequences", {"_id": MinKey()}, {"_id": MaxKey()}, SHARDS[0])
         self.move(client, f"{database}.events", {"chain": chain, "seq": seq}, {"chain": MaxKey(), "seq": MaxKey()})
-        self.move(client, f"{database}.sequences", {"_id": chain}, {"_id": MaxKey()})
+        self.move_sequence(client, database, chain)
+
+    def move_sequence(
+        self, client: MongoClient[dict[str, Any]], database: str, chain: str, shard: str = SHARDS[1]
+    ) -> None:
+        """Move the sequence document of one chain: the range of a single hash."""
+        low = hash_of(chain)
+        self.move(client, f"{database}.sequences", {"_id": Int64(low)}, {"_id": Int64(low + 1)}, shard)
+
+    def gather(self, client: MongoClient[dict[str, Any]], namespace: str, shard: str = SHARDS[0]) -> None:
+        """Move all of a collection to one shard."""
+        found = client["config"]["collections"].find_one({"_id": namespace})
+        assert found is not None
+        for each in list(client["config"]["chunks"].find({"uuid": found["uuid"], "shard": {"$ne": shard}})):
+            self.move(client, namespace, each["min"], each["max"], shard)
 
     def move(
         self, client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]
@@ -121,11 +177,12 @@ class ShardedCluster:
         client.admin.command("moveRange", namespace, min=low, max=high, toShard=shard)
 
 
-def _added(config: MongoClient[dict[str, Any]], member: Member) -> bool:
-    """Make a member a shard; False if the config server is not ready for that yet."""
-    place = f"{member.replica_set}/{member.address}"
+def _added(config: MongoClient[dict[str, Any]], nodes: list[Member]) -> bool:
+    """Make a replica set a shard; False if the config server is not ready for that yet."""
+    name = nodes[0].replica_set
+    place = f"{name}/{','.join(node.address for node in nodes)}"
     try:
-        config.admin.command("_configsvrAddShard", place, name=member.replica_set, writeConcern=MAJORITY)
+        config.admin.command("_configsvrAddShard", place, name=name, writeConcern=MAJORITY)
     except OperationFailure:
         return False
     return True

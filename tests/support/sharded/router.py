@@ -20,7 +20,17 @@ _THROUGH_PRIMARY = {
     "dropIndexes": "_shardsvrDropIndexes",
     "collMod": "_shardsvrCollMod",
 }
+_ON_CONFIG = {
+    "addShardToZone": "_configsvrAddShardToZone",
+    "updateZoneKeyRange": "_configsvrUpdateZoneKeyRange",
+    "balancerStart": "_configsvrBalancerStart",
+    "balancerStop": "_configsvrBalancerStop",
+}
+_USERS = {"createRole", "updateRole", "rolesInfo", "createUser", "updateUser", "usersInfo", "saslStart", "saslContinue"}
+"""Users and roles are the config server's, for the whole cluster; here nobody asks who may do what."""
 _STALE = {13388, 249, 150, 250}
+_NO_PRIMARY = {10058, 10107, 13435, 13436, 189, 11602}
+"""What a node says that is no primary (any more). A router lets no client see these."""
 _SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 1.0, "cursorsKilled": []}}
 """What ends by itself here."""
 
@@ -33,11 +43,15 @@ class Router(Listener):
         self.config = config
         self.empty = empty
         self.clock = ClusterClock()
+        self.ahead = 0.0  # seconds by which its own clock is ahead
         super().__init__(lambda: _Client(self))
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
         self.routing.close()
+
+    def now(self) -> DatetimeMS:
+        return DatetimeMS(int((time.time() + self.ahead) * 1000))
 
 
 class _Client:
@@ -55,10 +69,12 @@ class _Client:
             "findAndModify": self._find_and_modify,
             "findandmodify": self._find_and_modify,
             "createIndexes": self._create_indexes,
+            "count": self._count,
             "distinct": self._distinct,
             "enableSharding": self._enable_sharding,
             "shardCollection": self._shard_collection,
             "moveRange": self._move_range,
+            "reshardCollection": self._reshard_collection,
         }
 
     def close(self) -> None:
@@ -81,17 +97,22 @@ class _Client:
             self._routing.database(command.database, make=True)
         if name in self._own:
             return self._own[name](command)
-        if command.database in {"admin", "config"}:
-            return self._run(self._router.config if command.database == "config" else self._router.empty, command)
+        if name in _ON_CONFIG:
+            concern = {} if name.startswith("balancer") else {"writeConcern": MAJORITY}
+            return self._run(self._router.config, command.change(_ON_CONFIG[name], **concern))
+        if name in _USERS or command.database in {"admin", "config"}:
+            on_empty = name not in _USERS and command.database == "admin"
+            return self._run(self._router.empty if on_empty else self._router.config, command)
         if name in _THERE:
             return self._routed(command.change(_THERE[name]))
         return self._on_primary(command)
 
     def _hello(self, _: Command) -> Document:
-        about = {"helloOk": True, "ismaster": True, "isWritablePrimary": True, "msg": "isdbgrid", "ok": 1.0}
+        about: Document = {"helloOk": True, "ismaster": True, "isWritablePrimary": True, "msg": "isdbgrid", "ok": 1.0}
+        about["saslSupportedMechs"] = ["SCRAM-SHA-256"]
         limits = {"maxBsonObjectSize": 1 << 24, "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000}
         versions = {"minWireVersion": 0, "maxWireVersion": 17, "logicalSessionTimeoutMinutes": 30}
-        return about | limits | versions | {"localTime": _now()} | self._router.clock.stamp()
+        return about | limits | versions | {"localTime": self._router.now()} | self._router.clock.stamp()
 
     def _run(self, address: tuple[str, int], command: Command, seconds: float | None = None) -> Document:
         """Run a command on a server."""
@@ -100,7 +121,14 @@ class _Client:
             answer = peer.run(self._router.clock.on(command), seconds)
         except TimeoutError:
             self._left.append(self._peers.pop(address))  # its answer is still to come, and must not be taken for others
+            self._routing.lost(address)
             raise
+        except OSError:
+            self._routing.lost(address)
+            raise
+        if answer.get("code") in _NO_PRIMARY:
+            self._routing.lost(address)
+            raise RouterError(6, "HostUnreachable", f"{command.name}: {answer.get('errmsg')}")
         self._router.clock.saw(answer)
         answer.pop("lastCommittedOpTime", None)
         return answer
@@ -119,15 +147,23 @@ class _Client:
         """Send it to the one shard that has the document; when the time is over, say so and leave it there."""
         limit = command.fields.get("maxTimeMS")
         until = None if limit is None else time.monotonic() + limit / 1000
-        while True:
+
+        def run() -> Document:
             shard, versions = self._target(command)
             if isinstance(command.fields.get("update"), list):  # a pipeline may use $$NOW
-                versions["runtimeConstants"] = {"localNow": _now(), "clusterTime": self._router.clock.now}
+                versions["runtimeConstants"] = {"localNow": self._router.now(), "clusterTime": self._router.clock.now}
             left = None if until is None else max(0.01, until - time.monotonic())
             try:
-                answer = self._run(self._routing.shard(shard), command.change(**versions), left)
+                return self._run(self._routing.shard(shard), command.change(**versions), left)
             except TimeoutError:
                 raise RouterError(50, "MaxTimeMSExpired", "operation exceeded time limit") from None
+
+        return self._until_fresh(run)
+
+    def _until_fresh(self, run: Callable[[], Document]) -> Document:
+        """Do something again with what the config server says now, for as long as shards say that it was stale."""
+        while True:
+            answer = run()
             if answer["ok"] or answer.get("code") not in _STALE:
                 return answer
             self._routing.forget()
@@ -153,6 +189,8 @@ class _Client:
     def _on_primary(self, command: Command) -> Document:
         """Have a database's primary shard do what concerns collections and indexes."""
         if self._routing.database(command.database) is None:
+            if command.name == "listIndexes":
+                raise RouterError(26, "NamespaceNotFound", f"there is no database {command.database}")
             empty = {"id": 0, "ns": f"{command.database}.$cmd.{command.name}", "firstBatch": []}
             return {"ok": 1.0, "cursor": empty} if command.name == "listCollections" else {"ok": 1.0}
         shard, versions = self._primary(command)
@@ -161,6 +199,10 @@ class _Client:
             answer = self._run(self._routing.shard(shard), command.change(name, **fields))
             self._routing.forget()
             return answer
+        return self._until_fresh(lambda: self._on_one(command))
+
+    def _on_one(self, command: Command) -> Document:
+        shard, versions = self._primary(command)
         if command.name == "listIndexes" and (collection := self._collection(command)) is not None:
             shard = collection.shards()[0]
             versions = {"shardVersion": collection.version(shard)}
@@ -170,15 +212,33 @@ class _Client:
 
     def _create_indexes(self, command: Command) -> Document:
         """Make indexes on every shard that has a part of the collection."""
+        return self._until_fresh(lambda: self._create_on_all(command))
+
+    def _create_on_all(self, command: Command) -> Document:
         collection = self._collection(command)
         if collection is None:
             shard, versions = self._primary(command)
             return self._run(self._routing.shard(shard), command.change(**versions))
-        answer: Document = {}
+        answer: Document = {"ok": 1.0}
         for shard in collection.shards():
-            versions = {"shardVersion": collection.version(shard)}
-            answer = self._run(self._routing.shard(shard), command.change(**versions))
+            if answer["ok"]:
+                versions = {"shardVersion": collection.version(shard)}
+                answer = self._run(self._routing.shard(shard), command.change(**versions))
         return answer
+
+    def _count(self, command: Command) -> Document:
+        """Have each shard count its own, up to the limit, and add up."""
+        collection = self._collection(command)
+        if collection is None:
+            return self._until_fresh(lambda: self._on_one(command))
+        answers = [
+            self._run(self._routing.shard(shard), command.change(shardVersion=collection.version(shard)))
+            for shard in collection.shards()
+        ]
+        if failed := [answer for answer in answers if not answer["ok"]]:
+            return failed[0]
+        found = sum(int(answer["n"]) for answer in answers)
+        return answers[0] | {"n": min(found, command.fields.get("limit") or found)}
 
     def _distinct(self, command: Command) -> Document:
         """Have all shards group by the field, each item of an array for itself, which comes to the same."""
@@ -207,6 +267,7 @@ class _Client:
             "_shardsvrCreateCollection": name,
             "shardKey": command.fields["key"],
             "unique": bool(command.fields.get("unique")),
+            **{key: value for key, value in command.fields.items() if key == "numInitialChunks"},
             "databaseVersion": found["version"],
             "writeConcern": MAJORITY,
             "$db": database,
@@ -215,12 +276,17 @@ class _Client:
         self._routing.forget()
         return answer
 
+    def _reshard_collection(self, command: Command) -> Document:
+        database = self._routing.database(command.fields["reshardCollection"].partition(".")[0])
+        assert database is not None
+        fields = {"databaseVersion": database["version"], "writeConcern": MAJORITY}
+        there = command.change("_shardsvrReshardCollection", **fields)
+        answer = self._run(self._routing.shard(database["primary"]), there)
+        self._routing.forget()
+        return answer
+
     def _move_range(self, command: Command) -> Document:
         fields = {key: command.fields[key] for key in ("toShard", "min", "max")}
         moved = {"_configsvrMoveRange": command.fields["moveRange"], "waitForDelete": False, "writeConcern": MAJORITY}
         self._routing.run_config(moved | fields | {"$db": "admin"})
         return {"ok": 1.0}
-
-
-def _now() -> DatetimeMS:
-    return DatetimeMS(int(time.time() * 1000))

@@ -1,5 +1,7 @@
 """Where everything is, as the config server has it: shards, databases, and the ranges of sharded collections."""
 
+import hashlib
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +10,16 @@ from typing import Any
 import bson
 from bson import MaxKey, MinKey, ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
+from pymongo import HASHED
 
 from tests.support.sharded.wire import Command, Document, Peer
 
 MAJORITY = {"w": "majority"}
 FIRST_SHARD = "sh0"
 """Where databases are made."""
+_HELLO_SECONDS = 0.5
+_TEXT = 15
+"""What MongoDB's hash takes for the type of a text."""
 
 
 class RouterError(Exception):
@@ -38,13 +44,14 @@ class Range:
 class Sharded:
     """A sharded collection."""
 
-    key: list[str]
+    key: dict[str, Any]
     epoch: ObjectId
     time: Timestamp
     ranges: list[Range]
 
     def owner(self, key: Document) -> str:
         """The shard with a shard key; keys are texts and numbers here, of one type a field."""
+        key = {field: hash_of(value) if self.key[field] == HASHED else value for field, value in key.items()}
         return next(each.shard for each in self.ranges if not _less(key, each.low) and _less(key, each.high))
 
     def shards(self) -> list[str]:
@@ -65,7 +72,7 @@ class Routing:
 
     def __init__(self, config: tuple[str, int]) -> None:
         self._config = Peer(config)
-        self._shards: dict[str, tuple[str, int]] = {}
+        self._primaries: dict[str, tuple[str, int]] = {}
         self._databases: dict[str, Document] = {}
         self._collections: dict[str, Sharded | None] = {}
         self._lock = threading.RLock()
@@ -74,13 +81,18 @@ class Routing:
         self._config.close()
 
     def shard(self, name: str) -> tuple[str, int]:
-        """A shard's address."""
+        """The address of a shard's primary."""
         with self._lock:
-            if name not in self._shards:
-                for found in self._find("shards", {}):
-                    host, _, port = found["host"].partition("/")[2].partition(":")
-                    self._shards[found["_id"]] = host, int(port)
-            return self._shards[name]
+            if name not in self._primaries:
+                (found,) = self._find("shards", {"_id": name})
+                hosts = [host.partition(":") for host in found["host"].partition("/")[2].split(",")]
+                self._primaries[name] = _primary([(host, int(port)) for host, _, port in hosts])
+            return self._primaries[name]
+
+    def lost(self, address: tuple[str, int]) -> None:
+        """A shard's primary does not answer, or is none any more: look for the new one the next time."""
+        with self._lock:
+            self._primaries = {name: found for name, found in self._primaries.items() if found != address}
 
     def database(self, name: str, *, make: bool = False) -> Document | None:
         """A database's primary shard and version; it can be made on the way, as a first write does."""
@@ -118,13 +130,31 @@ class Routing:
                 Range(each["min"], each["max"], each["shard"], each["lastmod"])
                 for each in self._find("chunks", {"uuid": found["uuid"]})
             ]
-            return Sharded(list(found["key"]), found["lastmodEpoch"], found["timestamp"], ranges)
+            return Sharded(dict(found["key"]), found["lastmodEpoch"], found["timestamp"], ranges)
         return None
 
     def _find(self, collection: str, filter: Document) -> list[Document]:  # noqa: A002  MongoDB's name
         command = {"find": collection, "filter": filter, "batchSize": 10_000, "readConcern": {"level": "majority"}}
         batch = self.run_config(command | {"$db": "config"})["cursor"]["firstBatch"]
         return [bson.decode(found.raw) for found in batch]
+
+
+def _primary(hosts: list[tuple[str, int]]) -> tuple[str, int]:
+    """The node that takes writes. A shard's only node is asked nothing.
+
+    Raises:
+        RouterError: there is none now.
+    """
+    for address in hosts:
+        peer = Peer(address)
+        try:
+            if len(hosts) == 1 or peer.run(Command({"hello": 1, "$db": "admin"}), _HELLO_SECONDS)["isWritablePrimary"]:
+                return address
+        except OSError:
+            continue
+        finally:
+            peer.close()
+    raise RouterError(133, "FailedToSatisfyReadPreference", "a shard has no primary")
 
 
 def value_of(query: Mapping[str, Any], field: str) -> Any:
@@ -139,6 +169,13 @@ def value_of(query: Mapping[str, Any], field: str) -> Any:
     if value is None or isinstance(value, RawBSONDocument):
         raise RouterError(61, "ShardKeyNotFound", "a findAndModify must contain the shard key")
     return value
+
+
+def hash_of(name: str) -> int:
+    """MongoDB's own hash of a text, as its hashed indexes have it: the beginning of an MD5 of seed, type and value."""
+    text = name.encode()
+    hashed = hashlib.md5(struct.pack("<iii", 0, _TEXT, len(text) + 1) + text + b"\0", usedforsecurity=False)
+    return int(struct.unpack("<q", hashed.digest()[:8])[0])
 
 
 def _less(one: Document, other: Document) -> bool:

@@ -24,8 +24,9 @@ class ById:
         """Build what ``find`` is given: the filter, and the index if MongoDB would have to choose."""
         keys = [codec.document_id(chain, event_id) for event_id in ids]
         by_id: dict[str, Any] = {"_id": keys[0] if len(keys) == 1 else {"$in": keys}}
-        return {"filter": by_id | {"chain": chain}, "hint": {"_id": 1}} if self._routed else {"filter": by_id}
+        return {"filter": by_id | {"chain": chain}, "hint": {"_id": 1}} if self.routed else {"filter": by_id}
 
     @cached_property
-    def _routed(self) -> bool:
+    def routed(self) -> bool:
+        """Whether the client is connected to a router."""
         return self._client.is_mongos

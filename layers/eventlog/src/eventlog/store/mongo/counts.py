@@ -43,9 +43,27 @@ class EventCounter:
             found: dict[str, Any] = {"all": []}
             if image.settled.size:
                 match = _match(self._operations, buckets, image.settled.size, session)
-                pipeline = _pipeline(buckets, match, most, values)
+                limits = self._limits(match, buckets, image.settled.size)
+                pipeline = [{"$match": match}, *limits, *_groups(buckets, most, values)]
                 found = _aggregate(self._operations, pipeline, buckets, session)
         return _sum(found, pending, buckets)
+
+    def _limits(self, match: dict[str, Any], buckets: Buckets, settled: int) -> list[dict[str, Any]]:
+        """Return the stages that bound what is counted.
+
+        Raises:
+            TooManyEventsError: through a router, where no stage does it, more fit than may be counted.
+        """
+        # No chain of so few events needs a bound. In longer ones the group reads one key more than allowed, so that too
+        # many can be told. A router does what comes after a limit itself, and has every key sent to it: there a count
+        # with a limit says it before, which each shard makes alone, and then each shard groups its own events.
+        if settled <= MAX_COUNTED:
+            return []
+        if not self._operations.routed:
+            return [{"$limit": MAX_COUNTED + 1}]
+        if _count(self._operations, match, _index(buckets)) > MAX_COUNTED:
+            raise _too_many()
+        return []
 
 
 def _fits(buckets: Buckets, entry: Entry) -> bool:
@@ -81,8 +99,26 @@ def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> C
         if buckets.by:
             counts.by_value.setdefault(getattr(entry, buckets.by), Counter())[start] += 1
     if counts.all.total() > MAX_COUNTED:
-        raise TooManyEventsError(f"more than {MAX_COUNTED} events are in this range")
+        raise _too_many()
     return counts
+
+
+def _too_many() -> TooManyEventsError:
+    return TooManyEventsError(f"more than {MAX_COUNTED} events are in this range")
+
+
+def _too_slow() -> TooManyEventsError:
+    return TooManyEventsError(f"counting the events of this range takes more than {MAX_SECONDS:g} seconds")
+
+
+def _count(operations: Operations, match: dict[str, Any], index: dict[str, int]) -> int:
+    """Count what fits, up to one more than may be counted."""
+    command: dict[str, Any] = {"count": operations.events.name, "query": match, "hint": index, "limit": MAX_COUNTED + 1}
+    limits = {"maxTimeMS": round(1000 * MAX_SECONDS), "readConcern": {"level": "majority"}}
+    try:
+        return int(operations.events.database.command(command | limits)["n"])
+    except ExecutionTimeout as error:
+        raise _too_slow() from error
 
 
 def _aggregate(
@@ -92,18 +128,15 @@ def _aggregate(
     try:
         (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
     except ExecutionTimeout as error:
-        raise TooManyEventsError(
-            f"counting the events of this range takes more than {MAX_SECONDS:g} seconds"
-        ) from error
+        raise _too_slow() from error
     return found
 
 
-def _pipeline(buckets: Buckets, match: dict[str, Any], most: int, values: set[str]) -> list[dict[str, Any]]:
-    """Build the pipeline that counts the settled events, those of ``match``.
+def _groups(buckets: Buckets, most: int, values: set[str]) -> list[dict[str, Any]]:
+    """Build the stages that group the events to count.
 
-    It counts one key more than allowed, so that too many can be told. MongoDB picks the most frequent values, as there
-    may be as many values as events. ``values`` are counted in any case: pending events have them, and may make them
-    most frequent ones.
+    MongoDB picks the most frequent values, as there may be as many values as events. ``values`` are counted in any
+    case: pending events have them, and may make them most frequent ones.
     """
     millis = {"$toLong": "$timestamp"}
     start = {"$subtract": [millis, {"$mod": [millis, Int64(buckets.width)]}]}
@@ -116,12 +149,7 @@ def _pipeline(buckets: Buckets, match: dict[str, Any], most: int, values: set[st
         each = {"$group": {"_id": "$_id.value", "total": total, "counts": rows}}
         parts["most"] = [each, {"$sort": {"total": -1, "_id": 1}}, {"$limit": most}]
         parts["pending"] = [{"$match": {"_id.value": {"$in": sorted(values)}}}, each]
-    return [
-        {"$match": match},
-        {"$limit": MAX_COUNTED + 1},
-        {"$group": {"_id": {"start": start, **value}, "count": {"$sum": 1}}},
-        {"$facet": parts},
-    ]
+    return [{"$group": {"_id": {"start": start, **value}, "count": {"$sum": 1}}}, {"$facet": parts}]
 
 
 def _index(buckets: Buckets) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, HASHED, IndexModel
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
@@ -30,6 +30,22 @@ class Index:
         return [(field, ASCENDING) for field in self.fields]
 
 
+@dataclass(frozen=True, slots=True)
+class ShardKey:
+    """How a cluster spreads a collection over its shards: by ranges of these fields, or of a hash of the one.
+
+    ``unique``: the key has a unique index, which MongoDB makes of ranges only.
+    """
+
+    keys: tuple[tuple[str, int | str], ...]
+    unique: bool = False
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether it is a hash, which puts names that are alike on any shard."""
+        return self.keys[0][1] == HASHED
+
+
 EVENTS = (
     Index(("chain", "seq"), unique=True),
     Index(("chain", "timestamp", "seq")),
@@ -40,6 +56,11 @@ EVENTS = (
 AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")), Index(("status", "_id")))
 """For lists of reports; for how far a chain was verified; for audits that are running, which each round looks for."""
 CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))
+
+
+EVENTS_SHARDED = ShardKey((("chain", ASCENDING), ("seq", ASCENDING)), unique=True)
+SEQUENCES_SHARDED = ShardKey((("_id", HASHED),))
+"""A chain's order is decided in one document, on one shard; hashed, many chains meet all shards."""
 
 
 def ensure(collection: Collection[Any], indexes: Iterable[Index]) -> None:

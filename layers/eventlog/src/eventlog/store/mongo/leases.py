@@ -2,8 +2,9 @@
 
     {_id: "schedule/<mode>", holder, lease}
 
-``lease`` is the server's time when the holder last said that it is at work. Nothing rests on a lease but that work is
-not done twice: a document that is damaged, or of the future, counts as none.
+``lease`` is the server's time when the holder last said that it is at work; on a sharded cluster the router's, as
+``$$NOW`` is the clock of whoever was asked. Nothing rests on a lease but that work is not done twice: a document that
+is damaged, or of the future, counts as none.
 """
 
 from typing import Any

@@ -69,6 +69,11 @@ class Operations:
         """Close the client."""
         self.client.close()
 
+    @property
+    def routed(self) -> bool:
+        """Whether a router is between: this is a sharded cluster."""
+        return self._by_id.routed
+
     def session(self) -> AbstractContextManager[ClientSession]:
         """Open a causally consistent session on the primary."""
         return causal_session(self.client)

@@ -14,7 +14,7 @@ from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS
 from eventlog.store.interface.segments import SEGMENT_COUNT_PREFIX, SEGMENT_PREFIX
 from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
-from eventlog.store.mongo.indexes import Index
+from eventlog.store.mongo.indexes import Index, ShardKey
 from eventlog.store.mongo.leases import LEASES
 
 Schema = dict[str, Any]
@@ -34,7 +34,7 @@ class Declared:
     name: str
     schema: Schema
     indexes: tuple[Index, ...] = ()
-    shard_key: Index | None = None
+    shard_key: ShardKey | None = None
     lengths: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -191,8 +191,8 @@ What stands of a chain is there, too, under an id that begins with ``STANDING_PR
 """
 
 COLLECTIONS = (
-    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS[0], lengths=_EVENT_LENGTHS),
-    Declared("sequences", _SEQUENCE, shard_key=Index(("_id",))),
+    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS_SHARDED, lengths=_EVENT_LENGTHS),
+    Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
     Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
