@@ -46,7 +46,8 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_SIGN_IN_HOSTS": "https://tokens.example.com",
     },
     "StreamFunction": _CALLERS,
-    "ChainAuditFunction": _ANCHORS | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_DATABASE_SET_UP": "true"},
+    "ChainAuditFunction": _ANCHORS
+    | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
 }
