@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup place restore strike-off check test chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill db-setup place restore strike-off check test stranger chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -64,8 +64,12 @@ check: lint  ## what every change should pass: format, lint, types and unit test
 	@$(BIN)/python -m pytest -n 2 tests/unit
 
 # Its hundreds of processes must not compile the project anew, whatever is set here.
-test: chromium lint .venv-checkov/.ready  ## everything: static checks and every test, those of what would be deployed too
+test: chromium lint .venv-checkov/.ready stranger  ## everything: static checks and every test, those of what would be deployed too
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+
+# A witness of others', for a Python that the project itself need not have: where there is none the run says so, and what was not tried.
+stranger: .venv/.ready
+	@$(BIN)/python -m tools.stranger $(UV)
 
 chromium:
 	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
@@ -96,9 +100,10 @@ lock: .venv/.ready  ## write the locked requirements anew
 	@$(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-annotate --no-header layers/eventlog/pyproject.toml --extra server -c requirements/dev.txt \
 		--no-emit-package botocore --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3 -o layers/eventlog/src/requirements.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/checkov.in -o requirements/checkov.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/witness.in -o requirements/witness.txt
 
 build: .venv/.ready  ## sam build
 	@$(BIN)/sam build
 
 clean:  ## remove what the targets made, except the log in .eventlog/
-	@rm -rf .venv .venv-checkov .aws-sam .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .venv-checkov .venv-witness .aws-sam .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

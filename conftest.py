@@ -4,6 +4,7 @@ Each tier's own set-up is in the conftest.py of its folder; helpers are in tests
 """
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -20,9 +21,11 @@ from tests.support.databases import Databases
 from tests.support.once import made_once
 from tests.support.sharded.cluster import ShardedCluster
 from tools.package_check.build import build
+from tools.stranger import READY
 
 SLOW_FIRST = ("tests/e2e", "tools", "tests/infrastructure", "tests/browser", "tests/integration", "tests/contract")
 """Folders whose files are handed out first, so that no process is left with a long file while the others are done."""
+STRANGER = "test_stranger_witness.py"
 JOURNAL_MILLIS = 5
 """Dropping a database waits for the journal: MongoDB's own 100 ms would be a third of most tests' time."""
 
@@ -46,12 +49,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put slow folders first; within a folder the order stays. What no router lets anybody do is left out with one."""
     if config.getoption("--sharded"):
         items[:] = [item for item in items if item.get_closest_marker("replica_set") is None]
+    _leave_out_a_stranger_that_is_not_there(config, items)
 
     def rank(item: pytest.Item) -> int:
         places = [number for number, folder in enumerate(SLOW_FIRST) if item.nodeid.startswith(f"{folder}/")]
         return places[0] if places else len(SLOW_FIRST)
 
     items.sort(key=rank)
+
+
+def _leave_out_a_stranger_that_is_not_there(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests that need others' code where `make test` could not get it; they are counted as deselected."""
+    if READY.exists():
+        return
+    left_out = [item for item in items if item.path.name == STRANGER]
+    items[:] = [item for item in items if item not in left_out]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not tried."""
+    if not READY.exists():
+        path = Path(__file__).parent / "tests/e2e" / STRANGER
+        count = len(re.findall(r"^def test_", path.read_text(encoding="utf-8"), re.MULTILINE))
+        terminalreporter.section("NOT TRIED", yellow=True)
+        terminalreporter.line(
+            f"{count} tests of {STRANGER}: no Python 3.12, or no packages; `make stranger` says which"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_odd_rows, on_registry, on_rounds, on_schema, on_watch
+from local.drill import on_heads, on_odd_rows, on_registry, on_rounds, on_schema, on_watch
 from local.drill.attack import (
     FULL,
     INCREMENTAL,
@@ -105,15 +105,21 @@ ATTACKS = [
         "5",
         anchors.rewrite_and_sign,
         INCREMENTAL,
-        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 1",
+        "main rewritten 38; payments rewritten 38; eventlog.registry rewritten 5",
     ),
-    Attack("roll back to a backup", "2", database.roll_back, INCREMENTAL, "main truncated 21; payments truncated 21"),
+    Attack(
+        "roll back to a backup",
+        "2",
+        database.roll_back,
+        INCREMENTAL,
+        "main truncated 21; payments truncated 21; eventlog.registry truncated 4",
+    ),
     Attack(
         "roll back to a backup, then go on",
         "2",
         database.roll_back_and_append,
         INCREMENTAL,
-        "main rewritten 38; payments rewritten 38",
+        "main rewritten 38; payments rewritten 38; eventlog.registry truncated 4",
     ),
     Attack(
         "roll back to a backup, and declare it",
@@ -148,7 +154,7 @@ ATTACKS = [
         "3 + anchors",
         anchors.roll_all_back,
         MONITOR,
-        "main contradicted; payments contradicted",
+        "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
     Attack(
         "rewrite and re-sign everything, anchors too",
@@ -158,6 +164,7 @@ ATTACKS = [
         "eventlog.registry contradicted; main contradicted; payments contradicted",
     ),
     *on_registry.ATTACKS,
+    *on_heads.ATTACKS,
     *on_schema.ATTACKS,
     *on_odd_rows.ATTACKS,
     *on_rounds.ATTACKS,

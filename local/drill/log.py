@@ -18,6 +18,7 @@ from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
+from eventlog.audit.heads import LOOKED_AT
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
@@ -47,7 +48,7 @@ ROUNDS = (12, 9, 10, 8)
 """How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
 """After how many rounds the backup is made."""
-COLLECTIONS = ("events", "sequences", "checkpoints", "audits")
+COLLECTIONS = ("events", "sequences", "checkpoints", "audits", "heads")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class DrillLog:
     """A log in its own database and anchor directory, with what is needed to use it and to attack it.
 
     ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
-    client was shown. ``set_up``: whether the audits know that an operator has set the database up; ``watched``: what
+    client was shown. ``set_up``: whether the audits know that an operator has set the database up; ``looked_at``:
+    how many idle chains each round audits in their turn; ``watched``: what
     the watcher has told since the attack began.
     """
 
@@ -84,6 +86,7 @@ class DrillLog:
         self.earlier = Backup({}, {})
         self.shown = b""
         self.set_up = False
+        self.looked_at = LOOKED_AT
         self.watched: list[AuditReport] = []
 
     @property
@@ -91,7 +94,9 @@ class DrillLog:
         """A new auditor, as each process of the audit function has one."""
         clock = lambda: self.now() / 1000  # noqa: E731  seconds
         audits = AuditStore(self.store)
-        return Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up)
+        auditor = Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up)
+        auditor.heads.looked_at = self.looked_at
+        return auditor
 
     @property
     def vouchers(self) -> Vouchers:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from bson import Int64
 
+from eventlog.anchors.registry import REGISTRY
 from eventlog.clock import now_millis
 from eventlog.formats import proof
 from eventlog.store.interface import Draft
@@ -174,7 +175,7 @@ def roll_back_and_append(log: DrillLog) -> None:
 def roll_back_and_declare(log: DrillLog) -> None:
     """Restore a backup, and declare it."""
     log.put_back(log.earlier)
-    for chain in CHAINS:
+    for chain in (*CHAINS, REGISTRY):
         log.restore(chain, "the disk broke")
 
 

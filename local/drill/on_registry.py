@@ -75,7 +75,7 @@ ATTACKS = [
         "3",
         plant_and_strike_off,
         STRUCK,
-        "eventlog.registry: eventlog.chain_struck_off 3",
+        "eventlog.registry: eventlog.chain_struck_off 7",
         read_strike_offs,
     ),
     Attack(

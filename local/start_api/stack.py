@@ -19,6 +19,7 @@ from local.start_api.template import Served, declared
 from local.start_api.tokens import open_authorizer
 
 ORIGIN = "localhost/start-api"
+WITNESS = "localhost/start-api-witness"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws,
         parameter: local_aws.add_secret(f"start-api/{user}", mongo.uris[user])
         for parameter, user in database.USERS.items()
     }
-    parameters = {"LogOrigin": ORIGIN, **chosen, "MongoDatabase": database.DATABASE}
+    # SAM serves what a condition leaves out, too: so there is a witness, and a name for it.
+    parameters = {"LogOrigin": ORIGIN, "WitnessName": WITNESS, **chosen, "MongoDatabase": database.DATABASE}
     return Served(template, {**local_aws.symbols(declared(template)), **secrets, **parameters})
 
 

@@ -10,10 +10,12 @@ from playwright.sync_api import Page, Route, expect
 
 from eventlog.evidence import proofs
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
+from eventlog.formats.cosignature import cosign
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, sign_note
 from eventlog.store.mongo.store import operations_of
 from tests.browser.dashboard import ServedLog, Watched, outcomes, pin, verify
 from tests.support.anchored import new_key
+from tests.support.witnesses import cosigned, ed25519, ml_dsa, policy
 
 OTHER = "other.example/log"
 
@@ -152,3 +154,60 @@ def test_a_failure_on_the_way_is_not_tampering(look: Watched, event_id: str) -> 
             page.unroute(path)
             page.get_by_role("button", name="Try again").click()
             expect(page.locator(".verification")).to_be_visible()
+
+
+TIME = 1_764_000_000
+WITNESSES = [ed25519("w.example/acme", 1), ed25519("w.example/beta", 2), ml_dsa("w.example/gamma", 3)]
+
+
+@pytest.mark.usefixtures("event_id")
+def test_who_has_cosigned_a_chain_is_checked_here_and_shown_with_the_time(look: Watched, log: ServedLog) -> None:
+    row = operations_of(log.store).checkpoints.find_one({"chain": "main"}, sort=[("number", -1)])
+    assert row is not None
+    note = row["note"].encode()
+    served = [note]
+    look.open(view="keys")
+    look.page.route("**/api/v1/chains/main/checkpoint", lambda route: route.fulfill(body=served[0].decode()))
+    pin(look, log.vkey)
+    page = look.open(view="chain")
+    expect(page.locator("#witnessed")).to_contain_text("give a policy")
+    page = look.open(view="keys")
+    page.fill("#policy", "quorum orgs")
+    page.click("#keep-policy")
+    expect(page.get_by_role("alert")).to_contain_text("no witness or group orgs is defined above")
+    page.fill("#policy", policy("orgs", *WITNESSES, needed="2").decode().rstrip())
+    page.click("#keep-policy")
+    expect(page.locator("#policy")).to_have_value(policy("orgs", *WITNESSES, needed="2").decode())
+    for keys, outcome, words in (
+        (WITNESSES[:2], "passed", "by"),
+        (WITNESSES, "passed", "by"),
+        (WITNESSES[:1], "failed", "has no quorum: quorum orgs: 1 of 2; no line of w1, w2"),
+        (WITNESSES[1:], "skipped", "has no quorum: quorum orgs: 1 of 2; no line of w0, w2"),
+        ([], "failed", "no line of w0, w1, w2"),
+    ):
+        served[0] = cosigned(note, TIME, *keys) if keys else note
+        page = look.open(view="chain")
+        expect(page.locator(f"#witnessed [data-outcome={outcome}]")).to_contain_text(words)
+        items = page.locator("#witnessed li")
+        expect(items).to_have_count(len(keys))
+        assert [("2025-11-24T16:00:00" in one, "not checked here" in one) for one in items.evaluate_all(OUTER)] == [
+            (True, each is WITNESSES[2]) for each in keys
+        ]
+    forged = ed25519("w.example/acme", 9)
+    line = cosign(parse_note(note).text, TIME, [forged])[0]
+    wrong = replace(line, key_id=WITNESSES[0].key.key_id)
+    served[0] = format_note(replace(parse_note(note), signatures=(*parse_note(note).signatures, wrong)))
+    page = look.open(view="chain")
+    expect(page.locator("#witnessed [data-outcome=failed]")).to_contain_text(
+        "the signature of w.example/acme is not valid"
+    )
+    assert page.locator("#witnessed li").count() == 0
+    page = look.open(view="keys")
+    page.fill("#policy", "")
+    page.click("#keep-policy")
+    expect(page.locator("#policy")).to_have_value("")
+    page = look.open(view="chain")
+    expect(page.locator("#witnessed")).to_contain_text("give a policy")
+
+
+OUTER = "(found) => found.map((one) => one.outerHTML)"

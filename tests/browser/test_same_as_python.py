@@ -1,8 +1,9 @@
 """The JavaScript of the browser and our Python agree on canonical JSON, hashes, trees, signatures: the same vectors."""
 
+import itertools
 import json
 import random
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -12,11 +13,16 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from eventlog.formats.canonical import canonicalize
+from eventlog.formats.note import format_vkey
+from eventlog.formats.policy import parse_policy
 from eventlog.formats.proof import inclusion_ranges
+from eventlog.formats.quorum import missing
 from eventlog.formats.times import MAX_MILLIS, format_time, parse_time
+from eventlog.formats.witness_protocol import parse_request
 from tests.browser.conftest import serve_anew, watch
 from tests.support.each import each
 from tests.support.event_source import Interpreter
+from tests.support.policies import EXAMPLE, READABLE, REFUSED_POLICIES
 from tests.support.refused import (
     ACCEPTED_TEXTS,
     MEMBERS,
@@ -28,6 +34,7 @@ from tests.support.refused import (
     changed,
     refused_event,
 )
+from tests.support.witnesses import cosigned, ed25519, ml_dsa
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -106,6 +113,66 @@ def test_a_text_that_python_refuses_is_refused(page: Page, kind: str, what: str,
 def test_the_name_of_a_key_says_which_log_and_chain_it_is_of(page: Page, line: str, chain: str, is_one: bool) -> None:
     script = "(m, [line, chain]) => m.isOriginLine(line, 'log.example/events', chain)"
     assert call(page, "note", script, [line, chain]) is is_one
+
+
+def utf8(found: list[bytes]) -> list[str]:
+    """Those that a page can have: what is no UTF-8 is no text there."""
+    return [text for data in found if (text := data.decode(errors="replace")).encode() == data]
+
+
+def test_policies_are_read_refused_and_lack_what_python_says(page: Page) -> None:
+    script = """async (m, texts) => Promise.all(texts.map((text) =>
+        m.parsePolicy(text).then(() => 'read', (error) => error.name)))"""
+    readable, refused = utf8([*READABLE, EXAMPLE]), utf8([data for data, _ in REFUSED_POLICIES])
+    assert (len(readable), len(refused)) == (len(READABLE) - 1, len(REFUSED_POLICIES))
+    assert call(page, "policy", script, readable) == ["read"] * len(readable)
+    assert call(page, "policy", script, refused) == ["EvidenceError"] * len(refused)
+    policy = parse_policy(EXAMPLE)
+    names = [witness.name for witness in policy.witnesses]
+    sets = [list(some) for size in range(len(names) + 1) for some in itertools.combinations(names, size)]
+    lacks = """async (m, [text, sets]) => { const policy = await m.parsePolicy(text)
+        return sets.map((names) => m.missing(policy, new Set(names))) }"""
+    assert call(page, "policy", lacks, [EXAMPLE.decode(), sets]) == [missing(policy, some) for some in sets]
+
+
+def altered(line: str, at: int) -> str:
+    """A signature line with one bit changed: after the key id come the time, eight bytes, and the signature."""
+    dash, name, value = line.split()
+    changed_value = bytearray(b64decode(value))
+    changed_value[at] ^= 1
+    return f"{dash} {name} {b64encode(changed_value).decode()}\n"
+
+
+def test_cosignatures(page: Page) -> None:
+    """Of the vector; a changed byte of text, time or signature, another length and a second line refuse the note."""
+    vector = json.loads((VECTORS / "cosignatures.json").read_text(encoding="utf-8"))
+    checkpoint = parse_request(vector["request"].encode()).checkpoint
+    first, pq = ed25519("witness.example/w1", bytes(range(32, 64))), ml_dsa("witness.example/w1", 1)
+    both = cosigned(checkpoint, vector["time"], first, pq).decode()
+    script = """async (m, [note, vkeys]) => { try {
+        const { parseNote } = await import('/dashboard/evidence/note.js')
+        const read = async (vkey) => ({ name: vkey, key: await m.parseCosignerVkey(vkey) })
+        const witnesses = await Promise.all(vkeys.map(read))
+        const found = await m.verifyCosignatures(parseNote(note), witnesses)
+        return found.map(({ name, time, checked }) => [name, Number(time), checked])
+        } catch (error) { return error.name } }"""
+    vkeys = [format_vkey(each.key) for each in (first, pq, ed25519("other.example/w", 3))]
+    expected = [[vkeys[0], vector["time"], True], [vkeys[1], vector["time"], False]]
+    assert call(page, "cosignature", script, [both, vkeys]) == expected
+    *text, last = both.splitlines(keepends=True)
+    line = text[-1]
+    for wrong in (
+        both.replace("\n1\n", "\n2\n"),
+        both.replace(line, altered(line, 4 + 7)),
+        both.replace(line, altered(line, -1)),
+        both.replace(line, line[:-5] + "\n"),
+        both + line,
+    ):
+        assert wrong != both
+        assert call(page, "cosignature", script, [wrong, vkeys]) == "EvidenceError", wrong
+    assert call(page, "cosignature", script, [both.replace(last, ""), vkeys[1:]]) == []
+    for vkey in (vector["log"], vkeys[0].replace("w1", "w2"), vkeys[0][:-4], f" {vkeys[0]}", "x"):
+        assert call(page, "cosignature", script, [both, [vkey]]) == "EvidenceError", vkey
 
 
 DAY = "2026-11-23T12:00:00"

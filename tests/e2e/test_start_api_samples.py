@@ -30,6 +30,7 @@ REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("get-standing", "get-stats", "get-stream"), (READER, 200)),
     **dict.fromkeys(("get-dashboard", "get-dashboard-config", "get-dashboard-file"), (None, 200)),
     "post-event-async": (WRITER, 202),
+    **dict.fromkeys(("post-witness-checkpoint", "get-witness", "get-witness-checkpoint"), (None, 200)),
 }
 INVOCATIONS = {
     "schedule-incremental": "ChainAuditFunction",
@@ -37,6 +38,7 @@ INVOCATIONS = {
     "share-full-audit": "ChainAuditFunction",
     "share-segment": "ChainAuditFunction",
     "queue-batch": "IngestQueueFunction",
+    "witness-add-log": "WitnessFunction",
 }
 ORIGIN = "https://pages.example.com"
 OPTIONS = ("--no-schedules", "--parameter", f"CorsOrigins={ORIGIN}")
@@ -65,6 +67,8 @@ def answers(api: StartApi) -> dict[str, httpx2.Response]:
     assert api.invoke(INVOCATIONS["schedule-incremental"], sam.sample("schedule-incremental"))["audits"] == []
     delivered = api.invoke(INVOCATIONS["queue-batch"], sam.sample("queue-batch"))
     assert delivered == {"batchItemFailures": []}
+    known = api.invoke(INVOCATIONS["witness-add-log"], sam.sample("witness-add-log"))
+    assert known == {"origin": "log.example/eventlog/main", "added": True}
     return {name: send(api, who, sam.sample(name)) for name, (who, _) in REQUESTS.items()}
 
 

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "ChainAuditFunction": "chain_audit",
     "AuditRequestsFunction": "chain_audit",
     "IngestQueueFunction": "ingest_queue",
+    "WitnessFunction": "witness",
 }
 
 Json = dict[str, Any]

@@ -18,6 +18,8 @@ NEEDED = {
     "AuditMongoSecretArn": "arn:aws:ssm:eu-central-1:123456789012:parameter/audit",
 }
 """A value for each parameter that has no default."""
+WITNESS = {"WitnessName": "witness.example.com/w1"}
+"""With these there is a witness."""
 _ABSENT = object()
 
 

@@ -18,7 +18,10 @@ from moto.server import ThreadedMotoServer
 
 from admin.setup import Setup
 from eventlog.anchors.signing import create_key_file
+from eventlog.formats.cosignature import parse_cosigner_vkey, verify_cosignatures
+from eventlog.formats.note import parse_note
 from eventlog.formats.proof import verify_inclusion
+from eventlog.formats.witness_protocol import parse_answer
 from eventlog.ingest.queue_message import parse_message
 from eventlog.store.mongo.store import connect
 from tests.infrastructure import sam
@@ -35,11 +38,20 @@ CALLS = {
     "StreamFunction": ["get-stream"],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),
-        *("get-proof", "get-consistency", "get-root", "get-checkpoint", "get-log-checkpoint", "get-log-tile"),
+        *(
+            "get-proof",
+            "get-consistency",
+            "get-root",
+            "get-head",
+            "get-checkpoint",
+            "get-log-checkpoint",
+            "get-log-tile",
+        ),
         *("get-receipt", "get-export", "get-standing", "get-stats"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],
+    "WitnessFunction": ["witness-add-log", "post-witness-checkpoint", "get-witness", "get-witness-checkpoint"],
 }
 RUNTIME = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"]
 """What the layer leaves to Lambda's runtime."""
@@ -65,15 +77,21 @@ class Artifacts:
             client.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"] for name in ("ingest.fifo", "dead.fifo")
         )
         self.client = client
+        s3 = boto3.client("s3", endpoint_url=sqs, region_name="eu-central-1", **CREDENTIALS)
+        where: Any = {"LocationConstraint": "eu-central-1"}
+        s3.create_bucket(Bucket="witness", ObjectLockEnabledForBucket=True, CreateBucketConfiguration=where)
 
     def environment(self, function: str) -> dict[str, str]:
         variables = sam.of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
         fixed = {name: value for name, value in variables.items() if isinstance(value, str)}
         path = [self.built / function, self.built / "EventLogLayer" / "python", self.runtime]
         evidence = {"EVENTLOG_ANCHORS": str(self.scratch / "anchors"), "EVENTLOG_SIGNING_KEYS": str(self.key)}
+        witness = {"EVENTLOG_WITNESS_NAME": "witness.example/w1", "EVENTLOG_WITNESS_KEYS": str(self.key)}
+        witness |= {"EVENTLOG_WITNESS_STATE": "s3://witness", "AWS_ENDPOINT_URL_S3": self.sqs}
         return (
             fixed
             | (evidence if "EVENTLOG_ANCHORS" in variables else {})
+            | (witness if "EVENTLOG_WITNESS_STATE" in variables else {})
             | {
                 "PYTHONDONTWRITEBYTECODE": "1",  # the build is shared
                 "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -214,7 +232,7 @@ def test_query_describes_the_chain(answers: dict[str, sam.Json]) -> None:
     assert chains == ["eventlog.registry", "main"]
 
 
-@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-root"])
+@pytest.mark.parametrize("name", ["get-proof", "get-consistency", "get-head", "get-root"])
 def test_query_proves_what_the_chain_holds(answers: dict[str, sam.Json], name: str) -> None:
     assert body(answers[name], 200)["chain" if name == "get-root" else "hashes"]
 
@@ -317,6 +335,17 @@ def test_audit_on_schedule_goes_through_every_chain(answers: dict[str, sam.Json]
     audits = answers[f"schedule-{mode}"]["audits"]
     assert all(audit.pop("audit_id") for audit in audits)
     assert audits == [{"chain": chain, "mode": mode, "status": "intact"} for chain in ("main", "eventlog.registry")]
+
+
+def test_the_witness_knows_a_log_cosigns_it_and_shows_what_it_cosigned(answers: dict[str, sam.Json]) -> None:
+    assert answers["witness-add-log"] == {"origin": "log.example/eventlog/main", "added": True}
+    cosigned, shown = answers["post-witness-checkpoint"], answers["get-witness-checkpoint"]
+    assert (cosigned["statusCode"], cosigned["isBase64Encoded"], shown["statusCode"]) == (200, False, 200)
+    (vkey,) = body(answers["get-witness"], 200)["vkeys"]
+    (line,) = parse_answer(cosigned["body"].encode())
+    note = parse_note(shown["body"].encode())
+    assert note.signatures[-1] == line
+    assert len(verify_cosignatures(note, [parse_cosigner_vkey(vkey)])) == 1
 
 
 @pytest.mark.usefixtures("answers")

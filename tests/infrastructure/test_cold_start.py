@@ -22,6 +22,7 @@ NEVER = {
     ),
     *("eventlog.anchors.directory", "eventlog.files", "eventlog.http.tokens"),
     *("cryptography", "_cffi_backend", "eventlog.anchors.signing", "eventlog.anchors.s3", "pydantic.v1.main"),
+    *("eventlog.witness.s3", "eventlog.witness.directory", "eventlog.witness.keys"),
     *("boto3", "botocore", "urllib3", "aws_xray_sdk", "aws_lambda_powertools.utilities.parameters"),
     *("dns", "gridfs", "pymongocrypt", "pymongo.ocsp_support", "pymongo.srv_resolver"),
     *("httpx", "multipart", "python_multipart", "uvicorn", "jinja2", "yaml", "pytest", "mypy"),
@@ -40,6 +41,7 @@ AUDIT |= {"eventlog.verify.verifier", "eventlog.http.audit_schemas"}
 QUEUE = {"eventlog.ingest.deliveries", "eventlog.ingest.queue_consumer", "eventlog.ingest.cloudevents"}
 QUEUE |= {"eventlog.wiring.queue"}
 OWN = {"ingest": INGEST, "query": QUERY, "stream": STREAM, "chain_audit": AUDIT, "ingest_queue": QUEUE}
+OWN["witness"] = {"eventlog.http.witness", "eventlog.wiring.witness", "eventlog.witness.witness"}
 OWN = OWN | {name: OWN[name] | SUBMISSIONS for name in ("ingest", "ingest_queue")}
 
 WATCHED = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.fork", "os.exec")

@@ -8,7 +8,7 @@ import pytest
 
 from eventlog.settings import Settings
 from tests.infrastructure import sam
-from tests.infrastructure.stack import NEEDED, deployed
+from tests.infrastructure.stack import NEEDED, WITNESS, deployed
 
 LAMBDA = "AWS::Lambda::Function"
 HTTP_SAMPLES = [name for name in sam.samples() if "routeKey" in sam.sample(name)]
@@ -50,8 +50,15 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
+    "WitnessFunction": {
+        "EVENTLOG_WITNESS_NAME": "witness.example.com/w1",
+        "EVENTLOG_WITNESS_KEYS": "kms:${WitnessKey}",
+        "EVENTLOG_WITNESS_STATE": "s3://${WitnessBucket}",
+        "EVENTLOG_BASE_PATH": "/log",
+    },
 }
 CHOSEN: dict[str, str | int] = {
+    **WITNESS,
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
     "ChainsClaim": "mine",
@@ -98,11 +105,12 @@ def test_every_function_runs_the_handler_of_its_app() -> None:
 @pytest.mark.parametrize("name", sam.FUNCTIONS)
 def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> None:
     variables = deployed(**CHOSEN).properties(name)["Environment"]["Variables"]
-    common: sam.Json = {
-        "MONGO_URI_SECRET": NEEDED[SECRETS[name]],
-        "MONGO_DATABASE": "eventlog",
+    database: sam.Json = {}
+    if name in SECRETS:  # the witness has nothing to do with the log and its database
+        secret = {"MONGO_URI_SECRET": NEEDED[SECRETS[name]]}
+        database = secret | {"MONGO_DATABASE": "eventlog", "EVENTLOG_ORIGIN": NEEDED["LogOrigin"]}
+    common: sam.Json = database | {
         "MONGO_POOL_SIZE": "4",
-        "EVENTLOG_ORIGIN": NEEDED["LogOrigin"],
         "EVENTLOG_TRACING": "false",
         "POWERTOOLS_SERVICE_NAME": f"eventlog-{sam.FUNCTIONS[name]}",
         "POWERTOOLS_METRICS_NAMESPACE": "EventLog/${AWS::StackName}",
@@ -113,18 +121,21 @@ def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> N
 
 @pytest.mark.parametrize("name", sam.FUNCTIONS)
 def test_every_function_logs_to_its_own_group(name: str) -> None:
-    assert deployed().properties(name)["LoggingConfig"]["LogGroup"] == f"${{{name.replace('Function', 'LogGroup')}}}"
+    assert (
+        deployed(**WITNESS).properties(name)["LoggingConfig"]["LogGroup"]
+        == f"${{{name.replace('Function', 'LogGroup')}}}"
+    )
 
 
 def test_logs_are_kept_as_long_as_the_parameter_says() -> None:
-    groups = deployed(LogRetentionDays=7).of_type("AWS::Logs::LogGroup")
+    groups = deployed(LogRetentionDays=7, **WITNESS).of_type("AWS::Logs::LogGroup")
     assert len(groups) == len(sam.FUNCTIONS) + 1
     assert {group["RetentionInDays"] for group in groups.values()} == {7}
 
 
 def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
     timeouts = {name: function["Timeout"] for name, function in sam.of_type(LAMBDA).items()}
-    assert max(timeouts[name] for name in ("IngestFunction", "QueryFunction", "StreamFunction")) < 30
+    assert max(timeouts[name] for name in ("IngestFunction", "QueryFunction", "StreamFunction", "WitnessFunction")) < 30
     assert (timeouts["ChainAuditFunction"], timeouts["AuditRequestsFunction"]) == (900, 60)
 
 
@@ -149,6 +160,7 @@ def test_the_dashboard_s_settings_are_ones_that_the_function_takes() -> None:
 
 def test_every_function_has_memory_and_executions_of_its_own() -> None:
     chosen: dict[str, str | int] = {"IngestConcurrency": 1, "QueryConcurrency": 2, "StreamConcurrency": 5}
+    chosen |= {**WITNESS, "WitnessConcurrency": 7}
     functions = deployed(**chosen, AuditConcurrency=6, QueueConcurrency=4).of_type(LAMBDA)
     assert {
         name: (found["MemorySize"], found["ReservedConcurrentExecutions"]) for name, found in functions.items()
@@ -159,26 +171,30 @@ def test_every_function_has_memory_and_executions_of_its_own() -> None:
         "ChainAuditFunction": (1769, 3),
         "AuditRequestsFunction": (1769, 6),
         "IngestQueueFunction": (1024, 4),
+        "WitnessFunction": (1024, 7),
     }
 
 
 def test_an_account_with_a_small_quota_reserves_no_executions() -> None:
-    none = {f"{name}Concurrency": 0 for name in ("Ingest", "Query", "Stream", "Audit")}
-    functions = deployed(**none).of_type(LAMBDA)
+    none = {f"{name}Concurrency": 0 for name in ("Ingest", "Query", "Stream", "Audit", "Witness")}
+    functions = deployed(**none, **WITNESS).of_type(LAMBDA)
     assert not [name for name, found in functions.items() if "ReservedConcurrentExecutions" in found]
 
 
 def test_tracing_is_off_unless_asked_for() -> None:
-    for function in deployed().of_type(LAMBDA).values():
+    for function in deployed(**WITNESS).of_type(LAMBDA).values():
         assert "TracingConfig" not in function
         assert function["Environment"]["Variables"]["EVENTLOG_TRACING"] == "false"
-    for function in deployed(Tracing="Active").of_type(LAMBDA).values():
+    for function in deployed(Tracing="Active", **WITNESS).of_type(LAMBDA).values():
         assert function["TracingConfig"] == {"Mode": "Active"}
         assert function["Environment"]["Variables"]["EVENTLOG_TRACING"] == "true"
 
 
 def test_functions_join_a_vpc_only_if_there_is_one() -> None:
-    joined = deployed(SubnetIds="subnet-a,subnet-b", SecurityGroupIds="sg-a").of_type(LAMBDA).values()
+    """The witness joins none: it does not know the database."""
+    functions = deployed(SubnetIds="subnet-a,subnet-b", SecurityGroupIds="sg-a", **WITNESS).of_type(LAMBDA)
+    assert "VpcConfig" not in functions.pop("WitnessFunction")
+    joined = functions.values()
     assert all(found["VpcConfig"]["SubnetIds"] == ["subnet-a", "subnet-b"] for found in joined)
     assert all(found["VpcConfig"]["SecurityGroupIds"] == ["sg-a"] for found in joined)
     assert not any("VpcConfig" in found for found in deployed().of_type(LAMBDA).values())
@@ -196,7 +212,7 @@ def test_every_route_has_a_sample_event() -> None:
 
 
 def opens(route: str) -> bool:
-    """Whether a route is one of the dashboard's, which nobody has to sign in for."""
+    """Whether a route is one of the dashboard's or the witness's, which nobody has to sign in for."""
     return not route.partition(" ")[2].startswith("/api/")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import deployed, listed
+from tests.infrastructure.stack import WITNESS, deployed, listed
 
 ALARM = "AWS::CloudWatch::Alarm"
 TOPIC = ["${AlarmTopic}"]
@@ -20,6 +20,7 @@ WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
     "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
     "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),
+    "Witness": (NAMESPACE, "WitnessAlarms", {"service": "eventlog-witness"}, "Sum", ">", 0),
     "ApiErrors": ("AWS/ApiGateway", "5xx", {"ApiId": "${HttpApi}"}, "Sum", ">=", 5),
     "DeadLetters": (
         *("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "${DeadLetterQueue.QueueName}"}),
@@ -42,7 +43,7 @@ COMPARISONS = {
 
 
 def alarms(**parameters: str | int) -> dict[str, sam.Json]:
-    found = deployed(**parameters).of_type(ALARM)
+    found = deployed(**WITNESS, **parameters).of_type(ALARM)
     return {name.removesuffix("Alarm"): alarm for name, alarm in found.items()}
 
 
@@ -57,6 +58,11 @@ def test_an_alarm_watches_its_metric(name: str) -> None:
     comparison = COMPARISONS[alarm["ComparisonOperator"]]
     watched: tuple[Any, ...] = (alarm["Namespace"], alarm["MetricName"], dimensions, alarm["Statistic"])
     assert (*watched, comparison, alarm["Threshold"]) == WATCHED[name]
+
+
+def test_without_a_witness_nobody_is_told_of_one() -> None:
+    absent = alarms().keys() - {name.removesuffix("Alarm") for name in deployed().of_type(ALARM)}
+    assert absent == {"Witness", "WitnessErrors", "WitnessThrottles"}
 
 
 def test_an_alarm_is_sent_and_so_is_its_end() -> None:
@@ -201,12 +207,13 @@ def test_the_alarms_and_rules_of_this_account_publish_over_tls() -> None:
     ],
 )
 def test_whoever_changes_what_protects_the_evidence_is_reported(rule: str, section: str, calls: set[str]) -> None:
-    found = deployed(SigningKeys="second-and-first").properties(rule)
+    found = deployed(SigningKeys="second-and-first", **WITNESS).properties(rule)
     detail = found["EventPattern"]["detail"]
     (target,) = found["Targets"]
     assert calls <= set(detail["eventName"])
     concerned = detail.get("resources", {}).get("ARN") or detail["requestParameters"]["bucketName"]
-    assert concerned in (["${SigningKey.Arn}", "${SecondSigningKey.Arn}"], ["${AnchorBucket}"])
+    keys = ["${SigningKey.Arn}", "${SecondSigningKey.Arn}", "${WitnessKey.Arn}"]
+    assert concerned in (keys, ["${AnchorBucket}", "${WitnessBucket}"])
     assert target["Arn"] == "${AlarmTopic}"
     assert f"docs/runbook.md#{section}" in target["InputTransformer"]["InputTemplate"]
     assert found["Description"].endswith(f" See docs/runbook.md#{section}")
@@ -214,14 +221,15 @@ def test_whoever_changes_what_protects_the_evidence_is_reported(rule: str, secti
     assert placeholders == target["InputTransformer"]["InputPathsMap"].keys()
 
 
-def dashboard() -> list[sam.Json]:
-    body = json.loads(deployed().properties("Dashboard")["DashboardBody"])
+def dashboard(**parameters: str | int) -> list[sam.Json]:
+    body = json.loads(deployed(**parameters).properties("Dashboard")["DashboardBody"])
     return [widget["properties"] for widget in body["widgets"]]
 
 
-def test_the_dashboard_shows_every_alarm() -> None:
-    (shown,) = [found["alarms"] for found in dashboard() if "alarms" in found]
-    assert set(shown) == {f"${{{name}.Arn}}" for name in deployed().of_type(ALARM)}
+@pytest.mark.parametrize("parameters", [{}, WITNESS])
+def test_the_dashboard_shows_every_alarm(parameters: dict[str, str | int]) -> None:
+    (shown,) = [found["alarms"] for found in dashboard(**parameters) if "alarms" in found]
+    assert set(shown) == {f"${{{name}.Arn}}" for name in deployed(**parameters).of_type(ALARM)}
 
 
 def test_the_dashboard_shows_how_the_log_is() -> None:

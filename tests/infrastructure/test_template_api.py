@@ -11,7 +11,7 @@ from samcli.lib.providers.api_provider import ApiProvider  # type: ignore[import
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import deployed
+from tests.infrastructure.stack import WITNESS, deployed
 from tools.package_check.result import explains
 from tools.package_check.template import read
 
@@ -28,7 +28,9 @@ def both(*paths: str) -> set[str]:
 
 
 OPEN = both("/", "/dashboard/config.json", "/dashboard/{file+}")
-"""All that may be asked without a token: the files of the dashboard."""
+"""All of the log that may be asked without a token: the files of the dashboard."""
+COSIGNS = {"POST /witness/add-checkpoint", *both("/witness/", "/witness/{origin_hash}/checkpoint")}
+"""What strangers may ask of a witness."""
 COSTLY = {
     "POST /api/v1/audits",
     *both("/api/v1/audits", "/api/v1/audits/{audit_id}", "/api/v1/export"),
@@ -94,10 +96,20 @@ def test_only_the_dashboard_s_files_are_open_and_only_if_viewers_can_sign_in() -
     assert not {route["RouteKey"] for route in deployed(DashboardClientId="one").of_type(ROUTE).values()} & OPEN
 
 
+def test_a_witness_is_open_to_strangers_and_only_there_if_it_has_a_name() -> None:
+    closed = deployed(**DASHBOARD).of_type(ROUTE)
+    routes = deployed(**DASHBOARD, **WITNESS).of_type(ROUTE)
+    opened = {name: route for name, route in routes.items() if name not in closed}
+    assert {route["RouteKey"] for route in opened.values()} == COSIGNS
+    for route in opened.values():
+        assert (route["AuthorizationType"], route["Target"]) == ("NONE", "integrations/${WitnessIntegration}")
+    assert {name: route for name, route in routes.items() if name in closed} == closed, "all others stay as they are"
+
+
 def test_an_open_route_says_why() -> None:
     named = [(name, text["open"]) for name, text in TEMPLATE.metadata("eventlog") if "open" in text]
     keys = {sam.of_type(ROUTE)[name]["RouteKey"] for name, _ in named}
-    assert keys == OPEN
+    assert keys == OPEN | COSIGNS
     assert all(explains(why) for _, why in named)
     assert len({why for _, why in named}) == len(named), "each has a reason of its own"
 
@@ -107,7 +119,8 @@ def test_code_asks_no_caller_on_open_routes_alone(function: str) -> None:
     """The functions check callers too, so a mistake in the template opens nothing but what asks nobody."""
     app = importlib.import_module(f"functions.{sam.FUNCTIONS[function]}.app").app
     unasked = {route.path.replace(":path}", "+}") for route in app.state.routes if not asks(route.dependant)}
-    assert unasked == ({key.partition(" ")[2] for key in OPEN} if function == "QueryFunction" else set())
+    opened = {"QueryFunction": OPEN, "WitnessFunction": COSIGNS}.get(function, set())
+    assert unasked == {key.partition(" ")[2] for key in opened}
 
 
 def asks(dependant: Any) -> bool:
@@ -149,9 +162,9 @@ def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
 
 
 def test_what_anybody_may_ask_is_limited_below_what_readers_have() -> None:
-    routes = stage(**DASHBOARD)["RouteSettings"]
-    assert routes.keys() == COSTLY | OPEN | STREAM
-    for key in OPEN:
+    routes = stage(**DASHBOARD, **WITNESS)["RouteSettings"]
+    assert routes.keys() == COSTLY | OPEN | STREAM | COSIGNS
+    for key in OPEN | COSIGNS:
         assert 0 < routes[key]["ThrottlingRateLimit"] <= 50
         assert routes[key]["ThrottlingRateLimit"] < routes[key]["ThrottlingBurstLimit"] <= 100
         assert routes[key]["DetailedMetricsEnabled"] is True
@@ -164,13 +177,15 @@ def test_what_anybody_may_ask_is_limited_below_what_readers_have() -> None:
 def test_a_route_is_there_before_it_gets_limits_of_its_own() -> None:
     keys = {name: route["RouteKey"] for name, route in sam.of_type(ROUTE).items()}
     before = sam.resources()["HttpApiStage"]["DependsOn"]
-    named = re.findall(r"\$\{(\w+)\}", stage(**DASHBOARD)["Description"])
-    assert {keys[name] for name in (*before, *named)} == stage(**DASHBOARD)["RouteSettings"].keys()
+    everything = stage(**DASHBOARD, **WITNESS)
+    named = re.findall(r"\$\{(\w+)\}", everything["Description"])
+    assert {keys[name] for name in (*before, *named)} == everything["RouteSettings"].keys()
+    assert len(everything["Description"]) <= 1024, "the API's limit; names become ids of seven characters"
 
 
 def test_head_is_closed_and_limited_as_get_is() -> None:
-    routes = {route["RouteKey"]: route for route in deployed(**DASHBOARD).of_type(ROUTE).values()}
-    limits = stage(**DASHBOARD)["RouteSettings"]
+    routes = {route["RouteKey"]: route for route in deployed(**DASHBOARD, **WITNESS).of_type(ROUTE).values()}
+    limits = stage(**DASHBOARD, **WITNESS)["RouteSettings"]
     gets = {key.removeprefix("GET ") for key in routes if key.startswith("GET ")}
     assert gets == {key.removeprefix("HEAD ") for key in routes if key.startswith("HEAD ")}
     for path in gets:
@@ -228,11 +243,12 @@ def test_every_request_is_logged_with_who_made_it_and_what_came_of_it() -> None:
 @pytest.mark.parametrize("function", BEHIND_THE_API)
 def test_the_api_calls_the_alias_and_may(function: str) -> None:
     name = function.removesuffix("Function")
-    integration: dict[str, Any] = deployed().properties(f"{name}Integration")
-    permission = deployed().properties(f"{name}Permission")
+    stack = deployed(**WITNESS)
+    integration: dict[str, Any] = stack.properties(f"{name}Integration")
+    permission = stack.properties(f"{name}Permission")
     assert integration["IntegrationUri"] == f"${{{function}.Arn}}:live"
     assert integration["PayloadFormatVersion"] == "2.0"
-    assert deployed().resources[f"{name}Integration"]["DependsOn"] == f"{name}Permission", "it needs the alias first"
+    assert stack.resources[f"{name}Integration"]["DependsOn"] == f"{name}Permission", "it needs the alias first"
     assert permission["FunctionName"] == f"${{{function}Aliaslive}}"
     assert (permission["Action"], permission["Principal"]) == ("lambda:InvokeFunction", "apigateway.amazonaws.com")
     assert permission["SourceArn"].endswith(":${HttpApi}/$default/*")

@@ -5,10 +5,12 @@ import json
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import NEEDED, deployed
+from tests.infrastructure.stack import NEEDED, WITNESS, deployed
 
 ALIAS = "AWS::Lambda::Alias"
 VERSION = "AWS::Lambda::Version"
+MOVED = [name for name in sam.FUNCTIONS if name != "WitnessFunction"]
+"""The functions whose calls move step by step."""
 
 
 def schedule(mode: str, **parameters: str | int) -> sam.Json:
@@ -59,7 +61,7 @@ def test_an_alarm_for_a_missing_audit_leaves_time_for_two_more() -> None:
     assert parameters["MissingFullAuditHours"]["Default"] > 24
 
 
-@pytest.mark.parametrize("function", sam.FUNCTIONS)
+@pytest.mark.parametrize("function", MOVED)
 def test_calls_move_to_a_new_version_step_by_step_and_back_on_an_alarm(function: str) -> None:
     resource = sam.resources()[f"{function}Aliaslive"]
     update = resource["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
@@ -77,13 +79,19 @@ def test_calls_move_to_a_new_version_step_by_step_and_back_on_an_alarm(function:
 @pytest.mark.parametrize("preference", ["AllAtOnce", "Linear10PercentEvery1Minute"])
 def test_how_calls_move_is_a_parameter(preference: str) -> None:
     groups = deployed(DeploymentPreference=preference).of_type("AWS::CodeDeploy::DeploymentGroup").values()
-    assert len(groups) == len(sam.FUNCTIONS)
+    assert len(groups) == len(MOVED)
     assert {group["DeploymentConfigName"] for group in groups} == {f"CodeDeployDefault.Lambda{preference}"}
 
 
 def versions(parameters: dict[str, str], artifacts: dict[str, str]) -> set[str]:
-    found = sam.transformed(NEEDED | parameters, artifacts, extensions=True)["Resources"]
+    found = sam.transformed(NEEDED | WITNESS | parameters, artifacts, extensions=True)["Resources"]
     return {name for name, resource in found.items() if resource["Type"] == VERSION}
+
+
+def test_a_stack_without_a_witness_is_one_that_sam_can_make() -> None:
+    """AWS::LanguageExtensions takes every reference out of what is not made, before SAM looks at it."""
+    found = sam.transformed(NEEDED, {}, extensions=True)["Resources"]
+    assert "Type" not in found["WitnessFunction"]["Properties"].get("DeploymentPreference", {})
 
 
 def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
@@ -97,16 +105,17 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
 @pytest.mark.parametrize(
     ("parameter", "value", "concerned"),
     [
-        *(("LogLevel", "DEBUG", 6), ("LogOrigin", "other", 6), ("MongoDatabase", "other", 6), ("Tracing", "Active", 6)),
+        *(("LogLevel", "DEBUG", 7), ("LogOrigin", "other", 6), ("MongoDatabase", "other", 6), ("Tracing", "Active", 7)),
         *(("SubnetIds", "subnet-a", 6), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 2)),
         *(
             ("AuditMongoSecretArn", "other", 2),
             ("ChainsClaim", "other", 4),
-            ("BasePath", "/o", 4),
+            ("BasePath", "/o", 5),
             ("AsyncByDefault", "true", 1),
         ),
         *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
         ("NewChainsPerDay", "7", 1),
+        ("WitnessName", "witness.example.com/w2", 1),
     ],
 )
 def test_a_function_gets_a_new_version_when_a_parameter_that_it_runs_with_changes(

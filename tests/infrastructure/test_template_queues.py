@@ -6,7 +6,7 @@ import pytest
 
 from eventlog.settings import Settings
 from tests.infrastructure import sam
-from tests.infrastructure.stack import deployed
+from tests.infrastructure.stack import WITNESS, deployed
 
 FOURTEEN_DAYS = 14 * 24 * 3600
 QUEUES = ["IngestQueue", "DeadLetterQueue"]
@@ -107,5 +107,5 @@ def test_the_consumer_gets_batches_and_says_what_failed() -> None:
 def test_the_settings_are_those_that_the_code_knows() -> None:
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
     for function in sam.FUNCTIONS:
-        variables = deployed().properties(function)["Environment"]["Variables"]
+        variables = deployed(**WITNESS).properties(function)["Environment"]["Variables"]
         assert {name for name in variables if name.startswith("EVENTLOG_")} <= known

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import NEEDED, deployed, listed
+from tests.infrastructure.stack import NEEDED, WITNESS, deployed, listed
 
 ROLE = "AWS::IAM::Role"
 SECRETS = {
@@ -23,6 +23,7 @@ _ANCHORS = {
     ("s3:ListBucket", "${AnchorBucket.Arn}"),
 }
 EVERYTHING: dict[str, str | int] = {
+    **WITNESS,
     "Tracing": "Active",
     "SubnetIds": "subnet-a",
     "SecurityGroupIds": "sg-a",
@@ -101,6 +102,7 @@ def test_a_function_decrypts_nothing_but_secrets(name: str) -> None:
 def test_what_the_functions_share_is_all_that_stands_outside_of_their_roles() -> None:
     """No role has a policy that AWS manages, and no other role has the one of the functions."""
     roles = deployed(**EVERYTHING).of_type(ROLE)
+    assert "ManagedPolicyArns" not in roles["WitnessFunctionRole"], "it has no secret and joins no VPC"
     shared = {name: role["ManagedPolicyArns"] for name, role in roles.items() if role.get("ManagedPolicyArns")}
     assert shared == {f"{name}FunctionRole": ["${FunctionPolicy}"] for name in OWN}
     assert deployed(**EVERYTHING).of_type("AWS::IAM::ManagedPolicy").keys() == {"FunctionPolicy"}
@@ -116,13 +118,13 @@ def test_no_action_has_a_wildcard_and_no_resource_but_those_that_have_no_names()
     for role in deployed(**EVERYTHING).of_type(ROLE):
         for action, arn in granted(role, **EVERYTHING) - nameless:
             assert "*" not in action, role
-            assert "*" not in arn.removesuffix("${AnchorBucket.Arn}/*"), role
+            assert "*" not in arn.removesuffix("${AnchorBucket.Arn}/*").removesuffix("${WitnessBucket.Arn}/*"), role
 
 
 @pytest.mark.parametrize(
     ("service", "roles"),
     [
-        ("lambda", {f"{name}FunctionRole" for name in OWN}),
+        ("lambda", {f"{name}FunctionRole" for name in (*OWN, "Witness")}),
         ("scheduler", {"ChainAuditFunctionIncrementalRole", "ChainAuditFunctionFullRole"}),
         ("codedeploy", {"DeploymentRole"}),
     ],
@@ -130,7 +132,7 @@ def test_no_action_has_a_wildcard_and_no_resource_but_those_that_have_no_names()
 def test_one_service_alone_takes_on_a_role(service: str, roles: set[str]) -> None:
     found = {
         name: role["AssumeRolePolicyDocument"]["Statement"]
-        for name, role in deployed().of_type(ROLE).items()
+        for name, role in deployed(**WITNESS).of_type(ROLE).items()
         if f"{service}.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
     }
     assert found.keys() == roles
@@ -139,7 +141,20 @@ def test_one_service_alone_takes_on_a_role(service: str, roles: set[str]) -> Non
 
 
 def test_there_are_no_other_roles() -> None:
-    assert len(deployed().of_type(ROLE)) == len(sam.FUNCTIONS) + 3
+    assert len(deployed(**WITNESS).of_type(ROLE)) == len(sam.FUNCTIONS) + 3
+
+
+@pytest.mark.parametrize("tracing", ["Disabled", "Active"])
+def test_the_witness_may_log_and_remember_and_knows_no_secret(tracing: str) -> None:
+    group = "${WitnessLogGroup.Arn}"
+    expected = {
+        *(("logs:CreateLogStream", group), ("logs:PutLogEvents", group)),
+        *(("s3:GetObject", "${WitnessBucket.Arn}/*"), ("s3:PutObject", "${WitnessBucket.Arn}/*")),
+        *(("s3:ListBucket", "${WitnessBucket.Arn}"), ("s3:ListBucketVersions", "${WitnessBucket.Arn}")),
+    }
+    everything = {**EVERYTHING, "Tracing": tracing}
+    assert granted("WitnessFunctionRole", **everything) == expected | (TRACES if tracing == "Active" else set())
+    assert "WitnessFunctionRole" not in deployed().resources
 
 
 @pytest.mark.parametrize("schedule", ["Incremental", "Full"])
@@ -149,7 +164,8 @@ def test_a_schedule_may_call_the_audit_and_nothing_else(schedule: str) -> None:
 
 
 def test_a_deployment_moves_the_aliases_of_these_functions_and_no_others() -> None:
-    arns = {f"${{{name}.Arn}}{alias}" for name in sam.FUNCTIONS for alias in ("", ":live")}
+    moved = [name for name in sam.FUNCTIONS if name != "WitnessFunction"]
+    arns = {f"${{{name}.Arn}}{alias}" for name in moved for alias in ("", ":live")}
     assert {arn for action, arn in granted("DeploymentRole") if action == "lambda:UpdateAlias"} == arns
     assert {action for action, _ in granted("DeploymentRole")} == {
         "cloudwatch:DescribeAlarms",

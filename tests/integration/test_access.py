@@ -9,8 +9,9 @@ import pytest
 
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect, open_log
+from eventlog.stored.anchor_copies import AnchorCopy
 from tests.support.access import EVENT, ROUTES, SAMPLES, SCOPES, Answer, Grant, Sample, ThroughGateway, Way, WithTokens
-from tests.support.anchoring import put_anchor
+from tests.support.anchoring import put_anchor, put_heads
 
 OWN, THEIRS, MISSING = "own.a", "theirs.a", "missing.a"
 UNLIMITED = Grant(name="unlimited")
@@ -45,6 +46,7 @@ def way(request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: py
 def audits(settings: Settings, mongo_uri: str) -> dict[str, str]:
     """Fills the log; the id of an audit of each chain, and one of none."""
     made, found = ThroughGateway(settings), {MISSING: "00000000-0000-7000-8000-000000000000"}
+    anchors: list[AnchorCopy] = []
     with connect(mongo_uri) as client:
         store = open_log(client, settings.mongo_database, settings.origin)
         for chain in (OWN, THEIRS):
@@ -52,7 +54,8 @@ def audits(settings: Settings, mongo_uri: str) -> dict[str, str]:
             made.call("POST", Sample(batch.path, json=[batch.json[0] | {"event_id": "e"}, batch.json[1]]), UNLIMITED)
             report = made.call("POST", SAMPLES["POST /api/v1/audits"].about(chain), UNLIMITED).json()
             found[chain] = report["audit_id"]
-            put_anchor(store, chain=chain, size=2)
+            anchors.append(put_anchor(store, chain=chain, size=2))
+        put_heads(store, *anchors)
     made.app.state.connection.close()
     return found
 

@@ -100,7 +100,7 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "quotas")
+COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "quotas", "heads")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "sequences"): [insert_unvalidated, *REMOVES],
@@ -114,6 +114,8 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("audit", "sequences"): [insert_unvalidated, *REMOVES],
     ("audit", "audits"): [insert_unvalidated, *REMOVES],
     ("audit", "checkpoints"): [insert_unvalidated, *CHANGES, *REMOVES],
+    ("ingest", "heads"): [*READS, *WRITES],
+    ("audit", "heads"): [insert_unvalidated, *REMOVES],
     ("ingest", "others"): [*READS, *WRITES],
     ("query", "others"): [*READS, *WRITES],
     ("audit", "others"): WRITES,  # whoever watches the database may read all of it

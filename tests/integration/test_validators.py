@@ -43,6 +43,7 @@ def live(log: AnchoredLog) -> None:
     log.store.append("main", odd)
     log.append(3, chain="eventlog.x-1")
     log.audit_all("full")
+    log.audit_all()
     log.append(600)
     assert operations_of(log.store).push("main", [draft().entry for _ in range(5)], None) is not None
     log.audit("incremental")

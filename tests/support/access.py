@@ -79,6 +79,7 @@ SAMPLES = {
     "GET /api/v1/chains": Sample(f"{API}/chains", missing=None),
     "GET /api/v1/chains/{chain}": Sample(_CHAIN),
     "GET /api/v1/chains/{chain}/consistency": Sample(f"{_CHAIN}/consistency", params={"first": 1, "second": 2}),
+    "GET /api/v1/chains/{chain}/head": Sample(f"{_CHAIN}/head"),
     "GET /api/v1/chains/{chain}/root": Sample(f"{_CHAIN}/root"),
     "GET /api/v1/chains/{chain}/checkpoint": Sample(
         f"{_CHAIN}/checkpoint", missing="There is no checkpoint of chain {chain}."

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.formats.anchor import NO_ANCHOR, Seal, sign_anchor
 from eventlog.formats.checkpoint import Checkpoint, origin_line
+from eventlog.formats.heads import ANCHORED, Commitment, HeadTree, commitment_payload
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.store import MongoStore
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.stored.anchor_copies import AnchorCopy
+from eventlog.stored.heads import KnownHead, KnownHeads, encode_heads
 
 TIME = 1_700_000_000_000
 
@@ -62,3 +67,17 @@ def put_anchor(
     copy = AnchorCopy(chain, number, size, TIME + number, note, (format_vkey(KEY.verifier(found.origin, chain)),))
     checkpoints.add(copy)
     return copy
+
+
+def put_heads(store: MongoStore, *copies: AnchorCopy) -> KnownHeads:
+    """Commit to these anchors in the registry, and anchor that, as a round of audits does."""
+    heads = {copy.chain: KnownHead(copy.number, sha256(copy.note).digest()) for copy in copies}
+    known, chain = KnownHeads(heads=heads), store.chain(copies[0].chain)
+    assert chain is not None
+    made = Commitment(time=TIME, count=len(heads), root=HeadTree(known.leaves()).root)
+    known.event_id = made.event_id
+    HeadRows(store).save(encode_heads(known, {}))
+    payload = commitment_payload(chain.origin, made, KEY)
+    Registry(store, lambda: TIME).write(REGISTRY, made.event_id, ANCHORED, payload)
+    put_anchor(store, chain=REGISTRY)
+    return known

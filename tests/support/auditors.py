@@ -19,7 +19,13 @@ from eventlog.store.mongo.store import MongoStore
 from eventlog.store.mongo.tree import TreeReader
 from tests.support.anchored import HOUR, ORIGIN, AnchoredLog
 
-NO_CHECKPOINT = (b"eventlog/audit", b"eventlog/restore/", b"eventlog/round/", b"eventlog/strike-off/")
+NO_CHECKPOINT = (
+    b"eventlog/audit",
+    b"eventlog/heads/",
+    b"eventlog/restore/",
+    b"eventlog/round/",
+    b"eventlog/strike-off/",
+)
 """How what is signed of other things than checkpoints and anchors begins."""
 
 

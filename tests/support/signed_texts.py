@@ -10,6 +10,7 @@ from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import Subtree, format_cosigned, format_subtree, parse_cosigned, parse_subtree
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.heads import Commitment, format_commitment, parse_commitment
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
 from eventlog.formats.segment import SegmentEnds, SegmentNote, format_segment, parse_segment
@@ -144,6 +145,14 @@ def read_count_voucher(data: bytes) -> tuple[str, int, bytes]:
     return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
 
 
+def read_heads_voucher(data: bytes) -> tuple[str, int, bytes]:
+    """As ``heads_message`` writes it."""
+    found = re.fullmatch(rb"eventlog/audit-heads/v1\nlog ([^\n]+)\ntime ([0-9]+)\nheads ([0-9a-f]{64})\n", data)
+    if found is None:
+        raise EvidenceError("not a voucher")
+    return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
+
+
 def write_subtree(subtree: Subtree) -> bytes:
     """As C2SP tlog-cosignature has it: each name after one byte with its length."""
     names = [bytes([len(name.encode())]) + name.encode() for name in (subtree.cosigner, subtree.origin)]
@@ -246,6 +255,22 @@ SIGNED: dict[str, Text] = {
         lambda position: f"eventlog/watch/v1\nposition {position.hex()}\n".encode(),
         read_position_voucher,
         lambda position: f"eventlog/watch/v1\nposition {position.hex()}\n".encode(),
+        same,
+    ),
+    "commitment": Text(
+        st.tuples(ORIGIN, st.builds(Commitment, time=MILLIS, count=COUNT, root=HASH)),
+        lambda log, made: (
+            f"eventlog/heads/v1\n{log}\ntime {made.time}\ncount {made.count}\nroot {made.root.hex()}\n"
+        ).encode(),
+        parse_commitment,
+        format_commitment,
+        same,
+    ),
+    "heads-voucher": Text(
+        st.tuples(ORIGIN, MILLIS, HASH),
+        lambda log, time, state: f"eventlog/audit-heads/v1\nlog {log}\ntime {time}\nheads {state.hex()}\n".encode(),
+        read_heads_voucher,
+        lambda log, time, state: f"eventlog/audit-heads/v1\nlog {log}\ntime {time}\nheads {state.hex()}\n".encode(),
         same,
     ),
     "round-voucher": Text(

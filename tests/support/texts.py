@@ -18,6 +18,7 @@ from bson import DatetimeMS, Int64
 from hypothesis import strategies as st
 
 from eventlog.anchors.history import rotation_id
+from eventlog.audit.head_list import heads_message
 from eventlog.audit.index_results import count_message
 from eventlog.audit.round import round_message
 from eventlog.audit.run_documents import voucher_message
@@ -116,6 +117,10 @@ def round_of(document: dict[str, Any]) -> bytes:
 
 def count_of(document: dict[str, Any]) -> bytes:
     return count_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
+
+
+def heads_of(document: dict[str, Any]) -> bytes:
+    return heads_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
 
 
 def read_position(data: bytes) -> tuple[str, bytes, int]:
@@ -228,6 +233,13 @@ HASHED: dict[str, Text] = {
         lambda d: (bson.decode(d),),
         count_of,
         lambda d: f"eventlog/segment-count/v1\nlog example.com/log\ntime 7\ncount {sha256(d).hexdigest()}\n".encode(),
+    ),
+    "audit.head_list:heads_message": Text(
+        st.tuples(DOCUMENT),
+        write_signed_document,
+        lambda d: (bson.decode(d),),
+        heads_of,
+        lambda d: f"eventlog/audit-heads/v1\nlog example.com/log\ntime 7\nheads {sha256(d).hexdigest()}\n".encode(),
     ),
     "http.cursor:_digest": Text(QUERY, write_query, read_query, query_digest, lambda d: digest(d)[:8]),
 }

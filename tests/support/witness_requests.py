@@ -1,19 +1,18 @@
-"""What a log sends to its witnesses, honest or of another history; and a witness in a directory."""
+"""What a log sends to its witnesses, honest or of another history; and a witness with a memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from eventlog.formats.cosignature import verify_cosignatures
 from eventlog.formats.event import Event
 from eventlog.formats.note import Note, VerifierKey, parse_note
 from eventlog.formats.proof import consistency_ranges, heads
-from eventlog.formats.witness_protocol import AddCheckpoint, format_request, origin_hash, parse_answer
-from eventlog.witness.directory import DirectoryState
+from eventlog.formats.witness_protocol import AddCheckpoint, format_request, parse_answer
 from eventlog.witness.keys import WitnessKey
 from eventlog.witness.witness import Witness, WitnessAnswer
 from tests.support.evidence import KEY, LINE, Key, checkpoint_of, events, nodes_of, signed
+from tests.support.witness_memories import Memory, State
 from tests.support.witnesses import ed25519
 
 LOG = KEY.named()
@@ -44,25 +43,22 @@ def body(old: int, size: int, name: str = "", *keys: Key) -> bytes:
 
 @dataclass
 class Told:
-    """A witness in a directory, what it told, and its clock, which stands."""
+    """A witness with this memory, what it told, and its clock, which stands."""
 
-    directory: Path
+    memory: Memory
     keys: tuple[WitnessKey, ...] = (W,)
     told: list[str] = field(default_factory=list)
     time: int = TIME
 
     @property
-    def state(self) -> DirectoryState:
-        return DirectoryState(self.directory)
+    def state(self) -> State:
+        return self.memory.state
 
     def ask(self, data: bytes) -> WitnessAnswer:
         return Witness(self.state, self.keys, self.told.append, lambda: self.time).add_checkpoint(data)
 
     def size(self) -> int:
         return self.state.read(LINE).head()[0]
-
-    def file(self, kind: str) -> Path:
-        return self.directory / f"{origin_hash(LINE)}.{kind}"
 
 
 def verified(answer: WitnessAnswer, size: int, *keys: VerifierKey) -> list[int]:

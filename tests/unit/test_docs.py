@@ -15,6 +15,7 @@ from functions.chain_audit import app as chain_audit
 from functions.ingest import app as ingest
 from functions.query import app as query
 from functions.stream import app as stream
+from functions.witness import app as witness
 from local.main import LocalSettings
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ PAGES = sorted(
 ROUTES = sorted(
     {
         f"{method} {route.path.replace(':path', '')}"
-        for function in (ingest, stream, query, chain_audit)
+        for function in (ingest, stream, query, chain_audit, witness)
         for route in function.app.state.routes
         for method in route.methods
     }

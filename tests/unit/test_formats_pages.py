@@ -6,6 +6,7 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -27,6 +28,16 @@ from eventlog.formats.cosignature import (
 )
 from eventlog.formats.event import ChainState, Event
 from eventlog.formats.event_json import check_event, check_receipt, format_event, parse_event, parse_receipt, receipt_of
+from eventlog.formats.head_proof import head_proof_fields, parse_head_proof, verify_head_proof
+from eventlog.formats.heads import (
+    HeadLeaf,
+    HeadTree,
+    commitment_payload,
+    format_commitment,
+    format_head,
+    parse_commitment,
+    read_commitment,
+)
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, parse_vkey, sign_note
 from eventlog.formats.policy import parse_policy
@@ -85,6 +96,7 @@ ALL = {
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
     "round-note": {"round", "key"},
+    "heads": {"leaves", "root", "signed", "payload", "proof"},
     "segment-note": {"segment", "key"},
     "standing-note": {"standing", "key"},
     "queue-message": {"message"},
@@ -323,6 +335,26 @@ def test_the_round_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
     assert (note.mode, note.started, note.finished, note.chains, note.tampered) == ("full", *times, 2, 0)
     assert sign_round(note, [KEY]) == data
     assert text("round-note", "key").decode() == f"{ROUNDS}/{round_key(note)}\n"
+
+
+def test_the_heads_are_committed_to_and_proven_as_the_page_says() -> None:
+    leaves = [json.loads(line) for line in text("heads", "leaves").splitlines()]
+    tree = HeadTree(HeadLeaf(chain, number, bytes.fromhex(anchor)) for chain, number, anchor in reversed(leaves))
+    assert b"".join(format_head(leaf) + b"\n" for leaf in tree.leaves) == text("heads", "leaves")
+    assert text("heads", "root").decode() == f"{tree.root.hex()}\n"
+    origin, commitment = parse_commitment(text("heads", "signed"))
+    assert (origin, commitment.count, commitment.root) == (ORIGIN, 3, tree.root)
+    assert format_commitment(ORIGIN, commitment) == text("heads", "signed")
+    assert canonicalize(commitment_payload(ORIGIN, commitment, KEY)) + b"\n" == text("heads", "payload")
+    proof = parse_head_proof(parse_json(text("heads", "proof")))
+    assert orjson.dumps(head_proof_fields(proof)) + b"\n" == text("heads", "proof")
+    assert read_commitment(proof.event.entry)[0] == commitment
+    proven = verify_head_proof(proof, ORIGIN, [KEY.public_key], "eventlog.registry")
+    assert (proven.anchor.data, proven.commitment, proven.registry.size) == (
+        text("checkpoint-and-seal", "anchor-2"),
+        commitment,
+        2,
+    )
 
 
 def test_the_standing_note_verifies_and_is_signed_anew_byte_for_byte() -> None:

@@ -31,7 +31,10 @@ def test_sams_reader_finds_every_route_and_its_function(served: Served) -> None:
 def test_each_function_has_its_own_environment_with_every_name_resolved(served: Served) -> None:
     functions = {function.name: function for function in served.functions()}
     assert functions.keys() == sam.FUNCTIONS.keys()
-    secrets = {name: function.variables["MONGO_URI_SECRET"] for name, function in functions.items()}
+    variables = {name: function.variables for name, function in functions.items()}
+    assert variables["WitnessFunction"]["EVENTLOG_WITNESS_STATE"] == "s3://witnessbucket"
+    assert "MONGO_URI_SECRET" not in variables.pop("WitnessFunction")
+    secrets = {name: found["MONGO_URI_SECRET"] for name, found in variables.items()}
     assert secrets == {
         "IngestFunction": "arn:of:eventlog-ingest",
         "IngestQueueFunction": "arn:of:eventlog-ingest",

@@ -1,9 +1,11 @@
 """What a witness answers, in the order of its checks, and what it remembers."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,11 +13,13 @@ from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import verify_cosignatures
 from eventlog.formats.note import Note, VerifierKey, format_note, format_vkey, parse_note, parse_vkey
 from eventlog.formats.witness_protocol import AddCheckpoint, format_request, origin_hash
-from eventlog.witness.directory import MAX_KEPT, DirectoryState
-from eventlog.witness.state import Held, StateLostError
+from eventlog.witness import directory
+from eventlog.witness import s3 as s3_state
+from eventlog.witness.state import MAX_KEPT, StateLostError
 from eventlog.witness.witness import Witness, WitnessAnswer
 from tests.support.each import each
 from tests.support.evidence import LINE, Key, checkpoint_of, signed
+from tests.support.witness_memories import InDirectory, new_bucket, some_s3
 from tests.support.witness_requests import LOG, TIME, Told, W, body, history, note, proof, verified
 from tests.support.witnesses import cosigned, ed25519, ml_dsa
 
@@ -23,17 +27,34 @@ PQ = ml_dsa("witness.example/w1", 1)
 ROOT = Path(__file__).parents[2]
 
 
+New = Callable[[], Told]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with some_s3() as client:
+        yield client
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def new(request: pytest.FixtureRequest, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> New:
+    """A witness that has no memory yet, in a place of its own."""
+    if request.param == "bucket":
+        return lambda: Told(new_bucket(s3))
+    return lambda: Told(InDirectory(tmp_path_factory.mktemp("witness") / "memory"))
+
+
 @pytest.fixture
-def witness(tmp_path: Path) -> Told:
-    found = Told(tmp_path / "witness")
+def witness(new: New) -> Told:
+    found = new()
     assert found.state.add_log(LOG)
     return found
 
 
-def test_the_vector_s_request_gets_the_vector_s_answer(tmp_path: Path) -> None:
+def test_the_vector_s_request_gets_the_vector_s_answer(new: New) -> None:
     vector: dict[str, Any] = json.loads((ROOT / "tests/vectors/cosignatures.json").read_text(encoding="utf-8"))
-    key = ed25519("witness.example/w1", bytes(range(32, 64)))
-    witness = Told(tmp_path, (key,), time=vector["time"])
+    witness = new()
+    witness.keys, witness.time = (ed25519("witness.example/w1", bytes(range(32, 64))),), vector["time"]
     witness.state.add_log(parse_vkey(vector["log"]))
     assert witness.ask(vector["request"].encode()) == WitnessAnswer(200, vector["answer"].encode())
 
@@ -105,19 +126,17 @@ def test_the_first_checkpoint_takes_no_proof_and_an_empty_tree_has_one_root(witn
 
 
 def test_what_is_malformed_unknown_or_unsigned_reaches_neither_what_is_held_nor_a_key(witness: Told) -> None:
-    class Untouched(DirectoryState):
-        def read(self, origin: str) -> Held:
-            raise AssertionError(origin)
-
-    for data, status, _ in REFUSED[:7]:
-        assert Witness(Untouched(witness.directory), (), witness.told.append).add_checkpoint(data).status == status
+    state = witness.state
+    with patch.object(type(state), "read", side_effect=AssertionError):
+        for data, status, _ in REFUSED[:7]:
+            assert Witness(state, (), witness.told.append).add_checkpoint(data).status == status
 
 
 def test_a_clock_that_is_behind_the_last_cosignature_stops_it(witness: Told) -> None:
     witness.ask(body(0, 3))
     witness.time -= 1
     answer = witness.ask(body(3, 5))
-    assert (answer.status, witness.size()) == (503, 3)
+    assert (answer.status, answer.alarm, witness.size()) == (503, True, 3)
     assert witness.told == [f"the clock is behind the last cosignature of {LINE} by 1 s"]
     witness.time += 1
     assert verified(witness.ask(body(3, 5)), 5) == [TIME]
@@ -126,27 +145,29 @@ def test_a_clock_that_is_behind_the_last_cosignature_stops_it(witness: Told) -> 
 def test_a_request_that_contradicts_is_kept_with_what_was_held(witness: Told) -> None:
     witness.ask(body(0, 3))
     held = witness.state.read(LINE).note
-    for data in (body(3, 3, "another"), body(3, 5, "another"), body(3, 5, "another")):
-        assert witness.ask(data).status == 422
-    folder = witness.directory / "evidence" / origin_hash(LINE)
-    found = {path.name.partition("-")[0]: path for path in folder.iterdir() if path.suffix == ""}
-    assert {kind: path.read_bytes() for kind, path in found.items()} == {
+    for data, alarm in ((body(3, 3, "another"), True), (body(3, 5, "another"), False), (body(3, 5, "another"), False)):
+        answer = witness.ask(data)
+        assert (answer.status, answer.alarm) == (422, alarm), "anybody can send a proof that is none"
+    found = witness.memory.evidence(LINE)
+    assert {name.partition("-")[0]: data for name, data in found.items() if not name.endswith(".held")} == {
         "split": body(3, 3, "another"),
         "unproven": body(3, 5, "another"),
     }
-    assert all(Path(f"{path}.held").read_bytes() == held for path in found.values())
+    assert [data for name, data in found.items() if name.endswith(".held")] == [held] * 2
 
 
 def test_whoever_sends_real_checkpoints_with_no_proof_can_not_crowd_out_two_roots(witness: Told) -> None:
     """Anybody can have these from the log; two roots of one size only the log can sign."""
-    folder = witness.directory / "evidence" / origin_hash(LINE)
-    for number in range(MAX_KEPT):
-        witness.state.keep(LINE, f"unproven-{number}", b"x", b"y")
-    witness.ask(body(0, 3))
-    witness.ask(format_request(AddCheckpoint(3, (), note(5))))
-    assert len(list(folder.glob("unproven-*"))) == 2 * MAX_KEPT
-    witness.ask(body(3, 3, "another"))
-    assert len(list(folder.glob("split-*"))) == 2
+    assert MAX_KEPT == 100
+    with patch.object(directory, "MAX_KEPT", 3), patch.object(s3_state, "MAX_KEPT", 3):
+        for number in range(4):
+            witness.state.keep(LINE, f"unproven-{number}", b"x", b"y")
+        witness.ask(body(0, 3))
+        witness.ask(format_request(AddCheckpoint(3, (), note(5))))
+        assert len(witness.memory.evidence(LINE)) == 2 * 3
+        witness.ask(body(3, 3, "another"))
+    kinds = Counter(name.partition("-")[0] for name in witness.memory.evidence(LINE))
+    assert kinds == {"unproven": 2 * 3, "split": 2}
 
 
 def test_a_log_is_trusted_on_first_use_once(witness: Told) -> None:
@@ -158,54 +179,55 @@ def test_a_log_is_trusted_on_first_use_once(witness: Told) -> None:
     assert witness.state.keys(LINE) == (LOG, other.named())
     assert (witness.size(), witness.state.origins()) == (3, [LINE])
     assert verified(witness.ask(body(3, 5, "", other)), 5) == [TIME]
-    witness.file("log").unlink()
+    witness.memory.remove(LINE, "log")
     assert witness.ask(body(5, 7)).status == 404
     assert witness.state.add_log(LOG)
     assert witness.size() == 5, "what was cosigned is not forgotten with the log's key"
 
 
-@each("damage", [Path.unlink, lambda path: path.write_bytes(b"nonsense"), lambda path: path.write_bytes(b"x\n\n" * 9)])
-def test_a_witness_whose_memory_is_gone_or_damaged_says_so_and_cosigns_nothing(
-    damage: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    witness = Told(tmp_path_factory.mktemp("lost"))
+@each("damaged", [None, b"nonsense", b"x\n\n" * 9])
+def test_a_witness_whose_memory_is_gone_or_damaged_says_so_and_cosigns_nothing(damaged: bytes | None, new: New) -> None:
+    witness = new()
     witness.state.add_log(LOG)
     witness.ask(body(0, 3))
-    damage(witness.file("note"))
+    if damaged is None:
+        witness.memory.remove(LINE, "note")
+    else:
+        witness.memory.put(LINE, "note", damaged)
     for data in (body(0, 5), body(3, 5)):
         answer = witness.ask(data)
-        assert (answer.status, answer.body) == (503, b"the witness can't read or write its state\n")
+        assert answer == WitnessAnswer(503, b"the witness can't read or write its state\n", alarm=True)
     assert all("no cosignature is possible: what was cosigned last of" in line for line in witness.told)
-    if not witness.file("note").exists():
+    if damaged is None:
         with pytest.raises(StateLostError):
             witness.state.add_log(Key("next").named())
         assert Witness(witness.state, [W], witness.told.append).checkpoint(origin_hash(LINE)) is None
 
 
 @each("content", [b"", b"nonsense\n", b"\xff\n", format_vkey(LOG).encode().replace(b"log.", b"lag."), OTHER_VKEY])
-def test_keys_that_are_damaged_or_another_log_s_are_trusted_for_nothing(
-    content: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    witness = Told(tmp_path_factory.mktemp("damaged"))
+def test_keys_that_are_damaged_or_another_log_s_are_trusted_for_nothing(content: bytes, new: New) -> None:
+    witness = new()
     witness.state.add_log(LOG)
-    witness.file("log").write_bytes(content)
+    witness.memory.put(LINE, "log", content)
     assert (witness.ask(body(0, 3)).status, witness.size()) == (503, 0)
     for read in (witness.state.origins, lambda: witness.state.add_log(LOG)):
         with pytest.raises(StateLostError, match="the keys in"):
             read()
 
 
-def test_a_crash_while_a_log_is_added_leaves_it_unknown_and_it_can_be_added(tmp_path: Path) -> None:
-    witness = Told(tmp_path)
-    witness.file("note").write_bytes(b"")
+def test_a_crash_while_a_log_is_added_leaves_it_unknown_and_it_can_be_added(new: New) -> None:
+    witness = new()
+    witness.state.add_log(VerifierKey("other.example/main", LOG.public_key))
+    witness.memory.put(LINE, "note", b"")
     assert witness.ask(body(0, 3)).status == 404
     assert witness.state.add_log(LOG)
     assert verified(witness.ask(body(0, 3)), 3) == [TIME]
 
 
-def test_a_name_or_an_origin_that_ml_dsa_can_not_hold_is_refused(tmp_path: Path) -> None:
+def test_a_name_or_an_origin_that_ml_dsa_can_not_hold_is_refused(new: New) -> None:
     line = "o" * 256
-    witness = Told(tmp_path, (W, PQ))
+    witness = new()
+    witness.keys = (W, PQ)
     witness.state.add_log(Key("log").named(line))
     answer = witness.ask(format_request(AddCheckpoint(0, (), signed(Checkpoint(line, 0, checkpoint_of([]).root)))))
     assert (answer.status, b"1 to 255 bytes" in answer.body) == (400, True)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ import pytest
 from eventlog.formats.cosignature import parse_cosigner_vkey, verify_cosignatures
 from eventlog.formats.note import Note, format_note, parse_note
 from eventlog.formats.witness_protocol import MAX_REQUEST, format_answer, origin_hash, parse_answer
+from eventlog.witness.keys import load_witness_key
 from eventlog_client.cli import main
 from eventlog_client.proofs import parse_proof
+from eventlog_client.witness_server import WitnessServer
 from tests.support.each import each
 from tests.support.evidence import LINE
 from tests.support.processes import environment, run_here
@@ -144,6 +147,33 @@ def raw(witness: Running, head: str) -> bytes:
         while piece := connection.recv(4096):
             found += piece
     return found
+
+
+@pytest.fixture
+def crowded(folder: Path) -> Iterator[WitnessServer]:
+    """A witness that takes two connections at a time, each for a second."""
+    key = load_witness_key((folder / "ed25519").read_bytes(), NAME)
+    with WitnessServer(folder / "memory", [key], ("127.0.0.1", 0), 2, 1.0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_connection_too_many_is_told_so_at_once_and_idle_ones_are_cut_off(crowded: WitnessServer) -> None:
+    address = crowded.socket.getsockname()
+    idle = [socket.create_connection(address, 60) for _ in range(2)]
+    with socket.create_connection(address, 60) as refused:
+        assert refused.recv(4096).startswith(b"HTTP/1.1 503 ")
+    for connection in idle:
+        connection.sendall(b"P")  # an attacker's byte now and then makes no difference
+        assert connection.recv(4096) == b"", "its time is over"
+        connection.close()
+    asked = http.client.HTTPConnection(address[0], address[1], timeout=60)
+    asked.request("GET", "/witness/")
+    assert asked.getresponse().status == 200
+    asked.close()
 
 
 def test_adding_a_log_twice_says_so_and_forgets_nothing(folder: Path) -> None:

@@ -24,6 +24,7 @@ FUNCTIONS = {
     "stream": "StreamFunction",
     "chain_audit": "ChainAuditFunction",
     "ingest_queue": "IngestQueueFunction",
+    "witness": "WitnessFunction",
 }
 FLOOR, HANDLER = "import fastapi, mangum, orjson, pymongo, uuid_utils", "import app"
 UNCOLLECTED = f"import gc; gc.disable(); {FLOOR}"

@@ -13,6 +13,7 @@ from eventlog_client.commands import (
     audit,
     bundle,
     compare,
+    heads,
     keys,
     policy,
     proofs,
@@ -45,6 +46,8 @@ app.command()(bundle.export)
 app.command()(bundle.verify_bundle)
 app.command()(proofs.prove)
 app.command()(proofs.verify_proof)
+app.command()(heads.prove_head)
+app.command()(heads.verify_head)
 app.command()(watch.verify_log)
 app.command()(compare.compare)
 app.command()(audit.audit)

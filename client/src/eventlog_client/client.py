@@ -10,6 +10,7 @@ import httpx2
 
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, receipt_of
+from eventlog.formats.head_proof import ProvenHead
 from eventlog.formats.members import parse_json
 from eventlog_client import appending, appends, evidence, reading, standings
 from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint, parse_report
@@ -211,6 +212,16 @@ class EventLog:
             first,
             second,
         )
+
+    def head(self, chain: str = DEFAULT_CHAIN) -> tuple[dict[str, Any], ProvenHead]:
+        """Return the proof that a chain's head is one that the log shows everybody, and what it shows.
+
+        Raises:
+            KeyNeededError: no key of the chain is pinned.
+            LogMisbehavedError: it does not verify.
+        """
+        evidence.need_keys(keys_of(self.keys, name(chain, "chain")), chain)
+        return evidence.head(self.transport.get(f"{self._at(chain)}/head", {}).object(), chain, self.keys)
 
     def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
         """Return an inclusion proof of an event, which is given by its id and chain, or by its receipt.

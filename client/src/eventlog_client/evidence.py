@@ -8,6 +8,7 @@ from eventlog.formats.checkpoint import parse_checkpoint, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import Receipt, check_event, parse_event, receipt_of
+from eventlog.formats.head_proof import ProvenHead
 from eventlog.formats.members import hex_bytes, parse_json
 from eventlog.formats.note import VerifierKey, parse_note
 from eventlog.formats.proof import verify_consistency
@@ -15,6 +16,7 @@ from eventlog_client import proofs
 from eventlog_client.answers import Consistency, SignedCheckpoint
 from eventlog_client.appends import receipt_fields
 from eventlog_client.errors import KeyNeededError, LogMisbehavedError, RefusedError, UnexpectedAnswerError
+from eventlog_client.heads import check_head
 from eventlog_client.proofs import Proof
 
 _POLL_SECONDS = 1.0
@@ -88,6 +90,21 @@ def consistency(fields: dict[str, Any], first: int, second: int) -> Consistency:
     except EvidenceError as error:
         raise LogMisbehavedError(f"the consistency proof does not verify: {error}", [fields]) from error
     return Consistency(first, second, *roots, hashes)
+
+
+def head(fields: dict[str, Any], chain: str, keys: Sequence[VerifierKey]) -> tuple[dict[str, Any], ProvenHead]:
+    """Read and verify a head's proof of the chain that was asked about.
+
+    Raises:
+        LogMisbehavedError: it does not verify, or is of another chain.
+    """
+    try:
+        proven = check_head(fields, keys)
+        if fields["chain"] != chain:
+            raise EvidenceError(f"it is about chain {fields['chain']}")
+    except EvidenceError as error:
+        raise LogMisbehavedError(f"the head's proof does not verify: {error}", [fields]) from error
+    return fields, proven
 
 
 def proof(fields: dict[str, Any], chain: str, receipt: Receipt | None, keys: Sequence[VerifierKey]) -> Proof:

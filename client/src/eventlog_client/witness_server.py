@@ -4,19 +4,24 @@
     GET  /witness/<hash of the origin line>/checkpoint what was cosigned last of this log, with the cosignatures
     GET  /witness/                                     JSON: the witness's keys, and the logs it knows
 
-The standard library's server: a request a thread, each kept short by a time limit. TLS is a proxy's task.
+The standard library's server: a thread for each connection, so many at most, and each for a limited time. TLS is a
+proxy's task.
 """
 
 import re
+import socket
 import sys
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from eventlog import console
-from eventlog.formats.note import format_vkey
 from eventlog.formats.witness_protocol import MAX_REQUEST
 from eventlog.witness.directory import DirectoryState
 from eventlog.witness.keys import WitnessKey
@@ -28,6 +33,10 @@ _PREFIX = "/witness/"
 _CHECKPOINT = re.compile(rf"{_PREFIX}([0-9a-f]{{64}})/checkpoint")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _SECONDS = 10
+CONNECTION_SECONDS = 60.0
+"""How long a connection lasts at most, however busy: whoever sends a byte now and then must not keep one for ever."""
+CONNECTIONS = 100
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _MOST_READ = 1 << 20
 """Bytes of a request that is too long are read up to here: whoever is cut off while sending may miss the answer."""
 
@@ -38,9 +47,18 @@ class WitnessServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, directory: Path, keys: Sequence[WitnessKey], address: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        keys: Sequence[WitnessKey],
+        address: tuple[str, int],
+        connections: int = CONNECTIONS,
+        seconds: float = CONNECTION_SECONDS,
+    ) -> None:
+        self._most, self._seconds = connections, seconds
+        self._open: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
         self.state = DirectoryState(directory)
-        self.keys = keys
         self.witness = Witness(self.state, keys, tell)
         super().__init__(address, _Handler)
 
@@ -49,14 +67,30 @@ class WitnessServer(ThreadingHTTPServer):
         """The submission prefix."""
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}{_PREFIX.rstrip('/')}"
 
-    def about(self) -> bytes:
-        """Say who the witness is and which logs it knows, as JSON."""
-        logs = [
-            {"origin": origin, "vkeys": [format_vkey(key) for key in self.state.keys(origin)]}
-            for origin in self.state.origins()
-        ]
-        own = {"name": self.keys[0].key.name, "vkeys": [format_vkey(each.key) for each in self.keys]}
-        return orjson.dumps({**own, "logs": logs}, option=orjson.OPT_APPEND_NEWLINE)
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the base class's names
+        """Take a connection, or answer 503 and close it if there are as many as may be."""
+        with self._lock:
+            if len(self._open) < self._most:
+                self._open[request] = time.monotonic()
+                return True
+        with suppress(OSError):  # a few bytes to a new connection wait for nobody
+            request.sendall(_BUSY)
+        return False
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, whose place is free then."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cut off connections whose time is over; called twice a second, and after each new one."""
+        over = time.monotonic() - self._seconds
+        with self._lock:
+            late = [connection for connection, since in self._open.items() if since < over]
+        for connection in late:
+            with suppress(OSError):  # its thread finds that there is nothing more to read, and closes it
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  the base class's names
         """Tell of a request that failed, in one line; a client that has gone is no news."""
@@ -103,7 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _get(self) -> WitnessAnswer:
         if self.path == _PREFIX:
-            return WitnessAnswer(200, self.server.about(), "application/json")
+            return WitnessAnswer(
+                200, orjson.dumps(self.server.witness.about(), option=orjson.OPT_APPEND_NEWLINE), "application/json"
+            )
         asked = _CHECKPOINT.fullmatch(self.path)
         note = None if asked is None else self.server.witness.checkpoint(asked[1])
         return WitnessAnswer(404, b"there is nothing here\n") if note is None else WitnessAnswer(200, note)

@@ -54,17 +54,19 @@ def serve(
     key: Annotated[list[Path], typer.Option("--key", help="Key file: Ed25519, and ML-DSA-44 if you like; repeatable.")],
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8100,
+    connections: Annotated[int, typer.Option(min=1, max=10000, help="How many may be open at a time.")] = 100,
 ) -> None:
     """Answer add-checkpoint requests (C2SP tlog-witness), until Ctrl-C.
 
-    Plain HTTP: put a proxy with TLS and a limit of requests before it. Lines about contradictions go to standard error.
+    Plain HTTP, and a minute for each connection: put a proxy with TLS and a limit of requests before it. Lines about
+    contradictions go to standard error.
     """
     from eventlog_client.witness_server import WitnessServer  # noqa: PLC0415
 
     # The keys first, so that a wrong one opens no port. With --port 0 the address is known only once it is open.
     keys = [_read_key(file, name) for file in key]
     output = session_of(context).output
-    with WitnessServer(directory, keys, (host, port)) as server:
+    with WitnessServer(directory, keys, (host, port), connections) as server:
         vkeys = [format_vkey(each.key) for each in keys]
         said = f"Witness {name} at {server.url}, with {' and '.join(vkeys)}"
         output.say(f"{said}. Ctrl-C ends it.", {"url": server.url, "vkeys": vkeys})

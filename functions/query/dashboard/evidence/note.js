@@ -5,7 +5,7 @@ import { checkPublicKey } from './ed25519.js'
 import { sha256 } from './hashing.js'
 import { UnsupportedError, subtle } from './webcrypto.js'
 
-const NAME = /^[^\s+\u0000-\u001f\u007f]+$/u
+export const NAME = /^[^\s+\u0000-\u001f\u007f]+$/u
 const CONTROL = /[\u0000-\u0009\u000b-\u001f]/
 const CHAIN = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const DECIMAL = /^(0|[1-9][0-9]{0,18})$/
@@ -94,11 +94,16 @@ export function parseCheckpoint(text) {
 export async function verifySignature(note, key) {
   const found = linesOf(note, key)
   if (found.length !== 1) throw new EvidenceError(`the note is not signed by the pinned key of ${key.name}`)
+  await verifyEd25519(key, found[0].value, utf8(note.text))
+  return found[0].value
+}
+
+/** Check an Ed25519 signature of a message (RFC 8032). */
+export async function verifyEd25519(key, signature, message) {
   const imported = await subtle().importKey('raw', key.publicKey, 'Ed25519', false, ['verify']).catch(unsupported)
-  if (!(await subtle().verify('Ed25519', imported, found[0].value, utf8(note.text)))) {
+  if (!(await subtle().verify('Ed25519', imported, signature, message))) {
     throw new EvidenceError(`the signature of ${key.name} is not valid`)
   }
-  return found[0].value
 }
 
 function unsupported(error) {

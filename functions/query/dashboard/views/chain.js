@@ -9,6 +9,7 @@ import { COLOURS } from '../chart.js'
 import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
 import { eventsOf } from '../range.js'
 import { marks, standingFindings } from '../findings.js'
+import { witnessedCard } from '../witnesses.js'
 
 const ZOOMS = [8, 16, 32, 64, 128]
 const DRAWN = { width: 1000, height: 150 }
@@ -28,6 +29,7 @@ export async function render({ state, chain, go, link, signal }) {
   return [
     card('Links', scrubber(place, range, show), picture, marks(chain, head.standing, found, show, link)),
     card('Event', detail),
+    await witnessedCard(chain, head, link, signal),
   ]
 }
 

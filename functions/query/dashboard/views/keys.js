@@ -8,6 +8,7 @@ import { NEEDS_HTTPS } from '../evidence/webcrypto.js'
 import { isOf, pin, pinned, unpin } from '../keys.js'
 import { card, empty } from '../parts.js'
 import { configuration } from '../session.js'
+import { policyCard } from '../witnesses.js'
 
 export async function render({ chain, go, signal }) {
   const problem = h('p', { role: 'alert', class: 'error', hidden: true })
@@ -40,6 +41,7 @@ export async function render({ chain, go, signal }) {
       h('p', {}, 'Take the verifier key from the operator of the log or your own auditor, never from the log itself: whoever could change the log could change the key it shows. It stays in this browser.'),
       h('form', { onsubmit: add, class: 'field' }, h('label', { for: 'vkey' }, 'Verifier key (name+id+key), one a chain'), input, problem, h('div', {}, h('button', { class: 'main' }, 'Pin'))),
     ),
+    await policyCard(go),
   ]
 }
 

@@ -132,6 +132,21 @@ class Settings(BaseSettings):
         le=36500,
         description="How long nobody can remove an anchor from S3",
     )
+    witness_name: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_NAME",
+        description="Our witness of others' logs: its name, such as ``witness.example/w1``; none: there is none",
+    )
+    witness_keys: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_KEYS",
+        description="What it cosigns with: kms:<id, ARN or alias> or key files, separated by commas",
+    )
+    witness_state: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_STATE",
+        description="What it remembers, never from a backup: s3://bucket[/prefix], or a directory",
+    )
     queue_url: str | None = Field(
         default=None,
         validation_alias="EVENTLOG_QUEUE_URL",

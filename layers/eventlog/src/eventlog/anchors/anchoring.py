@@ -70,7 +70,7 @@ class Anchoring:
         self.history = AnchorHistory(events, checkpoints, anchors, public_keys)
         self.signers = signers
         # The first of the signers seals; the others sign as well, while a key is being replaced.
-        self._idle_millis = idle_millis
+        self.idle_millis = idle_millis
         self._clock = clock
 
     @property
@@ -97,8 +97,12 @@ class Anchoring:
             self._keep_copy(chain, anchor)
         self._keep_copy(chain, newest)
 
-    def advance(self, head: VerifiedHead, standing: Standing) -> Anchor | None:
+    def advance(
+        self, head: VerifiedHead, standing: Standing, covers: Callable[[str, Anchor], bool] = lambda *_: False
+    ) -> Anchor | None:
         """Anchor a verified head, if there is something new to say; return the newest anchor then.
+
+        ``covers``: whether the registry has said lately that an anchor is the chain's newest, so that it is enough.
 
         Raises:
             AnchorRefusedError: the head contradicts an anchor or a claim.
@@ -115,7 +119,7 @@ class Anchoring:
                     return newest  # an audit that began later was faster
                 self._prove(head, holds.checkpoint)
             # If newest does not hold, a restore was declared: an anchor is due however little the chain has grown.
-            if newest is not None and newest is holds and not self._is_due(head, newest):
+            if newest is not None and newest is holds and not self._is_due(head, newest, covers):
                 return newest
             if head.size == 0 or (newest is not None and self._is_unannounced(head, newest)):
                 return newest
@@ -126,10 +130,11 @@ class Anchoring:
             standing.newest = standing.holds = anchor
         return standing.newest
 
-    def _is_due(self, head: VerifiedHead, newest: Anchor) -> bool:
+    def _is_due(self, head: VerifiedHead, newest: Anchor, covers: Callable[[str, Anchor], bool]) -> bool:
         """Whether the chain has grown, or has not for so long that this must be shown."""
-        grown = head.size > newest.checkpoint.size
-        return grown or self._clock() - newest.seal.time >= self._idle_millis
+        if head.size > newest.checkpoint.size:
+            return True
+        return self._clock() - newest.seal.time >= self.idle_millis and not covers(head.chain, newest)
 
     def _is_unannounced(self, head: VerifiedHead, newest: Anchor) -> bool:
         """Whether our key differs from the newest anchor's and the verified part of the chain does not say so yet."""

@@ -6,7 +6,7 @@ ids or types that begin with ``eventlog.`` in any chain.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -33,6 +33,8 @@ class Registry:
         self._store = store
         self._clock = clock
         self._added: set[str] = set()
+        self.read_to = 0
+        """How many events the registry had when ``names`` was at its end last."""
 
     def entries(self, chain: str) -> list[Event]:
         """Read the events that register a chain: none or one, or more if those before were struck off.
@@ -63,8 +65,8 @@ class Registry:
             self.write(REGISTRY, _entry_id(chain, len(entries)), "eventlog.chain_registered", payload)
         self._added.add(chain)
 
-    def names(self) -> Iterator[str]:
-        """Iterate over the registered chains.
+    def names(self, start: int = 0, before: Iterable[str] = ()) -> Iterator[str]:
+        """Iterate over the registered chains: those in the events from seq ``start`` on, as ``before`` it are known.
 
         The registry is a chain like any other, so it also has events about itself (a change of keys, a restore). Their
         ids begin with ``eventlog.``, as no registered chain's does, and name no chain. Nor does what can't be a name.
@@ -72,8 +74,8 @@ class Registry:
         At the end, ``add`` knows these, but for those that were struck off, and no others: the registry may have been
         restored to an earlier state, and what it lost has to be registered anew.
         """
-        known: set[str] = set()
-        query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE)
+        known = set(before)
+        query = Query(chain=REGISTRY, sort="seq", order="asc", limit=_PAGE, from_seq=start)
         while True:
             page = self._store.page(query)
             for event_id in (event.entry.event_id for event in page.events):
@@ -85,7 +87,7 @@ class Registry:
                     known.add(name)
                     yield name
             if not page.more:
-                self._added = known
+                self._added, self.read_to = known, page.size
                 return
             last = page.events[-1]  # a chain may be registered meanwhile: it comes at the end, and is seen too
             query = Query(
@@ -93,6 +95,7 @@ class Registry:
                 sort="seq",
                 order="asc",
                 limit=_PAGE,
+                from_seq=start,
                 after=Position(last.entry.timestamp, last.seq),
             )
 

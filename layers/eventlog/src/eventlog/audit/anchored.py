@@ -13,6 +13,7 @@ from eventlog.anchors.standings import STANDINGS
 from eventlog.anchors.store import is_name
 from eventlog.anchors.strike_offs import StrikeOffs
 from eventlog.anchors.walk import Step
+from eventlog.audit.heads import AllHeads, ListedNames
 from eventlog.audit.report import AuditReport
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.run_documents import encode_run, voucher_message
@@ -29,27 +30,35 @@ class AuditAnchors:
     """An audit's work on anchors; none if ``anchoring`` is None. If anchors can't be reached, it is incomplete."""
 
     def __init__(
-        self, store: EventStore, anchoring: Anchoring | None, origin: str, clock: Callable[[], int], vouchers: Vouchers
+        self,
+        store: EventStore,
+        anchoring: Anchoring | None,
+        origin: str,
+        clock: Callable[[], int],
+        *,
+        vouchers: Vouchers,
+        heads: AllHeads,
     ) -> None:
+        self._heads = heads
         self._store = store
         self._anchoring = anchoring
         self.vouchers = vouchers
         self._origin = origin
         self._registry = Registry(store, clock)
 
-    def names(self, stored: Iterable[str]) -> Iterator[str]:
-        """Iterate over every chain in the database, the anchor store or the registry.
+    def names(self, stored: Iterable[str], start: int = 0, before: Iterable[str] = ()) -> ListedNames:
+        """List every chain in the database, the anchor store or the registry, which is read from seq ``start`` on.
 
-        The registry itself comes last, as the audits of the others add to it.
+        The registry itself comes last, as the audits of the others add to it. ``before``: the chains known before that.
         """
-        names = set(stored)
+        names, registered = set(stored), set[str]()
         if self._anchoring is not None:
             with suppress(StoreError):  # the audits of what is known will say so
                 names.update(set(self._anchoring.anchors.chains()) - {ROUNDS, STANDINGS})
             with suppress(StoreError):
-                names.update(self._registry.names())
-        yield from sorted(names - {REGISTRY})
-        yield REGISTRY
+                registered.update(self._registry.names(start, before))
+                start = self._registry.read_to
+        return ListedNames([*sorted((names | registered) - {REGISTRY}), REGISTRY], registered, start)
 
     def look(self, opened: OpenReport) -> Standing | None:
         """Read what is anchored of the chain before anything else, and announce a change of keys in the chain.
@@ -93,6 +102,8 @@ class AuditAnchors:
                 opened.emit(Finding("checkpoint_missing", None, None, None, detail))
         if chain == REGISTRY:
             for finding in self._strike_offs().findings():
+                opened.emit(finding)
+            for finding in self._heads.list.forged(whole=opened.report.mode == "full"):
                 opened.emit(finding)
 
     def _strike_offs(self) -> StrikeOffs:
@@ -146,9 +157,10 @@ class AuditAnchors:
             elif not run.report.findings_total:
                 # If an auditor died before it made its copies, they come first, so that there is no gap; then the head.
                 self._anchoring.keep_copies(head.chain, standing)
-                anchor = self._anchoring.advance(head, standing)
+                anchor = self._anchoring.advance(head, standing, self._heads.covers)
                 run.report = with_unanchored(with_anchor(run.report, anchor), run.size)
                 if anchor is not None:
+                    self._heads.note(run, anchor)
                     with suppress(CorruptionError):  # the registry's own audit says so
                         self._registry.add(head.chain, head.origin, self._is_void)
         except AnchorRefusedError as error:

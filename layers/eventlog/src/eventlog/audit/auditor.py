@@ -9,6 +9,7 @@ signs and anchors (``conclude.py``).
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -16,6 +17,7 @@ from eventlog.audit.anchored import AuditAnchors, with_unanchored
 from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
+from eventlog.audit.heads import AllHeads
 from eventlog.audit.index_results import IndexResults
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
@@ -74,7 +76,10 @@ class Auditor(Reports):
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
-        self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers)
+        self.heads = AllHeads(
+            audits.all_heads, store, anchoring, vouchers, self._notices, origin=origin, clock=self._millis
+        )
+        self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers=vouchers, heads=self.heads)
         self._segments = Segments(audits, anchoring, origin, self._millis, segment_events) if anchoring else None
         self._rolling = Rolling(self._segments, self.standings, days=rehash_days, hours=full_audit_hours)
         self._index_results = IndexResults(audits, vouchers, origin)
@@ -217,12 +222,14 @@ class Auditor(Reports):
             rounds=self._rounds,
             resuming=self._resuming,
             audit=self._audit,
-            names=self._names,
+            names=partial(self._names, mode),
+            commit=lambda finished: self.heads.commit(finished=finished),
             odd_rows=self._audit_database,
             notices=self._notices,
             clock=self._millis,
         )
         self.standings.check()
+        self.heads.load()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
 
     @property
@@ -238,7 +245,7 @@ class Auditor(Reports):
             self._keeper,
             notices=self._notices,
             begin=lambda opened: self._begin(opened, scheduled=True),
-            names=self._names,
+            names=partial(self._names, "full"),
             clock=self._millis,
         )
 
@@ -249,8 +256,12 @@ class Auditor(Reports):
             return None
         return SharedWorker(self._audits, self._segments, self._index_results, self._keeper, self._millis)
 
-    def _names(self) -> Iterator[str]:
-        return self._anchors.names([*self._audits.chain_names(), *self.standings.chains()])
+    def _names(self, mode: Mode) -> list[str]:
+        """List the chains of a round: a full one goes over all, an incremental one over those that are not idle."""
+        found = self.standings.chains()
+        if mode == "incremental":
+            return self.heads.select(found, self._anchors.names)
+        return self._anchors.names([*self._audits.chain_names(), *found]).every
 
     def full_age(self) -> float | None:
         """Tell how many seconds ago the newest finished full round has begun; None: nothing that counts says so."""

@@ -5,9 +5,13 @@ holds, the others are audited.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
+from eventlog.anchors.registry import REGISTRY
 from eventlog.audit.notices import Notices
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.resuming import NOT_RESUMED, Resuming
@@ -15,6 +19,10 @@ from eventlog.audit.round import NAMES, Round, encode_round, new_round
 from eventlog.audit.rounds import Rounds
 from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnavailableError
 
+AT_ONCE = 4
+"""How many chains that have grown are audited at once, if there are so many."""
+MANY = 40
+"""So many chains, and more, are audited some at once: more than the idle ones that each round looks at."""
 AuditOne = Callable[[str, Mode, float], AuditReport | None]
 """Audits a chain in a mode until a time of the monotonic clock; None: there is no such chain."""
 
@@ -32,12 +40,18 @@ class RoundOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundParts:
-    """What an invocation works with. ``names`` lists every chain, ``odd_rows`` reports rows that are in none."""
+    """What an invocation works with.
+
+    ``names`` lists the chains that have to be audited, the registry last. ``commit`` commits to the heads of all in the
+    registry, given whether every chain has been audited, and returns whether it did: the registry is audited and
+    anchored after that. ``odd_rows`` reports rows that are in no chain.
+    """
 
     rounds: Rounds
     resuming: Resuming
     audit: AuditOne
-    names: Callable[[], Iterator[str]]
+    names: Callable[[], list[str]]
+    commit: Callable[[bool], bool]
     odd_rows: Callable[[Mode], AuditReport | None]
     notices: Notices
     clock: Callable[[], int]
@@ -96,6 +110,9 @@ class GoingRound:
             begun = new_round(self._mode, self._work.names(), self._work.clock())
             self._open[self._mode] = begun
             yield from self._audits(begun, self._until)
+        # If there was no time left for the registry, what was anchored until now is committed to all the same.
+        if self._mode == "incremental" and self._work.commit(self._open[self._mode].is_done()):
+            yield from self._report(REGISTRY, self._audit(REGISTRY, "incremental", self._until), None)
         # The chains that a full round had no time for don't wait for the next day. It is a small part of the time, so
         # that the next incremental round is not late.
         if self._mode == "incremental" and (full := self._open.get("full")):
@@ -117,23 +134,45 @@ class GoingRound:
         return not out_of_time and (self._mode == "incremental" or not self._work.rounds.is_patient(before))
 
     def _audits(self, found: Round, until: float) -> Iterator[AuditReport]:
-        """Audit the chains that are left, until time is up; of the invocation's first one at least a step."""
-        for chain in list(found.left):
-            if self._audited and time.monotonic() >= until:
-                return
-            self._audited = True
-            try:
-                report = self._work.audit(chain, found.mode, until)
-            except CredentialsRefusedError:
-                raise
-            except StoreUnavailableError as error:  # what is stored of one chain may cause it
-                self._work.notices.failed("a chain could not be audited", chain, error)
-                self._failed = self._failed or error
-                continue
-            if report is None:
-                found.skip(chain)
-            else:
-                yield report
+        """Audit the chains that are left, until time is up; of the invocation's first one at least a step.
+
+        Of very many that have grown some are audited at once: such an audit mostly waits for the database, the anchors
+        and the key. A full audit has processes of its own, and the registry comes alone, after all others.
+        """
+        waiting = deque(found.left)
+        with ThreadPoolExecutor(AT_ONCE) as threads:  # none is started before it is needed
+            while waiting:
+                if self._audited and time.monotonic() >= until:
+                    return
+                many = self._audited and found.mode == "incremental" and len(waiting) > MANY
+                chains = [waiting.popleft() for _ in range(AT_ONCE if many else 1)]
+                self._audited = True
+                if REGISTRY in chains and found.mode == "incremental":  # so that its anchor covers the commitment
+                    self._work.commit(not found.begun and found.left == [REGISTRY])
+                work = partial(self._audit, mode=found.mode, until=until)
+                for chain, done in zip(chains, threads.map(work, chains) if many else map(work, chains), strict=True):
+                    yield from self._report(chain, done, found)
+
+    def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | StoreUnavailableError | None:
+        """Audit one chain; return its report, None if there is no such chain, or what keeps it from being audited."""
+        try:
+            return self._work.audit(chain, mode, until)
+        except CredentialsRefusedError:
+            raise
+        except StoreUnavailableError as error:  # what is stored of one chain may cause it
+            return error
+
+    def _report(
+        self, chain: str, done: AuditReport | StoreUnavailableError | None, found: Round | None
+    ) -> Iterator[AuditReport]:
+        """Yield the report of a chain; one that does not exist is skipped in the round, and an error is told."""
+        if isinstance(done, StoreUnavailableError):
+            self._work.notices.failed("a chain could not be audited", chain, done)
+            self._failed = self._failed or done
+        elif done is not None:
+            yield done
+        elif found is not None:
+            found.skip(chain)
 
     def _caught(self, work: Callable[[], Iterator[AuditReport]], what: str) -> Iterator[AuditReport]:
         """Do a part of the work that must not keep the chains from being audited."""

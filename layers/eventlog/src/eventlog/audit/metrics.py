@@ -1,6 +1,6 @@
 """What audits found, and how far the log is settled, verified and anchored, as metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aws_lambda_powertools import Logger
 
@@ -52,11 +52,14 @@ def waiting(backlog: Backlog) -> None:
     metrics.emit(SERVICE, {"PendingEvents": backlog.pending, "SettleLag": backlog.lag_millis})
 
 
-def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]) -> None:
-    """Emit that a scheduled audit is done, and that rounds over all chains were finished in these modes."""
-    metrics.emit(
-        SERVICE, {"AuditCoverage": coverage(backlog.sizes, reports), "AnchoredSize": sum(anchored(reports).values())}
-    )
+def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport], idle: Collection[str] = ()) -> None:
+    """Emit that a scheduled audit is done, and that rounds over all chains were finished in these modes.
+
+    ``idle``: chains that are as they were when they were audited, and anchored whole.
+    """
+    sizes = {chain: backlog.sizes.get(chain, 0) for chain in idle} | anchored(reports)
+    covered = coverage(backlog.sizes, reports, idle)
+    metrics.emit(SERVICE, {"AuditCoverage": covered, "AnchoredSize": sum(sizes.values())})
     for mode in modes:
         metrics.emit(SERVICE, {"AuditsFinished": 1}, mode=mode)
 

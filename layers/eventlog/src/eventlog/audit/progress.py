@@ -1,6 +1,6 @@
 """How far the log as a whole is settled, verified and anchored, for whoever watches it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from eventlog.audit.report import AuditReport
@@ -29,8 +29,8 @@ def anchored(reports: Iterable[AuditReport]) -> dict[str, int]:
     return {report.chain: report.anchored_size or 0 for report in reports}
 
 
-def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
-    """Compute the percentage of all events that audits have verified and found intact.
+def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport], idle: Collection[str] = ()) -> float:
+    """Compute the percentage of all events that audits have verified and found intact; ``idle`` chains still are.
 
     A running audit counts with what it has verified so far, a chain with a finding with nothing. The anchored events of
     a chain that is gone still count among all events.
@@ -40,7 +40,8 @@ def coverage(sizes: Mapping[str, int], reports: Iterable[AuditReport]) -> float:
     for chain, size in anchored(found).items():
         there[chain] = max(there.get(chain, 0), size)
     total = sum(there.values())
-    covered = sum(min(size, there[chain]) for chain, size in _verified(found).items())
+    verified = {chain: sizes[chain] for chain in idle if chain in sizes} | _verified(found)
+    covered = sum(min(size, there[chain]) for chain, size in verified.items())
     return 100.0 * covered / total if total else 100.0
 
 

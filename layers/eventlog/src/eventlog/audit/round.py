@@ -95,8 +95,10 @@ class Round:
             self.tampered = max(self.tampered, other.tampered)
 
     def _take(self, chain: str) -> None:
-        self.left = [name for name in self.left if name != chain]
-        self.begun = [name for name in self.begun if name != chain]
+        # As a rule it is the first one, or there is none: a round may have very many chains.
+        for names in (self.left, self.begun):
+            while chain in names:
+                names.remove(chain)
 
 
 def new_round(mode: Mode, chains: Iterable[str], now: int) -> Round:

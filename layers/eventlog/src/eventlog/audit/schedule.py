@@ -73,7 +73,7 @@ def run_scheduled(
         audit_metrics.waiting(backlog)
         watched = _watch(watcher(), seconds / _WATCHED_PART) if wanted == "incremental" else []
         reports = _run(found, wanted, seconds, outcome)
-        audit_metrics.finished(outcome.finished, backlog, reports)
+        audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
         audit_metrics.rehash_age(reports)
         audit_metrics.standing(found.standings.open_findings())

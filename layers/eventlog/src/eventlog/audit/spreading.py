@@ -6,7 +6,7 @@ stores them, and lists what there is to do for them. Each item is done by an inv
 are resumed, take over what was signed, and do themselves what nobody did. So nothing depends on any one of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NotRequired, TypedDict
 
 from eventlog.audit.anchored import AuditAnchors
@@ -50,7 +50,7 @@ class Spreading:
         *,
         notices: Notices,
         begin: Callable[[OpenReport], AuditRun],
-        names: Callable[[], Iterator[str]],
+        names: Callable[[], Iterable[str]],
         clock: Callable[[], int],
     ) -> None:
         # How an audit of the schedule is begun is handed in: it is the auditor's, which in turn plans by this.

@@ -9,13 +9,14 @@ from eventlog.evidence.proofs import EventProof, Evidence, checkpoint_of
 from eventlog.fields import ChainName
 from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.head_proof import head_proof_fields
 from eventlog.formats.times import format_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof
 from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.evidence_query import ConsistencyQuery, ProofQuery, SizeQuery
-from eventlog.http.evidence_schemas import ConsistencyOut, ProofOut, RootOut
+from eventlog.http.evidence_schemas import ConsistencyOut, HeadProofOut, ProofOut, RootOut
 from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import EventId, WiredQuery
@@ -130,6 +131,13 @@ def get_consistency(
     """Proof that the log at one size is the beginning of the log at another."""
     caller.check(chain)
     return consistency(wired.evidence, chain, parameters)
+
+
+@router.get("/chains/{chain}/head", responses={200: {"model": HeadProofOut}, **documented(404, 422, 500, 503)})
+def get_head(caller: Reader, wired: WiredQuery, chain: ChainName) -> Response:
+    """Proof that the chain's head is among those that the registry commits to, for all who see its checkpoint."""
+    caller.check(chain)
+    return json_response(head_proof_fields(wired.heads.proof(chain)))
 
 
 @router.get("/chains/{chain}/root", responses={200: {"model": RootOut}, **documented(404, 422, 500, 503)})

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, Field
 
+from eventlog.http.event_schemas import EventOut
+
 
 class CheckpointOut(BaseModel):
     """A signed and anchored tree head."""
@@ -34,6 +36,27 @@ class ConsistencyOut(BaseModel):
     hashes: list[str]
     first_root: str
     second_root: str
+
+
+class RegistryProofOut(BaseModel):
+    """An inclusion proof of an event of the registry, and the checkpoint that it leads to."""
+
+    tree_size: int
+    hashes: list[str] = Field(description="From the event to the root")
+    checkpoint: str = Field(description="The registry's signed note, byte for byte")
+
+
+class HeadProofOut(BaseModel):
+    """A chain's head proven under the registry: the anchor, its place under the commitment, and the commitment's."""
+
+    chain: str
+    number: int = Field(description="Which of the chain's anchors it is")
+    anchor: str = Field(description="The signed note of the chain's head, byte for byte")
+    index: int
+    count: int = Field(description="How many heads the commitment has")
+    hashes: list[str] = Field(description="From the head's leaf to the commitment's root")
+    event: EventOut
+    registry: RegistryProofOut
 
 
 class RootOut(BaseModel):

@@ -13,7 +13,7 @@ _MAX_OTHER = 16 << 10
 """Bytes of a body that has no event: a few short members."""
 
 
-def _raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
+def raw_body(at_most: int) -> Callable[[Request], Awaitable[bytes]]:
     """A dependency: the body's bytes; reading stops at the limit.
 
     It raises:
@@ -55,6 +55,6 @@ def media_type(headers: Mapping[str, str], *allowed: str) -> str:
     return name
 
 
-EventBody = Annotated[bytes, Depends(_raw_body(MAX_EVENT))]
-BatchBody = Annotated[bytes, Depends(_raw_body(MAX_BODY))]
-SmallBody = Annotated[bytes, Depends(_raw_body(_MAX_OTHER))]
+EventBody = Annotated[bytes, Depends(raw_body(MAX_EVENT))]
+BatchBody = Annotated[bytes, Depends(raw_body(MAX_BODY))]
+SmallBody = Annotated[bytes, Depends(raw_body(_MAX_OTHER))]

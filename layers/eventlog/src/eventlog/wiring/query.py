@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from eventlog.evidence.heads import HeadEvidence
 from eventlog.evidence.proofs import Evidence
 from eventlog.evidence.served import ServedCheckpoints
 from eventlog.store.interface.counts import EventCounts
@@ -11,6 +12,7 @@ from eventlog.store.mongo.changes import ChangeStreams
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.evidence import MongoEvidenceReader
+from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.standings import StandingRows
 from eventlog.streams.streams import Streams
 from eventlog.streams.watcher import Sources
@@ -24,6 +26,11 @@ class QueryWiring(Wiring):
     def evidence(self, connected: Connected) -> Evidence:
         """Open the proofs, checkpoints and tiles."""
         return Evidence(MongoEvidenceReader(connected.log))
+
+    @per_connection
+    def heads(self, connected: Connected) -> HeadEvidence:
+        """Open the proofs of heads under the registry."""
+        return HeadEvidence(HeadRows(connected.log), CheckpointStore(connected.log), self.evidence)
 
     @per_connection
     def counts(self, connected: Connected) -> EventCounts:

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eventlog.files import create_file, make_directory, write_file
-from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.formats.witness_protocol import origin_hash
-from eventlog.witness.state import Held, StateLostError
+from eventlog.witness.state import MAX_KEPT, Held, StateLostError, parse_keys
 
-MAX_KEPT = 100
-"""Requests of one kind that are kept of one log."""
 _PRIVATE = 0o600
 _READABLE = 0o644
 
@@ -113,11 +111,4 @@ class DirectoryState:
 
 
 def _parse_keys(path: Path) -> tuple[VerifierKey, ...]:
-    """Read a file of keys, one at least, all of the origin line whose hash is the file's name."""
-    try:
-        keys = tuple(map(parse_vkey, path.read_bytes().decode().splitlines()))
-    except ValueError as error:  # EvidenceError is one, and so is what is not UTF-8
-        raise StateLostError(f"the keys in {path.name} are damaged: {error}") from error
-    if not keys or any(origin_hash(key.name) != path.stem for key in keys):
-        raise StateLostError(f"the keys in {path.name} are not those of its log")
-    return keys
+    return parse_keys(path.stem, path.read_bytes())

@@ -6,7 +6,11 @@ from typing import Protocol
 from eventlog.formats.checkpoint import parse_checkpoint
 from eventlog.formats.cosignature import cosigned_at
 from eventlog.formats.merkle import EMPTY_ROOT
-from eventlog.formats.note import VerifierKey, parse_note
+from eventlog.formats.note import VerifierKey, parse_note, parse_vkey
+from eventlog.formats.witness_protocol import origin_hash
+
+MAX_KEPT = 100
+"""Requests of one kind that are kept of one log."""
 
 
 class StateLostError(Exception):
@@ -80,3 +84,18 @@ class WitnessState(Protocol):
         The kind is the name up to the first ``-``. What is there under that name already stays.
         """
         ...
+
+
+def parse_keys(name: str, data: bytes) -> tuple[VerifierKey, ...]:
+    """Read the keys of a known log, one a line and one at least; ``name`` is the hash of its origin line.
+
+    Raises:
+        StateLostError: they are damaged, or not those of this log.
+    """
+    try:
+        keys = tuple(map(parse_vkey, data.decode().splitlines()))
+    except ValueError as error:  # EvidenceError is one, and so is what is not UTF-8
+        raise StateLostError(f"the keys in {name}.log are damaged: {error}") from error
+    if not keys or any(origin_hash(key.name) != name for key in keys):
+        raise StateLostError(f"the keys in {name}.log are not those of its log")
+    return keys

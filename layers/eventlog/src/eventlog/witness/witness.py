@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import Cosigner, cosign
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.note import Note, VerifierKey, format_note, parse_note, verify_note
+from eventlog.formats.note import Note, VerifierKey, format_note, format_vkey, parse_note, verify_note
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.witness_protocol import (
     SIZE_TYPE,
@@ -34,6 +35,12 @@ class WitnessAnswer:
     status: int
     body: bytes
     media_type: str = TEXT_TYPE
+    alarm: bool = False
+    """Whether its operator should look: it can't cosign, or the log has signed two roots of one size."""
+
+
+class NotSignedError(Exception):
+    """A key can't be used now; no cosignature was made."""
 
 
 class _RefusedError(Exception):
@@ -42,8 +49,8 @@ class _RefusedError(Exception):
         self.answer = answer
 
 
-def _refused(status: int, why: str) -> _RefusedError:
-    return _RefusedError(WitnessAnswer(status, f"{why}\n".encode()))
+def _refused(status: int, why: str, *, alarm: bool = False) -> _RefusedError:
+    return _RefusedError(WitnessAnswer(status, f"{why}\n".encode(), alarm=alarm))
 
 
 def _outdated(size: int) -> _RefusedError:
@@ -89,7 +96,25 @@ class Witness:
             return refused.answer
         except (StateLostError, OSError) as error:
             self.tell(f"no cosignature is possible: {error}")
-            return WitnessAnswer(503, b"the witness can't read or write its state\n")
+            return WitnessAnswer(503, b"the witness can't read or write its state\n", alarm=True)
+        except NotSignedError as error:
+            self.tell(f"no cosignature is possible: {error}")
+            return WitnessAnswer(503, b"the witness can't sign\n", alarm=True)
+
+    def about(self) -> dict[str, Any]:
+        """Say who the witness is and which logs it knows, with their verifier keys.
+
+        Raises:
+            OSError: the state can't be read.
+            StateLostError: the keys of a log are damaged.
+            NotSignedError: an own key can't be read.
+        """
+        own = {"name": self.cosigners[0].key.name, "vkeys": [format_vkey(each.key) for each in self.cosigners]}
+        logs = [
+            {"origin": origin, "vkeys": [format_vkey(key) for key in self.state.keys(origin)]}
+            for origin in self.state.origins()
+        ]
+        return {**own, "logs": logs}
 
     def checkpoint(self, name: str) -> bytes | None:
         """Return what was cosigned last of a log, by the hash of its origin line; None if nothing was, or it is lost.
@@ -135,7 +160,7 @@ class Witness:
         last = held.time(self.cosigners[0].key.name)
         if now < last:
             self.tell(f"the clock is behind the last cosignature of {origin} by {last - now} s")
-            raise _refused(503, "the witness's clock is behind its last cosignature")
+            raise _refused(503, "the witness's clock is behind its last cosignature", alarm=True)
         try:
             lines = cosign(submitted.signed.text, now, self.cosigners)
         except EvidenceError as error:
@@ -166,7 +191,7 @@ class Witness:
             name = f"{kind}-{sha256(submitted.signed.text.encode()).hexdigest()}"
             self.tell(f"{checkpoint.origin}: {error}; the request is kept as {name}")
             self.state.keep(checkpoint.origin, name, submitted.body, held.note)
-            raise _refused(422, str(error)) from error
+            raise _refused(422, str(error), alarm=kind == "split") from error
 
 
 def _only(note: Note, keys: Sequence[VerifierKey]) -> Note:

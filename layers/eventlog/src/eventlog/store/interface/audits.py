@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.database import DatabaseReads
+from eventlog.store.interface.heads import HeadStore
 from eventlog.store.interface.segments import SegmentStore
 from eventlog.store.interface.standings import StandingStore
 from eventlog.store.interface.trees import Trees
@@ -182,6 +183,11 @@ class AuditDatabase(AuditReads, ReportStore, Protocol):
     @property
     def standings(self) -> StandingStore:
         """What stands of each chain."""
+        ...
+
+    @property
+    def all_heads(self) -> HeadStore:
+        """What is read of all chains at once, and what is known of their heads."""
         ...
 
     @property

@@ -14,9 +14,9 @@ from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
-from eventlog.store.mongo.chains_in import chains_in
 from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import answered, mapped
+from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.operations import Operations
@@ -75,18 +75,11 @@ class AuditStore:
         self.database = DatabaseStore(log)
         self.standings = StandingRows(log)
         self.segments = SegmentRows(log)
+        self.all_heads = HeadRows(log)
 
     def chain_names(self) -> list[str]:
         """List every chain that has a sequence document, an event or a copy of an anchor."""
-        with mapped():
-            names = [
-                name
-                for held in (self._ops.checkpoints, self._ops.events)
-                for name in chains_in(held.with_options(LENIENT))
-            ]
-            found = self._ops.sequences.with_options(LENIENT).find({}, {"_id": 1})
-            names += [sequence["_id"] for sequence in found]
-        return sorted({name for name in names if isinstance(name, str)})
+        return sorted(self.all_heads.names().all())
 
     def heads(self) -> list[ChainHead]:
         """Read what all sequence documents say, at once; a damaged one is for its audit to find and counts as empty."""

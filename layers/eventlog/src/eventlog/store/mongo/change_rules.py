@@ -17,9 +17,9 @@ from eventlog.store.interface.watch import Change
 from eventlog.store.mongo.indexes import Index
 from eventlog.store.mongo.schema import COLLECTIONS, Declared
 
-_NO_EVIDENCE = "quotas"
-"""Nothing of the log rests on it, so nobody is told of what is done to it."""
-_DECLARED = {declared.name: declared for declared in COLLECTIONS if declared.name != _NO_EVIDENCE}
+_NO_EVIDENCE = ("quotas", "heads")
+"""Nothing of the log rests on the first, and the second is signed: nobody is told of what is done to them."""
+_DECLARED = {declared.name: declared for declared in COLLECTIONS if declared.name not in _NO_EVIDENCE}
 _ROWS_NEVER_CHANGE = ("events", "checkpoints")
 _ROWS_ARE_UPDATED = ("sequences", "audits")
 _IS_MARK = {"ns.coll": "audits", "documentKey._id": MARK}

@@ -62,6 +62,7 @@ class Operations:
         self.audits = db["audits"]
         self.checkpoints = db["checkpoints"]
         self.quotas = db["quotas"]
+        self.heads = db["heads"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
 

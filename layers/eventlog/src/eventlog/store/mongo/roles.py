@@ -35,7 +35,7 @@ ROLES = (
     # pushes (findAndModify, a chain's first document), settles what it has pushed (insert, trim), counts new chains
     Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "quotas": CHANGE}),
     # reads, and is told when a chain has grown, for streams
-    Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ}),
+    Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "heads": READ}),
     # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
     # and indexes with what is declared, and is told of changes that no role makes
     Role(
@@ -46,6 +46,7 @@ ROLES = (
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
             "quotas": LIST,
+            "heads": (*CHANGE, *LIST),
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.
             DATABASE: ("listCollections", *WATCH),
         },

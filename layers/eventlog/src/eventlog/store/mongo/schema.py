@@ -16,6 +16,7 @@ from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index, ShardKey
 from eventlog.store.mongo.leases import LEASES
+from eventlog.stored.heads import NEWEST
 
 Schema = dict[str, Any]
 
@@ -145,6 +146,20 @@ _POSITION = _fields(
     {"_id": {"enum": [POSITION]}, "token": _HASH, "time": _DATE, "signature": _either(["binData", "null"])}
 )
 _MARK = _fields({"_id": {"enum": [MARK]}, "mark": _NAME})
+_HEADS = _fields(
+    {
+        "_id": {"enum": [NEWEST]},
+        "event_id": _STRING,
+        "before": _STRING,
+        "key": _HASH,
+        "read_to": _COUNT,
+        "chains": _STRING,
+        "numbers": {"bsonType": "array", "items": _COUNT},
+        "anchors": _HASH,
+        "sequences": _HASH,
+        "others": _NAMES,
+    }
+) | {"additionalProperties": True}  # a voucher
 _STANDING = _fields(
     {
         "_id": {"bsonType": "string", "pattern": f"^{STANDING_PREFIX}"},
@@ -196,4 +211,5 @@ COLLECTIONS = (
     Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("quotas", _QUOTA),
+    Declared("heads", _HEADS),
 )
