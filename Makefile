@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill db-setup place restore strike-off check test stranger chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill federation db-setup place restore strike-off check test stranger chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -38,6 +38,9 @@ start-api: .venv/.ready  ## build and serve the template at http://127.0.0.1:300
 
 demo: .venv/.ready  ## ingest, query, audit, tamper, audit again (EVENTS=any.ndjson)
 	@$(BIN)/python -m local.demo $(EVENTS)
+
+federation: .venv/.ready  ## three organisations witness each other; one rewrites its history: who notices, and when
+	@$(BIN)/python -m local.federation
 
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)

@@ -14,6 +14,7 @@ from local.drill.log import CHAINS, ORIGIN, DrillLog
 INCREMENTAL = "incremental audit"
 FULL = "full audit"
 MONITOR = "monitor that kept a checkpoint"
+VERIFIER = "verifier with a policy"
 REPORT = "audit report (it stays intact)"
 WATCHER = "watcher of the database's changes"
 RECORD = "restore note, event in the chain"
@@ -61,7 +62,7 @@ class Attack:
     """An attack, ``where`` it is found first, and what is ``found`` there: chain, kind and seqs, ``; `` between them.
 
     ``look`` is called when both audits say that every chain is intact; what the watcher told of the database's changes
-    counts last, since it tells of nearly every attack on the database.
+    counts last, since it tells of nearly every attack on the database. ``witnessed``: the log has a witness.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Attack:
     where: str
     found: str = ""
     look: Callable[[DrillLog], list[str]] = ask_monitor
+    witnessed: bool = False
 
     @property
     def by(self) -> str:

@@ -1,8 +1,9 @@
 """A small anchored log for the tamper drill: made honestly once, saved, and copied for each attack."""
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from pymongo.database import Database
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.places import COSIGNATURES
 from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.heads import LOOKED_AT
+from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
@@ -28,6 +31,8 @@ from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import make_entry
+from eventlog.formats.name_filter import ANY
+from eventlog.formats.note import VerifierKey
 from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.audits import AuditStore
@@ -39,7 +44,10 @@ from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
+from eventlog.wiring.witnessing import AskedWitnesses
+from eventlog.witnessing.policies import PolicySource
 from local.drill.monitor import LogMonitor
+from local.drill.witness import witness_in
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
@@ -48,7 +56,7 @@ ROUNDS = (12, 9, 10, 8)
 """How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
 """After how many rounds the backup is made."""
-COLLECTIONS = ("events", "sequences", "checkpoints", "audits", "heads")
+COLLECTIONS = ("events", "sequences", "checkpoints", "cosignatures", "audits", "heads")
 
 
 @dataclass(frozen=True)
@@ -88,13 +96,17 @@ class DrillLog:
         self.set_up = False
         self.looked_at = LOOKED_AT
         self.watched: list[AuditReport] = []
+        self.policy: Path | None = None  # of the witness that is asked, if one is
 
     @property
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
         clock = lambda: self.now() / 1000  # noqa: E731  seconds
-        audits = AuditStore(self.store)
-        auditor = Auditor(self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up)
+        asked, audits = self._asked_witness, AuditStore(self.store)
+        view = asked.view() if asked else None
+        auditor = Auditor(
+            self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up, witnessed=view
+        )
         auditor.heads.looked_at = self.looked_at
         return auditor
 
@@ -110,12 +122,28 @@ class DrillLog:
     def audit(self, mode: Mode) -> list[AuditReport]:
         """Audit all chains, as the schedule does: not while somebody else holds the lease.
 
-        An incremental round begins with the changes of the database.
+        An incremental round begins with the changes of the database. Both end with the witness, if there is one.
         """
         with exclusive(Leases(self.store), f"schedule/{mode}") as alone:
             if alone and mode == "incremental":
                 self.watch()
-            return self.auditor.audit_all(mode, 60) if alone else []
+            if not alone:
+                return []
+            reports = self.auditor.audit_all(mode, 60)
+            if (asked := self._asked_witness) is None:
+                return reports
+            kept = DirectoryAnchors(self.folder / COSIGNATURES)
+            witnessing = asked.witnessing(
+                standings=self.auditor.standings, notices=Silence(), kept=kept, wanted=ANY, fresh_seconds=0
+            )
+            return [*reports, *witnessing.round(reports).reports]
+
+    @property
+    def _asked_witness(self) -> AskedWitnesses | None:
+        if self.policy is None:
+            return None
+        policy = PolicySource(str(self.policy))
+        return AskedWitnesses(log=self.store, anchoring=self._anchoring, origin=ORIGIN, policy=policy, clock=self.now)
 
     def watch(self) -> None:
         """Read what was done to the database, in a new process, and keep what the watcher tells."""
@@ -173,8 +201,9 @@ class DrillLog:
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""
-        for path in self.folder.glob(f"{chain}/*"):
-            path.unlink()
+        for path in self.folder.glob(f"{chain}/**/*"):
+            if path.is_file():
+                path.unlink()
 
     @property
     def _anchoring(self) -> Anchoring:
@@ -192,36 +221,52 @@ class DrillLog:
 
 @dataclass(frozen=True)
 class Honest:
-    """The honest log, of which each attack gets a copy."""
+    """The honest log, of which each attack gets a copy. ``memory``: what its witness remembers."""
 
     client: MongoClient[Document]
     folder: Path
     key: KeyFile
     now: Backup
     earlier: Backup
+    memory: Path
 
     @contextmanager
-    def copy(self) -> Iterator[DrillLog]:
-        """Yield a log with the same content, in a database and a directory of its own."""
-        with fresh_log(self.client, self.folder, self.key) as log:
+    def copy(self, *, witnessed: bool = False) -> Iterator[DrillLog]:
+        """Yield a log with the same content, in a database and a directory of its own; if asked, with a witness.
+
+        The witness saw the honest log, and nothing of other copies.
+        """
+        with fresh_log(self.client, self.folder, self.key) as log, ExitStack() as stack:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
             log.watch()  # the copy itself was made by rows removed and put back: watching begins after it
             log.watched.clear()
+            if witnessed:
+                memory = Path(f"{log.folder}-witness")
+                shutil.copytree(self.memory, memory)
+                log.policy = Path(f"{log.folder}-policy")
+                stack.enter_context(witness_in(memory, vkeys(log), log.policy))
             yield log
 
 
 def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
     """Make the honest log: events and audits in turns."""
-    with fresh_log(client, folder, key) as log:
+    memory = folder / "witness"
+    with fresh_log(client, folder, key) as log, witness_in(memory, vkeys(log), folder / "policy"):
+        log.policy = folder / "policy"
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
                 earlier = log.back_up()
             for chain in CHAINS:
                 log.append(chain, count)
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier)
+        return Honest(client, folder, key, log.back_up(), earlier, memory)
+
+
+def vkeys(log: DrillLog) -> list[VerifierKey]:
+    """Return the verifier keys of all chains of a log, as a witness knows them."""
+    return [VerifierKey(f"{ORIGIN}/{chain}", log.key.public_key) for chain in (*CHAINS, REGISTRY)]
 
 
 @contextmanager

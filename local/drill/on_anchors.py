@@ -8,6 +8,7 @@ from eventlog.formats.checkpoint import Checkpoint, format_checkpoint
 from eventlog.formats.note import Signer, format_note, sign_note
 from local.drill.log import CHAINS, ROUNDS, DrillLog, fresh_log
 from local.drill.on_database import remove_chain, remove_records, take
+from local.drill.witness import refusal
 
 
 def delete(log: DrillLog, *numbers: int) -> None:
@@ -73,7 +74,8 @@ def rewrite_and_sign(log: DrillLog) -> None:
 def rewrite_all(log: DrillLog) -> None:
     """Rewrite all chains from the first event on, and make the anchors again too."""
     log.remove_anchors()
-    forge_history(log, log)
+    # Whoever forges asks no witness meanwhile.
+    forge_history(log, DrillLog(log.client, log.folder, log.key, log.database))
 
 
 def roll_all_back(log: DrillLog) -> None:
@@ -96,6 +98,12 @@ def hold_shown(log: DrillLog) -> list[str]:
     found = log.monitor.look()
     accepted = log.monitor.accepts("main", log.shown)
     return found if accepted else [*found, "main has two signed roots for 45 events"]
+
+
+def show_to_verifier(log: DrillLog) -> list[str]:
+    """Return what a verifier with the witness's policy makes of the checkpoint that the client was shown."""
+    why = None if log.policy is None else refusal(log.policy, log.shown)
+    return [f"main {why}"] if why else []
 
 
 def sign_head(log: DrillLog, key: Signer) -> bytes:

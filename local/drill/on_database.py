@@ -227,8 +227,9 @@ def remove_chain(log: DrillLog, chain: str) -> None:
 
 
 def remove_records(log: DrillLog) -> None:
-    """Remove the copies of anchors and the audit reports."""
+    """Remove the copies of anchors, what witnesses have signed of them, and the audit reports."""
     log.checkpoints.delete_many({})
+    log.raw("cosignatures").delete_many({})
     log.audits.delete_many({})
 
 

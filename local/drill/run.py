@@ -105,7 +105,7 @@ def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console, att
 
 def try_on_copy(honest: Honest, each: Attack) -> Discovery:
     """Carry out an attack on a copy of the honest log; return what found it."""
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         return attack(log, each)
 
 

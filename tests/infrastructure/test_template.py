@@ -25,6 +25,9 @@ _ANCHORS: sam.Json = {
     "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
     "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
     "EVENTLOG_RETIRED_KEYS": "old",
+    "EVENTLOG_WITNESS_POLICY": "ssm:/log/witnesses",
+    "EVENTLOG_WITNESS_CHAINS": "main, shop*",
+    "EVENTLOG_WITNESS_FRESH_SECONDS": 60,
 }
 _CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/", "EVENTLOG_BASE_PATH": "/log"}
 OWN_SETTINGS: dict[str, sam.Json] = {
@@ -71,6 +74,9 @@ CHOSEN: dict[str, str | int] = {
     "DashboardHosts": "https://tokens.example.com",
     "AnchorRetentionDays": 7,
     "RetiredKeys": "old",
+    "WitnessPolicy": "/log/witnesses",
+    "WitnessChains": "main, shop*",
+    "WitnessFreshSeconds": 60,
 }
 
 

@@ -17,6 +17,8 @@ FUNCTIONS = [name.removesuffix("Function") for name in sam.FUNCTIONS]
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "TamperingFound": (NAMESPACE, "AuditFindings", AUDIT, "Sum", ">", 0),
     "OpenFindings": (NAMESPACE, "OpenFindings", AUDIT, "Maximum", ">", 0),
+    "WitnessContradictions": (NAMESPACE, "WitnessContradictions", AUDIT, "Maximum", ">", 0),
+    "WitnessFailures": (NAMESPACE, "WitnessFailures", AUDIT, "Minimum", ">", 0),
     "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
     "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
     "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),

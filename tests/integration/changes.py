@@ -93,6 +93,10 @@ WRONG: dict[str, tuple[Act, list[str]]] = {
         lambda db: db.events.aggregate([{"$set": {"x": 1}}, {"$merge": "events"}]),
         ["the row 'main/e1' of events was updated"],
     ),
+    "delete of a cosignature": (
+        lambda db: (db.cosignatures.insert_one({"_id": "main/1/k"}), db.cosignatures.delete_one({})),
+        ["the row 'main/1/k' of cosignatures was deleted"],
+    ),
     "in a transaction": (in_transaction, ["the row 'main/e1' of events was updated"]),
     "delete of a sequence document": (
         lambda db: db.sequences.delete_one({}),

@@ -44,8 +44,8 @@ def test_the_first_time_makes_everything(log: SecuredLog) -> None:
     assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"created"}
     kinds = [outcome.kind for outcome in found]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "collection": 6,
-        "index": 10,
+        "collection": 7,
+        "index": 11,
         "shard key": 2,
         "role": 3,
         "user": 3,
@@ -158,7 +158,7 @@ def test_an_index_that_the_data_contradict_is_refused_and_the_rest_is_made(log: 
     found = log.set_up()
     refused = [outcome for outcome in found if outcome.state not in IN_ORDER]
     assert [(o.name, o.detail) for o in refused] == [("events (chain, seq)", "by MongoDB: DuplicateKey")]
-    assert sum(outcome.state == "created" for outcome in found) == 5 + 9 + 6
+    assert sum(outcome.state == "created" for outcome in found) == 6 + 10 + 6
 
 
 def test_a_mongod_with_access_control_keeps_it_after_a_restart(tmp_path: Path) -> None:

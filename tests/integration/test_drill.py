@@ -26,7 +26,7 @@ def honest(client: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPat
 
 @pytest.mark.parametrize("each", ATTACKS, ids=lambda each: each.name)
 def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack) -> None:
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         outcome = attack(log, each)
         assert (outcome.where, outcome.found) == (each.where, each.found)
         if each.where == INCREMENTAL:  # what was found is found again by every later audit
@@ -36,7 +36,7 @@ def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack) -> None:
 
 @pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
 def test_what_an_incremental_audit_finds_a_full_one_finds_too(honest: Honest, each: Attack) -> None:
-    with honest.copy() as log:
+    with honest.copy(witnessed=each.witnessed) as log:
         each.act(log)
         assert findings(log.audit("full"))
 

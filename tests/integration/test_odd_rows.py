@@ -12,13 +12,18 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from eventlog.audit.auditor import Auditor
+from eventlog.formats.cosignature import cosign
+from eventlog.formats.cosigned_note import format_line
 from eventlog.store.mongo import odd_rows
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.chains_in import chains_in
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored import codec
+from eventlog.stored.cosignatures import StoredCosignature, encode_cosignature
 from tests.support.anchored import ORIGIN, kinds
 from tests.support.each import each
 from tests.support.used import database_of, rows
+from tests.support.witnesses import ed25519
 
 Document = dict[str, Any]
 
@@ -60,7 +65,7 @@ TEXTS: list[Any] = [["ghost"], ["main", "ghost"]]
     "collection, value",
     [
         *product(["events"], [value for value in [*ODD, *ARRAYS] if value not in TEXTS]),
-        *product(["checkpoints", "audits"], [*ODD, *ARRAYS]),
+        *product(["checkpoints", "cosignatures", "audits"], [*ODD, *ARRAYS]),
     ],
 )
 def test_a_row_whose_chain_is_no_text_is_found_by_every_audit(used: MongoStore, collection: str, value: Any) -> None:
@@ -89,7 +94,7 @@ def test_an_event_whose_chain_is_text_in_an_array_or_a_symbol_is_reported_by_the
     "collection, make",
     [
         *product(
-            ["events", "checkpoints", "audits"],
+            ["events", "checkpoints", "cosignatures", "audits"],
             [lambda: {"_id": "planted"}, lambda: undefined({"_id": "planted", "chain": None}, "chain")],
         ),
         *product(["checkpoints", "audits"], [lambda: symbol({"_id": "planted", "chain": "zz"}, "chain")]),
@@ -151,8 +156,26 @@ NO_COPIES: list[Any] = [
     RawBSONDocument(bson.encode({**COPY, "note": "xxx"}).replace(b"xxx", b"\xff\xfe\xff")),
 ]
 
+(SIGNED,) = cosign("example.com/log/main\n1\n" + "A" * 43 + "=\n", 7, [ed25519("w", 1)])
+LINE = codec.decode(encode_cosignature(StoredCosignature("main", 9, 1, "w", format_line(SIGNED))))
+NO_LINES: list[Any] = [
+    *(
+        {**LINE, name: value}
+        for name, value in {"number": 9.0, "size": 1, "time": DatetimeMS(0), "line": "x", "_id": "x", "more": 1}.items()
+    ),
+    {**LINE, "witness": "other"},
+    dict(reversed(LINE.items())),
+]
 
-@each("collection, row", [("audits", row) for row in NO_REPORTS] + [("checkpoints", row) for row in NO_COPIES])
+
+@each(
+    "collection, row",
+    [
+        *(("audits", row) for row in NO_REPORTS),
+        *(("checkpoints", row) for row in NO_COPIES),
+        *(("cosignatures", row) for row in NO_LINES),
+    ],
+)
 def test_a_row_of_another_shape_is_found_by_the_full_audit(used: MongoStore, collection: str, row: Any) -> None:
     held = database_of(used)[collection]
     held.insert_one(row)

@@ -100,12 +100,13 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "quotas", "heads")
+COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "cosignatures", "quotas", "heads")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "sequences"): [insert_unvalidated, *REMOVES],
     ("ingest", "audits"): [*READS, *WRITES],
     ("ingest", "checkpoints"): [*READS, *WRITES],
+    ("ingest", "cosignatures"): [*READS, *WRITES],
     ("ingest", "quotas"): [insert_unvalidated, *REMOVES],
     **{("query", name): WRITES for name in COLLECTIONS},
     ("query", "quotas"): [*READS, *WRITES],
@@ -114,6 +115,7 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("audit", "sequences"): [insert_unvalidated, *REMOVES],
     ("audit", "audits"): [insert_unvalidated, *REMOVES],
     ("audit", "checkpoints"): [insert_unvalidated, *CHANGES, *REMOVES],
+    ("audit", "cosignatures"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "heads"): [*READS, *WRITES],
     ("audit", "heads"): [insert_unvalidated, *REMOVES],
     ("ingest", "others"): [*READS, *WRITES],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bson import Int64
+from pymongo.errors import WriteError
 from starlette.testclient import TestClient
 
 from eventlog.anchors.registry import Registry
@@ -22,6 +23,8 @@ from functions.query.app import routers as query_routers
 from tests.support.anchored import AnchoredLog, new_key
 from tests.support.factories import draft
 from tests.support.secured import ORIGIN, SecuredLog
+from tests.support.witness_servers import AskingLog, policy_of, witness_of
+from tests.support.witnesses import ed25519
 
 ROUTERS = {"ingest": ingest_routers, "query": query_routers, "audit": audit_routers}
 EVENT = {"event_type": "user.login", "timestamp": "2026-05-01T10:00:00Z", "source_id": "app", "payload": {"n": 1}}
@@ -149,6 +152,31 @@ def test_the_audit_resumes_with_workers_over_http(log: SecuredLog, tmp_path: Pat
         assert api.post("/api/v1/audits", json={"mode": "full"}).is_success
         audit = api.get("/api/v1/audits").json()["audits"][0]
         assert api.get(f"/api/v1/audits/{audit['audit_id']}").json()["status"] == "intact"
+
+
+def test_the_audits_user_keeps_what_witnesses_say_and_the_query_user_serves_it(log: SecuredLog, tmp_path: Path) -> None:
+    key = ed25519("witness.example/w1", 1)
+    with log.store("ingest") as ingest, log.store("audit") as store:
+        ingest.append("main", [draft()])
+        asking = AskingLog(AnchoredLog(store, tmp_path), ("main",))
+        with witness_of(tmp_path / "witness", key, asking.key()) as server:
+            asking.policy.write_bytes(policy_of(("w0", key, server.url)))
+            assert asking.round().sizes == {"main": 1}
+    with serving(log, "query") as api:
+        assert "witness.example/w1" in api.get("/api/v1/chains/main/checkpoint").text
+    with log.mongo.client() as client:
+        database = client[log.database]
+        for collection, odd in (
+            ("cosignatures", {"number": 1}),
+            ("cosignatures", {"line": ""}),
+            ("cosignatures", {"more": 1}),
+            ("audits", {"state": "fine"}),
+            ("audits", {"since": None}),
+            ("audits", {"evidence": 1}),
+        ):
+            query = {"_id": {"$regex": "^witness/"}} if collection == "audits" else {}
+            with pytest.raises(WriteError, match="failed validation"):
+                database[collection].update_one(query, {"$set": odd})
 
 
 def test_the_audits_worker_processes_read_as_its_user(log: SecuredLog, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Checks signed checkpoints against the events of a live stream."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eventlog.formats.checkpoint import Checkpoint
+from eventlog.formats.cosigned_note import with_lines
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState, Event
 from eventlog.formats.event_json import receipt_of
-from eventlog.formats.members import members, parse_json, text
+from eventlog.formats.members import members, parse_json, text, whole
 from eventlog.formats.note import VerifierKey
 from eventlog.formats.proof import frontier_of_first
 from eventlog.formats.sse import Frame
@@ -87,6 +88,24 @@ class CheckpointChecker:
         self.newest = found
         return self._compare()
 
+    def cosigned(self, frame: Frame) -> None:
+        """Take lines that witnesses have added to a checkpoint that the stream has shown, for whoever asks for them.
+
+        Nothing in them is verified here; they are added to the checkpoint's note as it is told.
+
+        Raises:
+            UnexpectedAnswerError: it is not what the log sends.
+        """
+        try:
+            given = members(parse_json(frame.data or b""), "cosignatures")
+            size, lines = whole(given, "size"), given.get("lines")
+            if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+                raise EvidenceError("lines must be a list of texts")
+        except EvidenceError as error:
+            raise UnexpectedAnswerError(f"the stream's cosignatures are none: {error}") from error
+        # They may come before the checkpoint was held against its events, and then go with it.
+        self._waiting = [_with_lines(found, lines, size) for found in self._waiting]
+
     def _covers_what_was_shown(self, signed: Checkpoint) -> None:
         """Check that a checkpoint covers no event that was not shown; the log sends a checkpoint after its events.
 
@@ -130,6 +149,12 @@ class CheckpointChecker:
         if not same:
             finding = f"the log signed another tree of size {signed.size} than the one whose events it shows"
             raise LogMisbehavedError(finding, [note])
+
+
+def _with_lines(found: SignedCheckpoint, lines: list[str], size: int) -> SignedCheckpoint:
+    if found.checkpoint.size != size:
+        return found
+    return replace(found, note=with_lines(found.note.encode(), lines).decode())
 
 
 def checker_of(prove: Prove, keys: Sequence[VerifierKey], chain: str, *, every: bool) -> CheckpointChecker:

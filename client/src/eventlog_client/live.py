@@ -53,9 +53,9 @@ class Tail:
             RefusedError: the log refuses the stream.
             UnexpectedAnswerError: it is not a stream of this API.
         """
-        # Five kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
-        # below what was shown. ``end``: why the stream ends, which may be that the chain is shorter. ``checkpoint``: of
-        # interest with a checker. ``message``: an event, checked before it is yielded.
+        # Six kinds of frames. Without data: only an id, nothing to do. ``head``: the chain's size, which may not fall
+        # below what was shown. ``end``: why the stream ends, which may be that the chain is shorter. ``checkpoint`` and
+        # its ``cosignatures``: of interest with a checker. ``message``: an event, checked before it is yielded.
         last: Event | None = None
         known = 0
         connected = self.checker.connected if self.checker else lambda: None
@@ -70,6 +70,8 @@ class Tail:
                 known = max(known, size or 0)
             elif frame.event == "checkpoint" and self.checker:
                 found = self.checker.announce(frame)
+            elif frame.event == "cosignatures" and self.checker:
+                self.checker.cosigned(frame)
             elif frame.event == MESSAGE:
                 event = self.read(frame.data)
                 if self.checked:

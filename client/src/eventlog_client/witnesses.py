@@ -15,8 +15,8 @@ from eventlog_client.errors import NotWitnessedError, UnreachableError
 FUTURE_SECONDS = 300
 """How far a witness's clock may be ahead of this one."""
 POLL_SECONDS = 1.0
-PATIENCE = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks at a checkpoint that lacks a quorum: witnesses are asked after it was signed."""
+PATIENCE = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between looks at a checkpoint that lacks a quorum: witnesses are asked after it was signed, 20 s at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import parse_vkey
 
 _HOST = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?"
@@ -132,6 +133,22 @@ class Settings(BaseSettings):
         le=36500,
         description="How long nobody can remove an anchor from S3",
     )
+    witness_policy: str = Field(
+        default="",
+        validation_alias="EVENTLOG_WITNESS_POLICY",
+        description="C2SP policy of the witnesses that are asked: a file, or ssm:NAME of a parameter; none: nobody is",
+    )
+    witness_chains: str = Field(
+        default="eventlog.registry",
+        validation_alias="EVENTLOG_WITNESS_CHAINS",
+        description="The chains they are asked for, separated by commas; with a * at the end, prefixes; none: all",
+    )
+    witness_fresh_seconds: int = Field(
+        default=600,
+        validation_alias="EVENTLOG_WITNESS_FRESH_SECONDS",
+        gt=0,
+        description="After so long a witness is asked for the same anchor again",
+    )
     witness_name: str = Field(
         default="",
         validation_alias="EVENTLOG_WITNESS_NAME",
@@ -198,6 +215,18 @@ class Settings(BaseSettings):
         for vkey in listed(value):
             parse_vkey(vkey)
         return value
+
+    @field_validator("witness_chains")
+    @classmethod
+    def _check_chains(cls, value: str) -> str:
+        NameFilter.of(listed(value))
+        return value
+
+    @model_validator(mode="after")
+    def _check_witnesses(self) -> Self:
+        if self.witness_policy and not self.anchors:
+            raise ValueError("EVENTLOG_WITNESS_POLICY needs EVENTLOG_ANCHORS: witnesses cosign anchors")
+        return self
 
     @model_validator(mode="after")
     def _check_pair(self) -> Self:

@@ -2,6 +2,10 @@
 
 from eventlog.anchors.store import AnchorStore
 
+COSIGNATURES = "_cosignatures"
+"""The folder, beside the chains', in which witnesses' lines are kept. No chain can have this name, so to whatever reads
+anchors it is not there."""
+
 
 def open_anchors(location: str, retention_days: int) -> AnchorStore:
     """Open the store at ``s3://bucket[/prefix]``, or in a directory.

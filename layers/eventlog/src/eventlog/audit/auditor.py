@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit import scan
@@ -42,6 +43,9 @@ from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.findings import Finding
 
+if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks them
+    from eventlog.audit.witnessed import WitnessView
+
 
 class Auditor(Reports):
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
@@ -64,6 +68,7 @@ class Auditor(Reports):
         set_up: bool = False,
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
+        witnessed: "WitnessView | None" = None,
         rehash_days: int = 0,
         segment_events: int | None = None,
     ) -> None:
@@ -73,6 +78,7 @@ class Auditor(Reports):
         self._audits, self._store = audits, store
         self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
+        self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers = origin, clock, workers
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
@@ -125,6 +131,8 @@ class Auditor(Reports):
         anchored = standing is not None and standing.last
         if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
             raise NotFoundError(f"There is no chain {chain}.")
+        if self._witnessed is not None:
+            self._witnessed.look(opened)
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
         return run

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from eventlog.audit.progress import Backlog, anchored, coverage
 from eventlog.audit.report import AuditReport, Mode
 from eventlog.store.errors import StoreError
+from eventlog.stored.witness_records import WitnessRecord
 from eventlog.telemetry import metrics
 
 SERVICE = "eventlog-chain_audit"
@@ -67,6 +68,20 @@ def finished(modes: Iterable[Mode], backlog: Backlog, reports: list[AuditReport]
 def standing(findings: int) -> None:
     """Emit how many findings stand, in all chains: what pages and the command show, too."""
     metrics.emit(SERVICE, {"OpenFindings": findings})
+
+
+def witnessed(records: Iterable[WitnessRecord], sizes: Iterable[int]) -> None:
+    """Emit what is known of the witnesses of a round's chains, in all and of each; ``sizes``: what is witnessed."""
+    # By the state, not by what this round has asked: a witness that is left alone for an hour is as silent as before.
+    failing: dict[str, int] = {}
+    contradicting = 0
+    for record in records:
+        failing[record.witness] = failing.get(record.witness, 0) + (record.state != "cosigning")
+        contradicting += record.state in {"ahead", "contradicts"}
+    totals = {"WitnessFailures": sum(failing.values()), "WitnessContradictions": contradicting}
+    metrics.emit(SERVICE, {"WitnessedSize": sum(sizes), **totals})
+    for witness, failures in failing.items():
+        metrics.emit(SERVICE, {"WitnessFailures": failures}, witness=witness)
 
 
 def skipped(mode: Mode) -> None:

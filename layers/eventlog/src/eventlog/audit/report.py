@@ -9,6 +9,7 @@ from typing import Literal
 
 from uuid_utils.compat import uuid7
 
+from eventlog.stored.witness_records import CosigningState
 from eventlog.verify.findings import Finding
 
 Mode = Literal["full", "incremental"]
@@ -38,6 +39,26 @@ class SkewSummary:
 
     seconds: float = 0.0
     """received_at - timestamp of that event."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessSummary:
+    """What was known of a witness when the audit began. Times are milliseconds since 1970."""
+
+    name: str
+    """Its name in the log's policy."""
+
+    size: int | None
+    """The size of the last tree of the chain that it has cosigned; None: of none."""
+
+    time: int | None
+    """When it did; None as above."""
+
+    state: CosigningState
+    since: int
+    """Since when it is in this state."""
+
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +116,13 @@ class AuditReport:
     """The first ``MAX_FINDINGS``, in the order in which they were found."""
 
     findings_total: int = 0
+
+    witnessed_size: int | None = None
+    """How many events stood in trees that a quorum of witnesses had cosigned when the audit began; None: none
+    had."""
+
+    witnesses: tuple[WitnessSummary, ...] = ()
+    """What was known then of each witness of the log's policy; empty if the log asks none."""
 
     def with_finding(self, finding: Finding) -> "AuditReport":
         """Add one finding: it is counted, and kept if it is among the first ``MAX_FINDINGS``.

@@ -5,19 +5,21 @@
      finished_at, findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
 
 ``earlier_events`` and ``rehashed_since`` are there only if the audit rests on results of earlier ones. ``lease`` is
-when somebody was last at work on it. An intact report ends with ``verified``: {size, hash, frontier}, the state that it
+when somebody was last at work on it. Where witnesses are asked ``witnessed_size`` and ``witnesses``: [{name, size,
+time, state, since, detail}] follow. An intact report ends with ``verified``: {size, hash, frontier}, the state that it
 has verified. A running one goes on as ``run_documents.py`` says.
 """
 
 from dataclasses import asdict
 from typing import Any, TypeVar, get_args
 
-from eventlog.audit.report import AuditReport, Mode, SkewSummary, Status, damaged_report
+from eventlog.audit.report import AuditReport, Mode, SkewSummary, Status, WitnessSummary, damaged_report
 from eventlog.formats.event import ChainState
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import Fields, count, date, decode_roughly, maybe_count, maybe_date
 from eventlog.stored.sequences import settled_fields
+from eventlog.stored.witness_records import COSIGNING_STATES
 from eventlog.verify.findings import Finding, FindingKind
 
 
@@ -29,7 +31,7 @@ _L = TypeVar("_L", bound=str)
 _MODES: tuple[Mode, ...] = get_args(Mode)
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
-_SINCE_ANCHORS = {
+_SINCE_ANCHORS: dict[str, Any] = {
     "checked_root": None,
     "anchored_size": None,
     "anchored_at": None,
@@ -38,6 +40,8 @@ _SINCE_ANCHORS = {
     "skew": {"events": 0, "seq": None, "seconds": 0.0},
 }
 """What reports of early versions don't have."""
+WITHOUT_WITNESSES: dict[str, Any] = {"witnessed_size": None, "witnesses": []}
+"""What a document does not have where no witnesses are asked."""
 
 SINCE_SEGMENTS: dict[str, Any] = {"earlier_events": 0, "rehashed_since": None}
 """What is stored of an audit only if it rests on results of earlier ones."""
@@ -52,7 +56,7 @@ def encode_report(report: AuditReport, lease: int, verified: ChainState | None =
 def read_report(raw: bytes) -> AuditReport:
     """Read the report in a stored document, of a running audit too; a damaged one gives a report that says so."""
     try:
-        return report_of(Fields(_SINCE_ANCHORS | SINCE_SEGMENTS | codec.decode(raw)))
+        return report_of(Fields(_SINCE_ANCHORS | SINCE_SEGMENTS | WITHOUT_WITNESSES | codec.decode(raw)))
     except NotOursError:
         found = decode_roughly(raw)
         return damaged_report(str(found.get("_id")), str(found.get("chain")))
@@ -86,7 +90,7 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
         "findings": [asdict(finding) | {"seq": maybe_count(finding.seq)} for finding in report.findings],
         "findings_total": count(report.findings_total),
         "lease": date(lease),
-    }
+    } | _witnesses(report)
 
 
 def report_of(fields: Fields) -> AuditReport:
@@ -115,12 +119,38 @@ def report_of(fields: Fields) -> AuditReport:
         anchored_size=fields.maybe_count("anchored_size"),
         anchored_at=fields.maybe_date("anchored_at"),
         unanchored_events=fields.maybe_count("unanchored_events"),
+        witnessed_size=fields.maybe_count("witnessed_size"),
+        witnesses=tuple(_witness(Fields(item)) for item in fields.items("witnesses", dict)),
         skew=SkewSummary(skew.count("events"), skew.maybe_count("seq"), skew.get("seconds", float)),
         incomplete_because=fields.maybe("incomplete_because", str),
         started_at=fields.date("started_at"),
         finished_at=fields.maybe_date("finished_at"),
         findings=findings,
         findings_total=total,
+    )
+
+
+def _witnesses(report: AuditReport) -> dict[str, Any]:
+    """Write what is known of witnesses, where some are asked; other reports are as they were without any."""
+    if not report.witnesses and report.witnessed_size is None:
+        return {}
+    witnesses = [_witness_fields(witness) for witness in report.witnesses]
+    return {"witnessed_size": maybe_count(report.witnessed_size), "witnesses": witnesses}
+
+
+def _witness_fields(witness: WitnessSummary) -> dict[str, Any]:
+    since = {"since": date(witness.since)}
+    return asdict(witness) | {"size": maybe_count(witness.size), "time": maybe_date(witness.time)} | since
+
+
+def _witness(fields: Fields) -> WitnessSummary:
+    return WitnessSummary(
+        fields.get("name", str),
+        fields.maybe_count("size"),
+        fields.maybe_date("time"),
+        _literal(fields.get("state", str), COSIGNING_STATES),
+        fields.date("since"),
+        fields.get("detail", str),
     )
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from eventlog.anchors.walk import Reached
-from eventlog.audit.report_documents import SINCE_SEGMENTS, encode_report, report_of
+from eventlog.audit.report_documents import SINCE_SEGMENTS, WITHOUT_WITNESSES, encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.audit.vouchers import voucher_fields, voucher_in
 from eventlog.formats.event import ChainState
@@ -37,7 +37,7 @@ def read_run(raw: bytes) -> AuditRun:
         NotOursError: another version stored it, or it was damaged.
     """
     document = codec.decode(raw)
-    fields = Fields(SINCE_SEGMENTS | document)
+    fields = Fields(SINCE_SEGMENTS | WITHOUT_WITNESSES | document)
     walk, state = fields.inner("walk"), fields.inner("state")
     return AuditRun(
         report=report_of(fields),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -15,6 +15,9 @@ from eventlog.audit.spreading import SharedWork
 from eventlog.audit.watch import Watcher
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
+
+if TYPE_CHECKING:  # as in ``auditor.py``
+    from eventlog.audit.witness_round import Witnessing
 
 LeaseName = Literal["schedule/full", "schedule/incremental"]
 _NAMED = 100
@@ -52,12 +55,19 @@ class ScheduleAnswer(TypedDict):
 
 
 def run_scheduled(
-    auditor: Callable[[], Auditor], watcher: Callable[[], Watcher], leases: LeaseStore, mode: str, seconds: float
+    auditor: Callable[[], Auditor],
+    watcher: Callable[[], Watcher],
+    leases: LeaseStore,
+    mode: str,
+    seconds: float,
+    *,
+    witnessing: "Callable[[], Witnessing | None]" = lambda: None,
 ) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
-    first what was done to the database since the last one.
+    first what was done to the database since the last one. At the end, when all that was found intact is anchored, the
+    witnesses are asked, if there is ``witnessing``.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -75,9 +85,10 @@ def run_scheduled(
         reports = _run(found, wanted, seconds, outcome)
         audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
+        shown = _witnessed(witnessing(), reports)
         audit_metrics.rehash_age(reports)
         audit_metrics.standing(found.standings.open_findings())
-    answer = _answer(wanted, [*watched, *reports])
+    answer = _answer(wanted, [*watched, *reports, *shown])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
@@ -151,6 +162,15 @@ def _watch(watcher: Watcher, seconds: float) -> list[AuditReport]:
     if watched.lag_seconds is not None:
         metrics.emit(audit_metrics.SERVICE, {"WatchLag": watched.lag_seconds})
     return watched.reports
+
+
+def _witnessed(witnessing: "Witnessing | None", reports: list[AuditReport]) -> list[AuditReport]:
+    """Have the anchors of these chains witnessed; return reports on what witnesses show, which are told already."""
+    if witnessing is None:
+        return []
+    outcome = witnessing.round(reports)
+    audit_metrics.witnessed(outcome.records, outcome.sizes.values())
+    return outcome.reports
 
 
 def _answer(mode: Mode, reports: list[AuditReport]) -> ScheduleAnswer:

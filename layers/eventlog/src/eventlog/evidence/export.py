@@ -59,7 +59,9 @@ def export(evidence: Evidence, wanted: ExportRange) -> Iterator[bytes]:
             batches = _contiguous(view.events(selection.from_seq, selection.to_seq), wanted.chain, selection)
         else:  # opened before the header, so that what can't be read is told while nothing was sent
             batches = view.events_in(selection, wanted.from_seq, size)
-        header = bundle.header_line(Header(view.origin, wanted.chain, copy.note, copy.keys, selection))
+        header = bundle.header_line(
+            Header(view.origin, wanted.chain, evidence.witnessed(copy).note, copy.keys, selection)
+        )
         yield header
         lines = _Lines(view, size, limit=wanted.limit, taken=_REST + escaped_length(header))
         for batch in batches:

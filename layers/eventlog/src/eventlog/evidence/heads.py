@@ -73,7 +73,7 @@ class HeadEvidence:
             event=event,
             registry_hashes=tuple(found.hashes),
             registry_size=registry.size,
-            registry_checkpoint=registry.note,
+            registry_checkpoint=self._evidence.witnessed(registry).note,
         )
 
     def _known(self) -> KnownHeads:

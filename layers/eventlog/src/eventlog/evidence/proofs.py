@@ -6,11 +6,12 @@ anchored only once its events are committed, so an honest chain is never shorter
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eventlog.errors import InvalidError, NotFoundError, unknown_checkpoint, unknown_event
 from eventlog.formats import hashing, proof
 from eventlog.formats.checkpoint import Checkpoint, epoch_of, parse_checkpoint
+from eventlog.formats.cosigned_note import with_lines
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.note import parse_note
@@ -50,7 +51,8 @@ class Evidence:
         with self._reader.view(chain, size) as (view, copy):
             if copy is None:
                 raise unknown_checkpoint(chain, size)
-            return _agreeing(chain, view, copy)
+            found = _agreeing(chain, view, copy)
+        return self.witnessed(found)
 
     def newest(self, chain: str) -> AnchorCopy | None:
         """Return the newest checkpoint, if there is one.
@@ -59,7 +61,16 @@ class Evidence:
             CorruptionError: as ``checkpoint``.
         """
         with self._reader.view(chain, None) as (view, copy):
-            return None if copy is None else _agreeing(chain, view, copy)
+            found = None if copy is None else _agreeing(chain, view, copy)
+        return None if found is None else self.witnessed(found)
+
+    def witnessed(self, copy: AnchorCopy) -> AnchorCopy:
+        """Return a checkpoint that agrees with its chain as it is handed out: with what witnesses have added to it."""
+        return replace(copy, note=with_lines(copy.note, self.lines(copy)))
+
+    def lines(self, copy: AnchorCopy) -> list[str]:
+        """Return what witnesses have added to a checkpoint: a line each, by key id. Nobody here has their keys."""
+        return self._reader.cosignatures(copy)
 
     def check(self, copy: AnchorCopy) -> AnchorCopy:
         """Return a checkpoint that was read elsewhere, if it is one of its chain as it is stored.
@@ -95,6 +106,7 @@ class Evidence:
             raise CorruptionError(f"event {event_id} of chain {chain} has another hash than its leaf; run an audit")
         if copy is not None:
             check_root(copy, found.root)
+            copy = self.witnessed(copy)
         return EventProof(event, leaf, size, found.hashes, found.root, copy)
 
     def consistency(self, chain: str, first: int, second: int) -> ConsistencyPath:

@@ -21,8 +21,17 @@ class ServedCheckpoints:
             CorruptionError: it does not agree with the chain.
             StoreUnavailableError: the database can't be reached.
         """
-        return self._evidence.newest(chain)
+        found = self._copies.newest(chain)
+        return None if found is None else self._evidence.check(found)
 
     def scan(self, chain: str, first: int) -> Iterator[AnchorCopy]:
         """Iterate over those from this number on; raises as ``newest`` does, while it is read."""
         return map(self._evidence.check, self._copies.scan(chain, first))
+
+    def lines(self, copy: AnchorCopy) -> list[str]:
+        """Return what witnesses have added to one.
+
+        Raises:
+            StoreUnavailableError: the database can't be reached.
+        """
+        return self._evidence.lines(copy)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from eventlog.audit.report import Mode, Status
 from eventlog.fields import ChainName
+from eventlog.stored.witness_records import CosigningState
 
 
 class AuditRequest(BaseModel):
@@ -40,6 +41,17 @@ class Skew(BaseModel):
     seconds: float = Field(description="received_at - timestamp of that event")
 
 
+class WitnessOut(BaseModel):
+    """What was known of a witness when the audit began."""
+
+    name: str = Field(description="As the log's policy has it")
+    size: int | None = Field(description="Events of the last tree of this chain that it has cosigned")
+    time: str | None = Field(description="When it did")
+    state: CosigningState
+    since: str = Field(description="Since when it is in this state")
+    detail: str
+
+
 class AuditReport(BaseModel):
     """An audit's report; seqs are [from_seq, to_seq)."""
 
@@ -62,6 +74,8 @@ class AuditReport(BaseModel):
     finished_at: str | None
     findings: list[FindingOut]
     findings_total: int
+    witnessed_size: int | None = Field(description="Events in trees that a quorum of witnesses had cosigned by then")
+    witnesses: list[WitnessOut] = Field(description="What was known of each when it began; empty if none is asked")
 
 
 class AuditReports(BaseModel):

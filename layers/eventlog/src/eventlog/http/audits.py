@@ -104,7 +104,12 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
     with wired.connection.renew_if_refused():
         return {
             **schedule.run_scheduled(
-                lambda: wired.auditor, lambda: wired.watcher, wired.leases, mode, _SCHEDULED_SECONDS
+                lambda: wired.auditor,
+                lambda: wired.watcher,
+                wired.leases,
+                mode,
+                _SCHEDULED_SECONDS,
+                witnessing=lambda: wired.witnessing,
             )
         }
 

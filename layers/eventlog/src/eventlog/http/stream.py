@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from eventlog.errors import InvalidError
 from eventlog.fields import MAX_PAYLOAD, ChainName
+from eventlog.formats.cosigned_note import MAX_LINE, MAX_LINES
 from eventlog.formats.escaped import MOST, escaped_length
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
@@ -37,8 +38,11 @@ SLOW_SECONDS = 1.0
 """A reader that fell behind is cut off if its connection took longer than this for a chunk."""
 STALLED_SECONDS = 20.0
 """A connection that takes nothing for this long is closed."""
-CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (32 << 10))
-"""Bytes of a chunk as a JSON string: it ends with the event that makes it full, and has a few frames beside events."""
+CHUNK_AT_MOST = MOST * (2 * CHUNK_BYTES + MAX_PAYLOAD + (32 << 10) + MAX_LINES * MAX_LINE)
+"""Bytes of a chunk as a JSON string: it ends with the event that makes it full, and has a few frames beside events.
+
+The last part is for the cosignatures of one checkpoint.
+"""
 
 _START_SECONDS = 10.0
 _RETRY, _RETRY_AT_ONCE = 1000, 50

@@ -87,6 +87,7 @@ class StreamReader:
         self._page: list[Item] = []
         self._told_size: int | None = None
         self._told_checkpoint = 0
+        self._told_lines = 0
         self._ahead_since: float | None = None
         self._size_read = 0
 
@@ -177,6 +178,7 @@ class StreamReader:
         # Only now the checkpoints, which may cover events that were just taken; and the head, once it has seen it all.
         view = self._watcher.view(self.next, 0)
         chunk += self._checkpoints(view)
+        chunk += self._cosigned(view)
         if self.next == view.end:
             self._was_live = True
             if view.end != self._told_size:
@@ -210,8 +212,15 @@ class StreamReader:
         elif found:
             self.news += 1
         if found:
-            self._told_checkpoint = found[-1].number
+            self._told_checkpoint, self._told_lines = found[-1].number, 0
         return b"".join(new.frame for new in found)
+
+    def _cosigned(self, view: View) -> bytes:
+        """Return what witnesses have added to the checkpoint that it was told last, since it was told."""
+        frames = [new.frame for new in view.cosigned if new.number == self._told_checkpoint][self._told_lines :]
+        self.news += bool(frames) and self._was_live
+        self._told_lines += len(frames)
+        return b"".join(frames)
 
     def _check(self) -> None:
         """End the stream if its watcher has ended, or if the chain is shorter; an unreachable database is waited for.

@@ -7,10 +7,9 @@ settling nor a failover can repeat, lose or reorder anything.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import orjson
 
@@ -20,6 +19,7 @@ from eventlog.store.errors import CorruptionError, CredentialsRefusedError, Stor
 from eventlog.store.interface import PAGE_BYTES, EventReader, Page, Query
 from eventlog.store.interface.changes import ChangeHints
 from eventlog.stored.anchor_copies import AnchorCopy
+from eventlog.streams.cosigned import Announced, Checkpoints, NewLines
 from eventlog.streams.recent import Item, RecentEvents, item_of
 
 IDLE_SECONDS = 1.0
@@ -43,18 +43,6 @@ class ShorterError(CorruptionError):
         self.size = size
 
 
-class Checkpoints(Protocol):
-    """Checkpoints that may be shown. Both methods raise StoreError, CorruptionError for one that may not."""
-
-    def newest(self, chain: str) -> AnchorCopy | None:
-        """Return the chain's newest one."""
-        ...
-
-    def scan(self, chain: str, first: int) -> Iterator[AnchorCopy]:
-        """Iterate over those from this number on."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where streams read, given anew for each use, as a process may connect again."""
@@ -64,24 +52,17 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """A signed checkpoint as a frame, to be sent to readers that were sent the ``size`` events it covers."""
-
-    number: int
-    size: int
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """What a reader finds: events from its place on, how far the chain was read, and the newest checkpoints.
 
-    ``items`` is None if the events at its place were dropped already.
+    ``items`` is None if the events at its place were dropped already. ``cosigned``: what witnesses have added to the
+    newest checkpoint, as it came.
     """
 
     items: list[Item] | None
     end: int
     checkpoints: tuple[Announced, ...]
+    cosigned: tuple[Announced, ...] = ()
 
 
 class Listener:
@@ -103,6 +84,7 @@ class ChainWatcher(threading.Thread):
         self._changes = changes
         self._recent: RecentEvents | None = None
         self._announced: tuple[Announced, ...] = ()
+        self._lines = NewLines()
         self._shorter_since: float | None = None
         self._hash: bytes | None = None
         self._listeners: set[Listener] = set()
@@ -167,7 +149,7 @@ class ChainWatcher(threading.Thread):
         """Return what there is from a seq on."""
         with self._lock:
             assert self._recent is not None
-            return View(self._recent.since(seq, limit), self._recent.end, self._announced)
+            return View(self._recent.since(seq, limit), self._recent.end, self._announced, self._lines.frames)
 
     def _end(self) -> int:
         return self._recent.end if self._recent else 0
@@ -178,6 +160,7 @@ class ChainWatcher(threading.Thread):
         Checkpoints are read before the events, so those that a checkpoint covers are read in the same look.
         """
         announced = self._new_checkpoints()
+        cosigned = self._lines.look(self._sources.copies())
         if self._recent is None:
             # The first look: readers that want older events page through the chain themselves.
             found = self._sources.events().chain(self.chain)
@@ -191,9 +174,9 @@ class ChainWatcher(threading.Thread):
             self._check_size(page.size)
             self._check_link(page.events)
             # A checkpoint may come without events: they were published by an earlier look.
-            if page.events or announced:
+            if page.events or announced or cosigned:
                 self._publish(self._recent, map(item_of, page.events), announced)
-                announced = ()
+                announced, cosigned = (), False
         self.failure = None
 
     def _check_size(self, size: int) -> None:
@@ -233,11 +216,15 @@ class ChainWatcher(threading.Thread):
         try:
             copies = self._sources.copies()
             if self._announced:
-                return tuple(map(_announced, copies.scan(self.chain, self._announced[-1].number + 1)))
-            newest = copies.newest(self.chain)
+                found = list(copies.scan(self.chain, self._announced[-1].number + 1))
+            else:
+                newest = copies.newest(self.chain)
+                found = [] if newest is None else [newest]
         except CorruptionError:  # a damaged copy of an anchor is for audits to report, and no reason to stop
             return ()
-        return () if newest is None else (_announced(newest),)
+        if found:
+            self._lines.follow(found[-1])
+        return tuple(map(_announced, found))
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error

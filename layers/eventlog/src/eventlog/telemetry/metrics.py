@@ -18,6 +18,7 @@ UNITS = {
     **dict.fromkeys(("WitnessAlarms", "WitnessCosignatures"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "OpenFindings": MetricUnit.Count,
+    **dict.fromkeys(("WitnessedSize", "WitnessFailures", "WitnessContradictions"), MetricUnit.Count),
     "AuditCoverage": MetricUnit.Percent,
     "FullAuditAge": MetricUnit.Seconds,
     "RehashAge": MetricUnit.Seconds,

@@ -4,13 +4,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import open_anchors
+from eventlog.anchors.places import COSIGNATURES, open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
 from eventlog.audit.workers import Workers
+from eventlog.clock import now_millis
+from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import Signer, parse_vkey
 from eventlog.settings import ConfigurationError, listed
 from eventlog.store.mongo.audits import AuditStore
@@ -23,6 +25,8 @@ from eventlog.wiring.connection import Connected, Wiring, per_connection
 if TYPE_CHECKING:
     from eventlog.audit.restore import Restorer
     from eventlog.audit.strike_off import Registrar
+    from eventlog.audit.witness_round import Witnessing
+    from eventlog.wiring.witnessing import AskedWitnesses
 
 
 class AuditWiring(Wiring):
@@ -41,6 +45,7 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             set_up=settings.database_set_up,
             full_audit_hours=settings.full_audit_hours,
+            witnessed=self._asked_witnesses.view() if self._asked_witnesses else None,
             rehash_days=settings.rehash_days,
         )
 
@@ -93,6 +98,34 @@ class AuditWiring(Wiring):
             anchoring=self.anchoring,
             notices=AuditLog(),
             standings=self.auditor.standings,
+        )
+
+    @per_connection
+    def _asked_witnesses(self, connected: Connected) -> "AskedWitnesses | None":
+        """Put together what asks witnesses; None if there is no policy, or nothing is anchored."""
+        settings, anchoring = self.settings, self.anchoring
+        if not settings.witness_policy or anchoring is None:
+            return None
+        from eventlog.wiring.witnessing import AskedWitnesses  # noqa: PLC0415  30 ms, and many logs ask none
+        from eventlog.witnessing.policies import PolicySource  # noqa: PLC0415  as above
+
+        policy = PolicySource(settings.witness_policy)
+        return AskedWitnesses(
+            log=connected.log, anchoring=anchoring, origin=settings.origin, policy=policy, clock=now_millis
+        )
+
+    @per_connection
+    def witnessing(self, _: Connected) -> "Witnessing | None":
+        """Build what asks witnesses; None if nobody is asked."""
+        settings, asked = self.settings, self._asked_witnesses
+        if asked is None or settings.anchors is None:
+            return None
+        return asked.witnessing(
+            standings=self.auditor.standings,
+            notices=AuditLog(),
+            kept=open_anchors(f"{settings.anchors.rstrip('/')}/{COSIGNATURES}", settings.anchor_retention_days),
+            wanted=NameFilter.of(listed(settings.witness_chains)),
+            fresh_seconds=settings.witness_fresh_seconds,
         )
 
     @per_connection

@@ -49,3 +49,7 @@ class EvidenceReader(Protocol):
         The view is None if there is no such chain; the copy is None if there is no such anchor.
         """
         ...
+
+    def cosignatures(self, copy: AnchorCopy) -> list[str]:
+        """Return the lines that witnesses have added to an anchor, as they are stored: nothing in them is verified."""
+        ...

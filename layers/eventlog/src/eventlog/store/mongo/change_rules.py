@@ -1,8 +1,9 @@
 """Which changes of the database the log's own roles never make (``roles.py``), and what ``make db-setup`` makes.
 
-The functions insert events and copies of anchors, and insert and update sequence documents and reports. All of this but
-a few the server leaves out already (``RELEVANT``). What an operator does to bring a database to its declared state, or
-to shard it, changes no row and hides none. Whatever else is done to the four collections is told: ``judge``.
+The functions insert events, copies of anchors and cosignatures, and insert and update sequence documents and reports.
+All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database to its
+declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is told:
+``judge``.
 
 What comes by was looked up on MongoDB 6.0.5 (tests/integration/test_change_rules.py). No content of a row is asked for.
 """
@@ -20,7 +21,7 @@ from eventlog.store.mongo.schema import COLLECTIONS, Declared
 _NO_EVIDENCE = ("quotas", "heads")
 """Nothing of the log rests on the first, and the second is signed: nobody is told of what is done to them."""
 _DECLARED = {declared.name: declared for declared in COLLECTIONS if declared.name not in _NO_EVIDENCE}
-_ROWS_NEVER_CHANGE = ("events", "checkpoints")
+_ROWS_NEVER_CHANGE = ("events", "checkpoints", "cosignatures")
 _ROWS_ARE_UPDATED = ("sequences", "audits")
 _IS_MARK = {"ns.coll": "audits", "documentKey._id": MARK}
 RELEVANT: dict[str, Any] = {
@@ -101,7 +102,7 @@ def judge(event: Mapping[str, Any]) -> Change | None:
 
 
 def _is_ours(operation: str, collection: str, event: Mapping[str, Any]) -> bool:
-    """Whether it is what the functions do, or is about none of the four collections."""
+    """Whether it is what the functions do, or is about none of the collections that are told of."""
     if operation == "dropDatabase":
         return False
     if operation == "invalidate":  # it follows a dropDatabase, which is told

@@ -16,6 +16,7 @@ from pymongo import ASCENDING
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
 from eventlog.store.mongo.checkpoints import CheckpointStore
+from eventlog.store.mongo.cosignatures import CosignatureRows
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import MongoTreeView
@@ -111,6 +112,7 @@ class MongoEvidenceReader:
     def __init__(self, log: MongoStore) -> None:
         self._operations = operations_of(log)
         self._copies = CheckpointStore(log)
+        self._cosignatures = CosignatureRows(log)
 
     @contextmanager
     def view(self, chain: str, size: int | None) -> Iterator[tuple[MongoEvidenceView | None, AnchorCopy | None]]:
@@ -121,3 +123,7 @@ class MongoEvidenceReader:
             with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoEvidenceView(self._operations, session, image), copy
+
+    def cosignatures(self, copy: AnchorCopy) -> list[str]:
+        """See ``EvidenceReader.cosignatures``."""
+        return [each.line for each in self._cosignatures.of(copy.chain, copy.number) if each.size == copy.size]

@@ -56,6 +56,7 @@ EVENTS = (
 AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")), Index(("status", "_id")))
 """For lists of reports; for how far a chain was verified; for audits that are running, which each round looks for."""
 CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))
+COSIGNATURES = (Index(("chain", "number")),)
 
 
 EVENTS_SHARDED = ShardKey((("chain", ASCENDING), ("seq", ASCENDING)), unique=True)

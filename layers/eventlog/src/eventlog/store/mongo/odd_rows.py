@@ -1,4 +1,4 @@
-"""Rows of all four collections that no version wrote, by exact BSON types, so that no chain's audit can see them.
+"""Rows of all collections but quotas that no version wrote, by exact BSON types, so that no chain's audit can see them.
 
 ``$type`` and comparisons look into arrays, so ``chain: ["x"]`` passes for text. Here the values themselves are read.
 What is text belongs to a chain, however odd its name: that chain's audit reports it, and so it does what is text within
@@ -10,7 +10,7 @@ array. Indexes do not tell everything about copies of anchors and about reports:
 for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +23,7 @@ from eventlog.store.mongo.operations import Operations, RawCollection
 from eventlog.store.mongo.schema import BESIDE_REPORTS, IN_AUDITS
 from eventlog.stored import codec
 from eventlog.stored.anchor_copies import encode_copy, read_copy
+from eventlog.stored.cosignatures import encode_cosignature, read_cosignature
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import decode_roughly
 
@@ -42,9 +43,15 @@ class OddRows:
     """Finds them, in one database."""
 
     def __init__(self, operations: Operations) -> None:
-        self._events, self._sequences, self._checkpoints, self._audits = (
+        self._events, self._sequences, self._checkpoints, self._audits, self._cosignatures = (
             collection.with_options(codec_options=codec.RAW)
-            for collection in (operations.events, operations.sequences, operations.checkpoints, operations.audits)
+            for collection in (
+                operations.events,
+                operations.sequences,
+                operations.checkpoints,
+                operations.audits,
+                operations.cosignatures,
+            )
         )
 
     def read(self, *, whole: bool) -> Iterator[str]:
@@ -52,18 +59,21 @@ class OddRows:
         yield from self._events_of_no_chain()
         sequences = self._sequences.find({"_id": _NO_TEXT}, {"_id": 1}, limit=_NAMED)
         yield from _told("sequences", sequences, "is of no chain")
-        yield from self._all_copies() if whole else _of_no_chain(self._checkpoints)
+        yield from self._all(self._checkpoints, _copy_again) if whole else _of_no_chain(self._checkpoints)
+        yield from self._all(self._cosignatures, _line_again) if whole else _of_no_chain(self._cosignatures)
         yield from _told("audits", _beside_text(self._audits, [("_id", 1)]), _NO_REPORT)
         yield from self._all_reports() if whole else _of_no_chain(self._audits, {"_id": {"$nin": list(BESIDE_REPORTS)}})
 
-    def _all_copies(self) -> Iterator[str]:
-        for found in self._checkpoints.find({}):
+    @staticmethod
+    def _all(collection: RawCollection, again: Callable[[dict[str, Any]], bytes]) -> Iterator[str]:
+        """Go over all rows of a collection; each must be what is written ``again`` of what was understood of it."""
+        for found in collection.find({}):
             raw = bytes(found.raw)
             why = "is not as this version writes it"
             with suppress(NotOursError):
-                if encode_copy(read_copy(codec.decode(raw))) == raw:
+                if again(codec.decode(raw)) == raw:
                     continue
-            yield from _told("checkpoints", [found], why)
+            yield from _told(collection.name, [found], why)
 
     def _events_of_no_chain(self) -> Iterator[str]:
         try:
@@ -85,6 +95,14 @@ class OddRows:
             if end is None:
                 return
             start = _condition(end, b"$gte")
+
+
+def _copy_again(document: dict[str, Any]) -> bytes:
+    return encode_copy(read_copy(document))
+
+
+def _line_again(document: dict[str, Any]) -> bytes:
+    return encode_cosignature(read_cosignature(document))
 
 
 def _beside_text(collection: RawCollection, keys: list[tuple[str, int]]) -> list[RawBSONDocument]:

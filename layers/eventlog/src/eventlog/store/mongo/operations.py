@@ -61,6 +61,7 @@ class Operations:
         self.sequences = db["sequences"]
         self.audits = db["audits"]
         self.checkpoints = db["checkpoints"]
+        self.cosignatures = db["cosignatures"]
         self.quotas = db["quotas"]
         self.heads = db["heads"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)

@@ -35,9 +35,12 @@ ROLES = (
     # pushes (findAndModify, a chain's first document), settles what it has pushed (insert, trim), counts new chains
     Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "quotas": CHANGE}),
     # reads, and is told when a chain has grown, for streams
-    Role("eventlog-query", {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "heads": READ}),
-    # settles, appends to the log's own chain, keeps reports (with leases) and copies of anchors; compares collections
-    # and indexes with what is declared, and is told of changes that no role makes
+    Role(
+        "eventlog-query",
+        {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "cosignatures": READ, "heads": READ},
+    ),
+    # settles, appends to the log's own chain, keeps reports (with leases), copies of anchors and cosignatures; compares
+    # collections and indexes with what is declared, and is told of changes that no role makes
     Role(
         "eventlog-audit",
         {
@@ -45,6 +48,7 @@ ROLES = (
             "sequences": (*CHANGE, *LIST),
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
+            "cosignatures": (*APPEND, *LIST),
             "quotas": LIST,
             "heads": (*CHANGE, *LIST),
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.

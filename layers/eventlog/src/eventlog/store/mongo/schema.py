@@ -17,6 +17,7 @@ from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index, ShardKey
 from eventlog.store.mongo.leases import LEASES
 from eventlog.stored.heads import NEWEST
+from eventlog.stored.witness_records import COSIGNING_STATES, WITNESS_PREFIX
 
 Schema = dict[str, Any]
 
@@ -168,6 +169,33 @@ _STANDING = _fields(
         "note": _NAME,
     }
 )
+_COSIGNATURE = _fields(
+    {
+        "_id": _NAME,
+        "chain": _NAME,
+        "number": {"bsonType": "long", "minimum": 1},
+        "size": _COUNT,
+        "witness": _NAME,
+        "time": _DATE,
+        "line": _NAME,
+    }
+)
+_WITNESS = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{WITNESS_PREFIX}"},
+        "chain": _NAME,
+        "witness": _NAME,
+        "size": _either(["long", "null"]),
+        "time": _either(["date", "null"]),
+        "state": {"enum": list(COSIGNING_STATES)},
+        "since": _DATE,
+        "detail": _STRING,
+        "asked_at": _either(["date", "null"]),
+        "next_try": _DATE,
+        "failures": _COUNT,
+        "evidence": _either(["string", "null"]),
+    }
+)
 _SEGMENT = _fields({"_id": {"bsonType": "string", "pattern": f"^{SEGMENT_PREFIX}"}, "chain": _NAME, "note": _NAME})
 _SEGMENT_COUNT = _fields(
     {
@@ -183,7 +211,7 @@ _SEGMENT_COUNT = _fields(
         "vouched_at": _DATE,
     }
 )
-_BESIDE = (_LEASE, _ROUND, _POSITION, _MARK, _STANDING, _SEGMENT, _SEGMENT_COUNT)
+_BESIDE = (_LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS, _SEGMENT, _SEGMENT_COUNT)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -201,8 +229,8 @@ IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, *_BESIDE]}
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, and results of segments under
-``SEGMENT_PREFIX`` and ``SEGMENT_COUNT_PREFIX``.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, what is known of a witness under
+one that begins with ``WITNESS_PREFIX``, and results of segments under ``SEGMENT_PREFIX`` and ``SEGMENT_COUNT_PREFIX``.
 """
 
 COLLECTIONS = (
@@ -210,6 +238,7 @@ COLLECTIONS = (
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
     Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
+    Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),
     Declared("quotas", _QUOTA),
     Declared("heads", _HEADS),
 )

@@ -8,9 +8,11 @@ from typing import Any
 
 from eventlog.store.interface.segments import SEGMENT_PREFIX, segment_id
 from eventlog.store.interface.standings import STANDING_PREFIX
+from eventlog.store.mongo.cosignatures import AFTER_WITNESSES
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored.witness_records import WITNESS_PREFIX
 
 _BEHIND_SEGMENTS = "segment0"
 _BEHIND_STANDINGS = "standing0"
@@ -18,10 +20,11 @@ REPORTS_ALONE: dict[str, Any] = {
     "$or": [
         {"_id": {"$not": {"$gte": "segment-"}}},
         {"_id": {"$gte": _BEHIND_SEGMENTS, "$lt": STANDING_PREFIX}},
-        {"_id": {"$gte": _BEHIND_STANDINGS}},
+        {"_id": {"$gte": _BEHIND_STANDINGS, "$lt": WITNESS_PREFIX}},
+        {"_id": {"$gte": AFTER_WITNESSES}},
     ]
 }
-"""All rows but results of segments and standings, in ranges of an index, so that none of them is gone over.
+"""All rows but results of segments, standings and those on witnesses: ranges of an index, so none is gone over.
 
 "-" comes before "/" and that before "0": so each range of ids ends right where the next begins.
 """
