@@ -21,11 +21,11 @@ LET_GO_SECONDS = 12.0
 """An audit counts as at work for ten seconds after the last process that worked on it."""
 _MOST = 4
 _COMMAND = (sys.executable, "-m", "local.sharing")
-Item = Mapping[str, Any]
+SharedItem = Mapping[str, Any]
 
 
 def share_full_audit(
-    plan: Callable[[], Sequence[Item]], settings: Settings, pause: Callable[[float], object] = time.sleep
+    plan: Callable[[], Sequence[SharedItem]], settings: Settings, pause: Callable[[float], object] = time.sleep
 ) -> None:
     """Plan a full round, and have processes do what can be shared of it; the round that follows concludes it.
 
@@ -41,13 +41,13 @@ def share_full_audit(
 
 
 def do_all(
-    items: Iterable[Item], variables: Mapping[str, str], count: int, command: Sequence[str] = _COMMAND
+    items: Iterable[SharedItem], variables: Mapping[str, str], count: int, command: Sequence[str] = _COMMAND
 ) -> Iterator[dict[str, Any] | None]:
     """Have so many processes do the items; yield what each answers, in the items' order, None for one that was lost."""
     mine = threading.local()
     started: list[_Process] = []
 
-    def do(item: Item) -> dict[str, Any] | None:
+    def do(item: SharedItem) -> dict[str, Any] | None:
         # Each thread keeps its process; one that has died is replaced for the next item.
         process: _Process | None = getattr(mine, "process", None)
         if process is None:
@@ -91,7 +91,7 @@ class _Process:
             start_new_session=True,
         )
 
-    def do(self, item: Item) -> dict[str, Any] | None:
+    def do(self, item: SharedItem) -> dict[str, Any] | None:
         """Hand over an item and wait for the answer; None: the process has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
