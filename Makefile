@@ -45,6 +45,9 @@ federation: .venv/.ready  ## three organisations witness each other; one rewrite
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
 
+sweep: .venv/.ready  ## remove payloads that writers left behind, in the database of MONGO_ADMIN_URI; CHECK=1 (docs/operations.md)
+	@$(BIN)/python -m admin.sweep $(if $(CHECK),--check)
+
 place: .venv/.ready  ## on a sharded cluster: keep CHAIN= on the shards of ZONE= (docs/operations.md)
 	@$(BIN)/python -m admin.place "$(CHAIN)" "$(ZONE)"
 

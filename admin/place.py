@@ -44,12 +44,13 @@ def place(client: MongoClient[Document], database: str, chain: str, zone: str) -
 
 
 def _bounds(client: MongoClient[Document], database: str, chain: str) -> dict[str, tuple[Document, Document]]:
-    """Return the ranges of the chain's shard keys: one hash in ``sequences``, all its events in ``events``."""
+    """Return the ranges of the chain's shard keys: one hash in ``sequences``, and all its events and payloads."""
     (row,) = client[database].aggregate([{"$documents": [{"hash": {"$toHashedIndexKey": chain}}]}])
     hashed = int(row["hash"])
     return {
         "sequences": ({"_id": Int64(hashed)}, {"_id": Int64(hashed + 1)}),
         "events": ({"chain": chain, "seq": MinKey()}, {"chain": chain, "seq": MaxKey()}),
+        "bodies": ({"_id": f"{chain}/"}, {"_id": f"{chain}0"}),  # 0 is what comes after a slash
     }
 
 

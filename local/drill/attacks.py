@@ -19,6 +19,15 @@ from local.drill.attack import (
 
 ATTACKS = [
     Attack("edit a payload", "3", database.edit, FULL, "main payload_mismatch 17"),
+    Attack("alter a payload that is stored apart", "3", database.alter_payload, FULL, "payments payload_mismatch 17"),
+    Attack("remove a payload that is stored apart", "3", database.remove_payload, FULL, "payments payload_missing 17"),
+    Attack(
+        "swap two payloads that are stored apart",
+        "3",
+        database.swap_payloads,
+        FULL,
+        "payments payload_mismatch 17..18",
+    ),
     Attack("edit a queryable field", "3", database.edit_field, FULL, "main content_mismatch 17"),
     Attack(
         "move every payload of a chain into its salt", "3", database.hide_payloads, INCREMENTAL, "main unexpected 38"

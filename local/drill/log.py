@@ -44,6 +44,7 @@ from eventlog.store.mongo.store import open_log
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.mongo.watch import MongoWatch
 from eventlog.stored import codec
+from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witnessing.policies import PolicySource
 from local.drill.monitor import LogMonitor
@@ -56,7 +57,9 @@ ROUNDS = (12, 9, 10, 8)
 """How many events each chain gets before each anchor: the anchors cover 12, 21, 31 and 39 events."""
 EARLIER = 2
 """After how many rounds the backup is made."""
-COLLECTIONS = ("events", "sequences", "checkpoints", "cosignatures", "audits", "heads")
+COLLECTIONS = ("events", "bodies", "sequences", "checkpoints", "cosignatures", "audits", "heads")
+_LARGE = (5, 6)
+"""Which of a round's events have large payloads: the second round's are at seq 17 and 18."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,11 @@ class DrillLog:
         self.watched += watcher.drain(60).reports
 
     def append(self, chain: str, count: int, **fields: Any) -> None:
-        """Append events as a client does, and settle them."""
-        self.store.append(chain, [new_draft(chain, {"amount": number}, **fields) for number in range(count)])
+        """Append events as a client does, and settle them; of payments two have payloads that are stored apart."""
+        payloads: list[Document] = [{"amount": number} for number in range(count)]
+        for number in _LARGE if chain == "payments" and count > max(_LARGE) else ():
+            payloads[number]["receipt"] = "x" * APART_FROM
+        self.store.append(chain, [new_draft(chain, payload, **fields) for payload in payloads])
         self.store.settle(chain)
 
     def restore(self, chain: str, reason: str) -> None:

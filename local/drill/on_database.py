@@ -24,6 +24,29 @@ def edit(log: DrillLog) -> None:
     edit_payload(log.events, "main", VICTIM)
 
 
+def remove_payload(log: DrillLog) -> None:
+    """Remove a payload that is stored apart from its event."""
+    log.admin["bodies"].delete_one({"_id": _body_of(log, VICTIM)})
+
+
+def alter_payload(log: DrillLog) -> None:
+    """Alter a payload that is stored apart from its event."""
+    log.admin["bodies"].update_one({"_id": _body_of(log, VICTIM)}, {"$set": {"payload": "{}"}})
+
+
+def swap_payloads(log: DrillLog) -> None:
+    """Swap the payloads of two events that are stored apart from them."""
+    bodies = log.admin["bodies"]
+    ids = [_body_of(log, seq) for seq in (VICTIM, VICTIM + 1)]
+    for body_id, payload in zip(ids, [bodies.find_one({"_id": other})["payload"] for other in ids[::-1]], strict=True):  # type: ignore[index]
+        bodies.update_one({"_id": body_id}, {"$set": {"payload": payload}})
+
+
+def _body_of(log: DrillLog, seq: int) -> str:
+    event = log.events.find_one({"chain": "payments", "seq": seq}) or {}
+    return f"{event['_id']}/{event['payload_hash'].hex()}"
+
+
 def edit_field(log: DrillLog) -> None:
     """Edit a field that queries use."""
     log.events.update_one({"chain": "main", "seq": VICTIM}, {"$set": {"source_id": "elsewhere"}})

@@ -181,14 +181,15 @@ def test_who_has_cosigned_a_chain_is_checked_here_and_shown_with_the_time(look: 
     for keys, outcome, words in (
         (WITNESSES[:2], "passed", "by"),
         (WITNESSES, "passed", "by"),
-        (WITNESSES[:1], "failed", "has no quorum: quorum orgs: 1 of 2; no line of w1, w2"),
-        (WITNESSES[1:], "skipped", "has no quorum: quorum orgs: 1 of 2; no line of w0, w2"),
-        ([], "failed", "no line of w0, w1, w2"),
+        (WITNESSES[:1], "incomplete", "has no quorum: quorum orgs: 1 of 2; no line of w1, w2"),
+        (WITNESSES[1:], "incomplete", "has no quorum: quorum orgs: 1 of 2; no line of w0, w2"),
+        ([], "incomplete", "no line of w0, w1, w2"),
     ):
         served[0] = cosigned(note, TIME, *keys) if keys else note
         page = look.open(view="chain")
-        expect(page.locator(f"#witnessed [data-outcome={outcome}]")).to_contain_text(words)
-        items = page.locator("#witnessed li")
+        expect(page.locator(f"#witnessed [data-chain=main][data-outcome={outcome}]")).to_contain_text(words)
+        expect(page.locator("#witnessed [data-chain='eventlog.registry']")).to_have_count(int(outcome == "incomplete"))
+        items = page.locator("#witnessed [data-chain=main] li")
         expect(items).to_have_count(len(keys))
         assert [("2025-11-24T16:00:00" in one, "not checked here" in one) for one in items.evaluate_all(OUTER)] == [
             (True, each is WITNESSES[2]) for each in keys

@@ -40,7 +40,7 @@ class Watched(Operations):
             self.steps[name] += 1
         return super().__getattribute__(name)
 
-    def push(self, chain: str, entries: Any, bound: int | None) -> Any:
+    def push(self, chain: str, entries: Any, bound: int | None, *stored_at: Any) -> Any:
         self.pushed += [entry.event_id for entry in entries]
         if self.hold:
             self.hold = False
@@ -49,9 +49,9 @@ class Watched(Operations):
         elif self.fault:
             (how, error), self.fault = self.fault, None
             if how == "applied":
-                super().push(chain, entries, bound)
+                super().push(chain, entries, bound, *stored_at)
             raise error
-        return super().push(chain, entries, bound)
+        return super().push(chain, entries, bound, *stored_at)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, UnknownOutcomeError
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
+from eventlog.stored.bodies import APART_FROM
 from tests.integration.writer import CHAIN, ORIGIN, audit, check_chain, receipt
 from tests.support.factories import draft
 
@@ -24,7 +25,7 @@ Client = MongoClient[dict[str, Any]]
 UNKNOWN = [UnknownOutcomeError(in_flight=True), UnknownOutcomeError(in_flight=False)]
 FAILED = [AutoReconnect("connection lost"), StoreUnavailableError("not acknowledged")]
 FAULTS = [("push", error) for error in UNKNOWN] + [
-    (step, error) for step in ("create", "insert", "trim", "trim_all") for error in FAILED
+    (step, error) for step in ("create", "insert_bodies", "insert", "trim", "trim_all") for error in FAILED
 ]
 
 CASES = [
@@ -93,12 +94,17 @@ def prepare(store: MongoStore, step: str) -> list[Placed]:
     return placed
 
 
+LARGE = {"text": "x" * APART_FROM}
+"""A payload that is stored apart from its event."""
+
+
 def make_drafts(step: str, chosen: bool, batch: bool) -> list[Draft]:
+    """What is appended; in a batch one event has a large payload, and a single event where its insert fails."""
     if not batch:
-        return [draft("new" if chosen else None)]
+        return [draft("new" if chosen else None, payload=LARGE if step == "insert_bodies" else {"n": 1})]
     if not chosen:
-        return [draft() for _ in range(3)]
-    return [draft("new"), draft("newer" if step == "create" else "known"), draft("newest")]
+        return [draft(payload=LARGE if number == 1 else {"n": 1}) for number in range(3)]
+    return [draft("new", payload=LARGE), draft("newer" if step == "create" else "known"), draft("newest")]
 
 
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])

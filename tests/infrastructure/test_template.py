@@ -35,6 +35,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_QUEUE_URL": "${IngestQueue}",
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_BASE_PATH": "/log",
@@ -52,7 +53,10 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     "ChainAuditFunction": _ANCHORS
     | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
-    "IngestQueueFunction": {"EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}"},
+    "IngestQueueFunction": {
+        "EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}",
+        "EVENTLOG_PAYLOADS_APART_FROM": 4096,
+    },
     "WitnessFunction": {
         "EVENTLOG_WITNESS_NAME": "witness.example.com/w1",
         "EVENTLOG_WITNESS_KEYS": "kms:${WitnessKey}",
@@ -64,6 +68,7 @@ CHOSEN: dict[str, str | int] = {
     **WITNESS,
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
+    "PayloadsApartFrom": 4096,
     "ChainsClaim": "mine",
     "BasePath": "/log",
     "ScopePrefix": "log/",

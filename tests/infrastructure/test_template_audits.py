@@ -116,6 +116,7 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
         *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
         *(("WitnessPolicy", "/witnesses", 2), ("WitnessChains", "main", 2), ("WitnessFreshSeconds", "60", 2)),
         ("NewChainsPerDay", "7", 1),
+        ("PayloadsApartFrom", "8192", 2),
         ("WitnessName", "witness.example.com/w2", 1),
     ],
 )

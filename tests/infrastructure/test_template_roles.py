@@ -90,6 +90,13 @@ def test_a_function_may_trace_join_a_vpc_or_decrypt_only_if_it_has_to(
     assert granted(f"{name}FunctionRole", **chosen) == common(name) | OWN[name] | needed
 
 
+@pytest.mark.parametrize("name", ["ChainAudit", "AuditRequests"])
+def test_an_audit_reads_the_policy_of_witnesses_if_there_is_one(name: str) -> None:
+    arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/log/witnesses"
+    more = granted(f"{name}FunctionRole", WitnessPolicy="/log/witnesses") - granted(f"{name}FunctionRole")
+    assert more == {("ssm:GetParameter", arn)}
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_a_function_decrypts_nothing_but_secrets(name: str) -> None:
     (statement,) = [

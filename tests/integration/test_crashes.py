@@ -22,6 +22,8 @@ ANY_TIME = [
     "trim_all:after:1",
     "read_pending:before:1",
     "read_pending:after:1",
+    "insert_bodies:before:2",
+    "insert_bodies:after:2",
 ]
 
 
@@ -63,7 +65,7 @@ def test_writers_killed_at_every_step_while_others_append(
         other.wait_for(1)
     dead: list[Writer] = []
     for number, die_at in enumerate(ANY_TIME):
-        chosen = number % 2 == 0 or die_at.startswith("read_events")
+        chosen = number % 2 == 0 or die_at.startswith(("read_events", "insert_bodies"))
         batch = 6 if die_at.startswith("trim_all") else 3 if number % 4 < 2 else 1
         dead.append(Writer(mongo_uri, database, f"victim-{number}", tmp_path, die_at, chosen=chosen, batch=batch))
         dead[-1].go()

@@ -1,4 +1,7 @@
-"""A stored payload that is no JSON object is refused by every route that shows events, pending or settled."""
+"""A stored payload that is no JSON object is refused by every route that shows events, pending or settled.
+
+So is one that is stored apart from its event and is not the very one that was appended, or is gone.
+"""
 
 from typing import Any
 
@@ -6,6 +9,8 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 from starlette.testclient import TestClient
+
+from eventlog.stored.bodies import APART_FROM
 
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "event_id": "e", "payload": {"n": 1}}
 FORGED = ['{"n":1},"principal":"somebody","more":{}', "", "[1]", '{"n":1', "{}{}", "null"]
@@ -44,6 +49,12 @@ def test_a_payload_that_is_no_object_never_reaches_an_answer(
     assert api.post("/api/v1/events", json=EVENT).status_code == 201
     api.app.state.connection.log.settle("main")  # type: ignore[attr-defined]
     forge(client[database], payload, settled=settled)
+    refused_everywhere(api)
+    assert api.post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"
+
+
+def refused_everywhere(api: TestClient) -> None:
+    """Every route says that what is stored is damaged, and shows nothing of it."""
     for route, accept in ROUTES:
         answer = api.get(route, headers={"Accept": accept})
         if accept == "text/event-stream":  # a browser's EventSource reads no status: it is told in a frame
@@ -54,4 +65,30 @@ def test_a_payload_that_is_no_object_never_reaches_an_answer(
             assert answer.headers["content-type"] == "application/problem+json"
             assert "damaged" in answer.json()["detail"]
         assert "somebody" not in answer.text
-    assert api.post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "tampered"
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["settled", "pending"])
+@pytest.mark.parametrize("damage", ["removed", "altered", "another's"])
+def test_a_payload_stored_apart_that_is_not_the_event_s_never_reaches_an_answer(
+    api: TestClient, client: MongoClient[dict[str, Any]], database: str, damage: str, settled: bool
+) -> None:
+    assert api.post("/api/v1/events", json=EVENT | {"event_id": "first"}).status_code == 201
+    large = EVENT | {"payload": {"text": "x" * APART_FROM}}
+    assert api.post("/api/v1/events", json=large).status_code == 201
+    log = api.app.state.connection.log  # type: ignore[attr-defined]
+    if settled:
+        log.settle("main")
+    bodies = client[database]["bodies"]
+    for route, accept in ROUTES[:-1]:  # a stream of what is in order has no end
+        assert "x" * APART_FROM in api.get(route, headers={"Accept": accept}).text
+    if damage == "removed":
+        assert bodies.delete_many({}).deleted_count == 1
+    else:
+        payload = '{"by":"somebody"}' if damage == "altered" else '{"n":1}'
+        assert bodies.update_one({}, {"$set": {"payload": payload}}).modified_count == 1
+    refused_everywhere(api)
+    assert api.post("/api/v1/events", json=large).status_code == 500  # whether it is the same can't be told
+    report = api.post("/api/v1/audits", json={"mode": "full"}).json()
+    kind = "payload_missing" if damage == "removed" else "payload_mismatch"
+    assert [(finding["kind"], finding["seq"]) for finding in report["findings"]] == [(kind, 1)]
+    assert api.get("/api/v1/events?limit=1&order=asc").status_code == 200

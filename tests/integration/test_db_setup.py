@@ -44,9 +44,9 @@ def test_the_first_time_makes_everything(log: SecuredLog) -> None:
     assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"created"}
     kinds = [outcome.kind for outcome in found]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "collection": 7,
+        "collection": 8,
         "index": 11,
-        "shard key": 2,
+        "shard key": 3,
         "role": 3,
         "user": 3,
     }
@@ -69,7 +69,7 @@ def test_a_check_changes_nothing(log: SecuredLog) -> None:
 def test_shard_keys_do_not_apply_to_a_replica_set(log: SecuredLog) -> None:
     found = [(o.name, o.state, o.detail) for o in log.set_up(check=True) if o.kind == "shard key"]
     why = "does not apply: this is no sharded cluster"
-    assert found == [("events", "skipped", why), ("sequences", "skipped", why)]
+    assert found == [(name, "skipped", why) for name in ("events", "sequences", "bodies")]
 
 
 def test_a_database_that_is_in_use_gets_its_validators(log: SecuredLog) -> None:
@@ -158,7 +158,7 @@ def test_an_index_that_the_data_contradict_is_refused_and_the_rest_is_made(log: 
     found = log.set_up()
     refused = [outcome for outcome in found if outcome.state not in IN_ORDER]
     assert [(o.name, o.detail) for o in refused] == [("events (chain, seq)", "by MongoDB: DuplicateKey")]
-    assert sum(outcome.state == "created" for outcome in found) == 6 + 10 + 6
+    assert sum(outcome.state == "created" for outcome in found) == 7 + 10 + 6
 
 
 def test_a_mongod_with_access_control_keeps_it_after_a_restart(tmp_path: Path) -> None:

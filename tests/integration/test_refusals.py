@@ -100,9 +100,10 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "sequences", "audits", "checkpoints", "cosignatures", "quotas", "heads")
+COLLECTIONS = ("events", "bodies", "sequences", "audits", "checkpoints", "cosignatures", "quotas", "heads")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
+    ("ingest", "bodies"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "sequences"): [insert_unvalidated, *REMOVES],
     ("ingest", "audits"): [*READS, *WRITES],
     ("ingest", "checkpoints"): [*READS, *WRITES],
@@ -112,6 +113,7 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("query", "quotas"): [*READS, *WRITES],
     ("audit", "quotas"): [*WRITES],
     ("audit", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
+    ("audit", "bodies"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("audit", "sequences"): [insert_unvalidated, *REMOVES],
     ("audit", "audits"): [insert_unvalidated, *REMOVES],
     ("audit", "checkpoints"): [insert_unvalidated, *CHANGES, *REMOVES],

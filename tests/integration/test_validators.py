@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import Binary, Int64
+from bson import Binary, DatetimeMS, Int64
 from pymongo import MongoClient
 from pymongo.errors import WriteError
 
@@ -15,7 +15,9 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.sweep import Sweep
 from eventlog.store.mongo.watch import MongoWatch
+from eventlog.stored.bodies import APART_FROM, put_apart
 from eventlog.stored.codec import RAW
 from tests.support.anchored import AnchoredLog
 from tests.support.factories import draft
@@ -41,6 +43,9 @@ def live(log: AnchoredLog) -> None:
     log.append(40)
     odd = [draft("~", payload={"$set": {"a.b": "\u0000"}}, event_type="\u00e9" * 256, timestamp=0)]
     log.store.append("main", odd)
+    log.store.append("main", [draft(payload={"text": "x" * APART_FROM})])
+    operations_of(log.store).insert_bodies(put_apart([draft(payload={"text": "x" * APART_FROM}).entry], 1), 0)
+    assert Sweep(operations_of(log.store)).remove() == 1
     log.append(3, chain="eventlog.x-1")
     log.audit_all("full")
     log.audit_all()
@@ -92,6 +97,7 @@ ODD_EVENTS: list[dict[str, Any]] = [
     {"salt": 16},
     {"payload": ""},
     {"payload": "[]"},
+    {"payload_bytes": Int64(40)},
     {"payload_hash": HASH + b"h"},
     {"content_hash": b""},
     {"prev_hash": HASH[1:]},
@@ -131,6 +137,7 @@ ODD_SEQUENCES: list[dict[str, Any]] = [
     {"settled.frontier": [1]},
     {"settled.more": 1},
     {"pending": {}},
+    {"swept": 5},
     {"more": 1},
 ]
 
@@ -170,6 +177,20 @@ def test_a_checkpoint_or_report_of_other_types_is_refused(log: AnchoredLog, name
     log.audit()
     with pytest.raises(WriteError) as raised:
         operations_of(log.store).events.database[name].update_one({"chain": "main"}, {"$set": odd})
+    assert raised.value.code == REFUSED
+
+
+def test_a_payload_of_other_types_is_refused(log: AnchoredLog) -> None:
+    log.store.append("main", [draft(payload={"text": "x" * APART_FROM})])
+    odd: list[dict[str, Any]] = [{"payload": ""}, {"payload": {"n": 1}}, {"at": 5}, {"more": 1}]
+    for fields in odd:
+        with pytest.raises(WriteError) as raised:
+            operations_of(log.store).bodies.rows.update_one({}, {"$set": fields})
+        assert raised.value.code == REFUSED, fields
+    with pytest.raises(WriteError) as raised:
+        operations_of(log.store).events.database["bodies"].insert_one(
+            {"_id": "main", "at": DatetimeMS(1), "payload": "{}"}
+        )
     assert raised.value.code == REFUSED
 
 

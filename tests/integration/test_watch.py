@@ -16,7 +16,10 @@ from eventlog.store.interface.audits import POSITION
 from eventlog.store.mongo import watch as mongo_watch
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import operations_of
+from eventlog.store.mongo.sweep import Sweep
+from eventlog.stored.bodies import APART_FROM, put_apart
 from tests.support.anchored import AnchoredLog
+from tests.support.factories import draft
 from tests.support.watched import Watch, watched
 
 FOUND = "the row 'main/{id}' of events was updated"
@@ -159,3 +162,22 @@ def test_it_tells_at_once_while_it_follows(watch: Watch) -> None:
         stopping.set()
         following.join()
     assert watch.found() == []  # it has kept how far it came
+
+
+def test_a_payload_that_is_removed_is_told_if_an_event_has_it_and_not_if_none_has(watch: Watch) -> None:
+    bodies = operations_of(watch.log.store).bodies
+    appended = [draft(payload={"text": "x" * APART_FROM}) for _ in range(2)]
+    watch.log.store.append("main", appended)
+    watch.log.store.settle("main")
+    watch.log.store.append("main", [draft(payload={"text": "y" * APART_FROM})])  # this one stays pending
+    left = put_apart([draft(payload={"text": "z" * APART_FROM}).entry], APART_FROM)
+    bodies.insert(left, 0)
+    assert Sweep(operations_of(watch.log.store)).remove() == 1
+    assert watch.found() == []
+    rows = list(bodies.rows.find())
+    assert len(rows) == 3
+    for row in rows:
+        bodies.rows.delete_one({"_id": row["_id"]})
+        bodies.rows.insert_one(row)
+    bodies.rows.update_one({"_id": rows[0]["_id"]}, {"$set": {"at": None}})
+    assert watch.found() == [("main", "tampered", 4)]

@@ -28,13 +28,14 @@ from eventlog.store.mongo import settle
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, connect, operations_of
+from eventlog.stored.bodies import APART_FROM
 from local.machine import wait_until
 from tests.support.factories import draft
 
 ORIGIN = "example.com/log"
 CHAIN = "main"
 STEPS = {"read_sequence", "read_events", "read_pending", "has_events", "ensure_indexes", "create", "push"}
-STEPS |= {"any_settled", "insert", "read_hashes", "read_raw", "trim", "trim_all"}
+STEPS |= {"any_settled", "insert", "insert_bodies", "read_hashes", "read_raw", "trim", "trim_all"}
 _RETRY_SECONDS = 40
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
@@ -95,8 +96,9 @@ class Dying(Operations):
 
 
 def named(event_id: str) -> Draft:
-    """The draft that always belongs to a chosen id."""
-    return draft(event_id, payload={"id": event_id})
+    """The draft that always belongs to a chosen id; every other one's payload is stored apart from its event."""
+    large = {"more": "x" * APART_FROM} if sum(event_id.encode()) % 2 else {}
+    return draft(event_id, payload={"id": event_id} | large)
 
 
 class Program:

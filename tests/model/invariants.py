@@ -51,7 +51,7 @@ class History:
 
 def log_of(state: State) -> list[str]:
     """The ids in order, settled and pending; raises `ViolationError` unless it is one log without gap or repeat."""
-    size, settled, pending = state.sequence
+    size, settled, pending, _ = state.sequence
     if settled + len(pending) != size:
         raise ViolationError(f"{settled} settled and {len(pending)} pending make no size of {size}")
     log = []
@@ -62,6 +62,9 @@ def log_of(state: State) -> list[str]:
     log.extend(pending)
     if len(set(log)) != len(log):
         raise ViolationError(f"an id is in the log twice: {log}")
+    for event_id in log:
+        if event_id in state.payloads and state.payloads[event_id] not in state.bodies:
+            raise ViolationError(f"{event_id} is in the log and its payload is gone")
     for seq, event_id in state.events.items():
         if seq >= size or log[seq] != event_id:
             raise ViolationError(f"events has {event_id} at seq {seq}, which the log {log} has not")

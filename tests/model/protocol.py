@@ -4,9 +4,10 @@ A process is a generator: it yields a request and is sent the reply. Whatever it
 which costs nothing, as it touches no shared state there. A crash is a generator that is never resumed.
 
 Modelled: appends of one event or a batch with ids chosen by clients, appends with an id made by the server, look-ups
-that start from a process's last push, settling by writers and by others, queries. Not modelled: contents and hashes (an
-entry is its id, so a replay with other content does not occur), the limit on pending bytes, the creation of a chain,
-and who settles which block: any writer settles any part, as correctness must not depend on that.
+that start from a process's last push, payloads stored apart and swept, settling by writers and by others, queries. Not
+modelled: contents and hashes (an entry is its id, so a replay with other content does not occur), the limit on pending
+bytes, the creation of a chain, and who settles which block: any writer settles any part, as correctness must not depend
+on that.
 
 Every `Rule` can be switched off, to show that the model would notice.
 """
@@ -14,7 +15,7 @@ Every `Rule` can be switched off, to show that the model would notice.
 from collections.abc import Mapping
 
 from tests.model.invariants import ViolationError
-from tests.model.replica_set import Sequence, Session, State
+from tests.model.replica_set import Body, Sequence, Session, State
 from tests.model.requests import (
     Context,
     Lookup,
@@ -24,13 +25,18 @@ from tests.model.requests import (
     Reply,
     Rule,
     Steps,
+    fence,
     insert,
+    insert_bodies,
     push,
+    remove_bodies,
     trim,
     trim_all,
 )
 
 ROUNDS = 4
+CLOCK = 4
+"""Writers' and sweepers' clocks show any time below this: nothing may rest on them."""
 MEMORIES = 2
 
 
@@ -55,7 +61,7 @@ def look_up(context: Context, ids: tuple[str, ...], session: Session) -> Steps[L
     images = yield from read_both(order, session if joined else None, majority=majority)
     if images is None:
         return None
-    size, settled, pending = images["sequences"].sequence
+    size, settled, pending, _ = images["sequences"].sequence
     seqs = {event_id: seq for seq, event_id in images["events"].events.items()}
     seqs |= {event_id: seq for seq, event_id in enumerate(pending, settled)}
     return Lookup({event_id: seqs[event_id] for event_id in ids if event_id in seqs}, size)
@@ -86,7 +92,7 @@ def query(context: Context, pages: int) -> Steps[None]:
         session = None if Rule.QUERY_IN_ONE_SESSION in context.off else Session()
         images = yield from read_both(order, session, majority=True)
         if images is not None:
-            size, settled, pending = images["sequences"].sequence
+            size, settled, pending, _ = images["sequences"].sequence
             seen = {seq: event_id for seq, event_id in images["events"].events.items() if seq < settled}
             context.history.show(size, seen | dict(enumerate(pending, settled)))
 
@@ -97,6 +103,8 @@ def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
     One session for all rounds lets a look-up wait for what refused the push; a new one is as safe and less often lucky.
     """
     session, process = Session(), context.rng.randrange(MEMORIES)
+    bodies = large_ones(context, ids)
+    stored: set[Body] = set()
     found = yield from look_up_recent(context, process, ids)
     for _ in range(ROUNDS):
         if context.rng.random() < 0.3:
@@ -109,7 +117,10 @@ def append_chosen(context: Context, ids: tuple[str, ...]) -> Steps[None]:
         if not missing:
             acknowledge(context, found.seqs)
             return
-        reply = yield push(missing, found.bound, context.off, session)
+        apart = tuple(body for body in bodies if body.event_id in missing)
+        if not (yield from store_bodies(context, apart, stored)):
+            return
+        reply = yield push(missing, found.bound, context.off, session, apart)
         remember(context, process, reply, session)
         if (yield from pushed(context, missing, found.seqs, reply)):
             return
@@ -125,7 +136,10 @@ def append_in_turn(context: Context, ids: tuple[str, ...]) -> Steps[None]:
 def append_made(context: Context, event_id: str) -> Steps[None]:
     """Append an event with a fresh id: push at once; after an error that ends it as above; else only look it up."""
     ids = (event_id,)
-    reply = yield push(ids, None, context.off, Session())
+    bodies = large_ones(context, ids)
+    if not (yield from store_bodies(context, bodies, set())):
+        return
+    reply = yield push(ids, None, context.off, Session(), bodies)
     if (yield from pushed(context, ids, {}, reply)):
         return
     in_flight = {Outcome.SILENCE: Rule.NO_PUSH_AFTER_SILENCE, Outcome.OPEN: Rule.NO_PUSH_AFTER_OPEN_ANSWER}
@@ -137,6 +151,50 @@ def append_made(context: Context, event_id: str) -> Steps[None]:
         if found is not None and found.seqs:
             acknowledge(context, found.seqs)
             return
+
+
+def large_ones(context: Context, ids: tuple[str, ...]) -> tuple[Body, ...]:
+    """Choose which of these events have a payload that is stored apart. Their writer's clock may be far off."""
+    attempt, at = next(context.attempts), context.rng.randrange(CLOCK)
+    return tuple(Body(event_id, attempt, at) for event_id in ids if context.rng.random() < 0.4)
+
+
+def store_bodies(context: Context, bodies: tuple[Body, ...], stored: set[Body]) -> Steps[bool]:
+    """Insert payloads that are stored apart, again if it is not known whether they are; False if it gives up."""
+    careless = Rule.PUSH_AFTER_COMMITTED_BODIES in context.off
+    for _ in range(ROUNDS):
+        if stored.issuperset(bodies):
+            return True
+        reply = yield insert_bodies(bodies, Session(), majority=not careless)
+        if reply.outcome is Outcome.OK:
+            stored.update(bodies)
+    return stored.issuperset(bodies)
+
+
+def sweep(context: Context, before: int) -> Steps[None]:
+    """Remove payloads that no event has and that are older than a time, which the sequence document is told first."""
+    off, session, images = context.off, Session(), dict[str, State]()
+    early = ["sequences", "events"] if Rule.SWEEP_SAYS_SO_FIRST in off else []
+    early = ["events"] if Rule.SWEEP_SEQUENCES_FIRST in off else early
+    for collection in early:
+        reply = yield Read(collection, session)
+        if reply.image is None:
+            return
+        images[collection] = reply.image
+    fenced = yield fence(before, session)
+    if fenced.image is None or (fenced.outcome is not Outcome.OK and Rule.SWEEP_AFTER_COMMITTED_FENCE not in off):
+        return
+    images.setdefault("sequences", fenced.image)
+    if "events" not in images:
+        reply = yield Read("events", session)
+        if reply.image is None:
+            return
+        images["events"] = reply.image
+    there = {*images["sequences"].sequence.pending, *images["events"].events.values()}
+    used = {body for state in images.values() for event_id, body in state.payloads.items() if event_id in there}
+    swept = fenced.image.sequence.swept + (Rule.SWEEP_BEFORE_THE_FENCE in off)
+    old = frozenset(body for body in fenced.image.bodies if body.at < swept)
+    yield remove_bodies(old - used, session)
 
 
 def remember(context: Context, process: int, reply: Reply, session: Session) -> None:
@@ -195,7 +253,7 @@ def settle(context: Context, image: Sequence | None = None, rounds: int = ROUNDS
 def part_of(context: Context, image: Sequence) -> Sequence:
     """All of what an image has pending, or what is left of it after the first few entries: a block that is ours."""
     skip = context.rng.randrange(len(image.pending)) if context.rng.random() < 0.4 else 0
-    return Sequence(image.size, image.settled + skip, image.pending[skip:])
+    return Sequence(image.size, image.settled + skip, image.pending[skip:], image.swept)
 
 
 def trim_stored(context: Context, image: Sequence, session: Session) -> Steps[None]:

@@ -1,7 +1,7 @@
 """A replicated database in memory, small enough to be driven through every kind of failure.
 
-Modelled: one oplog of whole states (one sequence document and the `events` collection), a commit point that lags behind
-its end, local reads (the end), majority reads (a committed state, possibly an old one, as a deposed primary would
+Modelled: one oplog of whole states (one sequence document, `events` and `bodies`), a commit point that lags behind its
+end, local reads (the end), majority reads (a committed state, possibly an old one, as a deposed primary would
 serve it, but never older than the session has seen), and failovers, which keep the committed states, roll back an
 arbitrary rest and may keep uncommitted writes too. The deposed primary serves on, until the next failover, from a state
 of its own that nobody will ever see again.
@@ -17,18 +17,35 @@ from typing import NamedTuple, TypeAlias
 
 
 class Sequence(NamedTuple):
-    """The chain's sequence document; `pending` holds the ids at `settled` .. `size` - 1."""
+    """The chain's sequence document; `pending` holds the ids at `settled` .. `size` - 1.
+
+    Payloads stored before `swept` that no event has may be gone.
+    """
 
     size: int = 0
     settled: int = 0
     pending: tuple[str, ...] = ()
+    swept: int = 0
+
+
+class Body(NamedTuple):
+    """A payload that is stored apart: of which event, at which try to append it, and when by its writer's clock."""
+
+    event_id: str
+    attempt: int
+    at: int
 
 
 class State(NamedTuple):
-    """All that is stored; never changed in place, so that old states can be read."""
+    """All that is stored; never changed in place, so that old states can be read.
+
+    ``payloads`` says which payload the event of an id has, pending or settled: its entry names it. Others are small.
+    """
 
     sequence: Sequence
     events: Mapping[int, str]
+    bodies: frozenset[Body] = frozenset()
+    payloads: Mapping[str, Body] = {}
 
 
 # None: the write's condition, or a unique index, refuses it.

@@ -1,12 +1,12 @@
 """The rules that can be switched off, the requests that processes send, and the three writes of the protocol."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from enum import Enum
 from random import Random
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from tests.model.invariants import History
-from tests.model.replica_set import Change, Sequence, Session, State
+from tests.model.replica_set import Body, Change, Sequence, Session, State
 
 
 class Rule(Enum):
@@ -29,6 +29,12 @@ class Rule(Enum):
     RECENT_THEN_EVENTS = "look up from the last push's image, then in events as of that push or later"
     TRIM_ALL_ON_SIZE = "trim all that is pending on condition that it is all that was stored"
     NO_PUSH_AFTER_SILENCE = "never push a server-made id again after a network error"
+    PUSH_AFTER_COMMITTED_BODIES = "push once a majority has the payloads that are stored apart"
+    PUSH_UNLESS_SWEPT = "push on condition that no payload as old as these may have been removed"
+    SWEEP_SAYS_SO_FIRST = "look for the events of old payloads only after pushes of such are refused"
+    SWEEP_SEQUENCES_FIRST = "look for a payload's event in sequences, then in events"
+    SWEEP_AFTER_COMMITTED_FENCE = "remove payloads only once a majority has what refuses their pushes"
+    SWEEP_BEFORE_THE_FENCE = "remove only payloads that are older than what is refused"
     NO_PUSH_AFTER_OPEN_ANSWER = "never push a server-made id again after an answer that leaves the push in flight"
 
 
@@ -87,6 +93,7 @@ class Context(NamedTuple):
     history: History
     off: frozenset[Rule]
     recent: dict[int, Recent]
+    attempts: Iterator[int]
 
 
 class Lookup(NamedTuple):
@@ -96,20 +103,59 @@ class Lookup(NamedTuple):
     bound: int
 
 
-def push(ids: tuple[str, ...], bound: int | None, off: frozenset[Rule], session: Session) -> Write:
-    """Append to the pending entries; with a bound unless an id is there, or may have settled since the look-up."""
+def push(
+    ids: tuple[str, ...],
+    bound: int | None,
+    off: frozenset[Rule],
+    session: Session,
+    bodies: tuple[Body, ...] = (),
+) -> Write:
+    """Append to the pending entries; with a bound unless an id is there, or may have settled since the look-up.
+
+    With payloads that are stored apart, unless some that were stored later may have been removed.
+    """
 
     def change(state: State) -> State | None:
-        size, settled, pending = state.sequence
-        if bound is None:
-            return state._replace(sequence=Sequence(size + len(ids), settled, pending + ids))
-        if any(event_id in pending for event_id in ids) and Rule.PUSH_UNLESS_PENDING not in off:
+        size, settled, pending, swept = state.sequence
+        if any(swept > body.at for body in bodies) and Rule.PUSH_UNLESS_SWEPT not in off:
             return None
-        if settled > bound and Rule.PUSH_WITHIN_BOUND not in off:
-            return None
-        return state._replace(sequence=Sequence(size + len(ids), settled, pending + ids))
+        if bound is not None:
+            if any(event_id in pending for event_id in ids) and Rule.PUSH_UNLESS_PENDING not in off:
+                return None
+            if settled > bound and Rule.PUSH_WITHIN_BOUND not in off:
+                return None
+        payloads = {**state.payloads, **{body.event_id: body for body in bodies}}
+        sequence = Sequence(size + len(ids), settled, pending + ids, swept)
+        return state._replace(sequence=sequence, payloads=payloads)
 
     return Write(f"push {'+'.join(ids)} bound {bound}", change, session)
+
+
+def insert_bodies(bodies: tuple[Body, ...], session: Session, *, majority: bool) -> Write:
+    """Insert payloads that are stored apart; a second time changes nothing."""
+
+    def change(state: State) -> State | None:
+        return state._replace(bodies=state.bodies | frozenset(bodies))
+
+    return Write(f"bodies {'+'.join(f'{b.event_id}#{b.attempt}@{b.at}' for b in bodies)}", change, session, majority)
+
+
+def fence(before: int, session: Session) -> Write:
+    """Refuse from now on pushes of payloads that were stored before a time."""
+
+    def change(state: State) -> State | None:
+        return state._replace(sequence=state.sequence._replace(swept=max(state.sequence.swept, before)))
+
+    return Write(f"fence {before}", change, session)
+
+
+def remove_bodies(unused: frozenset[Body], session: Session) -> Write:
+    """Remove payloads."""
+
+    def change(state: State) -> State | None:
+        return state._replace(bodies=state.bodies - unused)
+
+    return Write(f"remove {sorted(unused)}", change, session)
 
 
 def insert(seq: int, event_id: str, session: Session, *, majority: bool) -> Write:
@@ -127,11 +173,11 @@ def trim(image: Sequence, count: int, off: frozenset[Rule], session: Session) ->
     """Drop the first `count` pending entries unless someone else has trimmed since the image."""
 
     def change(state: State) -> State | None:
-        size, settled, pending = state.sequence
+        size, settled, pending, swept = state.sequence
         if settled != image.settled and Rule.TRIM_ON_SETTLED_SIZE not in off:
             return None
         dropped = len(pending[:count])
-        return state._replace(sequence=Sequence(size, settled + dropped, pending[count:]))
+        return state._replace(sequence=Sequence(size, settled + dropped, pending[count:], swept))
 
     return Write(f"trim {count} at {image.settled}", change, session, majority=False)
 
@@ -140,10 +186,10 @@ def trim_all(image: Sequence, off: frozenset[Rule], session: Session) -> Write:
     """Drop all pending entries if they are those of the image."""
 
     def change(state: State) -> State | None:
-        size, settled, _ = state.sequence
+        size, settled, _, swept = state.sequence
         if settled != image.settled or (size != image.size and Rule.TRIM_ALL_ON_SIZE not in off):
             return None
-        return state._replace(sequence=Sequence(size, image.size, ()))
+        return state._replace(sequence=Sequence(size, image.size, (), swept))
 
     return Write(f"trim all at {image.settled}", change, session, majority=False)
 

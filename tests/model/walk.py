@@ -8,11 +8,12 @@ the end everyone is stopped, in-flight writes land or are lost, and a last settl
 """
 
 from collections.abc import Iterable
+from itertools import count
 from random import Random
 from typing import NamedTuple
 
 from tests.model.invariants import History, ViolationError
-from tests.model.protocol import append_chosen, append_in_turn, append_made, query, settle
+from tests.model.protocol import CLOCK, append_chosen, append_in_turn, append_made, query, settle, sweep
 from tests.model.replica_set import Applied, Change, ReplicaSet
 from tests.model.requests import Context, Outcome, Read, Reply, Rule, Steps, Write, describe
 
@@ -56,13 +57,20 @@ class Walk:
     """One run of the model; `trace` gets a line for each step if it is given."""
 
     def __init__(
-        self, seed: int, off: Iterable[Rule] = (), trace: list[str] | None = None, rates: Rates | None = None
+        self,
+        seed: int,
+        off: Iterable[Rule] = (),
+        trace: list[str] | None = None,
+        rates: Rates | None = None,
+        *,
+        sweeps: bool = True,
     ) -> None:
+        self.sweeps = sweeps
         self.rng = Random(seed)
         self.rates = rates or Rates.draw(self.rng)
         self.database = ReplicaSet(self.rng, self.rng.choice((0.0, 0.3, 0.8)))
         self.history = History()
-        self.context = Context(self.rng, self.history, frozenset(off), {})
+        self.context = Context(self.rng, self.history, frozenset(off), {}, count())
         self.in_flight: list[tuple[str, Change]] = []
         self.trace = trace
         self.to_start = self._cast()
@@ -81,6 +89,8 @@ class Walk:
             cast.append((f"maker{number}", append_made(context, f"m{number}")))
         for number in range(rng.randint(0, 3)):
             cast.append((f"settler{number}", settle(context)))
+        for number in range(rng.randint(0, 2) if self.sweeps else 0):
+            cast.append((f"sweeper{number}", sweep(context, rng.randint(1, CLOCK))))
         rng.shuffle(cast)
         return cast
 

@@ -137,7 +137,7 @@ def rewritten(seq: int, change: dict[str, Any]) -> list[Event]:
     found: list[Event] = []
     for event in EVENTS:
         fields = event.entry._asdict()
-        del fields["payload_hash"], fields["content_hash"]
+        del fields["payload_hash"], fields["content_hash"], fields["payload_bytes"]
         found += state.extend([make_entry(**fields | (change if event.seq == seq else {}))])
     return found
 

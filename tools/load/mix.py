@@ -11,7 +11,10 @@ from eventlog.formats.times import format_time
 
 TYPES = ("user.login", "user.logout", "order.created", "order.paid", "document.read", "document.changed")
 _FILL = (40, 60, 80, 120, 200, 400, 2000)
-"""Bytes of filling; one in seven is a large event."""
+"""Bytes of filling."""
+_LARGE = (16 << 10, 64 << 10, 200 << 10)
+_LARGE_SHARE = 0.02
+"""So many of the events have a payload that is stored apart from its event, of one of these sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Mix:
         return f"shop/web-{self._rng.randrange(8)}"
 
     def _payload(self, mark: str) -> dict[str, Any]:
-        filling = self._rng.randbytes(self._rng.choice(_FILL) // 2).hex()
+        sizes = _LARGE if self._rng.random() < _LARGE_SHARE else _FILL
+        filling = self._rng.randbytes(self._rng.choice(sizes) // 2).hex()
         return {"mark": mark, "user": f"u-{self._rng.randrange(1000)}", "amount": self._rng.random(), "text": filling}
 
 

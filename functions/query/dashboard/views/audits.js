@@ -10,6 +10,7 @@ import { forget } from '../standing.js'
 const PAGE = 50
 const MEANING = {
   payload_mismatch: 'The payload is not the one that was logged.',
+  payload_missing: 'The payload, which is stored apart from its event, is gone.',
   content_mismatch: 'Something of the event other than its payload was changed.',
   hash_mismatch: 'The stored hash is not what its parts give.',
   link_mismatch: 'The event is not linked to the one before it.',

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         ge=0,
         description="How many chains one caller may create in a day (UTC); 0: any number",
     )
+    payloads_apart_from: int = Field(
+        default=8192,
+        validation_alias="EVENTLOG_PAYLOADS_APART_FROM",
+        ge=0,
+        description="From how many bytes on a payload is stored apart from its event; 0: none is",
+    )
     streams_per_caller: int = Field(
         default=20,
         validation_alias="EVENTLOG_STREAMS_PER_CALLER",

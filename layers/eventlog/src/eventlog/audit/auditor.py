@@ -279,6 +279,10 @@ class Auditor(Reports):
         """Count what waits to be settled, in all chains."""
         return backlog(self._audits.heads(), self._millis())
 
+    def leftover_payloads(self, seconds: float) -> int:
+        """Count payloads that no event has, long after they were stored apart; for so long at most."""
+        return self._audits.database.leftover_payloads(seconds)
+
     def _settle(self, chain: str) -> str | None:
         """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
         with suppress(StoreError):  # MongoDB can't be reached: the audit's own reads say so, if it still is the case

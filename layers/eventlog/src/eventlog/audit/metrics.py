@@ -70,6 +70,11 @@ def standing(findings: int) -> None:
     metrics.emit(SERVICE, {"OpenFindings": findings})
 
 
+def leftover(payloads: int) -> None:
+    """Emit how many payloads were stored apart for no event, by writers that died."""
+    metrics.emit(SERVICE, {"LeftoverPayloads": payloads})
+
+
 def witnessed(records: Iterable[WitnessRecord], sizes: Iterable[int]) -> None:
     """Emit what is known of the witnesses of a round's chains, in all and of each; ``sizes``: what is witnessed."""
     # By the state, not by what this round has asked: a witness that is left alone for an hour is as silent as before.

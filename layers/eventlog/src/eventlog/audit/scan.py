@@ -14,6 +14,7 @@ from eventlog.audit.workers import WorkerPool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
+from eventlog.stored.bodies import split
 from eventlog.stored.fields import floor_of_seq
 from eventlog.verify.fast_path import ClockSkew, Segment, segment_roots
 from eventlog.verify.verifier import ChainVerifier
@@ -161,7 +162,7 @@ class Pass:
         following = next(self._audits.scan(chain, stop, last, 1, after=after, arrays=False), None)
         if following is None and end is not None and verifier.state.position < end:
             verifier.gap(end, "truncated")
-        return max(stop, 0 if following is None else floor_of_seq(following)), following is None
+        return max(stop, 0 if following is None else floor_of_seq(split(following)[0])), following is None
 
     def _count(self, events: int) -> None:
         report = self._run.report

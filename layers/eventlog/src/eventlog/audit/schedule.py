@@ -1,6 +1,7 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
@@ -13,6 +14,7 @@ from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.spreading import SharedWork
 from eventlog.audit.watch import Watcher
+from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
@@ -26,6 +28,7 @@ _ANSWERED = 1000
 _SKIPPED = "another audit of the schedule in this mode is at work"
 _WATCHED_PART = 5
 """A round may spend a fifth of its time on the changes of the database."""
+_COUNTING_SECONDS = 5.0
 _LEASES: dict[Mode, LeaseName] = {"full": "schedule/full", "incremental": "schedule/incremental"}
 
 
@@ -88,6 +91,9 @@ def run_scheduled(
         shown = _witnessed(witnessing(), reports)
         audit_metrics.rehash_age(reports)
         audit_metrics.standing(found.standings.open_findings())
+        if wanted == "full":
+            with suppress(StoreError):  # the next round counts again
+                audit_metrics.leftover(found.leftover_payloads(_COUNTING_SECONDS))
     answer = _answer(wanted, [*watched, *reports, *shown])
     if outcome.left:
         answer["left"], answer["next"] = len(outcome.left), outcome.left[:_NAMED]

@@ -11,7 +11,11 @@ from eventlog.formats import hashing, merkle
 
 
 class Entry(NamedTuple):
-    """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text."""
+    """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text.
+
+    ``payload_bytes``: the size of a payload that is stored apart from its event (``stored/bodies.py``). Then
+    ``payload`` is empty until it was read from there, and an empty text is no payload anywhere.
+    """
 
     chain: str
     event_id: str
@@ -24,6 +28,7 @@ class Entry(NamedTuple):
     salt: bytes
     payload_hash: bytes
     content_hash: bytes
+    payload_bytes: int | None = None
 
 
 class Event(NamedTuple):

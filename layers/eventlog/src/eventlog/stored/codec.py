@@ -110,11 +110,14 @@ def decode_entry(document: Any, chain: str) -> Entry:
     Raises:
         NotOursError: as in ``decode_event``.
     """
+    apart = _payload_bytes(document)
+    if apart is not None:
+        document = document | {"payload": ""}
     check_types(document, _ENTRY_TYPES)
-    _check_lengths(document)
+    _check_lengths(document, apart)
     fields = {name: document[name] for name in _ENTRY_TYPES}
     fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
-    return Entry(chain=chain, **fields)
+    return Entry(chain=chain, **fields, payload_bytes=apart)
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -158,6 +161,7 @@ def check_types(document: Any, types: Mapping[str, type]) -> None:
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
     """Write a pending entry, for ``encode`` or as a part of a document."""
+    apart = entry.payload_bytes
     return {
         "event_id": entry.event_id,
         "event_type": entry.event_type,
@@ -165,7 +169,7 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
         "timestamp": DatetimeMS(entry.timestamp),
         "received_at": DatetimeMS(entry.received_at),
         "principal": entry.principal,
-        "payload": entry.payload,
+        **({"payload": entry.payload} if apart is None else {"payload_bytes": Int64(apart)}),
         "salt": entry.salt,
         "payload_hash": entry.payload_hash,
         "content_hash": entry.content_hash,
@@ -174,6 +178,9 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
 
 def _decode_document(document: dict[str, Any]) -> Event:
     """Check all types at once; only if one differs, look at field after field, to name it."""
+    apart = _payload_bytes(document)
+    if apart is not None:
+        document = document | {"payload": ""}
     try:
         values = _values(document)
     except KeyError:
@@ -187,8 +194,9 @@ def _decode_document(document: dict[str, Any]) -> Event:
     check_chain(chain)
     if document["seq"] == _LAST_INT64:  # the seq after it would fit nowhere
         raise NotOursError("seq is the largest number there is")
-    _check_lengths(document)
-    entry = Entry(chain, event_id, kind, source_id, int(at), int(received), principal, payload, salt, *hashes)
+    _check_lengths(document, apart)
+    times = int(at), int(received)
+    entry = Entry(chain, event_id, kind, source_id, *times, principal, payload, salt, hashes[0], hashes[1], apart)
     prev_hash, digest = hash_at(document, "prev_hash"), hash_at(document, "hash")
     return Event(entry, int(document["seq"]), prev_hash, digest, hashes_at(document, "nodes"))
 
@@ -203,15 +211,29 @@ def check_chain(name: str) -> None:
         raise NotOursError("chain is no name that a chain can have")
 
 
-def _check_lengths(document: Mapping[str, Any]) -> None:
-    """Check that salt and hashes have their lengths, and that the payload is the text of an object.
+def _payload_bytes(document: Any) -> int | None:
+    """Read how large the payload is that is stored apart; None if it stands in the document, or should.
+
+    Raises:
+        NotOursError: the size is none that a payload can have.
+    """
+    if not isinstance(document, dict) or "payload" in document or "payload_bytes" not in document:
+        return None
+    size = document["payload_bytes"]
+    if type(size) is not Int64 or size < len("{}"):
+        raise NotOursError("payload_bytes is not the size of a payload")
+    return int(size)
+
+
+def _check_lengths(document: Mapping[str, Any], apart: int | None) -> None:
+    """Check that salt and hashes have their lengths, and that a payload that stands here is the text of an object.
 
     Without this, bytes could be moved from the payload into the salt, or back, and every hash would stay the same.
     """
     salt, payload = document["salt"], document["payload"]
     if len(salt) != hashing.SALT_SIZE:
         raise NotOursError(f"salt has {len(salt)} bytes, not {hashing.SALT_SIZE}")
-    if not (payload.startswith("{") and payload.endswith("}")):
+    if apart is None and not (payload.startswith("{") and payload.endswith("}")):
         raise NotOursError("payload is not the text of a JSON object")
     hash_at(document, "payload_hash")
     hash_at(document, "content_hash")

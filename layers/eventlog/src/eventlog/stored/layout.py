@@ -1,18 +1,33 @@
 """The bytes of an event document exactly as this version writes it, by position and without a BSON library.
 
 It reads what ``codec.encode_event`` writes and nothing else, so it needs no table of types and makes no objects. A
-property test keeps the two the same. What it refuses, ``codec`` may still understand.
+property test keeps the two the same. What it refuses, ``codec`` may still understand. A document whose payload is
+stored apart is followed by the row that has it (``bodies.split``).
 """
 
 import struct
+from typing import NamedTuple
 
-Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int]
+
+class BodyPlace(NamedTuple):
+    """Where a payload that is stored apart was read: the document ends at ``stop``, and the row has the id ``key``."""
+
+    stop: int
+    key: bytes
+
+
+Parts = tuple[int, str, str, str, int, int, str, bytes, bytes, int, BodyPlace | None]
 """seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt; where the payload ends."""
 
 _TO_TYPE = struct.Struct("<6sq12sI")
 _TO_SOURCE = struct.Struct("<12sI")
 _TO_PRINCIPAL = struct.Struct("<12sq13sq11sI")
 _TO_PAYLOAD = struct.Struct("<10sI")
+_APART = b"\0\x12payload_bytes\0"
+_TO_SIZE = struct.Struct(f"<{len(_APART)}sq")
+_TO_KEY = struct.Struct("<I5sI")
+_TO_BODY = struct.Struct("<5sq9sI")
+_BODY_NAMES = (b"\x02_id\0", b"\0\x09at\0", b"\x02payload\0", b"\0\0")
 
 
 class EventLayout:
@@ -62,15 +77,23 @@ class EventLayout:
         end = at + length4 - 1
         principal = raw[at:end]
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
-        at = end + _TO_PAYLOAD.size
-        end = at + length5 - 1
-        payload = raw[at:end]
+        body: BodyPlace | None = None
+        if name8 == _APART[:10]:
+            found = _split_apart(raw, end, size)
+            if found is None:
+                return None
+            payload, end, body = found
+            name8, length5 = self._names[-1], 1
+        else:
+            at = end + _TO_PAYLOAD.size
+            end = at + length5 - 1
+            payload = raw[at:end]
         if (name0, prefix, name1, name2, name3, name4, name5, name6, name7, name8) != self._names:
             return None
         # A length of 0 would read one byte backwards: a string has at least the NUL that ends it.
         if not (length0 > self._prefix and length1 and length2 and length3 and length4 and length5):
             return None
-        if size != len(raw) or event_id != again:
+        if (body is None and size != len(raw)) or event_id != again:
             return None
         payload.decode()
         return (
@@ -84,7 +107,28 @@ class EventLayout:
             payload,
             raw[end + 12 : end + 28],
             end,
+            body,
         )
+
+
+def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, BodyPlace] | None:
+    """Read a payload that is stored apart: it, where ``payload_bytes`` at ``place`` ends, and the row from ``stop`` on.
+
+    None if the row is not as this version writes it, or has not so many bytes. Its id is for the caller to compare.
+    """
+    name, size = _TO_SIZE.unpack_from(raw, place)
+    row_size, name0, length0 = _TO_KEY.unpack_from(raw, stop)
+    at = stop + _TO_KEY.size
+    end = at + length0 - 1
+    key = raw[at:end]
+    name1, _, name2, length1 = _TO_BODY.unpack_from(raw, end)
+    at = end + _TO_BODY.size
+    payload, rest = raw[at : at + length1 - 1], raw[at + length1 - 1 :]
+    whole = size == len(payload) and stop + row_size == len(raw)
+    if name != _APART or (name0, name1, name2, rest) != _BODY_NAMES or not (whole and length0 and length1):
+        return None
+    # What follows the size begins with the zero byte that ends a payload elsewhere: the size's own last byte.
+    return payload, place + _TO_SIZE.size - 1, BodyPlace(stop, key)
 
 
 def _ending(nodes: int) -> bytes:

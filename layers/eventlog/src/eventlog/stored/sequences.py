@@ -1,6 +1,6 @@
 """The sequence document of a chain: what is settled, and what is pending.
 
-{_id: chain, origin, size, settled: {size, hash, frontier}, pending: [entry, ...], pending_bytes}
+{_id: chain, origin, size, settled: {size, hash, frontier}, pending: [entry, ...], pending_bytes[, swept]}
 
 Specified in docs/formats/event-and-chain.md.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bson import Int64
+from bson import DatetimeMS, Int64
 
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.stored.codec import (
@@ -30,7 +30,11 @@ MAX_SIZE = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class SequenceImage:
-    """One image of a sequence document: raw bytes as stored, and what was understood of it."""
+    """One image of a sequence document: raw bytes as stored, and what was understood of it.
+
+    ``swept``: payloads stored apart before this time that no event has may be gone (milliseconds since 1970); None:
+    none was ever removed. A push is refused if its payloads are that old, so it can't come too late for them.
+    """
 
     raw: bytes
     chain: str
@@ -39,6 +43,7 @@ class SequenceImage:
     settled: ChainState
     pending: list[Entry]
     pending_bytes: int
+    swept: int | None = None
 
     def events(self) -> Iterator[Event]:
         """Give the pending entries their seqs and hashes."""
@@ -54,6 +59,8 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     document = decode(raw)
     types = {"_id": str, "origin": str, "size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64}
     check_types(document, types)
+    if "swept" in document:
+        check_types(document, {"swept": DatetimeMS})
     # Types alone: whether size, settled and pending agree is for the audit to say, which names what differs.
     check_chain(document["_id"])
     state = decode_settled(document["settled"])
@@ -61,7 +68,8 @@ def decode_sequence(raw: bytes) -> SequenceImage:
     size, pending_bytes = int(document["size"]), int(document["pending_bytes"])
     if not 0 <= size < MAX_SIZE:
         raise NotOursError("size is negative, or more than a chain can have")
-    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes)
+    swept = int(document["swept"]) if "swept" in document else None
+    return SequenceImage(raw, document["_id"], document["origin"], size, state, pending, pending_bytes, swept)
 
 
 def decode_settled(settled: Any) -> ChainState:
@@ -89,6 +97,8 @@ def encode_sequence(image: SequenceImage) -> bytes:
         "pending": [entry_fields(entry) for entry in image.pending],
         "pending_bytes": Int64(image.pending_bytes),
     }
+    if image.swept is not None:
+        document["swept"] = DatetimeMS(image.swept)
     return encode(document)
 
 

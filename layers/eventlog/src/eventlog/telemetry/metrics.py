@@ -15,7 +15,7 @@ UNITS = {
     **dict.fromkeys(("Requests", "Errors", "Conflicts", "Events", "DeadLettered"), MetricUnit.Count),
     **dict.fromkeys(("AuditsFinished", "AuditsSkipped", "AuditFindings", "IncompleteAudits"), MetricUnit.Count),
     **dict.fromkeys(("EventsAudited", "UnanchoredEvents", "PendingEvents", "AnchoredSize"), MetricUnit.Count),
-    **dict.fromkeys(("WitnessAlarms", "WitnessCosignatures"), MetricUnit.Count),
+    **dict.fromkeys(("LeftoverPayloads", "WitnessAlarms", "WitnessCosignatures"), MetricUnit.Count),
     **dict.fromkeys(("Duration", "SettleLag"), MetricUnit.Milliseconds),
     "OpenFindings": MetricUnit.Count,
     **dict.fromkeys(("WitnessedSize", "WitnessFailures", "WitnessContradictions"), MetricUnit.Count),

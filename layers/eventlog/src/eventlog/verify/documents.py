@@ -5,13 +5,15 @@ from typing import Any
 from eventlog.formats import hashing
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import Entry, Event
-from eventlog.stored import codec
+from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
 from eventlog.verify.findings import Emit, Finding, mismatch
 
 
 def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
     """Check payload and content; return the content hashes that the event's hash may have been made of."""
+    if bodies.is_waiting(entry):
+        return _without_payload(entry, seq, emit)
     payload = hashing.payload_hash(entry.salt, entry.payload.encode())
     found = _content(entry, payload)
     if payload == entry.payload_hash and found == entry.content_hash:
@@ -32,12 +34,47 @@ def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
 
 
 def understand(raw: bytes) -> tuple[Event | None, str, int | None]:
-    """Understand a stored document: the event, or None and why it isn't one; and its seq, if that is a whole number."""
+    """Understand a stored document: the event, or None and why it isn't one; and its seq, if that is a whole number.
+
+    A payload that is stored apart is taken from the row behind the document, whatever its hash; ``check_entry`` finds
+    what is wrong with it.
+    """
+    raw, row = bodies.split(raw)
     try:
         event = codec.decode_event(raw)
     except NotOursError as error:
         return None, str(error), _seq(raw)
-    return event, "", event.seq
+    return event._replace(entry=with_row(event.entry, row)), "", event.seq
+
+
+def with_row(entry: Entry, row: bytes | None) -> Entry:
+    """Give an entry the payload that a row has, right or wrong; without one that can be read it stays as it is."""
+    if not bodies.is_waiting(entry) or row is None:
+        return entry
+    try:
+        return entry._replace(payload=bodies.decode_body(row).payload)
+    except NotOursError:
+        return entry
+
+
+def check_row(entry: Entry, row: bytes) -> str | None:
+    """Say how the row of an intact payload differs from what this version writes; None if it doesn't."""
+    if bodies.encode_body(entry, bodies.decode_body(row).at) != row:
+        return "the row of its payload is not as this version writes it: its id, or the fields or their order"
+    if len(entry.payload.encode()) != entry.payload_bytes:
+        return "payload_bytes is not the size of the payload"
+    return None
+
+
+def _without_payload(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
+    """Report a payload that is gone; the rest of the event is checked with the payload hash that it states."""
+    detail = "the payload, which is stored apart, is gone or can't be read"
+    emit(Finding("payload_missing", seq, entry.payload_hash.hex(), None, detail))
+    found = _content(entry, entry.payload_hash)
+    if found != entry.content_hash:
+        detail = "the event's fields do not give the stored content_hash"
+        emit(mismatch("content_mismatch", seq, found, entry.content_hash, detail))
+    return [candidate for candidate in (entry.content_hash, found) if candidate]
 
 
 def _seq(raw: bytes) -> int | None:

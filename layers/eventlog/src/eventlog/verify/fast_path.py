@@ -16,6 +16,7 @@ from typing import ClassVar
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
+from eventlog.stored.bodies import split
 from eventlog.stored.codec import decode_event
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.layout import ENDINGS, EventLayout
@@ -61,15 +62,15 @@ def advance(
         The first document that differs, with the state as it was before it; None if none did. The leaf hashes of the
         others are appended to ``leaves``, and skewed times are counted in ``skew``.
     """
-    split = EventLayout(chain).split
+    read = EventLayout(chain).split
     size, previous, frontier = state.size, state.hash, state.frontier
     limit, skew = ClockSkew.LIMIT, skew or ClockSkew()
     for raw in documents:
         try:
-            parts = split(raw)  # by position; up to the payload, all but the values is compared here
+            parts = read(raw)  # by position; up to the payload, all but the values is compared here
             if parts is None:
                 break
-            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end = parts
+            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end, body = parts
             if not is_canonical_object(payload):  # its hash may be right, but no append stored it
                 break
             payload_hash = hashing.payload_hash(salt, payload)
@@ -89,7 +90,11 @@ def advance(
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
         fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
-        if seq != size or raw[end:] != fresh:  # salt, hashes and nodes: everything behind the payload
+        # Salt, hashes and nodes: everything behind the payload. The id of a payload that is stored apart has its hash.
+        rest, own = raw[end:], True
+        if body is not None:
+            rest, own = raw[end : body.stop], body.key == f"{chain}/{event_id}/{payload_hash.hex()}".encode()
+        if seq != size or rest != fresh or not own:
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -149,7 +154,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     if stop - start < 2:
         return None
     try:
-        prev_hash = decode_event(first).prev_hash
+        prev_hash = decode_event(split(first)[0]).prev_hash
     except NotOursError:
         return None
     # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.

@@ -6,6 +6,7 @@ from typing import Literal
 
 FindingKind = Literal[
     "payload_mismatch",
+    "payload_missing",
     "content_mismatch",
     "hash_mismatch",
     "link_mismatch",

@@ -1,18 +1,23 @@
 """Checks of a sequence document and of documents outside the settled part of a chain."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from eventlog.formats import hashing
-from eventlog.formats.event import Event
+from eventlog.formats.event import Entry, Event
 from eventlog.formats.note import is_key_name
-from eventlog.stored import codec
+from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
-from eventlog.verify.documents import check_entry, understand
+from eventlog.verify.documents import check_entry, check_row, understand, with_row
 from eventlog.verify.findings import Emit, Finding
 
+ReadBodies = Callable[[Iterable[Entry]], Mapping[str, bytes]]
+"""Reads the rows of payloads that are stored apart, by their ids; those that are gone are left out."""
 
-def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> SequenceImage | None:
+
+def check_sequence(
+    raw: bytes | None, first: bytes | None, emit: Emit, read_bodies: ReadBodies = lambda _: {}
+) -> SequenceImage | None:
     """Check a sequence document by itself and against the chain's first stored event.
 
     Returns what was understood of it; None if it is missing or can't be understood, which is a finding.
@@ -33,7 +38,7 @@ def check_sequence(raw: bytes | None, first: bytes | None, emit: Emit) -> Sequen
     if not is_key_name(image.origin):
         emit(_wrong("origin is no name that a log can have"))
     _check_genesis(image, event, emit)
-    _check_pending(image, emit)
+    _check_pending(image, emit, read_bodies)
     return image
 
 
@@ -48,7 +53,7 @@ def _check_genesis(image: SequenceImage, event: Event | None, emit: Emit) -> Non
         emit(_wrong("the first event does not link to the genesis hash of origin"))
 
 
-def _check_pending(image: SequenceImage, emit: Emit) -> None:
+def _check_pending(image: SequenceImage, emit: Emit, read_bodies: ReadBodies) -> None:
     """Check the pending entries, and the figures that the document keeps about them."""
     count = image.settled.size + len(image.pending)
     if image.size != count:
@@ -58,8 +63,23 @@ def _check_pending(image: SequenceImage, emit: Emit) -> None:
         emit(_wrong("pending_bytes is not the size of the pending entries", size, image.pending_bytes))
     if len({entry.event_id for entry in image.pending}) != len(image.pending):
         emit(_wrong("an event id is pending twice"))
-    for seq, entry in enumerate(image.pending, image.settled.size):
-        check_entry(entry, seq, emit)
+    seq = image.settled.size
+    for entries in bodies.portions(image.pending):
+        rows = read_bodies(entries) if any(map(bodies.is_waiting, entries)) else {}
+        for entry in entries:
+            _check_one(entry, rows.get(bodies.body_id(entry)), seq, emit)
+            seq += 1
+
+
+def _check_one(entry: Entry, row: bytes | None, seq: int, emit: Emit) -> None:
+    """Check a pending entry with the row of its payload, if that is stored apart."""
+    findings: list[Finding] = []
+    entry = with_row(entry, row)
+    check_entry(entry, seq, findings.append)
+    if not findings and entry.payload_bytes is not None and row is not None and (why := check_row(entry, row)):
+        findings.append(Finding("unexpected", seq, None, None, why))
+    for finding in findings:
+        emit(finding)
 
 
 def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Event
-from eventlog.stored import codec
-from eventlog.verify.documents import check_entry, understand
+from eventlog.stored import bodies, codec
+from eventlog.verify.documents import check_entry, check_row, understand
 from eventlog.verify.fast_path import ClockSkew, Segment, advance
 from eventlog.verify.findings import Emit, Finding, FindingKind, mismatch
 
@@ -190,6 +190,10 @@ class ChainVerifier:
 
         If the event is not ``intact`` its ``_id`` is not compared: an edited event_id is a finding of the content.
         """
+        raw, row = bodies.split(raw)
+        if intact and row is not None and (why := check_row(event.entry, row)):
+            self._emit(Finding("unexpected", event.seq, None, None, why))
+            return
         fresh = codec.encode_event(event)
         if fresh == raw:
             return

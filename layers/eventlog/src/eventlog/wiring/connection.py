@@ -86,7 +86,8 @@ class Connection:
             client = connect(uri, settings.mongo_pool_size)
         except UnusableURIError:  # the operator is told which setting to change
             raise ConfigurationError(f"{self._source.setting} is no connection string that can be used") from None
-        return Connected(uri, open_log(client, settings.mongo_database, settings.origin))
+        log = open_log(client, settings.mongo_database, settings.origin, settings.payloads_apart_from)
+        return Connected(uri, log)
 
 
 class Wiring:

@@ -1,10 +1,10 @@
 """What an audit reads, and where its reports and leases are kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from eventlog.formats.event import ChainState
+from eventlog.formats.event import ChainState, Entry
 from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.heads import HeadStore
 from eventlog.store.interface.segments import SegmentStore
@@ -62,6 +62,10 @@ class ChainReads(Protocol):
         """Read the sequence document as it is stored."""
         ...
 
+    def bodies(self, entries: Iterable[Entry]) -> Mapping[str, bytes]:
+        """Read the rows of entries' payloads that are stored apart, by their ids; those that are gone are left out."""
+        ...
+
     def outside(self, end: int) -> Iterator[bytes]:
         """Read the events that ``AuditReads.scan`` leaves out: their seq is no number in 0..end-1, whatever it is."""
         ...
@@ -100,6 +104,8 @@ class AuditReads(Protocol):
         arrays: bool = True,
     ) -> Iterator[bytes]:
         """Read stored events with start <= seq < end in the order of seq, as the database was at ``after`` or later.
+
+        A document whose payload is stored apart is followed by its row (``stored.bodies.split``), if there is one.
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """

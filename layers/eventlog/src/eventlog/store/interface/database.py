@@ -25,6 +25,13 @@ class DatabaseReads(Protocol):
         """
         ...
 
+    def leftover_payloads(self, seconds: float) -> int:
+        """Count payloads stored apart that no event has, an hour after they were stored; for so long at most.
+
+        A writer that died, or was refused, has left them. They harm nothing.
+        """
+        ...
+
     def odd_rows(self, *, whole: bool) -> Iterator[str]:
         """Iterate over rows that no version wrote and that belong to no chain, one sentence for each.
 

@@ -71,7 +71,7 @@ class TreeView(Protocol):
         ...
 
     def event(self, event_id: str) -> Event | None:
-        """Return the event with this id, pending or settled."""
+        """Return the event with this id, pending or settled. A proof needs no payload: one stored apart is not read."""
         ...
 
 

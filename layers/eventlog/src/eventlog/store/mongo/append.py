@@ -66,6 +66,8 @@ class Appender:
         self._drafts = {draft.entry.event_id: draft for draft in drafts}
         self._chosen = any(draft.id_chosen for draft in drafts)
         self._deadline = time.monotonic() + _DEADLINE_SECONDS
+        self._stored: set[str] = set()
+        self._stored_at: int | None = None
 
     def run(self) -> list[Placed]:
         """Look up chosen ids, push what is new, derive the places, and settle if it is our turn.
@@ -79,8 +81,14 @@ class Appender:
             fresh = [d.entry for i, d in self._drafts.items() if known is None or i not in known.events]
             if not fresh and known is not None:
                 return self._placed(known.events)  # a replay of all of them, or our own push that was not acknowledged
+            apart = [entry for entry in fresh if entry.payload_bytes is not None]
+            if apart and (known is None or known.image is None) and not self._last_pushes.knows(self._chain):
+                # Payloads are stored only once the chain is there: who may create none must leave nothing behind.
+                known = self._look_up_again(pause=False)
+                continue
+            stored_at = [self._store_payloads(apart)] if apart else []
             try:
-                image = self._ops.push(self._chain, fresh, None if known is None else known.bound)
+                image = self._ops.push(self._chain, fresh, None if known is None else known.bound, *stored_at)
             except UnknownOutcomeError as error:
                 if error.in_flight and known is None:
                     # The server may apply this unbounded push at any later time, and a second one beside it would
@@ -132,14 +140,15 @@ class Appender:
                     events = {e.entry.event_id: e for e in (image.events() if image else ())}
                     ids = [i for i in self._drafts if i not in events]
                     settled = self._ops.read_events(self._chain, ids, session) if ids else []
-                events.update((e.entry.event_id, e) for e in settled)
+                    events.update((e.entry.event_id, e) for e in settled)
+                    there = self._ops.read_bodies([events[i] for i in self._drafts if i in events], session)
             except ServerSelectionTimeoutError:  # it has waited long enough for a primary
                 raise
             except ConnectionFailure:
                 self._pause()
                 continue
             # What is there with the same content is a replay; with other content it stops the whole append.
-            found = {i: events[i] for i in self._drafts if i in events}
+            found = {event.entry.event_id: event for event in there}
             conflicts = [i for i, event in found.items() if not _same(self._drafts[i], event.entry)]
             if conflicts:
                 raise IdConflictError(conflicts)
@@ -152,10 +161,31 @@ class Appender:
         known = self._look_up()
         if known.image is None:
             return self._create()
+        if self._stored_at is not None and (known.image.swept or 0) > self._stored_at:
+            raise StoreUnavailableError("this process's clock is far behind, or it took far too long; retry")
         if known.image.pending_bytes >= PENDING_LIMIT:  # settlers are slow or dead: settle all ourselves
             self._settle(Settler(self._ops, self._chain).rest)
             return self._look_up()
         return known
+
+    def _store_payloads(self, apart: Sequence[Entry]) -> int:
+        """Store payloads apart from their events, unless that was done; return when we began, by our own clock.
+
+        What this leaves behind if the push never comes is harmless: no event has it.
+        """
+        missing = [entry for entry in apart if entry.event_id not in self._stored]
+        at = self._stored_at or int(time.time() * 1000)
+        while missing:
+            try:
+                self._ops.insert_bodies(missing, at)
+                self._stored.update(entry.event_id for entry in missing)
+                break
+            except ServerSelectionTimeoutError:  # it has waited long enough for a primary
+                raise
+            except (ConnectionFailure, StoreUnavailableError):  # a second time does no harm
+                self._pause()
+        self._stored_at = at
+        return at
 
     def _create(self) -> Known:
         """Create the chain on first use, but never where a sequence document was removed.

@@ -1,6 +1,6 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -10,7 +10,7 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from eventlog.formats.event import ChainState
+from eventlog.formats.event import ChainState, Entry
 from eventlog.store.interface.audits import ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
@@ -25,7 +25,7 @@ from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
 from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
-from eventlog.stored import codec
+from eventlog.stored import bodies, codec
 from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
 
@@ -232,6 +232,12 @@ class SessionReads:
             found = self._ops.raw_sequences.find_one({"_id": self._chain}, session=self._session)
         return None if found is None else bytes(found.raw)
 
+    def bodies(self, entries: Iterable[Entry]) -> Mapping[str, bytes]:
+        """Read the rows of entries' payloads that are stored apart, by their ids; those that are gone are left out."""
+        ids = [bodies.body_id(entry) for entry in entries if bodies.is_waiting(entry)]
+        with mapped():
+            return self._ops.bodies.read(ids, self._session)
+
     def outside(self, end: int) -> Iterator[bytes]:
         """Read documents that ``scan(chain, 0, end)`` leaves out: their seq is not a number in 0..end-1.
 
@@ -273,8 +279,7 @@ def _scan(
     bounds |= {} if arrays else {"$not": {"$type": "array"}}
     query = {"chain": chain, "seq": bounds}
     cursor = operations.raw_events.find(query, session=session, sort=[("seq", 1)], limit=limit, batch_size=_BATCH)
-    for found in cursor:
-        yield bytes(found.raw)
+    yield from operations.bodies.joined((bytes(found.raw) for found in cursor), session)
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

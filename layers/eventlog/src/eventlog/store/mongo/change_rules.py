@@ -1,9 +1,9 @@
 """Which changes of the database the log's own roles never make (``roles.py``), and what ``make db-setup`` makes.
 
-The functions insert events, copies of anchors and cosignatures, and insert and update sequence documents and reports.
-All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database to its
-declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is told:
-``judge``.
+The functions insert events, payloads, copies of anchors and cosignatures, and insert and update sequence documents and
+reports. All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database
+to its declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is
+told: ``judge``.
 
 What comes by was looked up on MongoDB 6.0.5 (tests/integration/test_change_rules.py). No content of a row is asked for.
 """
@@ -21,7 +21,7 @@ from eventlog.store.mongo.schema import COLLECTIONS, Declared
 _NO_EVIDENCE = ("quotas", "heads")
 """Nothing of the log rests on the first, and the second is signed: nobody is told of what is done to them."""
 _DECLARED = {declared.name: declared for declared in COLLECTIONS if declared.name not in _NO_EVIDENCE}
-_ROWS_NEVER_CHANGE = ("events", "checkpoints", "cosignatures")
+_ROWS_NEVER_CHANGE = ("events", "bodies", "checkpoints", "cosignatures")
 _ROWS_ARE_UPDATED = ("sequences", "audits")
 _IS_MARK = {"ns.coll": "audits", "documentKey._id": MARK}
 RELEVANT: dict[str, Any] = {
@@ -81,6 +81,13 @@ _HIDES_NOTHING = frozenset(
 def is_mark(event: Mapping[str, Any]) -> bool:
     """Whether a change is one of our own marks."""
     return (event.get("documentKey") or {}).get("_id") == MARK and "mark" in (event.get("fullDocument") or {})
+
+
+def removed_payload(event: Mapping[str, Any]) -> str | None:
+    """Return the id of a payload that was removed, as an operator may one that no event has; None for other changes."""
+    where = str(event.get("operationType")), str((event.get("ns") or {}).get("coll", ""))
+    body_id = (event.get("documentKey") or {}).get("_id")
+    return body_id if where == ("delete", "bodies") and isinstance(body_id, str) else None
 
 
 def judge(event: Mapping[str, Any]) -> Change | None:

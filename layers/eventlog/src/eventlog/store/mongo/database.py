@@ -7,6 +7,7 @@ from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.odd_rows import OddRows
 from eventlog.store.mongo.shape import compare
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.sweep import Sweep
 
 
 class DatabaseStore:
@@ -18,6 +19,11 @@ class DatabaseStore:
     def shape(self, *, set_up: bool) -> DatabaseShape:
         """See ``DatabaseReads.shape``."""
         return compare(self._operations.events.database, set_up=set_up)
+
+    def leftover_payloads(self, seconds: float) -> int:
+        """See ``DatabaseReads.leftover_payloads``."""
+        with mapped():
+            return Sweep(self._operations).count(seconds).payloads
 
     def odd_rows(self, *, whole: bool) -> Iterator[str]:
         """See ``DatabaseReads.odd_rows``."""

@@ -43,12 +43,12 @@ class MongoEvidenceView(MongoTreeView):
 
     def events(self, start: int, end: int) -> Iterator[list[Event]]:
         """See ``EvidenceView.events``."""
-        return self.batches(Span(start, end), None)
+        return self._filled(Span(start, end), None)
 
     def events_in(self, window: TimeRange, start: int, end: int) -> Iterator[list[Event]]:
         """See ``EvidenceView.events_in``; the span to read is found by the index on time."""
         span = self.span(window, end)
-        return self.batches(span._replace(low=max(span.low, start)), window)
+        return self._filled(span._replace(low=max(span.low, start)), window)
 
     def span(self, window: TimeRange, size: int) -> Span:
         """Find where the events of a time window are, below ``size``; from the window's index alone."""
@@ -64,8 +64,16 @@ class MongoEvidenceView(MongoTreeView):
         seqs += [event.seq for event in self.pending if event.seq < size and window.has(event)]
         return Span(min(seqs), max(seqs) + 1, scattered) if seqs else Span(0, 0)
 
+    def _filled(self, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
+        """Iterate over what ``batches`` gives, with all payloads."""
+        with mapped():
+            yield from self._operations.bodies.fill_in_turn(self.batches(span, window), self.session)
+
     def batches(self, span: Span, window: TimeRange | None) -> Iterator[list[Event]]:
-        """Iterate over the events of a span, those of a window if there is one; the pending ones come last."""
+        """Iterate over the events of a span, those of a window if there is one; the pending ones come last.
+
+        Payloads that are stored apart are not in them yet.
+        """
         if span.low < min(span.high, self.image.settled.size):
             with mapped():
                 if window is not None and span.scattered:

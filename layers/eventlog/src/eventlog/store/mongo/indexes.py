@@ -62,6 +62,8 @@ COSIGNATURES = (Index(("chain", "number")),)
 EVENTS_SHARDED = ShardKey((("chain", ASCENDING), ("seq", ASCENDING)), unique=True)
 SEQUENCES_SHARDED = ShardKey((("_id", HASHED),))
 """A chain's order is decided in one document, on one shard; hashed, many chains meet all shards."""
+BODIES_SHARDED = ShardKey((("_id", ASCENDING),))
+"""Ids begin with the chain, so a chain's payloads lie side by side, as its events do, and can be placed."""
 
 
 def ensure(collection: Collection[Any], indexes: Iterable[Index]) -> None:

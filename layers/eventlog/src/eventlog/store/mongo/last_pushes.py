@@ -25,6 +25,10 @@ class LastPushes:
             self._pushes.clear()
         self._pushes[chain] = (time.monotonic(), image, state)
 
+    def knows(self, chain: str) -> bool:
+        """Whether this process has pushed to the chain lately, however long ago: so it exists, as chains do not go."""
+        return chain in self._pushes
+
     def get(self, chain: str) -> tuple[PushImage, ChainState] | None:
         """Return the last push and the state after it, if it was a few seconds ago at most."""
         found = self._pushes.get(chain)

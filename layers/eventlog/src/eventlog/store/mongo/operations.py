@@ -28,6 +28,7 @@ from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.answers import is_over
+from eventlog.store.mongo.bodies import BodyRows
 from eventlog.store.mongo.by_id import ById
 from eventlog.store.mongo.push import (
     DAMAGED,
@@ -63,6 +64,7 @@ class Operations:
         self.checkpoints = db["checkpoints"]
         self.cosignatures = db["cosignatures"]
         self.quotas = db["quotas"]
+        self.bodies = BodyRows(db)
         self.heads = db["heads"]
         self.raw_events: RawCollection = db["events"].with_options(codec_options=codec.RAW)
         self.raw_sequences: RawCollection = db["sequences"].with_options(codec_options=codec.RAW)
@@ -96,6 +98,14 @@ class Operations:
             codec.decode_event(bytes(found.raw))
             for found in self.raw_events.find(**self._by_id.query(chain, ids), session=session)
         ]
+
+    def read_bodies(self, events: Sequence[Event], session: ClientSession | None) -> list[Event]:
+        """Give events their payloads where these are stored apart (majority); see ``BodyRows.fill``."""
+        return self.bodies.fill(events, session)
+
+    def insert_bodies(self, entries: Sequence[Entry], at: int) -> None:
+        """Insert payloads that are stored apart (w: majority); see ``BodyRows.insert``."""
+        self.bodies.insert(entries, at)
 
     def read_hashes(self, chain: str, start: int, end: int) -> dict[int, Any]:
         """Read the hashes of the stored documents with start <= seq < end (majority)."""
@@ -162,7 +172,9 @@ class Operations:
         places = {"chain": chain, "seq": {"$gte": Int64(start), "$lt": Int64(end)}}
         return {bytes(found.raw) for found in self.raw_events.find(places)}
 
-    def push(self, chain: str, entries: Sequence[Entry], bound: int | None) -> PushImage | None:
+    def push(
+        self, chain: str, entries: Sequence[Entry], bound: int | None, stored_at: int | None = None
+    ) -> PushImage | None:
         """Commit entries: append them to ``pending`` if it isn't full (w: majority). None if the push was refused.
 
         ``bound`` is the chain's size before the ids were looked up. With it the push is refused if one of the ids is
@@ -170,11 +182,14 @@ class Operations:
         one of the ids is still pending. So a bounded push can't store an id twice, however late the server applies it.
         Ids that no other writer can have need no bound.
 
+        ``stored_at``: when the payloads that are stored apart were. The push is refused if some that were stored later
+        than that may have been removed by now, as no event had them.
+
         Raises:
             UnknownOutcomeError: it was not acknowledged, and may or may not be in.
             CorruptionError: the sequence document is damaged.
         """
-        command, size = push_command(chain, entries, bound)
+        command, size = push_command(chain, entries, bound, stored_at)
         command["writeConcern"] = _MAJORITY.document
         try:
             with pymongo.timeout(PUSH_SECONDS):

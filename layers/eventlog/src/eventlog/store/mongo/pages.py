@@ -49,13 +49,16 @@ def read_page(operations: Operations, query: Query) -> Page:
             found = _without_gap(found, query, size)
         # One event beyond the page is looked at, which says that there are more. A page has one event at least.
         events: list[Event] = []
-        taken = 0
+        taken, more = 0, False
         for event, length in found:
-            if len(events) == query.limit or taken >= query.max_bytes:
-                return Page(events, more=True, size=size, settled_size=image.settled.size)
+            more = len(events) == query.limit or taken >= query.max_bytes
+            if more:
+                break
             events.append(event)
             taken += length
-    return Page(events, more=False, size=size, settled_size=image.settled.size)
+        # Payloads that are stored apart are read last, those of the page alone.
+        events = operations.read_bodies(events, session)
+    return Page(events, more=more, size=size, settled_size=image.settled.size)
 
 
 def filter_of(query: Query, size: int, values: Values) -> _Filter:
@@ -99,12 +102,17 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
         filter_of(query, size, values), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
     )
     for batch in batches:
-        yield from zip(codec.decode_events(batch), codec.sizes(batch), strict=True)
+        for event, length in zip(codec.decode_events(batch), codec.sizes(batch), strict=True):
+            yield event, length + (event.entry.payload_bytes or 0)
 
 
 def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
     """Return the pending events of the page and those after it, in order."""
-    found = [(event, len(event.entry.payload)) for event in image.events() if event.seq < size and _fits(query, event)]
+    found = [
+        (event, event.entry.payload_bytes or len(event.entry.payload))
+        for event in image.events()
+        if event.seq < size and _fits(query, event)
+    ]
     return sorted(found, key=_key(query), reverse=query.order == "desc")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bson import Int64, Timestamp
+from bson import DatetimeMS, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats.event import ChainState, Entry
@@ -55,12 +55,19 @@ class PushImage:
         return self.settled.size + len(self.pending)
 
 
-def push_command(chain: str, entries: Sequence[Entry], bound: int | None) -> tuple[dict[str, Any], int]:
+def push_command(
+    chain: str, entries: Sequence[Entry], bound: int | None, stored_at: int | None
+) -> tuple[dict[str, Any], int]:
     """Build the command of ``Operations.push``; return it and how many bytes the entries have."""
     encoded = [codec.encode_entry(entry) for entry in entries]
     size = sum(map(len, encoded))
     query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
     fields = _FIELDS
+    if stored_at is not None:
+        # Whoever removes old payloads that no event has first says so here, and looks for their events after that
+        # (``sweep.py``). So either it sees this push, or this push sees it, however late it comes and whatever the
+        # clocks say: both times are the same writer's.
+        query["swept"] = {"$not": {"$gt": DatetimeMS(stored_at)}}
     if bound is not None:
         # The ids were looked up when the chain had ``bound`` events. What was pushed since is still pending as long as
         # nothing beyond the bound was settled, and then the first condition sees one of the ids there.

@@ -1,7 +1,8 @@
 """What each function's database user may do: least privilege, as MongoDB's custom roles.
 
-No role may update or remove an event, drop anything, or change indexes and validators. An update of ``sequences`` can't
-be narrowed to some of its fields: with a writer's password one can still be damaged, which audits and anchors show.
+No role may update or remove an event or a payload, drop anything, or change indexes and validators. An update of
+``sequences`` can't be narrowed to some of its fields: with a writer's password one can still be damaged, which audits
+and anchors show.
 """
 
 from dataclasses import dataclass
@@ -33,11 +34,19 @@ class Role:
 
 ROLES = (
     # pushes (findAndModify, a chain's first document), settles what it has pushed (insert, trim), counts new chains
-    Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "quotas": CHANGE}),
+    Role("eventlog-ingest", {"events": APPEND, "sequences": CHANGE, "bodies": APPEND, "quotas": CHANGE}),
     # reads, and is told when a chain has grown, for streams
     Role(
         "eventlog-query",
-        {"events": READ, "sequences": WATCH, "audits": READ, "checkpoints": READ, "cosignatures": READ, "heads": READ},
+        {
+            "events": READ,
+            "sequences": WATCH,
+            "bodies": READ,
+            "audits": READ,
+            "checkpoints": READ,
+            "cosignatures": READ,
+            "heads": READ,
+        },
     ),
     # settles, appends to the log's own chain, keeps reports (with leases), copies of anchors and cosignatures; compares
     # collections and indexes with what is declared, and is told of changes that no role makes
@@ -46,6 +55,7 @@ ROLES = (
         {
             "events": (*APPEND, *LIST),
             "sequences": (*CHANGE, *LIST),
+            "bodies": (*APPEND, *LIST),
             "audits": (*CHANGE, *LIST),
             "checkpoints": (*APPEND, *LIST),
             "cosignatures": (*APPEND, *LIST),

@@ -27,6 +27,7 @@ _STRING = {"bsonType": "string"}
 _NAME = {"bsonType": "string", "minLength": 1}
 _DATE = {"bsonType": "date"}
 _COUNT = {"bsonType": "long", "minimum": 0}
+_PAYLOAD = {"bsonType": "string", "pattern": r"^\{"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class Declared:
         return {"validator": validator, "validationLevel": "moderate", "validationAction": "error"}
 
 
-def _fields(properties: dict[str, Schema]) -> Schema:
-    """Describe a document with exactly these fields."""
+def _fields(properties: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    """Describe a document with exactly these fields; the optional ones may be left out."""
     return {
         "bsonType": "object",
         "required": list(properties),
         "additionalProperties": False,
-        "properties": properties,
+        "properties": properties | (optional or {}),
     }
 
 
@@ -78,15 +79,15 @@ _EVENT = _fields(
         "timestamp": _DATE,
         "received_at": _DATE,
         "principal": _STRING,
-        "payload": {"bsonType": "string", "pattern": r"^\{"},
         "salt": _HASH,
         "payload_hash": _HASH,
         "content_hash": _HASH,
         "prev_hash": _HASH,
         "hash": _HASH,
         "nodes": _HASHES,
-    }
-)
+    },
+    {"payload": _PAYLOAD, "payload_bytes": {"bsonType": "long", "minimum": 2}},
+) | {"oneOf": [{"required": ["payload"]}, {"required": ["payload_bytes"]}]}
 _EVENT_LENGTHS = {
     "salt": SALT_SIZE,
     **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
@@ -99,7 +100,11 @@ _SEQUENCE = _fields(
         "settled": _fields({"size": _COUNT, "hash": _HASH, "frontier": _HASHES}),
         "pending": {"bsonType": "array"},
         "pending_bytes": _COUNT,
-    }
+    },
+    {"swept": _DATE},
+)
+_BODY = _fields(
+    {"_id": {"bsonType": "string", "pattern": "^[^/]+/[^/]+/[0-9a-f]{64}$"}, "at": _DATE, "payload": _PAYLOAD}
 )
 _CHECKPOINT = _fields(
     {
@@ -236,6 +241,7 @@ one that begins with ``WITNESS_PREFIX``, and results of segments under ``SEGMENT
 COLLECTIONS = (
     Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS_SHARDED, lengths=_EVENT_LENGTHS),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
+    Declared("bodies", _BODY, shard_key=indexes.BODIES_SHARDED),
     Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),

@@ -18,6 +18,7 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.pages import read_page
 from eventlog.store.mongo.quotas import open_chain
 from eventlog.store.mongo.settle import Settler
+from eventlog.stored.bodies import APART_FROM, put_apart
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.fields import decode_roughly
 from eventlog.stored.sequences import decode_sequence
@@ -63,21 +64,27 @@ def _client(uri: str, pool_size: int) -> MongoClient[dict[str, Any]]:
     )
 
 
-def open_log(client: MongoClient[dict[str, Any]], database: str, origin: str) -> "MongoStore":
-    """Open the log in a database of this client (``connect``).
+def open_log(
+    client: MongoClient[dict[str, Any]], database: str, origin: str, apart_from: int = APART_FROM
+) -> "MongoStore":
+    """Open the log in a database of this client (``connect``); see ``MongoStore``.
 
     Other parts of the log (``TreeReader``, ``AuditStore``, ``CheckpointStore``, ``Leases``, ...) are opened over what
     this returns, so that all of them share one client with its read and write concerns.
     """
-    return MongoStore(Operations(client, database), origin)
+    return MongoStore(Operations(client, database), origin, apart_from)
 
 
 class MongoStore:
-    """``EventStore`` on MongoDB; ``origin`` names the log in the chains that it creates. ``open_log`` makes one."""
+    """``EventStore`` on MongoDB; ``origin`` names the log in the chains that it creates. ``open_log`` makes one.
 
-    def __init__(self, operations: Operations, origin: str) -> None:
+    ``apart_from``: payloads of so many bytes or more are stored apart from their events; 0: none.
+    """
+
+    def __init__(self, operations: Operations, origin: str, apart_from: int = APART_FROM) -> None:
         self._operations = operations
         self._origin = origin
+        self._apart_from = apart_from
         self._last_pushes = LastPushes()
 
     def close(self) -> None:
@@ -95,6 +102,8 @@ class MongoStore:
             LimitError: the chain does not exist, and none of the drafts' principals may create one more today.
             StoreError: see ``EventAppender.append``.
         """
+        entries = put_apart([draft.entry for draft in drafts], self._apart_from)
+        drafts = [draft._replace(entry=entry) for draft, entry in zip(drafts, entries, strict=True)]
         return append(self._operations, self._last_pushes, chain, self._origin, drafts, new_chains=new_chains)
 
     def open_chain(self, chain: str, principal: str, *, new_chains: int) -> None:
@@ -124,10 +133,9 @@ class MongoStore:
             image = self._operations.read_sequence(chain, session)
             # An entry leaves the sequence document only after it is in events, so in this order it can't be missed.
             pending = image.events() if image else iter(())
-            found = next((event for event in pending if event.entry.event_id == event_id), None)
-            if found is not None:
-                return found
-            return next(iter(self._operations.read_events(chain, [event_id], session)), None)
+            found = [event for event in pending if event.entry.event_id == event_id]
+            found = found or self._operations.read_events(chain, [event_id], session)
+            return next(iter(self._operations.read_bodies(found[:1], session)), None)
 
     def page(self, query: Query) -> Page:
         """See ``EventReader.page``."""

@@ -36,7 +36,7 @@ class MongoTreeView:
         self.session = session
         self.image = image
         self.pending: list[Event] = list(image.events())
-        """The events from ``image.settled.size`` on."""
+        """The events from ``image.settled.size`` on; payloads that are stored apart are not in them."""
 
     @property
     def chain(self) -> str:

@@ -21,10 +21,11 @@ from pymongo.errors import OperationFailure, PyMongoError
 from eventlog.store.errors import CannotWatchError, HistoryLostError
 from eventlog.store.interface.audits import MARK, POSITION
 from eventlog.store.interface.watch import Change
-from eventlog.store.mongo.change_rules import FIELDS, RELEVANT, is_mark, judge
+from eventlog.store.mongo.change_rules import FIELDS, RELEVANT, is_mark, judge, removed_payload
 from eventlog.store.mongo.driver_errors import mapped
 from eventlog.store.mongo.indexes import NOT_ALLOWED
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.sweep import Sweep
 from eventlog.stored import codec
 
 Token = Mapping[str, Any]
@@ -51,7 +52,9 @@ class MongoWatch:
     """``ChangeWatch`` on MongoDB; the position and the mark are kept in ``audits``."""
 
     def __init__(self, log: MongoStore) -> None:
-        self._audits = operations_of(log).audits
+        operations = operations_of(log)
+        self._is_used = Sweep(operations).is_used
+        self._audits = operations.audits
         self._database = self._audits.database.with_options(codec_options=_LENIENT)
 
     @contextmanager
@@ -59,7 +62,7 @@ class MongoWatch:
         """See ``ChangeWatch.open``; the record counts in seconds, so all of the first one is read."""
         with _mapped():
             start = Timestamp(since // 1000, 1) if token is None and since is not None else None
-            changes = MongoChanges(self._stream, None if token is None else bson.decode(token), start)
+            changes = MongoChanges(self._stream, None if token is None else bson.decode(token), start, self._is_used)
         try:
             yield changes
         finally:
@@ -103,8 +106,11 @@ class MongoChanges:
         open_stream: Callable[[Token | None, Timestamp | None], Stream],
         token: Token | None,
         since: Timestamp | None,
+        is_used: Callable[[str], bool],
     ) -> None:
+        # ``is_used`` tells whether an event has the payload of an id: one that none has may go (``sweep.py``).
         self._open = open_stream
+        self._is_used = is_used
         self._stream = open_stream(token, since)
         self.mark: str | None = None
         self.millis: int | None = None
@@ -145,7 +151,7 @@ class MongoChanges:
             self.millis = at.time * 1000
         if is_mark(event):
             self.mark = str(event["fullDocument"]["mark"])
-        elif change := judge(event):
+        elif (change := judge(event)) and ((payload := removed_payload(event)) is None or self._is_used(payload)):
             found.append(change)
 
 

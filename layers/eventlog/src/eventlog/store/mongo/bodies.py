@@ -1,0 +1,119 @@
+"""The collection ``bodies``, of payloads that are stored apart: inserting rows, and reading those of some events.
+
+A row is inserted, and committed by a majority, before the push of its event, and every event that a reader sees was
+pushed. So a reader that reads it after the event, in the same session, finds it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from eventlog.formats.event import Entry, Event
+from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.mongo.sessions import causal_session
+from eventlog.stored import bodies, codec
+from eventlog.stored.errors import NotOursError
+
+_DUPLICATE_KEY = 11000
+_APART = b"\x12payload_bytes\0"
+"""What the document of an event has in it if its payload is stored apart; other documents may, too."""
+
+
+class BodyRows:
+    """The rows of one database, with its read and write concern."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._database = database
+        self.rows = database["bodies"].with_options(codec_options=codec.RAW)
+
+    def insert(self, entries: Iterable[Entry], at: int) -> None:
+        """Insert the payloads of entries (w: majority), all in one round trip; a second time does no harm.
+
+        Raises:
+            CorruptionError: something else stands under the id of one.
+            StoreUnavailableError: not known to be committed by a majority.
+        """
+        fresh = {bodies.body_id(entry): bodies.encode_body(entry, at) for entry in entries}
+        command = {
+            "insert": self.rows.name,
+            "documents": [RawBSONDocument(row) for row in fresh.values()],
+            "ordered": False,
+            "writeConcern": self._database.write_concern.document,
+        }
+        with causal_session(self._database.client) as session:
+            # Unordered: all were tried. A duplicate is a row of our own, of a try that was not acknowledged, and counts
+            # once a majority read shows it. After any other error it is not known what was stored.
+            reply = self._database.command(command, session=session)
+            failed = reply.get("writeErrors", [])
+            if "writeConcernError" in reply or any(e["code"] != _DUPLICATE_KEY for e in failed):
+                raise StoreUnavailableError("MongoDB: storing payloads was not acknowledged")
+            if failed:
+                self._check_duplicates(fresh, session)
+
+    def _check_duplicates(self, fresh: Mapping[str, bytes], session: ClientSession) -> None:
+        found = self.read(fresh, session)
+        if any(found.get(name, row) != row for name, row in fresh.items()):
+            raise CorruptionError("something else stands in the place of a payload")
+        if len(found) < len(fresh):
+            raise StoreUnavailableError("MongoDB: a payload is not yet committed by a majority")
+
+    def read(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, bytes]:
+        """Read rows by their ids (majority), in one round trip."""
+        found = self.rows.find({"_id": {"$in": list(ids)}}, session=session)
+        return {row["_id"]: bytes(row.raw) for row in found}
+
+    def fill(self, events: Sequence[Event], session: ClientSession | None) -> list[Event]:
+        """Give events their payloads where these are stored apart; without any such nothing is read.
+
+        Raises:
+            NotOursError: a payload is missing, or is not the one that was appended.
+        """
+        ids = [bodies.body_id(event.entry) for event in events if bodies.is_waiting(event.entry)]
+        return bodies.with_payloads(events, self.read(ids, session)) if ids else list(events)
+
+    def fill_in_turn(self, batches: Iterable[Sequence[Event]], session: ClientSession | None) -> Iterator[list[Event]]:
+        """Do what ``fill`` does for batches of events, in smaller ones where their payloads are many bytes."""
+        for batch in batches:
+            events = iter(batch)
+            for portion in bodies.portions(event.entry for event in batch):
+                yield self.fill(list(islice(events, len(portion))), session)
+
+    def joined(self, documents: Iterable[bytes], session: ClientSession | None) -> Iterator[bytes]:
+        """Put behind each stored event whose payload is stored apart its row, as it is; without one it stands alone."""
+        # Only so many are kept back as one query reads the payloads of. What is no event is handed on as it is.
+        kept: list[tuple[bytes, Entry | None]] = []
+        size = 0
+        for document in documents:
+            entry = _apart(document)
+            if entry is None and not kept:
+                yield document
+                continue
+            kept.append((document, entry))
+            size += len(document) + (entry.payload_bytes or 0 if entry else 0)
+            if len(kept) >= bodies.TOGETHER or size >= bodies.TOGETHER_BYTES:
+                yield from self._with_rows(kept, session)
+                kept, size = [], 0
+        yield from self._with_rows(kept, session)
+
+    def _with_rows(
+        self, documents: Sequence[tuple[bytes, Entry | None]], session: ClientSession | None
+    ) -> Iterator[bytes]:
+        ids = [bodies.body_id(entry) for _, entry in documents if entry]
+        rows = self.read(ids, session) if ids else {}
+        for document, entry in documents:
+            yield document + rows.get(bodies.body_id(entry), b"") if entry else document
+
+
+def _apart(document: bytes) -> Entry | None:
+    """Return the entry of a stored event whose payload is stored apart; None for all others."""
+    if _APART not in document:
+        return None
+    try:
+        entry = codec.decode_event(document).entry
+    except NotOursError:
+        return None
+    return entry if bodies.is_waiting(entry) else None
