@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import uuid4
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
@@ -60,6 +61,13 @@ EARLIER = 2
 COLLECTIONS = ("events", "bodies", "sequences", "checkpoints", "cosignatures", "audits", "heads")
 _LARGE = (5, 6)
 """Which of a round's events have large payloads: the second round's are at seq 17 and 18."""
+
+
+Prepare = Callable[[str], None]
+
+
+def nothing(_database: str) -> None:
+    """Prepare nothing: the log makes what it needs."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +210,8 @@ class DrillLog:
                 (self.folder / path).write_bytes(data)
 
     def raw(self, name: str) -> RawCollection:
-        """Return a collection whose rows are the bytes that are stored."""
-        return self.admin[name].with_options(codec_options=codec.RAW)
+        """Return a collection whose rows are the bytes that are stored; what is written is there for every reader."""
+        return self.admin[name].with_options(codec_options=codec.RAW, write_concern=WriteConcern("majority"))
 
     def remove_anchors(self, chain: str = "*") -> None:
         """Empty the anchor directory, or a chain's."""
@@ -235,6 +243,7 @@ class Honest:
     now: Backup
     earlier: Backup
     memory: Path
+    prepare: Prepare = nothing
 
     @contextmanager
     def copy(self, *, witnessed: bool = False) -> Iterator[DrillLog]:
@@ -242,7 +251,7 @@ class Honest:
 
         The witness saw the honest log, and nothing of other copies.
         """
-        with fresh_log(self.client, self.folder, self.key) as log, ExitStack() as stack:
+        with fresh_log(self.client, self.folder, self.key, self.prepare) as log, ExitStack() as stack:
             log.put_back(self.now, files=True)
             log.earlier = self.earlier
             log.monitor.look(*CHAINS, REGISTRY)
@@ -256,10 +265,10 @@ class Honest:
             yield log
 
 
-def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Honest:
-    """Make the honest log: events and audits in turns."""
+def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing) -> Honest:
+    """Make the honest log: events and audits in turns. ``prepare`` is called with the name of each new database."""
     memory = folder / "witness"
-    with fresh_log(client, folder, key) as log, witness_in(memory, vkeys(log), folder / "policy"):
+    with fresh_log(client, folder, key, prepare) as log, witness_in(memory, vkeys(log), folder / "policy"):
         log.policy = folder / "policy"
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
@@ -267,7 +276,7 @@ def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile) -> Ho
             for chain in CHAINS:
                 log.append(chain, count)
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier, memory)
+        return Honest(client, folder, key, log.back_up(), earlier, memory, prepare)
 
 
 def vkeys(log: DrillLog) -> list[VerifierKey]:
@@ -276,10 +285,13 @@ def vkeys(log: DrillLog) -> list[VerifierKey]:
 
 
 @contextmanager
-def fresh_log(client: MongoClient[Document], folder: Path, key: KeyFile) -> Iterator[DrillLog]:
+def fresh_log(
+    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing
+) -> Iterator[DrillLog]:
     """Yield an empty log, whose database is dropped afterwards."""
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
+    prepare(place.name)
     log = DrillLog(client, place, key)
     indexes.ensure(log.events, indexes.EVENTS)
     indexes.ensure(log.audits, indexes.AUDITS)

@@ -1,6 +1,10 @@
-"""Three mongods as one replica set: the primary is killed, stepped down and paused while 8 processes append."""
+"""Three mongods as one replica set: the primary is killed, stepped down and paused while 8 processes append.
+
+With ``--sharded`` they are a shard, which has the order of the chain, and the processes append through a router.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,8 +13,9 @@ from pymongo.errors import PyMongoError
 
 from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
-from tests.integration.writer import Writer, check_chain
+from tests.integration.writer import CHAIN, Writer, check_chain
 from tests.support.failovers import fail_over
+from tests.support.sharded.cluster import SHARDS, ShardedCluster
 from tests.support.watched import from_now, told_since
 
 WRITERS = 8
@@ -18,6 +23,15 @@ PROGRESS = 40
 """Receipts between two failovers."""
 PAUSE = 0.01
 """Seconds between two appends of a writer: an election takes seconds, and meanwhile all of them wait anyway."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where to append, and the nodes that lose their office."""
+
+    uri: str
+    database: str
+    nodes: list[EmbeddedMongo]
 
 
 @pytest.fixture
@@ -28,8 +42,21 @@ def nodes(tmp_path: Path) -> Iterator[list[EmbeddedMongo]]:
         node.kill()
 
 
-def test_failovers_lose_and_double_nothing(nodes: list[EmbeddedMongo], tmp_path: Path) -> None:
-    uri, database = replica_set_uri(nodes), f"test_{uuid4().hex[:12]}"
+@pytest.fixture
+def deployment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    database = f"test_{uuid4().hex[:12]}"
+    if request.config.getoption("--sharded"):
+        with ShardedCluster(tmp_path, {SHARDS[1]: 3}) as cluster:
+            with connect(cluster.uri) as client:
+                cluster.spread(client, database, CHAIN, 0)
+            yield Deployment(f"{cluster.uri}?appname=tests", database, list(cluster.sets[SHARDS[1]]))
+        return
+    nodes: list[EmbeddedMongo] = request.getfixturevalue("nodes")
+    yield Deployment(replica_set_uri(nodes), database, nodes)
+
+
+def test_failovers_lose_and_double_nothing(deployment: Deployment, tmp_path: Path) -> None:
+    uri, database, nodes = deployment.uri, deployment.database, deployment.nodes
     writers = [
         Writer(uri, database, f"w{i}", tmp_path, chosen=i % 2 == 0, batch=1 + i // 4, pause=PAUSE)
         for i in range(WRITERS)

@@ -1,6 +1,8 @@
 """Setting up a sharded cluster: each shard gets its part of the chains, and a chain goes where an operator says."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,18 +11,25 @@ from pymongo import MongoClient
 from admin.command import CommandError
 from admin.place import main, place
 from admin.setup import Setup
+from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.store.interface.audits import LEASE_MILLIS
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
+from local.drill.attacks import ATTACKS
+from local.drill.log import Honest, make_honest
+from local.drill.run import attack
 from local.machine import wait_until
 from tests.integration.writer import CHAIN, ORIGIN, check_chain, receipt
 from tests.support.factories import draft
 from tests.support.secured import PASSWORDS
 from tests.support.sharded.cluster import ShardedCluster
 from tests.support.sharded.routing import hash_of
+from tests.support.watched import from_now, told_since
 
 Client = MongoClient[dict[str, Any]]
+DRILLED = ["edit a queryable field", "set the sequence document back", "rewrite events that are not anchored yet"]
+"""One attack for each place where it is found; ``pytest --sharded tests/integration/test_drill.py`` has the others."""
 CHAINS = [f"tenant-{number}" for number in range(24)]
 
 
@@ -28,6 +37,14 @@ CHAINS = [f"tenant-{number}" for number in range(24)]
 def router(cluster: ShardedCluster) -> Iterator[Client]:
     with connect(cluster.uri) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def honest(cluster: ShardedCluster, router: Client, tmp_path_factory: pytest.TempPathFactory) -> Honest:
+    """A log of the drill, each copy of which is spread over both shards."""
+    folder: Path = tmp_path_factory.mktemp("drill")
+    create_key_file(folder / "key")
+    return make_honest(router, folder, KeyFile(folder / "key"), partial(cluster.spread, router, chain=CHAIN, seq=20))
 
 
 @pytest.fixture
@@ -117,6 +134,7 @@ def test_the_balancer_puts_a_chains_order_and_events_where_its_zone_is(
     placed = {chain: store.append(chain, [draft(chain=chain)]) for chain in chains}
     for chain in chains:
         store.settle(chain)
+    start = from_now(store)
     router.admin.command("addShardToZone", "sh1", zone="busy")
     for chain in chains:
         assert place(router, database, chain, "busy") == place(router, database, chain, "busy") == ["sh1"]
@@ -139,6 +157,7 @@ def test_the_balancer_puts_a_chains_order_and_events_where_its_zone_is(
     }
     assert operations_of(store).sequences.count_documents({}) == 2
     assert set_up(cluster, router, database, check=True) == {}  # zones are the operator's
+    assert told_since(store, start) == []  # what moves is not taken for what somebody has done
 
 
 def test_a_chain_that_can_not_be_placed_is_refused_in_one_sentence(
@@ -178,3 +197,11 @@ def test_a_lease_goes_by_the_routers_clock_and_a_wrong_one_costs_work_that_is_do
     leases.release(name, "first")
     leases.release(name, "second")
     assert leases.take(name, "third")
+
+
+@pytest.mark.parametrize("name", DRILLED)
+def test_an_attack_on_a_sharded_log_ends_as_the_table_says(honest: Honest, name: str) -> None:
+    (each,) = [each for each in ATTACKS if each.name == name]
+    with honest.copy(witnessed=each.witnessed) as log:
+        outcome = attack(log, each)
+        assert (outcome.where, outcome.found) == (each.where, each.found)

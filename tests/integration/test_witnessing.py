@@ -99,7 +99,7 @@ def test_each_anchor_is_cosigned_once_kept_in_both_places_and_served(asking: Ask
         [("w0", 5, "cosigning")],
     )
     assert asking.round().sizes["main"] == 9
-    assert (len(asking.asked), len(times(asking))) == (asked + 1, 1)
+    assert (len(asking.asked), len(times(asking))) == (asked + 2, 1)  # and the registry
     assert [row["_id"] for row in operations_of(asking.log.store).cosignatures.find({"chain": "main"})] == [
         f"main/{number:012}/{W.key.key_id.hex()}" for number in (1, 2)
     ]
@@ -114,6 +114,9 @@ def test_a_quiet_chain_is_shown_to_its_witness_again_after_a_while(asking: Askin
     try_again(asking)
     assert asking.round().reports == []
     assert len(asking.asked) == asked + 1
+    try_again(asking)
+    asking.witnessing().round([])  # a round that leaves idle chains alone asks all the same
+    assert len(asking.asked) == asked + 2
     assert (asking.record().asked_at or 0) >= (record.asked_at or 0)
     assert operations_of(asking.log.store).cosignatures.count_documents({"chain": "main"}) == 1
 

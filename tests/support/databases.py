@@ -27,7 +27,7 @@ class Databases:
 
     def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
         self._client = client
-        self.prepare: Callable[[str], object] = lambda _: None
+        self.prepare: Callable[[str], None] = lambda _: None
         """What is done with each that is made and may have collections."""
         self._resting: deque[str] = deque()
         self._usual: Shape | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 from eventlog.anchors.places import COSIGNATURES, open_anchors
 from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport
-from eventlog.audit.witness_round import Witnessing, WitnessRound
+from eventlog.audit.witness_parts import WitnessRound
+from eventlog.audit.witness_round import Witnessing
 from eventlog.audit.witnessed import WitnessView
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import VerifierKey, format_vkey

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from eventlog.formats import merkle
@@ -21,12 +23,15 @@ from eventlog.formats.heads import (
     verify_commitment,
 )
 from eventlog.formats.members import parse_json
+from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.formats.proof import verify_inclusion
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.heads import UNKNOWN, KnownHead, KnownHeads, encode_heads, read_heads
+from eventlog_client.cli import main
 from tests.support.each import each
-from tests.unit.test_formats_pages import KEY, ORIGIN, text
+from tests.support.witnesses import cosigned, policy
+from tests.unit.test_formats_pages import KEY, ORIGIN, WITNESS, text
 
 REGISTRY = "eventlog.registry"
 PROOF = json.loads(text("heads", "proof"))
@@ -163,3 +168,22 @@ def test_what_is_kept_of_all_heads_is_read_back() -> None:
 def test_columns_that_do_not_fit_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(NotOursError):
         read_heads(codec.decode(encode_heads(KNOWN, {})) | fields)
+
+
+def test_with_a_policy_the_registry_s_checkpoint_must_be_cosigned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One cosignature covers the heads of all chains."""
+    (tmp_path / "policy").write_bytes(policy("orgs", WITNESS))
+    shown = json.loads(json.dumps(PROOF))
+    key = format_vkey(VerifierKey(f"{ORIGIN}/main", KEY.public_key))
+    asked = ["verify-head", str(tmp_path / "proof"), "--key", key, "--policy", str(tmp_path / "policy")]
+    (tmp_path / "proof").write_bytes(orjson.dumps(shown))
+    assert main(asked) == 3
+    assert "quorum orgs: 0 of 1" in capsys.readouterr().err
+    note = shown["registry"]["checkpoint"].encode()
+    shown["registry"]["checkpoint"] = cosigned(note, 1_764_000_000, WITNESS).decode()
+    (tmp_path / "proof").write_bytes(orjson.dumps(shown))
+    assert main(asked) == 0
+    assert "Witnessed: by w0" in capsys.readouterr().out
+    assert main([*asked, "--max-witness-age", "1"]) == 3

@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -65,15 +65,15 @@ class Mongos(MongodProcess):
 
 
 class ShardedCluster:
-    """A config server, two shards and a router, in a folder of its own. ``nodes``: how many each shard has.
+    """A config server, two shards and a router, in a folder of its own. ``nodes``: how many a shard has, if not one.
 
     ``shards`` are their only nodes, or the ones that became primary first; ``sets`` are all nodes of each. ``servers``
     is what it takes to make one more router of ours; of a mongos it is empty.
     """
 
-    def __init__(self, folder: Path, nodes: int = 1, journal_millis: int = 5) -> None:
+    def __init__(self, folder: Path, nodes: Mapping[str, int] | None = None, journal_millis: int = 5) -> None:
         self._folder = folder
-        self._nodes = nodes
+        self._nodes = dict.fromkeys(SHARDS, 1) | dict(nodes or {})
         self._journal_millis = journal_millis
         self.config = Member(folder / "cfg", "configsvr")
         self.sets: dict[str, list[Member]] = {}
@@ -117,18 +117,19 @@ class ShardedCluster:
 
     def _start_shard(self, name: str) -> None:
         """Start a shard of one node or of several; the first of several becomes primary."""
-        if self._nodes == 1:
+        count = self._nodes[name]
+        if count == 1:
             nodes = [Member(self._folder / name, "shardsvr", self._journal_millis)]
             self._stack.callback(nodes[0].kill)
             nodes[0].start()
         else:
             nodes = [
                 Member(self._folder / f"{name}-{number}", "shardsvr", self._journal_millis, name)
-                for number in range(self._nodes)
+                for number in range(count)
             ]
             for node in nodes:
                 self._stack.callback(node.kill)
-            start_set(nodes, priorities=[2, *([1] * (self._nodes - 1))])
+            start_set(nodes, priorities=[2, *([1] * (count - 1))])
         self.sets[name] = nodes
         self.shards[name] = nodes[0]
 

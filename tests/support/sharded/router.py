@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from bson import DatetimeMS
 
+from tests.support.sharded.administration import administration
+from tests.support.sharded.changes import Streams, watches
 from tests.support.sharded.clock import ClusterClock
 from tests.support.sharded.routing import MAJORITY, UNSHARDED, RouterError, Routing, Sharded, value_of
 from tests.support.sharded.wire import Command, Document, Listener, Peer
@@ -20,18 +22,12 @@ _THROUGH_PRIMARY = {
     "dropIndexes": "_shardsvrDropIndexes",
     "collMod": "_shardsvrCollMod",
 }
-_ON_CONFIG = {
-    "addShardToZone": "_configsvrAddShardToZone",
-    "updateZoneKeyRange": "_configsvrUpdateZoneKeyRange",
-    "balancerStart": "_configsvrBalancerStart",
-    "balancerStop": "_configsvrBalancerStop",
-}
 _USERS = {"createRole", "updateRole", "rolesInfo", "createUser", "updateUser", "usersInfo", "saslStart", "saslContinue"}
 """Users and roles are the config server's, for the whole cluster; here nobody asks who may do what."""
 _STALE = {13388, 249, 150, 250}
 _NO_PRIMARY = {10058, 10107, 13435, 13436, 189, 11602}
 """What a node says that is no primary (any more). A router lets no client see these."""
-_SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}, "killCursors": {"ok": 1.0, "cursorsKilled": []}}
+_SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}}
 """What ends by itself here."""
 
 
@@ -43,12 +39,18 @@ class Router(Listener):
         self.config = config
         self.empty = empty
         self.clock = ClusterClock()
+        self.streams = Streams(self._shards)
         self.ahead = 0.0  # seconds by which its own clock is ahead
         super().__init__(lambda: _Client(self))
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
+        self.streams.close()
         self.routing.close()
+
+    def _shards(self) -> list[tuple[str, int]]:
+        """The primaries of all shards, that of the mongod without data too: it may have been given some."""
+        return [self.routing.shard(name) for name in self.routing.shards()]
 
     def now(self) -> DatetimeMS:
         return DatetimeMS(int((time.time() + self.ahead) * 1000))
@@ -69,12 +71,12 @@ class _Client:
             "findAndModify": self._find_and_modify,
             "findandmodify": self._find_and_modify,
             "createIndexes": self._create_indexes,
+            "aggregate": self._aggregate,
+            "getMore": self._get_more,
+            "killCursors": self._kill_cursors,
             "count": self._count,
             "distinct": self._distinct,
-            "enableSharding": self._enable_sharding,
-            "shardCollection": self._shard_collection,
-            "moveRange": self._move_range,
-            "reshardCollection": self._reshard_collection,
+            **administration(self._routing, self._run),
         }
 
     def close(self) -> None:
@@ -97,9 +99,6 @@ class _Client:
             self._routing.database(command.database, make=True)
         if name in self._own:
             return self._own[name](command)
-        if name in _ON_CONFIG:
-            concern = {} if name.startswith("balancer") else {"writeConcern": MAJORITY}
-            return self._run(self._router.config, command.change(_ON_CONFIG[name], **concern))
         if name in _USERS or command.database in {"admin", "config"}:
             on_empty = name not in _USERS and command.database == "admin"
             return self._run(self._router.empty if on_empty else self._router.config, command)
@@ -226,6 +225,27 @@ class _Client:
                 answer = self._run(self._routing.shard(shard), command.change(**versions))
         return answer
 
+    def _aggregate(self, command: Command) -> Document:
+        if not watches(command):
+            return self._read(command)
+        return self._router.streams.open(command, self._router.clock.now) | self._router.clock.stamp()
+
+    def _get_more(self, command: Command) -> Document:
+        stream = self._router.streams.find(int(command.fields["getMore"]))
+        if stream is None:
+            return self._read(command)
+        return stream.more(command) | self._router.clock.stamp()
+
+    def _read(self, command: Command) -> Document:
+        if command.database == "config":
+            return self._run(self._router.config, command)
+        return self._routed(command.change(_THERE[command.name]))
+
+    def _kill_cursors(self, command: Command) -> Document:
+        """End streams; other cursors end by themselves here."""
+        self._router.streams.end([int(cursor) for cursor in command.fields["cursors"]])
+        return {"ok": 1.0, "cursorsKilled": []} | self._router.clock.stamp()
+
     def _count(self, command: Command) -> Document:
         """Have each shard count its own, up to the limit, and add up."""
         collection = self._collection(command)
@@ -254,39 +274,3 @@ class _Client:
         if not answer["ok"]:
             return answer
         return {"ok": 1.0, "values": [found["_id"] for found in answer["cursor"]["firstBatch"]]}
-
-    def _enable_sharding(self, command: Command) -> Document:
-        self._routing.database(command.fields["enableSharding"], make=True)
-        return {"ok": 1.0}
-
-    def _shard_collection(self, command: Command) -> Document:
-        database, _, name = command.fields["shardCollection"].partition(".")
-        found = self._routing.database(database, make=True)
-        assert found is not None
-        fields = {
-            "_shardsvrCreateCollection": name,
-            "shardKey": command.fields["key"],
-            "unique": bool(command.fields.get("unique")),
-            **{key: value for key, value in command.fields.items() if key == "numInitialChunks"},
-            "databaseVersion": found["version"],
-            "writeConcern": MAJORITY,
-            "$db": database,
-        }
-        answer = self._run(self._routing.shard(found["primary"]), Command(fields))
-        self._routing.forget()
-        return answer
-
-    def _reshard_collection(self, command: Command) -> Document:
-        database = self._routing.database(command.fields["reshardCollection"].partition(".")[0])
-        assert database is not None
-        fields = {"databaseVersion": database["version"], "writeConcern": MAJORITY}
-        there = command.change("_shardsvrReshardCollection", **fields)
-        answer = self._run(self._routing.shard(database["primary"]), there)
-        self._routing.forget()
-        return answer
-
-    def _move_range(self, command: Command) -> Document:
-        fields = {key: command.fields[key] for key in ("toShard", "min", "max")}
-        moved = {"_configsvrMoveRange": command.fields["moveRange"], "waitForDelete": False, "writeConcern": MAJORITY}
-        self._routing.run_config(moved | fields | {"$db": "admin"})
-        return {"ok": 1.0}

@@ -89,6 +89,11 @@ class Routing:
                 self._primaries[name] = _primary([(host, int(port)) for host, _, port in hosts])
             return self._primaries[name]
 
+    def shards(self) -> list[str]:
+        """The names of all shards."""
+        with self._lock:
+            return sorted(str(found["_id"]) for found in self._find("shards", {}))
+
     def lost(self, address: tuple[str, int]) -> None:
         """A shard's primary does not answer, or is none any more: look for the new one the next time."""
         with self._lock:

@@ -6,17 +6,13 @@ and verified over its anchor whenever it is used. What a witness shows against t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from aws_lambda_powertools import Logger
 
-from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.store import AnchorStore
-from eventlog.audit.keeper import Keeper
-from eventlog.audit.notices import Notices
 from eventlog.audit.report import AuditReport, new_report
-from eventlog.audit.witness_evidence import WitnessEvidence
 from eventlog.audit.witness_knowledge import after, of_policy, summary, witnessed_size
+from eventlog.audit.witness_parts import WitnessParts, WitnessRound
 from eventlog.audit.witness_tasks import WitnessedAnchor, WitnessTask, WitnessTasks
 from eventlog.formats.cosigned_note import format_line, signed_by
 from eventlog.formats.errors import EvidenceError
@@ -26,44 +22,18 @@ from eventlog.formats.policy import Policy
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.witness_protocol import format_answer
 from eventlog.store.errors import CorruptionError, StoreError
-from eventlog.store.interface.cosignatures import CosignatureStore, WitnessRecords
 from eventlog.stored.cosignatures import StoredCosignature
 from eventlog.stored.witness_records import WitnessRecord
 from eventlog.verify.findings import Finding
 from eventlog.witnessing.asking import CosigningOutcome, CosigningRequest, ask
 from eventlog.witnessing.at_once import run_at_once
 from eventlog.witnessing.http_call import WitnessCall, call, refusal
-from eventlog.witnessing.policies import PolicySource
 
 SECONDS = 20.0
 """What a round may take in all."""
 SERVICE = "eventlog-chain_audit"
 _NOT_ASKED = "witnesses could not be asked"
 _NOT_KEPT = "what a witness has answered could not be stored"
-
-
-@dataclass(slots=True)
-class WitnessRound:
-    """What a round has brought about: reports with findings, and what is known of each witness for each chain."""
-
-    reports: list[AuditReport] = field(default_factory=list)
-    records: list[WitnessRecord] = field(default_factory=list)
-    sizes: dict[str, int] = field(default_factory=dict)
-    """How many events of each chain a quorum has witnessed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WitnessParts:
-    """What a round works with. ``kept``: where the lines of each anchor are kept once more, outside the database."""
-
-    policy: PolicySource
-    anchoring: Anchoring
-    evidence: WitnessEvidence
-    cosignatures: CosignatureStore
-    records: WitnessRecords
-    kept: AnchorStore
-    keeper: Keeper
-    notices: Notices
 
 
 class Witnessing:
@@ -81,6 +51,7 @@ class Witnessing:
     ) -> None:
         self._parts = parts
         self._wanted = wanted
+        self._fresh = fresh_millis
         self._clock = clock
         self._call = caller
         self._seconds = seconds
@@ -88,13 +59,18 @@ class Witnessing:
         self._logger = Logger(service=SERVICE)
 
     def round(self, reports: Iterable[AuditReport]) -> WitnessRound:
-        """Ask for the chains that these audits have found anchored. Whatever fails is told, and stops nobody."""
+        """Ask for the chains that these audits have found anchored. Whatever fails is told, and stops nobody.
+
+        And for those that no round audits, as they don't grow, once witnesses were asked for them long ago.
+        """
         # All is read first, then all are asked at once, then what they said is kept: threads ask, and write nothing.
-        sizes = {each.chain: each.anchored_size or 0 for each in reports if self._is_wanted(each)}
+        sizes: dict[str, int | None] = {each.chain: each.anchored_size for each in reports if self._is_wanted(each)}
         outcome = WitnessRound()
-        if not sizes:
-            return outcome
         try:
+            idle = self._parts.records.asked_before(self._clock() - self._fresh)
+            sizes |= dict.fromkeys(chain for chain in idle if chain not in sizes and self._wanted.fits(chain))
+            if not sizes:
+                return outcome
             policy = self._parts.policy.current()
             stored = self._parts.records.of(list(sizes))
         except StoreError as error:

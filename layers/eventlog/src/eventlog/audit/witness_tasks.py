@@ -54,9 +54,9 @@ class WitnessTasks:
         self._clock = clock
 
     def of(
-        self, chain: str, size: int, policy: Policy, records: Sequence[WitnessRecord]
+        self, chain: str, size: int | None, policy: Policy, records: Sequence[WitnessRecord]
     ) -> tuple[WitnessedAnchor | None, list[WitnessTask]]:
-        """Return the newest anchor and the witnesses to ask for it, given how much is anchored and what is known.
+        """Return the newest anchor and the witnesses to ask for it; ``size``: how much is anchored, if that is known.
 
         None: nothing is to be done, or the anchor can't be trusted, which its audit says.
 

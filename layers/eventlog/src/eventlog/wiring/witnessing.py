@@ -9,7 +9,8 @@ from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Notices
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.witness_evidence import WitnessEvidence
-from eventlog.audit.witness_round import Witnessing, WitnessParts
+from eventlog.audit.witness_parts import WitnessParts
+from eventlog.audit.witness_round import Witnessing
 from eventlog.audit.witnessed import WitnessView
 from eventlog.formats.name_filter import NameFilter
 from eventlog.store.mongo.audits import AuditStore

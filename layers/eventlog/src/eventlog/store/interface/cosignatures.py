@@ -42,6 +42,10 @@ class WitnessRecords(Protocol):
         """Read what is known for these chains, by one query; what can't be read is left out."""
         ...
 
+    def asked_before(self, time: int) -> list[str]:
+        """List the chains for which some witness was asked last before this time, in milliseconds since 1970."""
+        ...
+
     def put(self, record: WitnessRecord) -> None:
         """Keep a record in the place of the one before."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from contextlib import suppress
 
-from bson import Int64
+from bson import DatetimeMS, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError, OperationFailure
@@ -19,6 +19,7 @@ from eventlog.stored.witness_records import WITNESS_PREFIX, WitnessRecord, encod
 
 AFTER_WITNESSES = f"{WITNESS_PREFIX[:-1]}{chr(ord(WITNESS_PREFIX[-1]) + 1)}"
 """The first id after all rows on witnesses."""
+_IDS = {"$gte": WITNESS_PREFIX, "$lt": AFTER_WITNESSES}
 _MOST = 64
 """Lines of one anchor that are read: more than a policy has witnesses, and than are served."""
 
@@ -71,7 +72,7 @@ class WitnessRows:
 
     def of(self, chains: Collection[str]) -> list[WitnessRecord]:
         """See ``WitnessRecords.of``."""
-        query = {"_id": {"$gte": WITNESS_PREFIX, "$lt": AFTER_WITNESSES}, "chain": {"$in": list(chains)}}
+        query = {"_id": _IDS, "chain": {"$in": list(chains)}}
         found: list[WitnessRecord] = []
         with mapped():
             for row in self._rows.find(query):
@@ -80,6 +81,12 @@ class WitnessRows:
                     if record_id(record.chain, record.witness) == row["_id"]:
                         found.append(record)
         return found
+
+    def asked_before(self, time: int) -> list[str]:
+        """See ``WitnessRecords.asked_before``; it goes over the ids of all these rows."""
+        query = {"_id": _IDS, "asked_at": {"$lt": DatetimeMS(max(0, time))}, "chain": {"$type": "string"}}
+        with mapped():
+            return sorted({str(row["chain"]) for row in self._rows.find(query, {"chain": 1})})
 
     def put(self, record: WitnessRecord) -> None:
         """See ``WitnessRecords.put``."""
