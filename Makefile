@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill federation db-setup place restore strike-off check test stranger chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill federation db-setup place reindex restore strike-off check test stranger chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -44,6 +44,9 @@ federation: .venv/.ready  ## three organisations witness each other; one rewrite
 
 db-setup: .venv/.ready  ## set up the database of MONGO_ADMIN_URI (environment or .env); CHECK=1 ATLAS=1 (docs/operations.md)
 	@$(BIN)/python -m admin.db_setup $(if $(CHECK),--check) $(if $(ATLAS),--atlas)
+
+reindex: .venv/.ready  ## index older events by the search fields in force, in CHAIN= or in all, with MONGO_ADMIN_URI (docs/operations.md)
+	@$(BIN)/python -m admin.reindex $(if $(CHAIN),"$(CHAIN)")
 
 sweep: .venv/.ready  ## remove payloads that writers left behind, in the database of MONGO_ADMIN_URI; CHECK=1 (docs/operations.md)
 	@$(BIN)/python -m admin.sweep $(if $(CHECK),--check)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -15,6 +15,7 @@ from admin.command import CommandError, explain
 from admin.mongo import check_mongo
 from admin.setup import IN_ORDER, Document, Setup, SetupResult
 from eventlog.console import run as run_command
+from eventlog.formats.search_keys import parse_fields
 from eventlog.store.mongo.roles import ROLES
 
 SHORTEST = 16
@@ -28,12 +29,19 @@ class AdminSettings(BaseSettings):
     mongo_database: str = "eventlog"
     mongo_admin_uri: SecretStr | None = None
     mongo_admin_uri_file: Path | None = None
+    search_fields: str = Field(default="", validation_alias="EVENTLOG_SEARCH_FIELDS")
     eventlog_ingest_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
     eventlog_ingest_password_file: Path | None = None
     eventlog_query_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
     eventlog_query_password_file: Path | None = None
     eventlog_audit_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
     eventlog_audit_password_file: Path | None = None
+
+    @field_validator("search_fields")
+    @classmethod
+    def _check_search_fields(cls, value: str) -> str:
+        parse_fields(value)
+        return value
 
     def uri(self) -> str:
         """Return the administrator's URI.
@@ -79,7 +87,7 @@ def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
     print(f"Database {settings.mongo_database} at {place}{', which is only looked at' if check else ''}")
     in_order = True
     with MongoClient[Document](uri, appname="eventlog-admin") as client:
-        setup = Setup(client, uri, settings.mongo_database, check=check)
+        setup = Setup(client, uri, settings.mongo_database, check=check, searched=bool(settings.search_fields))
         for outcome in outcomes(setup, {} if on_atlas else passwords, roles=not on_atlas):
             print(
                 f"{outcome.kind:<12}{outcome.name:<66}{outcome.state}{': ' if outcome.detail else ''}{outcome.detail}"

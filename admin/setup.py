@@ -30,13 +30,19 @@ class SetupResult:
 
 
 class Setup:
-    """Brings one database to its declared state, with an administrator's ``uri``; with ``check`` it only looks."""
+    """Brings one database to its declared state, with an administrator's ``uri``; with ``check`` it only looks.
 
-    def __init__(self, client: MongoClient[Document], uri: str, database: str, *, check: bool) -> None:
+    ``searched``: search fields are declared, so that their indexes must be there, too.
+    """
+
+    def __init__(
+        self, client: MongoClient[Document], uri: str, database: str, *, check: bool, searched: bool = False
+    ) -> None:
         self._client = client
         self._uri = uri
         self._db: Database[Document] = client[database]
         self._check = check
+        self._searched = searched
         self._sharding = Sharding(client, database, check=check)
 
     def collections(self) -> Iterator[SetupResult]:
@@ -84,8 +90,10 @@ class Setup:
         found.pop((("_id", 1),), None)
         if declared.shard_key and declared.shard_key.is_hashed:  # no query's: the shard key rests on it
             found.pop(declared.shard_key.keys, None)
-        for index in declared.indexes:
+        for index in (*declared.indexes, *declared.search):
             existing = found.pop(tuple(index.keys), None)
+            if index in declared.search and existing is None and not self._searched:
+                continue
             name = f"{declared.name} ({', '.join(index.fields)})"
             yield self._outcome("index", name, partial(self._index, declared.name, index, existing))
         for existing in found.values():

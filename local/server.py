@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from eventlog.audit.schedule import declare_fields
 from eventlog.http.app import create_app
 from eventlog.http.audits import plan_shared, run_scheduled
 from eventlog.http.frames import InFrames
@@ -38,6 +39,8 @@ from local.watching import WatchThread
 AUDIT_SECONDS = 60.0
 FULL_AUDIT_SECONDS = 24 * 3600.0
 STOP_SECONDS = 5.0
+SEARCH_FIELDS = "user=/user; ip=/ip; order=/order"
+"""What `make run` declares unless the settings say otherwise: what the events of `make demo-data` have."""
 
 BANNER = """\
 Look at the log: {url}
@@ -214,12 +217,14 @@ def serve(
     check_tokens(tokens)
     with open_database(mongo_uri) as (uri, place):
         anchors = open_anchors(uri, embedded=mongo_uri is None)
-        app = build_app(anchors.settings.model_copy(update={"tokens": tokens}))
+        fields = {} if "search_fields" in anchors.settings.model_fields_set else {"search_fields": SEARCH_FIELDS}
+        app = build_app(anchors.settings.model_copy(update={"tokens": tokens, **fields}))
         banner = describe_server(url_of(bound), place, anchors.description, tokens)
         audits = AuditSchedule(partial(run_audits, wiring_of(app, AuditWiring)), tell)
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
         watching = WatchThread(wiring_of(app, AuditWiring), tell)
+        declare_fields(lambda: wiring_of(app, AuditWiring).declaring)  # at once: the first event is found by them
         audits.start()
         watching.start()
         settling.start()

@@ -5,7 +5,7 @@ import eventlog.start  # noqa: F401  first: it puts off garbage collection while
 # isort: split
 from pathlib import Path
 
-from eventlog.http import chains, events, evidence, export, health, pages, standing, stats
+from eventlog.http import chains, events, evidence, export, health, pages, search_fields, standing, stats
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.dashboard import dashboard
 
@@ -17,6 +17,7 @@ routers = (
     export.router,
     standing.router,
     stats.router,
+    search_fields.router,
     health.router,
 )
 dashboard_router = dashboard(Path(__file__).parent / "dashboard")

@@ -17,7 +17,6 @@ from pymongo.write_concern import WriteConcern
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
 from eventlog.anchors.places import COSIGNATURES
-from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.exclusive import exclusive
@@ -28,6 +27,7 @@ from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.watch import Watcher
+from eventlog.chain_names import REGISTRY
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.canonical import canonicalize

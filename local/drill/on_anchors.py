@@ -1,7 +1,7 @@
 """Attacks on the anchors and their copies, and with a stolen signing key; and what others can see of them."""
 
-from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.chain_names import REGISTRY
 from eventlog.clock import now_millis
 from eventlog.formats.anchor import Anchor, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint

@@ -1,8 +1,9 @@
 """Attacks on the registry, which names the chains that are missed when they vanish, and on its strike-offs."""
 
-from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.registry import Registry
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.anchors.strike_offs import strike_off_key
+from eventlog.chain_names import REGISTRY
 from eventlog.clock import now_millis
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off

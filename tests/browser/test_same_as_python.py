@@ -337,13 +337,13 @@ def test_what_this_browser_can_not_check_is_not_checked(page: Page) -> None:
 
 def test_searches_are_read_written_and_found_as_by_the_command(page: Page) -> None:
     vectors = json.loads((VECTORS / "search.json").read_text(encoding="utf-8"))
-    script = """(m, { read, refused, event, words, now }) => {
+    script = """(m, { read, refused, event, words, now, with_fields, keys }) => {
         const clean = (search) => Object.fromEntries(Object.entries(search).filter(([, value]) => value.length > 0))
         const sorted = (search) => JSON.stringify(Object.entries(search).sort())
-        const asked = (text) => {
+        const asked = (text, fields) => {
             try {
-                const found = m.parseSearch(text, now)
-                const again = m.parseSearch(m.formatSearch(found), 0)
+                const found = m.parseSearch(text, now, fields)
+                const again = m.parseSearch(m.formatSearch(found), 0, fields)
                 return sorted(again) === sorted(found) ? clean(found) : ['written otherwise', m.formatSearch(found)]
             } catch (error) {
                 return error.name === 'Error' ? [error.at, error.message] : String(error)
@@ -353,9 +353,16 @@ def test_searches_are_read_written_and_found_as_by_the_command(page: Page) -> No
             read: read.map(({ text }) => asked(text)),
             refused: refused.map(({ text }) => asked(text)),
             found: words.map((one) => m.hasWords(event, one.words)),
+            withFields: with_fields.read.map(({ text }) => asked(text, with_fields.fields)),
+            refusedWithFields: with_fields.refused.map(({ text }) => asked(text, with_fields.fields)),
+            keys: keys.cases.map((one) => m.hasKeys(keys.payload, one.keys, keys.versions)),
         }
     }"""
     found = call(page, "search", script, vectors | {"now": parse_time(vectors["now"])}, folder="")
     assert found["read"] == [one["search"] for one in vectors["read"]]
     assert found["refused"] == [[one["at"], one["error"]] for one in vectors["refused"]]
     assert found["found"] == [one["found"] for one in vectors["words"]]
+    with_fields = vectors["with_fields"]
+    assert found["withFields"] == [one["search"] for one in with_fields["read"]]
+    assert found["refusedWithFields"] == [[one["at"], one["error"]] for one in with_fields["refused"]]
+    assert found["keys"] == [one["found"] for one in vectors["keys"]["cases"]]

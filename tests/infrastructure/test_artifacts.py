@@ -48,6 +48,7 @@ CALLS = {
             "get-log-tile",
         ),
         *("get-receipt", "get-export", "get-standing", "get-stats"),
+        *("get-search-fields", "get-suggestions"),
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],

@@ -36,6 +36,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_ASYNC": "true",
         "EVENTLOG_NEW_CHAINS_PER_DAY": 7,
         "EVENTLOG_PAYLOADS_APART_FROM": 4096,
+        "EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip",
         "EVENTLOG_CHAINS_CLAIM": "mine",
         "EVENTLOG_SCOPE_PREFIX": "log/",
         "EVENTLOG_BASE_PATH": "/log",
@@ -51,11 +52,13 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     },
     "StreamFunction": _CALLERS,
     "ChainAuditFunction": _ANCHORS
-    | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"},
+    | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"}
+    | {"EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {
         "EVENTLOG_DEAD_LETTERS_URL": "${DeadLetterQueue}",
         "EVENTLOG_PAYLOADS_APART_FROM": 4096,
+        "EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip",
     },
     "WitnessFunction": {
         "EVENTLOG_WITNESS_NAME": "witness.example.com/w1",
@@ -69,6 +72,7 @@ CHOSEN: dict[str, str | int] = {
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
     "PayloadsApartFrom": 4096,
+    "SearchFields": "user=/user; ip=/ip",
     "ChainsClaim": "mine",
     "BasePath": "/log",
     "ScopePrefix": "log/",

@@ -6,7 +6,7 @@ from typing import Any
 from bson import Int64
 from pymongo.database import Database
 
-from eventlog.store.mongo.indexes import EVENTS
+from eventlog.store.mongo.indexes import EVENTS, SEARCH
 from eventlog.store.mongo.schema import COLLECTIONS
 
 Act = Callable[[Database[dict[str, Any]]], object]
@@ -54,6 +54,12 @@ def in_transaction(db: Database[dict[str, Any]]) -> None:
         db.events.update_one({}, {"$set": {"x": 1}}, session=session)
 
 
+def keys_removed(db: Database[dict[str, Any]]) -> None:
+    """The first of the two is what ``make reindex`` does, and is not told."""
+    db.events.update_one({}, {"$set": {"keys_version": Int64(2), "keys": ["user:secret"]}})
+    db.events.update_one({}, {"$unset": {"keys_version": 1, "keys": 1}})
+
+
 HONEST: dict[str, Act] = {
     "insert": lambda db: db.events.insert_one({"_id": "main/e2"}),
     "insert of a report": lambda db: db.audits.insert_one({"_id": "r2"}),
@@ -73,9 +79,18 @@ HONEST: dict[str, Act] = {
     "pre-images": lambda db: db.command("collMod", "events", changeStreamPreAndPostImages={"enabled": True}),
     "another collection": another_collection,
     "a role": lambda db: db.command("createRole", "r", privileges=[], roles=[]),
+    "an index of search fields, and without it": lambda db: dropped_index(db, SEARCH[0].keys),
+    "an event that is indexed anew": lambda db: db.events.update_one(
+        {}, {"$set": {"keys_version": Int64(2), "keys": ["user:secret"]}}
+    ),
     "compact": lambda db: db.command("compact", "events", force=True),
 }
 WRONG: dict[str, tuple[Act, list[str]]] = {
+    "an event that loses its keys": (keys_removed, ["the row 'main/e1' of events was updated"]),
+    "an event that is indexed, and more": (
+        lambda db: db.events.update_one({}, {"$set": {"keys": ["user:secret"], "principal": "secret"}}),
+        ["the row 'main/e1' of events was updated"],
+    ),
     "update": (
         lambda db: db.events.update_one({}, {"$set": {"payload": "secret"}}),
         ["the row 'main/e1' of events was updated"],

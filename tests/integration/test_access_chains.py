@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from eventlog.anchors.registry import REGISTRY
-from eventlog.chain_names import covers
+from eventlog.chain_names import REGISTRY, covers
 from eventlog.http.callers import parse_chains
 from eventlog.settings import Settings
 from eventlog.store.mongo.chain_filter import among

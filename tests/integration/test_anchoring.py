@@ -2,8 +2,8 @@
 
 import pytest
 
-from eventlog.anchors.registry import REGISTRY
 from eventlog.audit.auditor import Auditor
+from eventlog.chain_names import REGISTRY
 from eventlog.formats.anchor import NO_ANCHOR
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog.store.errors import AnchorsUnavailableError, SigningError

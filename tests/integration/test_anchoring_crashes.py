@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from bson import DatetimeMS
 
-from eventlog.anchors.registry import REGISTRY
+from eventlog.chain_names import REGISTRY
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
 from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import AnchoredLog

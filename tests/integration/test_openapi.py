@@ -40,6 +40,7 @@ ROUTES = [
     "GET /api/v1/chains",
     "GET /api/v1/chains/{chain}",
     "GET /api/v1/chains/{chain}/consistency",
+    "GET /api/v1/chains/{chain}/head",
     "GET /api/v1/chains/{chain}/root",
     "GET /api/v1/chains/{chain}/checkpoint",
     "GET /api/v1/chains/{chain}/tlog/checkpoint",
@@ -47,6 +48,8 @@ ROUTES = [
     "GET /api/v1/export",
     "GET /api/v1/standing",
     "GET /api/v1/stats",
+    "GET /api/v1/search-fields",
+    "GET /api/v1/suggestions",
     "GET /api/v1/health",
     "POST /api/v1/audits",
     "GET /api/v1/audits",
@@ -183,7 +186,7 @@ def test_the_live_stream_is_in_the_document_with_all_it_takes(document: BaseSche
     assert list(entry["responses"]["200"]["content"]) == ["text/event-stream"]
     taken = {(parameter["in"], parameter["name"]): parameter["schema"] for parameter in entry["parameters"]}
     assert set(taken) == {
-        *(("query", name) for name in ("chain", "event_type", "source_id", "from_seq")),
+        *(("query", name) for name in ("chain", "event_type", "source_id", "key", "from_seq")),
         ("header", "Last-Event-ID"),
     }
     assert taken["query", "event_type"]["maxItems"] == taken["query", "source_id"]["maxItems"] == 20

@@ -4,16 +4,18 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
 
-from eventlog.formats.event import Entry, make_entry
+from eventlog.formats.event import Entry, Keys, make_entry
 from eventlog.formats.name_filter import NameFilter
 from eventlog.store.interface import Draft, Order, Position, Query
-from eventlog.store.mongo.store import connect, open_log
+from eventlog.store.mongo.store import MongoStore, connect, open_log
+from eventlog.store.mongo.suggestions import Suggestions
 from tests.support.each import each
 from tools.benchmarks.plans import Explainer
 
@@ -34,7 +36,7 @@ def entry(n: int) -> Entry:
         principal="p",
         payload="{}",
         salt=bytes(16),
-    )
+    )._replace(keys=Keys(1, (f"order:{n}", f"user:{int(20 * some.random() ** 3)}")))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,7 @@ def explainer(mongo_uri: str) -> Iterator[Explainer]:
     name = f"test_{uuid4().hex[:12]}"
     with connect(mongo_uri) as client:
         store = open_log(client, name, "example.com/log")
+        store.make_search_indexes()
         for first in range(0, COUNT, 500):
             store.append("main", [Draft(entry(n)) for n in range(first, first + 500)])
         assert store.settle("main") == COUNT
@@ -129,3 +132,33 @@ def test_a_prefix_of_many_names_takes_a_few_keys_for_each(explainer: Explainer) 
         examined = explainer.examined(explainer.finds(query))
         assert examined.keys <= LIMIT + 4 * 11 + 1, (times, page, order, examined)
         assert (examined.documents <= LIMIT + 1, examined.sorts) == (True, 0), (times, page, order)
+
+
+def test_a_search_by_a_field_examines_what_it_shows_and_little_more(explainer: Explainer) -> None:
+    """One entry of the index of keys for each event, and one for how far the chain is indexed."""
+    keys = ("user:0", "user:19", "order:7")
+    for key, times, page, order in product(keys, TIMES.values(), PAGES.values(), get_args(Order)):
+        query = Query(chain="main", keys=frozenset({key}), limit=LIMIT, order=order, after=page, **times)
+        examined = explainer.examined(explainer.finds(query))
+        assert examined.keys <= LIMIT + 10, (key, times, page, order, examined)
+        assert examined.documents <= LIMIT + 1, (key, times, page, order, examined)
+        assert examined.sorts == 0, (key, times, page, order)
+
+
+def test_of_several_keys_and_beside_a_type_the_entries_of_one_key_are_walked(explainer: Explainer) -> None:
+    rare = Query(chain="main", keys=frozenset({"user:0", "order:7"}), limit=LIMIT)
+    assert explainer.examined(explainer.finds(rare)).keys <= LIMIT + 10
+    typed = Query(chain="main", keys=frozenset({"order:7"}), event_types=NameFilter.of(TYPES[:2]), limit=LIMIT)
+    assert explainer.examined(explainer.finds(typed)).keys <= LIMIT + 10
+
+
+def suggested(store: MongoStore, name: str, prefix: str) -> object:
+    return Suggestions(store).values("main", name, prefix, 10)
+
+
+def test_a_suggestion_examines_one_entry_for_each_value(explainer: Explainer) -> None:
+    for name, prefix in (("user", ""), ("user", "1"), ("order", "1")):
+        finds = explainer.finds_of(partial(suggested, name=name, prefix=prefix))
+        examined = explainer.examined(finds)
+        assert len(finds) <= 11
+        assert examined.keys <= 2 * 11, (name, prefix, examined)

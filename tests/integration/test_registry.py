@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.registry import Registry
+from eventlog.chain_names import REGISTRY
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.integration.test_restore import back_up, put_back
 from tests.support.anchored import AnchoredLog, new_key

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.registry import Registry
 from eventlog.anchors.strike_offs import strike_off_key
 from eventlog.audit.strike_off import Registrar
+from eventlog.chain_names import REGISTRY
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import Signer

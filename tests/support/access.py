@@ -91,6 +91,8 @@ SAMPLES = {
     "GET /api/v1/export": Sample(f"{API}/export", params=_IN),
     "GET /api/v1/standing": Sample(f"{API}/standing", missing=None),
     "GET /api/v1/stats": Sample(f"{API}/stats", params=_IN | _YEARS, missing=None),
+    "GET /api/v1/search-fields": Sample(f"{API}/search-fields", params=_IN, missing=None),
+    "GET /api/v1/suggestions": Sample(f"{API}/suggestions", params=_IN | {"field": "event_type"}, missing=None),
     "GET /api/v1/health": Sample(f"{API}/health", missing=None),
     "POST /api/v1/audits": Sample(f"{API}/audits", "audits:write", json=_IN),
     "GET /api/v1/audits": Sample(f"{API}/audits", params=_IN, missing=None),

@@ -45,6 +45,7 @@ from eventlog.formats.proof import verify_consistency
 from eventlog.formats.quorum import missing
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.round import sign_round, verify_round
+from eventlog.formats.search_keys import SearchFields
 from eventlog.formats.segment import sign_segment, verify_segment_note
 from eventlog.formats.standing import sign_standing, verify_standing
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
@@ -54,7 +55,8 @@ from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog
 from eventlog.formats.witness_protocol import AddCheckpoint, format_answer, origin_hash, parse_request, parse_size
 from eventlog.ingest.queue_message import format_message, parse_message
 from eventlog.store.interface.segments import segment_id
-from eventlog.stored.codec import decode_event, encode_entry, encode_event
+from eventlog.stored.codec import decode_event, encode, encode_entry, encode_event
+from eventlog.stored.keys import keys_fields
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
 from tests.support.witnesses import cosigned, ed25519
 
@@ -99,6 +101,7 @@ ALL = {
     "heads": {"leaves", "root", "signed", "payload", "proof"},
     "segment-note": {"segment", "key"},
     "standing-note": {"standing", "key"},
+    "search-fields": {"declaration", "payload", "keys", "stored-keys"},
     "queue-message": {"message"},
     "cosignature": {"vkey", "message", "subtree", "cosigned", "request", "answer", "size", "origin-hash"},
     "policy": {"policy", "lack"},
@@ -205,6 +208,14 @@ def test_the_log_s_own_events_are_named_as_the_page_says() -> None:
     registered = {"chain": CHAIN, "origin": ORIGIN, "genesis": hashing.genesis(ORIGIN, CHAIN).hex()}
     assert text("event-and-chain", "registered") == canonicalize(registered) + b"\n"
     assert text("event-and-chain", "rotation-id").decode() == rotation_id(3, KEY.public_key) + "\n"
+
+
+def test_keys_follow_from_the_declaration_and_the_payload_of_the_page() -> None:
+    declared = SearchFields.of(json.loads(text("search-fields", "declaration")))
+    assert text("search-fields", "declaration") == canonicalize(declared.document()) + b"\n"
+    keys = declared.keys_of(text("search-fields", "payload"))
+    assert "".join(f"{key}\n" for key in keys.values).encode() == text("search-fields", "keys")
+    assert encode(keys_fields(keys))[4:-1] == unhexed("search-fields", "stored-keys")
 
 
 def test_the_receipt_is_that_of_event_1(events: list[Event]) -> None:

@@ -23,6 +23,7 @@ from eventlog.audit.scan import Pass
 from eventlog.audit.segments import Segments
 from eventlog.formats import merkle
 from eventlog.formats.proof import Node
+from eventlog.formats.search_keys import no_rules
 from eventlog.store.errors import CorruptionError
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
@@ -57,6 +58,8 @@ class MemoryRows:
     rows: list[Document] = field(default_factory=lambda: deepcopy(HONEST))
     kept: dict[int, bytes] = field(default_factory=dict)
     scanned: list[tuple[int, int]] = field(default_factory=list)
+
+    rules = staticmethod(no_rules)
 
     @property
     def segments(self) -> "MemoryRows":

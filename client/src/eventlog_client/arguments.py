@@ -25,6 +25,7 @@ class Filters(ExportSelection, total=False):
 
     event_type: OneOrMore
     source_id: OneOrMore
+    key: OneOrMore
     order: str | None
     sort: str | None
 
@@ -123,6 +124,7 @@ def _kind(given: object) -> str:
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "event_type": names,
     "source_id": names,
+    "key": names,
     "start_time": moment,
     "end_time": moment,
     "from_seq": number,

@@ -25,6 +25,7 @@ from eventlog_client.looking import LOOK, Look, filters_of, total_of
 from eventlog_client.memory import SeenReceipts
 from eventlog_client.proofs import Proof
 from eventlog_client.search import Search
+from eventlog_client.search_fields import ChainFields, checking, read_fields
 from eventlog_client.standings import ChainStanding, LogStanding
 from eventlog_client.transport import Transport
 
@@ -109,14 +110,15 @@ class EventLog:
         """Return all events that match, or the first ``limit``, page after page as they are read.
 
         Filters are those of GET /api/v1/events. Types and sources are one name or any number of them in a list, a set,
-        a generator or the like (none is no filter), times are datetimes with a time zone or RFC 3339 text.
+        a generator or the like (none is no filter), times are datetimes with a time zone or RFC 3339 text. A ``key``,
+        ``user:u-17``, is a search field's: an event must have all of them, and each that is shown is checked to.
 
         Raises:
             TypeError: there is no such filter, or it has another type; nothing was asked.
             ValueError: a datetime has no time zone, or a number is negative.
         """
         query = {"chain": name(chain, "chain"), **checked(filters)}
-        return reading.events(self.transport, self._event, query, number(limit, "limit"))
+        return reading.events(self.transport, self._reader(query), query, number(limit, "limit"))
 
     def look(
         self,
@@ -135,7 +137,7 @@ class EventLog:
         chain = search.chain or name(chain, "chain")
         query = {"chain": chain, **checked(filters_of(search))}
         total = total_of(self.transport, chain, search) if cursor is None else None
-        pages = reading.pages(self.transport, self._event, query, cursor=cursor)
+        pages = reading.pages(self.transport, self._reader(query), query, cursor=cursor)
         return Look(pages, search.words, total, most, advance=advance)
 
     def events_by_seq(self, chain: str, start: int, end: int | None = None) -> Iterator[Event]:
@@ -149,6 +151,7 @@ class EventLog:
         *,
         event_type: OneOrMore = None,
         source_id: OneOrMore = None,
+        key: OneOrMore = None,
         verified: Verified | None = None,
     ) -> Iterator[Event]:
         """Return an endless iterator of events as they come, from ``from_seq`` or from now on; it survives outages.
@@ -160,16 +163,16 @@ class EventLog:
             KeyNeededError: ``verified`` needs a pinned key of the chain.
         """
         # Links and trees need every event. A filter leaves some out, so filtered events are checked one by one only.
-        filters: Filters = {"from_seq": from_seq, "event_type": event_type, "source_id": source_id}
+        filters: Filters = {"from_seq": from_seq, "event_type": event_type, "source_id": source_id, "key": key}
         query = {"chain": name(chain, "chain"), **checked(filters)}
-        every = not query["event_type"] and not query["source_id"]
+        every = not any(query[name] for name in ("event_type", "source_id", "key"))
         checker = None
         if verified:
             checker = checker_of(self._prover(chain), keys_of(self.keys, chain), chain, every=every)
         tail = Tail(
             transport=self.transport,
             filters=query,
-            read=self._event,
+            read=self._reader(query),
             size=lambda: reading.size(self.transport, chain),
             sleep=self._sleep,
             checked=self._verify,
@@ -178,6 +181,10 @@ class EventLog:
             verified=verified or (lambda _: None),
         )
         return tail.events()
+
+    def search_fields(self, chain: str = DEFAULT_CHAIN) -> ChainFields:
+        """Return what a chain can be searched by, and how far it is indexed."""
+        return read_fields(self.transport, name(chain, "chain"))
 
     def chains(self) -> Iterator[ChainInfo | DamagedChain]:
         """Return all chains by name; of one that is damaged there is no more than that."""
@@ -293,6 +300,9 @@ class EventLog:
 
     def _event(self, body: bytes) -> Event:
         return evidence.event(body, self._remember if self._verify else None)
+
+    def _reader(self, query: Mapping[str, Any]) -> Callable[[bytes], Event]:
+        return checking(self._event, query.get("key") or [], lambda: self.search_fields(query["chain"]))
 
     def _prover(self, chain: str) -> Prove:
         return lambda first, second: patiently(lambda: self.consistency(first, second, chain), self._sleep)

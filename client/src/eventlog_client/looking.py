@@ -56,6 +56,7 @@ def filters_of(search: Search) -> Filters:
     return {
         "event_type": search.types,
         "source_id": search.sources,
+        "key": search.keys,
         "start_time": search.start_time,
         "end_time": search.end_time,
         "order": search.order,
@@ -65,6 +66,7 @@ def filters_of(search: Search) -> Filters:
 def total_of(transport: Transport, chain: str, search: Search) -> int | None:
     """Ask the log how many events it would choose; None if it does not say, as there are too many to count."""
     given: dict[str, Any] = {"chain": chain, "event_type": search.types, "source_id": search.sources}
+    given["key"] = search.keys
     times = {"start_time": search.start_time, "end_time": search.end_time}
     times = {name: value or _ALL_TIMES[name] for name, value in times.items()}
     if times["start_time"] == times["end_time"]:

@@ -3,20 +3,23 @@
     search    = [ term *( blanks term ) ]                    blanks: space, tab, CR, LF
     term      = qualifier ":" value / value                  a value alone is text to look for
     value     = '"' *( any but '"' / '""' ) '"' / 1*( any but blanks and '"' )
-    qualifier = "type" / "source" / "chain" / "after" / "before" / "order"
+    qualifier = "type" / "source" / "chain" / "after" / "before" / "order" / the name of a search field / "key"
 
-Types and sources may be there many times (any of these), and end in ``*`` (``formats/name_filter.py``); the others
-once. All that is asked for must hold together. What looks like more (``-type:x``, ``OR``, another qualifier) is refused
-at its place, as a search that means something else than it says would hide events. Places count characters, from 1.
+Types and sources may be there many times (any of these), and end in ``*`` (``formats/name_filter.py``); search fields
+may be there many times, too (all of these); the others once. ``key:user:u-17`` is ``user:u-17``, for a field whose name
+or value could be meant otherwise: where a field is called ``order``, ``order:asc`` and ``order:desc`` are the order.
+All that is asked for must hold together. What looks like more (``-type:x``, ``OR``, another qualifier) is refused at
+its place, as a search that means something else than it says would hide events. Places count characters, from 1.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
 from eventlog.formats.name_filter import parse_name
 from eventlog.formats.names import NAME_PATTERN, is_chain_name
+from eventlog.formats.search_keys import MAX_FIELDS, MAX_TEXT
 from eventlog.formats.times import format_end, format_time, parse_end, parse_time
 
 MANY, ONCE = ("type", "source"), ("chain", "after", "before", "order")
@@ -29,6 +32,7 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*)"(?!")')
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NAME = re.compile(NAME_PATTERN)
+_ORDERS = ("asc", "desc")
 _UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _AS_TEXT = "quote it to look for it as text"
 _TIMES = "allowed: 7d (s, m, h, d or w ago), 2026-11-20, 2026-11-20T12:00:00Z"
@@ -46,11 +50,13 @@ class SearchError(ValueError):
 class Search:
     """What a search asks for. Types and sources are filters of the API, times RFC 3339 texts, start inclusive.
 
-    Of the ``words`` an event must have each, in its type, source, id, principal or payload.
+    Of the ``keys``, ``name:value`` of search fields, an event must have each; of the ``words``, too, in its type,
+    source, id, principal or payload.
     """
 
     types: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     chain: str | None = None
     start_time: str | None = None
     end_time: str | None = None
@@ -58,13 +64,15 @@ class Search:
     words: tuple[str, ...] = ()
 
 
-def parse_search(text: str, now: int) -> Search:
+def parse_search(text: str, now: int, fields: Collection[str] = ()) -> Search:
     """Read a search; ``now`` (milliseconds since 1970) is what relative times are before.
+
+    ``fields`` are the names of the search fields that the log has declared.
 
     Raises:
         SearchError: it can't be understood; the text says where, and what is known.
     """
-    found = _Found(now)
+    found = _Found(now, fields)
     place = _end(_BLANKS, text, 0)
     while place < len(text):
         named = _QUALIFIER.match(text, place)
@@ -79,9 +87,10 @@ def parse_search(text: str, now: int) -> Search:
 
 
 def format_search(search: Search) -> str:
-    """Write a search, so that ``parse_search`` reads it as it is, whenever that is."""
+    """Write a search, so that ``parse_search`` reads it as it is, whenever that is, where its fields are declared."""
     named = [("chain", search.chain), *(("type", one) for one in search.types)]
     named += [("source", one) for one in search.sources]
+    named += [_named_key(one) for one in search.keys]
     named += [("after", search.start_time), ("before", search.end_time), ("order", search.order)]
     words = [word if _is_plain(word) else _quoted(word) for word in search.words]
     return " ".join([*(f"{name}:{_written(value)}" for name, value in named if value is not None), *words])
@@ -90,8 +99,10 @@ def format_search(search: Search) -> str:
 class _Found:
     """What was read so far of a search, by the names that users know."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, fields: Collection[str]) -> None:
         self._now = now
+        self._fields = sorted(fields)
+        self._keys: list[str] = []
         self._many: dict[str, list[str]] = {name: [] for name in MANY}
         self._once: dict[str, str] = {}
         self._words: list[str] = []
@@ -105,7 +116,16 @@ class _Found:
     def qualifier(self, name: str, value: str, at: int, value_at: int) -> None:
         """Take a qualifier at one place with its value at another."""
         # An unknown one is an error before its value is looked at: whoever mistypes it should read what there is.
-        if name in self._many:
+        # A field may have the name of the order; values of that are the order's, all others the field's.
+        if name in self._fields and (name not in self._readers or value not in _ORDERS):
+            _needed(name, value, value_at)
+            self._key(f"{name}:{value}", at, value_at)
+        elif name == "key" and self._fields:
+            field, colon, _ = value.partition(":")
+            if field not in self._fields or not colon:
+                _fail(f"'{value}' at {value_at} is no key; known fields: {', '.join(self._fields)}", value_at)
+            self._key(value, at, value_at)
+        elif name in self._many:
             self._many[name].append(_name(name, value, value_at))
             if len(self._many[name]) > MAX_MANY:
                 _fail(f"more than {MAX_MANY} {name}s, the last at {at}; ask for what they begin with", at)
@@ -115,8 +135,16 @@ class _Found:
             _needed(name, value, value_at)
             self._once[name] = self._readers[name](value, value_at)
         else:
-            known = ", ".join((*MANY, *ONCE))
+            known = ", ".join(dict.fromkeys((*MANY, *ONCE, *self._fields)))
             _fail(f"unknown qualifier '{name}' at {at}; known: {known}; {_AS_TEXT}", at)
+
+    def _key(self, key: str, at: int, value_at: int) -> None:
+        name, _, value = key.partition(":")
+        if len(value) > MAX_TEXT:
+            _fail(f"the {name} at {value_at} has more than {MAX_TEXT} characters, which no event is found by", value_at)
+        self._keys.append(key)
+        if len(self._keys) > MAX_FIELDS:
+            _fail(f"more than {MAX_FIELDS} search fields, the last at {at}", at)
 
     def word(self, value: str, at: int, *, is_quoted: bool) -> None:
         """Take a text to look for."""
@@ -133,6 +161,7 @@ class _Found:
         return Search(
             types=tuple(self._many["type"]),
             sources=tuple(self._many["source"]),
+            keys=tuple(self._keys),
             chain=self._once.get("chain"),
             start_time=self._once.get("after"),
             end_time=self._once.get("before"),
@@ -206,7 +235,7 @@ def _chain(value: str, at: int) -> str:
 
 
 def _order(value: str, at: int) -> str:
-    if value not in {"asc", "desc"}:
+    if value not in _ORDERS:
         _fail(f"'{value}' at {at} is no order; allowed: asc, desc", at)
     return value
 
@@ -218,6 +247,12 @@ def _needed(name: str, value: str, at: int) -> None:
 
 def _fail(text: str, at: int) -> NoReturn:
     raise SearchError(text, at)
+
+
+def _named_key(key: str) -> tuple[str, str]:
+    """Return the qualifier and value that a key is written by."""
+    name, _, value = key.partition(":")
+    return ("key", key) if not value or (name in ONCE and value in _ORDERS) else (name, value)
 
 
 def _is_plain(word: str) -> bool:

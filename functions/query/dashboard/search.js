@@ -2,6 +2,8 @@
 
 import { formatTime, MAX_END, parseEnd, parseTime } from './times.js'
 
+const MAX_FIELDS = 12
+const ORDERS = ['asc', 'desc']
 const MANY = { type: 'types', source: 'sources' }
 const ONCE = { chain: readChain, after: readTime, before: readTime, order: readOrder }
 const FIELDS = { chain: 'chain', after: 'start_time', before: 'end_time', order: 'order' }
@@ -30,15 +32,16 @@ export class SearchError extends Error {
 /**
  * @param {string} text as people type it
  * @param {number} now milliseconds since 1970, which relative times are before
- * @returns {{types: string[], sources: string[], words: string[], chain?: string, start_time?: string, end_time?: string, order?: string}}
- *     types and sources are filters of the API, times RFC 3339 texts; of the words an event must have each
+ * @param {string[]} fields names of the search fields that the log has declared
+ * @returns {{types: string[], sources: string[], keys: string[], words: string[], chain?: string, start_time?: string, end_time?: string, order?: string}}
+ *     types, sources and keys are filters of the API, times RFC 3339 texts; of the words an event must have each
  * @throws {SearchError}
  */
-export function parseSearch(text, now) {
-  const found = { types: [], sources: [], words: [] }
+export function parseSearch(text, now, fields = []) {
+  const found = { types: [], sources: [], keys: [], words: [] }
   // People count characters, JavaScript counts UTF-16 units.
   const place = (index) => Array.from(text.slice(0, index)).length + 1
-  const reading = { text, place, now, found }
+  const reading = { text, place, now, found, fields: [...fields].sort() }
   let index = end(BLANKS, text, 0)
   while (index < text.length) {
     const name = at(QUALIFIER, text, index)?.[1]
@@ -52,8 +55,8 @@ export function parseSearch(text, now) {
 }
 
 /** Write a search as parseSearch reads it, whenever that is. */
-export function formatSearch({ types, sources, words, chain, start_time: after, end_time: before, order }) {
-  const named = [['chain', chain], ...types.map((one) => ['type', one]), ...sources.map((one) => ['source', one]), ['after', after], ['before', before], ['order', order]]
+export function formatSearch({ types, sources, keys = [], words, chain, start_time: after, end_time: before, order }) {
+  const named = [['chain', chain], ...types.map((one) => ['type', one]), ...sources.map((one) => ['source', one]), ...keys.map(namedKey), ['after', after], ['before', before], ['order', order]]
   const isPlain = (word) => written(word) === word && !word.startsWith('-') && !at(QUALIFIER, word, 0) && !JOINTS.includes(word)
   const texts = words.map((word) => (isPlain(word) ? word : quoted(word)))
   return [...named.filter(([, value]) => value !== undefined).map(([name, value]) => `${name}:${written(value)}`), ...texts].join(' ')
@@ -76,8 +79,40 @@ export function hasWords(event, words) {
   return words.every((word) => lower.some((text) => text.includes(word.toLowerCase())))
 }
 
-function takeQualifier({ found, now }, name, value, place, valuePlace) {
-  if (Object.hasOwn(MANY, name)) {
+/**
+ * Whether a payload has all these keys by one of the rules that were ever in force: what the log shows is held against it.
+ *
+ * @param {object} payload
+ * @param {string[]} keys `name:value`
+ * @param {Array<{fields: Object<string, string[]>}>} versions as GET /api/v1/search-fields has them
+ */
+export const hasKeys = (payload, keys, versions) => versions.some(({ fields }) => keys.every((key) => keysOf(payload, key.split(':', 1)[0], fields).has(key)))
+
+function keysOf(payload, name, fields) {
+  const pointers = Object.hasOwn(fields, name) ? fields[name] : []
+  const values = pointers.flatMap((pointer) => valuesAt([payload], pointer.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))))
+  return new Set(values.filter((value) => value !== null && typeof value !== 'object').map((value) => `${name}:${value}`))
+}
+
+/** What a pointer leads to: `*` is every element of an array, and in an object a member of that name. */
+function valuesAt(values, [token, ...rest]) {
+  if (token === undefined) return values
+  const next = values.flatMap((value) => {
+    if (Array.isArray(value)) return token === '*' ? value : /^(0|[1-9][0-9]{0,8})$/.test(token) && Number(token) < value.length ? [value[Number(token)]] : []
+    return value !== null && typeof value === 'object' && Object.hasOwn(value, token) ? [value[token]] : []
+  })
+  return valuesAt(next, rest)
+}
+
+function takeQualifier({ found, now, fields }, name, value, place, valuePlace) {
+  // A field may have the name of the order; values of that are the order's, all others the field's.
+  if (fields.includes(name) && !(Object.hasOwn(ONCE, name) && ORDERS.includes(value))) {
+    needed(name, value, valuePlace)
+    takeKey(found, `${name}:${value}`, place, valuePlace)
+  } else if (name === 'key' && fields.length > 0) {
+    if (!value.includes(':') || !fields.includes(value.split(':', 1)[0])) fail(`'${value}' at ${valuePlace} is no key; known fields: ${fields.join(', ')}`, valuePlace)
+    takeKey(found, value, place, valuePlace)
+  } else if (Object.hasOwn(MANY, name)) {
     const list = found[MANY[name]]
     list.push(readName(name, value, valuePlace))
     if (list.length > MAX_MANY) fail(`more than ${MAX_MANY} ${name}s, the last at ${place}; ask for what they begin with`, place)
@@ -86,8 +121,22 @@ function takeQualifier({ found, now }, name, value, place, valuePlace) {
     needed(name, value, valuePlace)
     found[FIELDS[name]] = ONCE[name](value, valuePlace, { name, now, found })
   } else {
-    fail(`unknown qualifier '${name}' at ${place}; known: ${[...Object.keys(MANY), ...Object.keys(ONCE)].join(', ')}; ${AS_TEXT}`, place)
+    fail(`unknown qualifier '${name}' at ${place}; known: ${[...new Set([...Object.keys(MANY), ...Object.keys(ONCE), ...fields])].join(', ')}; ${AS_TEXT}`, place)
   }
+}
+
+function takeKey(found, key, place, valuePlace) {
+  const name = key.split(':', 1)[0]
+  if (count(key.slice(name.length + 1)) > MAX_NAME) fail(`the ${name} at ${valuePlace} has more than ${MAX_NAME} characters, which no event is found by`, valuePlace)
+  found.keys.push(key)
+  if (found.keys.length > MAX_FIELDS) fail(`more than ${MAX_FIELDS} search fields, the last at ${place}`, place)
+}
+
+/** The qualifier and value that a key is written by. */
+function namedKey(key) {
+  const name = key.split(':', 1)[0]
+  const value = key.slice(name.length + 1)
+  return value === '' || (Object.hasOwn(ONCE, name) && ORDERS.includes(value)) ? ['key', key] : [name, value]
 }
 
 /** A value, in quotes or bare, and the index behind it. Inside of a bare one nobody could say what a quote means. */
@@ -131,7 +180,7 @@ function readChain(value, place) {
 }
 
 function readOrder(value, place) {
-  if (value !== 'asc' && value !== 'desc') fail(`'${value}' at ${place} is no order; allowed: asc, desc`, place)
+  if (!ORDERS.includes(value)) fail(`'${value}' at ${place} is no order; allowed: asc, desc`, place)
   return value
 }
 

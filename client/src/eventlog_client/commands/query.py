@@ -12,8 +12,10 @@ import typer
 
 from eventlog import console
 from eventlog.formats.event import Event
-from eventlog_client.arguments import Filters
+from eventlog_client.arguments import Filters, OneOrMore
+from eventlog_client.client import EventLog
 from eventlog_client.commands.read import COLUMNS, row, show
+from eventlog_client.errors import ClientError
 from eventlog_client.looking import LOOK, Look, filters_of
 from eventlog_client.output import Output, printable, progress
 from eventlog_client.search import Search, SearchError, format_search, parse_search
@@ -33,6 +35,9 @@ def query(
     *,
     event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.", callback=utf8)] = [],  # noqa: B006
     source: Annotated[list[str], typer.Option(help="Any of these sources.", callback=utf8)] = [],  # noqa: B006
+    field: Annotated[
+        list[str], typer.Option(help="A search field and its value, user:u-17: all of these.", callback=utf8)
+    ] = [],  # noqa: B006
     start: Annotated[str | None, typer.Option(help="From this time on (RFC 3339).")] = None,
     end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on, in order of seq.")] = None,
@@ -56,6 +61,7 @@ def query(
     filters: Filters = {
         "event_type": event_type,
         "source_id": source,
+        "key": field,
         "start_time": start,
         "end_time": end,
         "from_seq": from_seq,
@@ -67,7 +73,7 @@ def query(
     if search is not None:
         if any(value not in (None, []) for value in filters.values()):
             raise typer.BadParameter("what to find is either all in the search, or all in options", param_hint="SEARCH")
-        wanted = _read(search, chain)
+        wanted = _read(session, search, chain)
         if wanted.words:
             _look(session, wanted, shown, None if everything else most, cursor)
             return
@@ -76,21 +82,50 @@ def query(
         raise typer.BadParameter("goes with a search that has words to look for", param_hint="--cursor")
     with session.log() as log:
         _show(session.output, log.events(chain=chain, limit=shown, **filters))
+        _tell_index(log, chain, filters["key"])
 
 
-def _read(text: str, chain: str) -> Search:
+def _read(session: Session, text: str, chain: str) -> Search:
     """Read a search; ``chain`` is the option's.
 
     Raises:
         typer.BadParameter: it can't be understood, or names another chain than the option.
     """
+    now = time.time_ns() // 1_000_000
     try:
-        wanted = parse_search(text, time.time_ns() // 1_000_000)
+        try:
+            wanted = parse_search(text, now)
+        except SearchError as error:
+            # What is unknown may be a search field, which the log knows; most searches need not ask for them.
+            wanted = parse_search(text, now, _fields(session, error))
     except SearchError as error:
         raise typer.BadParameter(str(error), param_hint="SEARCH") from error
     if wanted.chain is not None and chain not in {"main", wanted.chain}:
         raise typer.BadParameter(f"the search says chain:{wanted.chain}, and --chain {chain}", param_hint="SEARCH")
     return replace(wanted, chain=wanted.chain or chain)
+
+
+def _fields(session: Session, error: SearchError) -> list[str]:
+    """Ask the log for its search fields.
+
+    Raises:
+        SearchError: the one before, if the log does not say, or has none.
+    """
+    try:
+        with session.log() as log:
+            found = log.search_fields().newest.fields
+    except ClientError:
+        found = {}
+    if not found:
+        raise error
+    return list(found)
+
+
+def _tell_index(log: EventLog, chain: str, keys: OneOrMore) -> None:
+    """Say so where events may have been missed, as not all of the chain is indexed by the fields asked for."""
+    if keys and not log.search_fields(chain).is_complete(keys):
+        why = f"not every event of chain {chain} is indexed by these search fields, so there may be more (make reindex)"
+        console.write(sys.stderr, f"eventlog: {printable(why)}.\n")
 
 
 def _look(session: Session, wanted: Search, limit: int | None, most: int | None, cursor: str | None) -> None:
@@ -100,6 +135,7 @@ def _look(session: Session, wanted: Search, limit: int | None, most: int | None,
         bound = found.total if most is None or found.total is None else min(most, found.total)
         with progress("searching", bound) as found.advance:
             _show(session.output, islice(found.events(), limit))
+        _tell_index(log, wanted.chain or "main", wanted.keys)
     console.write(sys.stderr, f"eventlog: {printable(_end(found, wanted, limit, goes_on=cursor is not None))}.\n")
 
 

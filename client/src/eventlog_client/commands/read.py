@@ -35,6 +35,9 @@ def tail(
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this seq on (default: from now on).")] = None,
     event_type: Annotated[list[str], typer.Option("--type", help="Any of these types.", callback=utf8)] = [],  # noqa: B006
     source: Annotated[list[str], typer.Option(help="Any of these sources.", callback=utf8)] = [],  # noqa: B006
+    field: Annotated[
+        list[str], typer.Option(help="A search field and its value, user:u-17: all of these.", callback=utf8)
+    ] = [],  # noqa: B006
     verify: Annotated[
         bool | None,
         typer.Option("--verify/--no-verify", help="Also hold each signed checkpoint against the events; or no checks."),
@@ -50,8 +53,9 @@ def tail(
     filtered, linked to the one before. With --verify and a pinned key every signed checkpoint is checked as well; with
     --policy it must also be cosigned within some seconds.
     """
-    if verify and (event_type or source):
-        raise typer.BadParameter("links between events can't be checked where --type or --source leaves some out")
+    if verify and (event_type or source or field):
+        options = "--type, --source or --field"
+        raise typer.BadParameter(f"links between events can't be checked where {options} leaves some out")
     if not verify and (policy is not None or max_witness_age is not None):
         raise typer.BadParameter("witnesses are looked at with --verify only", param_hint="--policy")
     given = trust(key, policy, max_witness_age) if verify else Trust(verifier_keys(key), None)
@@ -59,7 +63,8 @@ def tail(
     with session.log(given.vkeys, verify=verify is not False) as log:
         try:
             told = _teller(given.witnesses, log, chain) if verify else None
-            show(session.output, log.tail(chain, from_seq, event_type=event_type, source_id=source, verified=told))
+            wanted = {"event_type": event_type, "source_id": source, "key": field}
+            show(session.output, log.tail(chain, from_seq, **wanted, verified=told))
         except KeyboardInterrupt:
             return
 

@@ -23,6 +23,7 @@ const MEANING = {
   checkpoint_missing: 'An anchor that was made is not there any more.',
   checkpoint_invalid: 'An anchor is not what was signed.',
   schema_mismatch: 'The database is set up so that queries can miss events.',
+  index_mismatch: 'What searches find this event by is not what its payload says.',
   altered: 'Somebody changed what is only ever added, even if it was put back since.',
 }
 

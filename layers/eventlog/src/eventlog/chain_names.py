@@ -9,6 +9,9 @@ from collections.abc import Iterable
 OWN_PREFIX = "eventlog."
 """Chains, event types and event ids with this prefix are reserved for the log itself (anchors/registry.py)."""
 
+REGISTRY = f"{OWN_PREFIX}registry"
+"""The chain of the log itself (anchors/registry.py)."""
+
 
 def covers(names: Iterable[str], chain: str) -> bool:
     """Return whether one of the names is this chain or a prefix that covers it."""

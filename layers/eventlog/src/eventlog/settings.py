@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import parse_vkey
+from eventlog.formats.search_keys import SearchFields, parse_fields
 
 _HOST = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?"
 """Plain HTTP only on this machine, to try it out. It goes into a Content-Security-Policy: no other characters."""
@@ -186,6 +187,12 @@ class Settings(BaseSettings):
         description="Whether POST /api/v1/events is asynchronous unless it says ?async=false",
     )
 
+    search_fields: str = Field(
+        default="",
+        validation_alias="EVENTLOG_SEARCH_FIELDS",
+        description="What events are found by beside time, type and source: ``user=/user,/actor/id; ip=/ip``",
+    )
+
     sign_in_issuer: str = Field(
         default="",
         validation_alias="EVENTLOG_SIGN_IN_ISSUER",
@@ -215,6 +222,12 @@ class Settings(BaseSettings):
             raise ValueError("EVENTLOG_BASE_PATH looks like the log's own paths: nobody could tell which is meant")
         return value
 
+    @field_validator("search_fields")
+    @classmethod
+    def _check_search_fields(cls, value: str) -> str:
+        parse_fields(value)
+        return value
+
     @field_validator("retired_keys")
     @classmethod
     def _check_retired(cls, value: str) -> str:
@@ -233,6 +246,11 @@ class Settings(BaseSettings):
         if self.witness_policy and not self.anchors:
             raise ValueError("EVENTLOG_WITNESS_POLICY needs EVENTLOG_ANCHORS: witnesses cosign anchors")
         return self
+
+    @property
+    def declared_fields(self) -> SearchFields:
+        """The search fields that are declared, without a version."""
+        return parse_fields(self.search_fields)
 
     @model_validator(mode="after")
     def _check_pair(self) -> Self:

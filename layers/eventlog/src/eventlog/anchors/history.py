@@ -7,9 +7,9 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 
-from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import AnchorReader, Reached, note_key
+from eventlog.chain_names import REGISTRY
 from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.restore import Restore

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
+from eventlog import chain_names
 from eventlog.chain_names import OWN_PREFIX, is_own
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
@@ -18,7 +19,7 @@ from eventlog.formats.names import is_chain_name
 from eventlog.formats.strike_off import StrikeOff
 from eventlog.store.interface import Draft, EventStore, Position, Query
 
-REGISTRY = f"{OWN_PREFIX}registry"
+REGISTRY = chain_names.REGISTRY
 PRINCIPAL = "eventlog/audit"
 _AGAIN = re.compile(rf"{re.escape(OWN_PREFIX)}again-[0-9]+-(.+)")
 """The id of the second entry of a chain, or a later one: those before it were struck off before the chain existed."""

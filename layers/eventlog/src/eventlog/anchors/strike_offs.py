@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.store import AnchorStore
+from eventlog.chain_names import REGISTRY
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.strike_off import StrikeOff, verify_strike_off

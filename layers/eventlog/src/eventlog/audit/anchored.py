@@ -7,7 +7,7 @@ from functools import partial
 
 from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
 from eventlog.anchors.history import Standing, rotation_id
-from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.registry import Registry
 from eventlog.anchors.rounds import ROUNDS
 from eventlog.anchors.standings import STANDINGS
 from eventlog.anchors.store import is_name
@@ -18,6 +18,7 @@ from eventlog.audit.report import AuditReport
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.run_documents import encode_run, voucher_message
 from eventlog.audit.vouchers import Vouchers
+from eventlog.chain_names import REGISTRY
 from eventlog.formats.anchor import Anchor
 from eventlog.formats.event import Event
 from eventlog.formats.note import VerifierKey, format_vkey

@@ -46,7 +46,7 @@ def check_outside(audits: AuditReads, opened: OpenReport) -> Outside:
     with audits.together(opened.report.chain) as reads:
         known = _known(reads, opened)
         first = reads.first()
-        image = check_sequence(reads.sequence(), first, opened.emit, reads.bodies)
+        image = check_sequence(reads.sequence(), first, opened.emit, reads.bodies, audits.rules)
         settled = image.settled.size if image else None
         rows = reads.outside(2**63 - 1 if settled is None else settled)
         while chunk := list(islice(rows, 1000)):

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.registry import REGISTRY
 from eventlog.anchors.rounds import RoundNotes
 from eventlog.audit.notices import Notices
 from eventlog.audit.report import Mode
 from eventlog.audit.round import NAMES, Round, encode_round, read_round, round_message
 from eventlog.audit.vouchers import FUTURE_MILLIS, Vouchers
+from eventlog.chain_names import REGISTRY
 from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.interface.audits import ReportStore
 from eventlog.stored.errors import NotOursError

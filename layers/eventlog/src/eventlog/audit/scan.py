@@ -50,7 +50,7 @@ class Pass:
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP`` or a segment; return whether the end is reached."""
         run, skew = self._run, ClockSkew()
-        verifier = ChainVerifier(run.state, run.emit, skew)
+        verifier = ChainVerifier(run.state, run.emit, skew, self._audits.rules)
         start, end = run.position, run.report.to_seq
         whole = self._segments.end(run) if self._segments else None
         stop = whole or (start // STEP + 1) * STEP

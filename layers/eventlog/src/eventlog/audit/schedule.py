@@ -9,12 +9,13 @@ from aws_lambda_powertools import Logger
 
 from eventlog.audit import metrics as audit_metrics
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.declaring import Declaring
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
 from eventlog.audit.spreading import SharedWork
 from eventlog.audit.watch import Watcher
-from eventlog.store.errors import StoreError
+from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.interface.audits import LeaseStore
 from eventlog.telemetry import metrics
 
@@ -121,6 +122,21 @@ def do_shared(auditor: Auditor, item: Mapping[str, Any], seconds: float) -> dict
     if worker is None:
         return {"skipped": "nothing is signed here, so that nothing can be shared"}
     return {name: value for name, value in asdict(worker.do(item, seconds)).items() if value is not None}
+
+
+def declare_fields(declaring: Callable[[], Declaring]) -> None:
+    """Declare the search fields that are set; if that fails the audits go on, and the next round tries again.
+
+    Raises:
+        CredentialsRefusedError: the database refuses the password.
+    """
+    try:
+        declaring().declare()
+    except CredentialsRefusedError:
+        raise
+    except StoreError as error:
+        extra = {"error": type(error).__name__}
+        Logger(service=audit_metrics.SERVICE).warning("search fields could not be declared", extra=extra)
 
 
 def declare(

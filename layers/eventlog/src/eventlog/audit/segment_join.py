@@ -47,7 +47,7 @@ def join(audits: AuditReads, run: AuditRun, verifier: ChainVerifier, note: Segme
     # does not follow from it, which is no fault of the chain.
     findings: list[Finding] = []
     copy = replace(verifier.state, links=[*verifier.state.links], frontier=[*left])
-    fits = ChainVerifier(copy, findings.append).join(segment) and not findings
+    fits = ChainVerifier(copy, findings.append, rules=audits.rules).join(segment) and not findings
     return fits and verifier.join(segment)
 
 

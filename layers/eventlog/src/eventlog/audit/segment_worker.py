@@ -74,4 +74,4 @@ def serve(pipe: Connection, tasks: Tasks, audits: AuditReads, work: Work) -> Non
         task = Fields(codec.decode(tasks.get()))
         start, stop = task.count("start"), task.count("stop")
         rows = audits.scan(work.chain, start, stop, after=work.after)
-        pipe.send_bytes(encode_answer(verify_segment(work.chain, start, stop, rows)))
+        pipe.send_bytes(encode_answer(verify_segment(work.chain, start, stop, rows, audits.rules)))

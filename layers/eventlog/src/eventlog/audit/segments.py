@@ -16,6 +16,7 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit.run import AuditRun
 from eventlog.audit.vouchers import FUTURE_MILLIS
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.search_keys import Rules
 from eventlog.formats.segment import SegmentEnds, SegmentNote, sign_segment, verify_segment_note
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
@@ -97,8 +98,8 @@ class Segments:
         """
         began, end = self._clock(), start + self.size
         rows = self._audits.scan(run.report.chain, start, end, after=run.read_at)
-        segment = verify_segment(run.report.chain, start, end, self._renewing(run, rows))
-        if segment is None or not _is_last_intact(segment):
+        segment = verify_segment(run.report.chain, start, end, self._renewing(run, rows), self._audits.rules)
+        if segment is None or not _is_last_intact(segment, self._audits.rules):
             return None
         skewed, seq, millis = segment.skew
         return SegmentNote(
@@ -166,7 +167,7 @@ class Segments:
             yield row
 
 
-def _is_last_intact(segment: Segment) -> bool:
+def _is_last_intact(segment: Segment, rules: Rules) -> bool:
     """Whether a segment's last event follows from the others, as far as can be said without what stands before them.
 
     Whoever joins the segment verifies it once more, with all that it may complete; but what is wrong is to be told now.
@@ -174,5 +175,5 @@ def _is_last_intact(segment: Segment) -> bool:
     findings: list[Finding] = []
     left: list[bytes | None] = [None] * segment.start.bit_count()
     state = VerifierState(segment.size, [segment.hash], [*left, *segment.frontier])
-    ChainVerifier(state, findings.append).document(segment.last)
+    ChainVerifier(state, findings.append, rules=rules).document(segment.last)
     return not findings

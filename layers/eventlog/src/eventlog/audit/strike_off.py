@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.registry import REGISTRY, Registry
+from eventlog.anchors.registry import Registry
 from eventlog.anchors.strike_offs import StrikeOffs, strike_off_key
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
+from eventlog.chain_names import REGISTRY
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.checkpoint import origin_line

@@ -10,11 +10,19 @@ from typing import NamedTuple
 from eventlog.formats import hashing, merkle
 
 
+class Keys(NamedTuple):
+    """What an event is found by: the version of the declaration, and the sorted ``name:value`` that follow from it."""
+
+    version: int
+    values: tuple[str, ...]
+
+
 class Entry(NamedTuple):
     """An accepted event that has no place yet. Times are milliseconds since 1970, the payload canonical text.
 
     ``payload_bytes``: the size of a payload that is stored apart from its event (``stored/bodies.py``). Then
     ``payload`` is empty until it was read from there, and an empty text is no payload anywhere.
+    ``keys`` follow from the payload (``search_keys.py``) and are in no hash; None: none were derived.
     """
 
     chain: str
@@ -29,6 +37,7 @@ class Entry(NamedTuple):
     payload_hash: bytes
     content_hash: bytes
     payload_bytes: int | None = None
+    keys: Keys | None = None
 
 
 class Event(NamedTuple):

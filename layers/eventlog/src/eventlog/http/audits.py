@@ -102,6 +102,7 @@ def find(wired: AuditWiring, audit_id: str, caller: Caller) -> Response:
 def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
     """Audit every chain for the schedule; what it is answered."""
     with wired.connection.renew_if_refused():
+        schedule.declare_fields(lambda: wired.declaring)
         return {
             **schedule.run_scheduled(
                 lambda: wired.auditor,

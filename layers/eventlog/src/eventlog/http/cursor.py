@@ -43,4 +43,5 @@ def parse_cursor(query: Query, text: str) -> tuple[int, Position]:
 def _digest(query: Query) -> bytes:
     fields = [query.chain, query.sort, query.order, query.start_time, query.end_time]
     filters = [query.event_types.texts(), query.source_ids.texts(), query.from_seq, query.to_seq]
-    return sha256(orjson.dumps([fields, filters])).digest()[:8]
+    keys = [sorted(query.keys)] if query.keys else []  # cursors of queries without them are as they were
+    return sha256(orjson.dumps([fields, filters, *keys])).digest()[:8]

@@ -13,6 +13,7 @@ from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import MAX_END
 from eventlog.http.cursor import parse_cursor
 from eventlog.http.query_strings import DIGITS, not_below, only_with
+from eventlog.http.search_query import AskedKeys
 from eventlog.store.interface import Query
 
 _MAX_SEQ = 2**63 - 1
@@ -51,6 +52,7 @@ class EventQuery(BaseModel):
     end_time: Annotated[EndTime, _BY_TIME] | None = Field(default=None, description=END)
     event_type: Annotated[Names, _BY_TIME] = []
     source_id: Annotated[Names, _BY_TIME] = []
+    key: Annotated[AskedKeys, _BY_TIME] = []
     from_seq: Annotated[Seq, _BY_SEQ] | None = Field(default=None, description="Inclusive; with sort=seq")
     to_seq: Annotated[Seq, not_below("from_seq"), _BY_SEQ] | None = Field(
         default=None, description="Exclusive; with sort=seq"
@@ -73,6 +75,7 @@ class EventQuery(BaseModel):
             end_time=self.end_time,
             event_types=NameFilter.of(self.event_type),
             source_ids=NameFilter.of(self.source_id),
+            keys=frozenset(self.key),
             from_seq=self.from_seq,
             to_seq=self.to_seq,
             limit=self.limit,

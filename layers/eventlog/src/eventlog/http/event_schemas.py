@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import event_fields
 from eventlog.http.receipt_schemas import Receipt
+from eventlog.http.search_query import Indexed
 
 _COLUMNS = (
     "event_id",
@@ -54,6 +55,7 @@ class EventPage(BaseModel):
     events: list[EventOut]
     next_cursor: str | None
     settled_size: int = Field(description="How many of the chain's events have moved to their final place")
+    search: Indexed | None = Field(default=None, description="With key alone")
 
 
 def to_json(events: Iterable[Event]) -> bytes:

@@ -83,6 +83,9 @@ async def append_one(
     """Append the event of a request, now or later."""
     given = (request, body, query.chain or DEFAULT_CHAIN, caller)
     draft = _draft(*given) if len(body) <= _SMALL else await run_in_threadpool(_draft, *given)
+    if wired.indexer is not None:
+        known = wired.indexer.index_known(draft)
+        draft = await run_in_threadpool(wired.indexer.index, draft) if known is None else known
     if wired.settings.asynchronous if query.asynchronous is None else query.asynchronous:
         return await run_in_threadpool(_accept, wired, draft)
     placed = await wired.ingest.one(draft)
@@ -115,7 +118,8 @@ def _accept(wired: IngestWiring, draft: Draft) -> Response:
 
 def append_all(wired: IngestWiring, request: Request, body: bytes, *, chain: str | None, caller: Caller) -> Response:
     """Append the events of a request, all or none."""
-    placed = wired.ingest.batch(_drafts(request.headers, body, chain or DEFAULT_CHAIN, caller))
+    drafts = _drafts(request.headers, body, chain or DEFAULT_CHAIN, caller)
+    placed = wired.ingest.batch(drafts if wired.indexer is None else wired.indexer.index_all(drafts))
     _count(request, placed)
     shown = {"receipts": [receipt(item) for item in placed]}
     if all(item.replayed for item in placed):

@@ -18,6 +18,7 @@ from eventlog.http.event_schemas import EventPage, csv_header, to_csv, to_json, 
 from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.search_query import checked_keys, indexed_fields
 from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface import Page, Position
 
@@ -39,8 +40,9 @@ def list_events(
     parameters: Annotated[EventQuery, Query()],
     accepted: PageType,
 ) -> Response:
-    """Query settled events by time, type and source; JSON, or NDJSON and CSV by the Accept header."""
+    """Query events by time, type, source and search fields; JSON, or NDJSON and CSV by the Accept header."""
     query = parameters.to_query()
+    checked_keys(wired, query.keys)
     try:
         found = wired.log.page(query) if caller.may(query.chain) else _NOTHING
     except TooManyNamesError as error:
@@ -51,12 +53,16 @@ def list_events(
     if found.more or shown < len(found.events):
         last = found.events[shown - 1]
         cursor = format_cursor(query, found.size, Position(last.entry.timestamp, last.seq))
+    search = indexed_fields(wired, query.keys, found.indexed_version) if query.keys else None
     if accepted == JSON:
         events = orjson.Fragment(b"[" + text + b"]")
-        return json_response({"events": events, "next_cursor": cursor, "settled_size": found.settled_size})
+        shown_of = {"events": events, "next_cursor": cursor, "settled_size": found.settled_size}
+        return json_response(shown_of | ({} if search is None else {"search": search}))
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
     body = text if accepted == NDJSON else csv_header() + text
     headers = {"Settled-Size": str(found.settled_size)}
+    if search is not None:
+        headers["Search-Index"] = ", ".join(f"{name}={orjson.dumps(value).decode()}" for name, value in search.items())
     if cursor:
         link = request.url.include_query_params(cursor=cursor)
         headers |= {"Next-Cursor": cursor, "Link": f'<{link.path}?{link.query}>; rel="next"'}

@@ -20,8 +20,10 @@ from eventlog.http.event_query import Names
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.query_strings import DIGITS, not_below
+from eventlog.http.search_query import AskedKeys, Indexed, checked_keys, indexed_fields
 from eventlog.store.errors import TooManyEventsError, TooManyNamesError
-from eventlog.store.interface.counts import NOTHING, Buckets, Counts, EventCounts
+from eventlog.store.interface.counts import NOTHING, Buckets, Counts
+from eventlog.wiring.query import QueryWiring
 
 DAY = 86_400_000
 MAX_BUCKETS = 1000
@@ -50,6 +52,7 @@ class StatsQuery(BaseModel):
     by: Literal["event_type", "source_id"] | None = Field(default=None, description="One series for each value")
     event_type: Names = []
     source_id: Names = []
+    key: AskedKeys = []
 
     def to_buckets(self) -> Buckets:
         """Fill in what was not asked for: the last day, and a width that makes at most 60 buckets.
@@ -74,6 +77,7 @@ class StatsQuery(BaseModel):
             by=self.by,
             event_types=NameFilter.of(self.event_type),
             source_ids=NameFilter.of(self.source_id),
+            keys=frozenset(self.key),
         )
         if len(found.starts) > MAX_BUCKETS:
             raise InvalidError([Problem("/query/bucket", f"makes more than {MAX_BUCKETS} buckets; take a larger one")])
@@ -99,17 +103,19 @@ class Stats(BaseModel):
     total: int
     starts: list[str]
     series: list[Series] = Field(description=f"The {SHOWN} most frequent values, then the others together")
+    search: Indexed | None = Field(default=None, description="With key alone")
 
 
 StatsParameters = Annotated[StatsQuery, Query()]
 
 
-def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Response:
+def stats(wired: QueryWiring, parameters: StatsQuery, caller: Caller) -> Response:
     """Count the events of a range."""
     buckets = parameters.to_buckets()
+    checked_keys(wired, buckets.keys)
     # To a caller who may not see it, a chain looks as if it did not exist: it has no events, and is no error.
     try:
-        counts = counter.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
+        counts = wired.counts.count(buckets, SHOWN) if caller.may(buckets.chain) else NOTHING
     except TooManyEventsError as error:
         raise InvalidError([Problem("/query/start_time", f"{error}; choose a shorter one")]) from error
     except TooManyNamesError as error:
@@ -125,6 +131,7 @@ def stats(counter: EventCounts, parameters: StatsQuery, caller: Caller) -> Respo
             "starts": [format_time(start) for start in buckets.starts],
             "series": list(_series(counts, buckets)),
         }
+        | ({"search": indexed_fields(wired, buckets.keys, counts.indexed_version)} if buckets.keys else {})
     )
 
 
@@ -150,4 +157,4 @@ router = api_router("query")
 @router.get("/stats", responses={200: {"model": Stats}, **documented(422, 500, 503)})
 def get_stats(caller: Reader, wired: WiredQuery, parameters: StatsParameters) -> Response:
     """How many events there are by time, and by type or source: from an index alone, at most a million of its keys."""
-    return stats(wired.counts, parameters, caller)
+    return stats(wired, parameters, caller)

@@ -14,6 +14,7 @@ import orjson
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from eventlog.errors import InvalidError
@@ -21,6 +22,7 @@ from eventlog.fields import MAX_PAYLOAD, ChainName
 from eventlog.formats.cosigned_note import MAX_LINE, MAX_LINES
 from eventlog.formats.escaped import MOST, escaped_length
 from eventlog.formats.name_filter import NameFilter
+from eventlog.formats.search_keys import NO_FIELDS, SearchFields
 from eventlog.formats.sse import MEDIA_TYPE, format_frame
 from eventlog.formats.strict_json import Problem
 from eventlog.http import access, answers
@@ -30,6 +32,7 @@ from eventlog.http.event_query import Names, Seq
 from eventlog.http.frames import HEADERS
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
+from eventlog.http.search_query import AskedKeys, rule_of
 from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader, Subscription
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
@@ -63,9 +66,10 @@ class StreamQuery(BaseModel):
     chain: ChainName = "main"
     event_type: Names = []
     source_id: Names = []
+    key: AskedKeys = []
     from_seq: Seq | None = Field(default=None, description="Inclusive; default: what is appended from now on")
 
-    def to_subscription(self, last_event_id: str | None, caller: Caller) -> Subscription:
+    def to_subscription(self, last_event_id: str | None, caller: Caller, rule: SearchFields) -> Subscription:
         """What is to be read, for a client that has all events up to this id.
 
         To a caller who may not see it, a chain looks as if it did not exist.
@@ -77,6 +81,8 @@ class StreamQuery(BaseModel):
             seen=int(last_event_id) + 1 if last_event_id else None,
             event_types=NameFilter.of(self.event_type),
             source_ids=NameFilter.of(self.source_id),
+            keys=frozenset(self.key),
+            rule=rule,
         )
 
 
@@ -97,7 +103,9 @@ async def get_stream(
     seconds = wired.settings.stream_seconds
     deadline = time.monotonic() + seconds
     with ExitStack() as opened:
-        wanted = parameters.to_subscription(last_event_id, caller)
+        # What is declared may have to be read first, which must not hold up this loop; without keys nothing is read.
+        rule = await run_in_threadpool(rule_of, wired, parameters.key) if parameters.key else NO_FIELDS
+        wanted = parameters.to_subscription(last_event_id, caller, rule)
         reader = opened.enter_context(wired.streams.reader(wanted, caller.principal))
         await reader.start(min(_START_SECONDS, seconds))
         # Until here an error is a problem document, or what frames.py makes of it; from here on, the last frame says

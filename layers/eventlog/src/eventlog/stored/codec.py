@@ -20,6 +20,7 @@ from eventlog.formats import hashing
 from eventlog.formats.event import Entry, Event
 from eventlog.formats.names import is_chain_name
 from eventlog.stored.errors import NotOursError
+from eventlog.stored.keys import KEY_FIELDS, keys_fields, read_keys
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(
@@ -59,16 +60,17 @@ def encode_entry(entry: Entry) -> bytes:
 def encode_event(event: Event) -> bytes:
     """Write a document of ``events``."""
     entry = event.entry
-    document = {
+    document: dict[str, Any] = {
         "_id": document_id(entry.chain, entry.event_id),
         "v": 1,
         "chain": entry.chain,
         "event_id": entry.event_id,  # stands before seq; the fields that follow have it again, in the same place
         "seq": Int64(event.seq),
-        **entry_fields(entry),
+        **_content_fields(entry),
         "prev_hash": event.prev_hash,
         "hash": event.hash,
         "nodes": list(event.nodes),
+        **keys_fields(entry.keys),
     }
     return bson.encode(document, codec_options=CODEC)
 
@@ -117,7 +119,7 @@ def decode_entry(document: Any, chain: str) -> Entry:
     _check_lengths(document, apart)
     fields = {name: document[name] for name in _ENTRY_TYPES}
     fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
-    return Entry(chain=chain, **fields, payload_bytes=apart)
+    return Entry(chain=chain, **fields, payload_bytes=apart, keys=read_keys(document))
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -161,6 +163,20 @@ def check_types(document: Any, types: Mapping[str, type]) -> None:
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
     """Write a pending entry, for ``encode`` or as a part of a document."""
+    return _content_fields(entry) | keys_fields(entry.keys)
+
+
+def without_keys(raw: bytes) -> bytes:
+    """Return a stored document without what it is found by, which is added anew at any time; as it is if it is none."""
+    if not any(b"%b\0" % name.encode() in raw for name in KEY_FIELDS):
+        return raw
+    try:
+        return encode({name: value for name, value in decode(raw).items() if name not in KEY_FIELDS})
+    except NotOursError:
+        return raw
+
+
+def _content_fields(entry: Entry) -> dict[str, Any]:
     apart = entry.payload_bytes
     return {
         "event_id": entry.event_id,
@@ -188,7 +204,7 @@ def _decode_document(document: dict[str, Any]) -> Event:
     if tuple(map(type, values)) != _VALUE_TYPES:
         check_types(document, _EVENT_TYPES)
         check_types(document, _ENTRY_TYPES)
-    _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, *hashes = values[:13]
+    _, version, chain, event_id, kind, source_id, at, received, principal, payload, salt, digest, content = values[:13]
     if version != 1:
         raise NotOursError(f"v is {version}")
     check_chain(chain)
@@ -196,9 +212,11 @@ def _decode_document(document: dict[str, Any]) -> Event:
         raise NotOursError("seq is the largest number there is")
     _check_lengths(document, apart)
     times = int(at), int(received)
-    entry = Entry(chain, event_id, kind, source_id, *times, principal, payload, salt, hashes[0], hashes[1], apart)
-    prev_hash, digest = hash_at(document, "prev_hash"), hash_at(document, "hash")
-    return Event(entry, int(document["seq"]), prev_hash, digest, hashes_at(document, "nodes"))
+    entry = Entry(chain, event_id, kind, source_id, *times, principal, payload, salt, digest, content, apart)
+    if (keys := read_keys(document)) is not None:
+        entry = entry._replace(keys=keys)
+    prev_hash, leaf = hash_at(document, "prev_hash"), hash_at(document, "hash")
+    return Event(entry, int(document["seq"]), prev_hash, leaf, hashes_at(document, "nodes"))
 
 
 def check_chain(name: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from eventlog.formats.name_filter import ANY, NameFilter
+from eventlog.formats.search_keys import NO_FIELDS, SearchFields
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.streams import watcher
@@ -49,6 +50,8 @@ class Subscription:
     seen: int | None = None
     event_types: NameFilter = ANY
     source_ids: NameFilter = ANY
+    keys: frozenset[str] = frozenset()
+    rule: SearchFields = NO_FIELDS
 
     @property
     def watched(self) -> str:
@@ -56,8 +59,9 @@ class Subscription:
         return "" if self.hidden else self.chain
 
     def has(self, item: Item) -> bool:
-        """Whether an event is of the types and sources asked for."""
-        return self.event_types.fits(item.event_type) and self.source_ids.fits(item.source_id)
+        """Whether an event is of the types and sources asked for, and has the keys by the rule."""
+        named = self.event_types.fits(item.event_type) and self.source_ids.fits(item.source_id)
+        return named and item.has_keys(self.keys, self.rule)
 
 
 class StreamReader:

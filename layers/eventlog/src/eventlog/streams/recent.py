@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from eventlog.formats.event import Event
+import orjson
+
+from eventlog.formats.event import Event, Keys
 from eventlog.formats.event_json import DamagedEventError, format_event
+from eventlog.formats.search_keys import SearchFields
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 << 20
+_DATA = b"data: "
 
 
 class Item(NamedTuple):
@@ -19,6 +23,16 @@ class Item(NamedTuple):
     event_type: str
     source_id: str
     frame: bytes
+    keys: Keys | None = None
+
+    def has_keys(self, wanted: frozenset[str], rule: SearchFields) -> bool:
+        """Whether it has all these keys by a rule; one that was indexed by another, or not at all, is looked into."""
+        if not wanted:
+            return True
+        if self.keys is not None and self.keys.version == rule.version:
+            return wanted.issubset(self.keys.values)
+        payload = orjson.loads(self.frame[self.frame.index(_DATA) + len(_DATA) :])["payload"]
+        return rule.value_has(payload, wanted)
 
 
 def item_of(event: Event) -> Item:
@@ -31,7 +45,7 @@ def item_of(event: Event) -> Item:
         frame = format_frame(format_event(event), seq=event.seq)
     except DamagedEventError as error:
         raise CorruptionError(str(error)) from error
-    return Item(event.seq, event.entry.event_type, event.entry.source_id, frame)
+    return Item(event.seq, event.entry.event_type, event.entry.source_id, frame, event.entry.keys)
 
 
 class RecentEvents:

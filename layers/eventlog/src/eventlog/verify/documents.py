@@ -5,13 +5,14 @@ from typing import Any
 from eventlog.formats import hashing
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import Entry, Event
+from eventlog.formats.search_keys import Rules, UnindexableError, name_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
 from eventlog.verify.findings import Emit, Finding, mismatch
 
 
-def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
-    """Check payload and content; return the content hashes that the event's hash may have been made of."""
+def check_entry(entry: Entry, seq: int, emit: Emit, rules: Rules) -> list[bytes]:
+    """Check payload, content and keys; return the content hashes that the event's hash may have been made of."""
     if bodies.is_waiting(entry):
         return _without_payload(entry, seq, emit)
     payload = hashing.payload_hash(entry.salt, entry.payload.encode())
@@ -20,6 +21,8 @@ def check_entry(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
         if not is_canonical_object(entry.payload.encode()):  # its hashes are right, but no append wrote it
             detail = "the payload is not the canonical text of a JSON object"
             emit(Finding("unexpected", seq, None, None, detail))
+        else:
+            _check_keys(entry, seq, emit, rules)
         return [entry.content_hash]
     # Which field was edited? The stored content hash is right if it follows from the fields with either payload hash,
     # the recomputed or the stored one; then the content is no second finding beside the payload.
@@ -75,6 +78,28 @@ def _without_payload(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
         detail = "the event's fields do not give the stored content_hash"
         emit(mismatch("content_mismatch", seq, found, entry.content_hash, detail))
     return [candidate for candidate in (entry.content_hash, found) if candidate]
+
+
+def _check_keys(entry: Entry, seq: int, emit: Emit, rules: Rules) -> None:
+    """Check that the keys an event is found by are those of its payload, by the version of the declaration it names.
+
+    An event without keys is none that was hidden: whoever searches is told that not all of the chain is indexed.
+    """
+    if entry.keys is None:
+        return
+    # Whose version nobody has declared, its keys could be anything. The values are content: only names are told.
+    version, values = entry.keys
+    detail = f"keys_version is {version}, and no such version of the search fields was declared"
+    if (rule := rules(version)) is not None:
+        try:
+            derived = set(rule.keys_of(entry.payload).values)
+        except UnindexableError:
+            derived = set()
+        names = sorted({name_of(key) for key in derived.symmetric_difference(values)} & set(rule.fields))
+        detail = f"keys are not those that version {version} of the search fields gives: {', '.join(names) or 'order'}"
+        if values == tuple(sorted(derived)):
+            return
+    emit(Finding("index_mismatch", seq, None, None, detail))
 
 
 def _seq(raw: bytes) -> int | None:

@@ -16,10 +16,15 @@ from typing import ClassVar
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
 from eventlog.formats.event import ChainState
+from eventlog.formats.search_keys import Rules, UnindexableError, no_rules
 from eventlog.stored.bodies import split
-from eventlog.stored.codec import decode_event
+from eventlog.stored.codec import decode_event, encode
 from eventlog.stored.errors import NotOursError
+from eventlog.stored.keys import keys_fields
 from eventlog.stored.layout import ENDINGS, EventLayout
+
+_VERSION = b"\x12keys_version\0"
+"""How the version begins in BSON, the last field: an int64 of this name."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,8 @@ def advance(
     documents: Iterable[bytes],
     skew: ClockSkew | None = None,
     leaves: bytearray | None = None,
+    *,
+    rules: Rules = no_rules,
 ) -> bytes | None:
     """Advance the state over documents that are, byte for byte, the chain's next events.
 
@@ -90,11 +97,11 @@ def advance(
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
         fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
-        # Salt, hashes and nodes: everything behind the payload. The id of a payload that is stored apart has its hash.
+        # Salt, hashes and nodes: all behind the payload but keys. The id of a payload stored apart has its hash.
         rest, own = raw[end:], True
         if body is not None:
             rest, own = raw[end : body.stop], body.key == f"{chain}/{event_id}/{payload_hash.hex()}".encode()
-        if seq != size or rest != fresh or not own:
+        if seq != size or not own or (rest != fresh and not _ends_in_keys(rest, fresh, payload, rules)):
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -106,6 +113,17 @@ def advance(
         raw = None
     state.size, state.hash, state.frontier = size, previous, frontier
     return raw
+
+
+def _ends_in_keys(ending: bytes, fresh: bytes, payload: bytes, rules: Rules) -> bool:
+    """Whether a document ends as it must, and then in the keys that its payload gives by the version it names."""
+    if not ending.startswith(fresh[:-1]) or ending[-9 - len(_VERSION) : -9] != _VERSION:
+        return False
+    rule = rules(int.from_bytes(ending[-9:-1], "little", signed=True))
+    try:
+        return rule is not None and ending[len(fresh) - 1 :] == encode(keys_fields(rule.keys_of(payload)))[4:]
+    except UnindexableError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +163,9 @@ def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> 
     return roots
 
 
-def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]) -> Segment | None:
+def verify_segment(
+    chain: str, start: int, stop: int, documents: Iterator[bytes], rules: Rules = no_rules
+) -> Segment | None:
     """Verify the documents of start..stop-1; None if they are not exactly these events, intact, and two or more.
 
     The first one's link is taken as it is stored: ``ChainVerifier.join`` compares it.
@@ -160,7 +180,7 @@ def verify_segment(chain: str, start: int, stop: int, documents: Iterator[bytes]
     # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.
     state = ChainState(start, prev_hash)
     skew, leaves = ClockSkew(), bytearray()
-    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves)
+    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves, rules=rules)
     rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None

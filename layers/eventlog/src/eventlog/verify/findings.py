@@ -20,6 +20,7 @@ FindingKind = Literal[
     "checkpoint_invalid",
     "schema_mismatch",
     "altered",
+    "index_mismatch",
 ]
 """What can be wrong; docs name and explain each."""
 

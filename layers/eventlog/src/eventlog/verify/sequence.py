@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from eventlog.formats import hashing
 from eventlog.formats.event import Entry, Event
 from eventlog.formats.note import is_key_name
+from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
@@ -16,7 +17,11 @@ ReadBodies = Callable[[Iterable[Entry]], Mapping[str, bytes]]
 
 
 def check_sequence(
-    raw: bytes | None, first: bytes | None, emit: Emit, read_bodies: ReadBodies = lambda _: {}
+    raw: bytes | None,
+    first: bytes | None,
+    emit: Emit,
+    read_bodies: ReadBodies = lambda _: {},
+    rules: Rules = no_rules,
 ) -> SequenceImage | None:
     """Check a sequence document by itself and against the chain's first stored event.
 
@@ -38,7 +43,7 @@ def check_sequence(
     if not is_key_name(image.origin):
         emit(_wrong("origin is no name that a log can have"))
     _check_genesis(image, event, emit)
-    _check_pending(image, emit, read_bodies)
+    _check_pending(image, emit, read_bodies, rules)
     return image
 
 
@@ -53,7 +58,7 @@ def _check_genesis(image: SequenceImage, event: Event | None, emit: Emit) -> Non
         emit(_wrong("the first event does not link to the genesis hash of origin"))
 
 
-def _check_pending(image: SequenceImage, emit: Emit, read_bodies: ReadBodies) -> None:
+def _check_pending(image: SequenceImage, emit: Emit, read_bodies: ReadBodies, rules: Rules) -> None:
     """Check the pending entries, and the figures that the document keeps about them."""
     count = image.settled.size + len(image.pending)
     if image.size != count:
@@ -67,15 +72,15 @@ def _check_pending(image: SequenceImage, emit: Emit, read_bodies: ReadBodies) ->
     for entries in bodies.portions(image.pending):
         rows = read_bodies(entries) if any(map(bodies.is_waiting, entries)) else {}
         for entry in entries:
-            _check_one(entry, rows.get(bodies.body_id(entry)), seq, emit)
+            _check_one(entry, rows.get(bodies.body_id(entry)), seq, emit, rules)
             seq += 1
 
 
-def _check_one(entry: Entry, row: bytes | None, seq: int, emit: Emit) -> None:
+def _check_one(entry: Entry, row: bytes | None, seq: int, emit: Emit, rules: Rules) -> None:
     """Check a pending entry with the row of its payload, if that is stored apart."""
     findings: list[Finding] = []
     entry = with_row(entry, row)
-    check_entry(entry, seq, findings.append)
+    check_entry(entry, seq, findings.append, rules)
     if not findings and entry.payload_bytes is not None and row is not None and (why := check_row(entry, row)):
         findings.append(Finding("unexpected", seq, None, None, why))
     for finding in findings:
@@ -85,15 +90,17 @@ def _check_one(entry: Entry, row: bytes | None, seq: int, emit: Emit) -> None:
 def check_strays(documents: Iterable[bytes], later: SequenceImage | None, settled: int | None, emit: Emit) -> None:
     """Check documents outside the settled part against a sequence document that was read after them.
 
-    Two kinds may be there: a document that a settler has just inserted, which equals what the pending entries give; and
-    one that was settled meanwhile, which the next audit verifies. Anything else is a finding.
+    Two kinds may be there: a document that a settler has just inserted, which equals what the pending entries give, but
+    for its keys if it was indexed anew since; and one that was settled meanwhile. The next audit verifies both.
+    Anything else is a finding.
     """
-    expected = {} if later is None else {event.seq: codec.encode_event(event) for event in later.events()}
+    pending = [] if later is None else later.events()
+    expected = {event.seq: codec.without_keys(codec.encode_event(event)) for event in pending}
     for raw in documents:
         _, why, seq = understand(raw)
         if seq is not None and settled is not None and later is not None and settled <= seq < later.settled.size:
             continue  # settled between the two reads of the sequence document
-        if seq is None or expected.get(seq) != raw:
+        if seq is None or why or expected.get(seq) != codec.without_keys(raw):
             detail = why or "no acknowledged event stands at this seq"
             emit(Finding("unexpected", seq, None, None, detail))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.event import ChainState, Event
+from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import bodies, codec
 from eventlog.verify.documents import check_entry, check_row, understand
 from eventlog.verify.fast_path import ClockSkew, Segment, advance
@@ -73,12 +74,15 @@ class VerifierState:
 
 
 class ChainVerifier:
-    """Verifies the documents of one chain, handed over in the order of their seq."""
+    """Verifies the documents of one chain, handed over in the order of their seq; ``rules`` say what keys must be."""
 
-    def __init__(self, state: VerifierState, emit: Emit, skew: ClockSkew | None = None) -> None:
+    def __init__(
+        self, state: VerifierState, emit: Emit, skew: ClockSkew | None = None, rules: Rules = no_rules
+    ) -> None:
         self.state = state
         self.skew = skew or ClockSkew()
         self._emit = emit
+        self._rules = rules
 
     def documents(self, chain: str, documents: Iterable[bytes]) -> int:
         """Verify the next stored documents of this chain; return how many there were.
@@ -104,7 +108,7 @@ class ChainVerifier:
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
             return 0, next(documents, None)
         honest = ChainState(state.size, state.links[0], frontier)
-        odd = advance(chain, honest, documents, self.skew)
+        odd = advance(chain, honest, documents, self.skew, rules=self._rules)
         followed = honest.size - state.size
         state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
         return followed, odd
@@ -158,7 +162,7 @@ class ChainVerifier:
         if abs(entry.received_at - entry.timestamp) > ClockSkew.LIMIT:
             self.skew.add(seq, entry.received_at - entry.timestamp)
         findings: list[Finding] = []
-        contents = check_entry(entry, seq, findings.append)
+        contents = check_entry(entry, seq, findings.append, self._rules)
         self._check_shape(event, raw, intact=not findings)
         for finding in findings:
             self._emit(finding)

@@ -7,6 +7,7 @@ from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.places import COSIGNATURES, open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
+from eventlog.audit.declaring import Declaring
 from eventlog.audit.metrics import AuditLog
 from eventlog.audit.on_demand import OnDemand
 from eventlog.audit.watch import Watcher
@@ -99,6 +100,12 @@ class AuditWiring(Wiring):
             notices=AuditLog(),
             standings=self.auditor.standings,
         )
+
+    @per_connection
+    def declaring(self, connected: Connected) -> Declaring:
+        """Build what declares the search fields that are set."""
+        log = connected.log
+        return Declaring(log, self.settings.declared_fields, log.make_search_indexes, now_millis)
 
     @per_connection
     def _asked_witnesses(self, connected: Connected) -> "AskedWitnesses | None":

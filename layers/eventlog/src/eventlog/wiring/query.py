@@ -6,6 +6,7 @@ from eventlog.evidence.heads import HeadEvidence
 from eventlog.evidence.proofs import Evidence
 from eventlog.evidence.served import ServedCheckpoints
 from eventlog.store.interface.counts import EventCounts
+from eventlog.store.interface.searches import SearchReads
 from eventlog.store.interface.standings import StandingReads
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.changes import ChangeStreams
@@ -14,6 +15,8 @@ from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.standings import StandingRows
+from eventlog.store.mongo.suggestions import Suggestions
+from eventlog.store.search_fields import DeclaredFields
 from eventlog.streams.streams import Streams
 from eventlog.streams.watcher import Sources
 from eventlog.wiring.connection import Connected, Wiring, per_connection
@@ -36,6 +39,16 @@ class QueryWiring(Wiring):
     def counts(self, connected: Connected) -> EventCounts:
         """Open the counts for statistics."""
         return EventCounter(connected.log)
+
+    @cached_property
+    def declared(self) -> DeclaredFields:
+        """The search fields that are declared, as the registry has them."""
+        return DeclaredFields(lambda: self.log)
+
+    @per_connection
+    def searches(self, connected: Connected) -> SearchReads:
+        """Open what says which values there are to search for."""
+        return Suggestions(connected.log)
 
     @per_connection
     def audits(self, connected: Connected) -> AuditStore:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from eventlog.ingest.deliveries import Deliveries
+from eventlog.ingest.indexing import Indexer
 from eventlog.ingest.queue_consumer import Consumer
 from eventlog.ingest.sqs import SqsQueue
 from eventlog.settings import ConfigurationError
 from eventlog.store.interface import Draft, Placed
-from eventlog.wiring.connection import Connection, Wiring
+from eventlog.store.search_fields import DeclaredFields, WriterFields
+from eventlog.wiring.connection import Connected, Connection, Wiring, per_connection
 
 
 class QueueWiring(Wiring):
@@ -41,4 +43,11 @@ class QueueWiring(Wiring):
     def _append(self, chain: str, drafts: Sequence[Draft]) -> list[Placed]:
         """Append to the log as it is connected at that moment: the consumer stays when the password changes."""
         with self.connection.renew_if_refused():
-            return self.log.append(chain, drafts)
+            return self.log.append(chain, self.indexer.index_accepted(drafts) if self.indexer else drafts)
+
+    @per_connection
+    def indexer(self, connected: Connected) -> Indexer | None:
+        """Build what derives keys; None if no search fields are declared."""
+        fields = self.settings.declared_fields
+        log = connected.log
+        return Indexer(WriterFields(fields, DeclaredFields(lambda: log)), log) if fields else None

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import ChainState, Entry
+from eventlog.formats.search_keys import SearchFields
 from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.heads import HeadStore
 from eventlog.store.interface.segments import SegmentStore
@@ -108,6 +109,13 @@ class AuditReads(Protocol):
         A document whose payload is stored apart is followed by its row (``stored.bodies.split``), if there is one.
 
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
+        """
+        ...
+
+    def rules(self, version: int) -> SearchFields | None:
+        """Return a version of the search fields as the registry has it; None: it has no such version.
+
+        What was read is kept; of a version that is not among it, the registry is read again.
         """
         ...
 

@@ -13,7 +13,7 @@ CountedField = Literal["event_type", "source_id"]
 class Buckets:
     """What to count: a chain's events with start <= timestamp < end (milliseconds), each of ``by``'s values too.
 
-    Only events of ``event_types`` and ``source_ids`` count.
+    Only events of ``event_types`` and ``source_ids`` that have all of ``keys`` count.
 
     Buckets have ``width`` milliseconds and begin at multiples of it since 1970.
     """
@@ -25,6 +25,7 @@ class Buckets:
     by: CountedField | None = None
     event_types: NameFilter = ANY
     source_ids: NameFilter = ANY
+    keys: frozenset[str] = frozenset()
 
     @property
     def starts(self) -> range:
@@ -38,6 +39,8 @@ class Counts:
 
     all: Counter[int]
     by_value: dict[str, Counter[int]]
+    indexed_version: int | None = None
+    """As of a page (``Page``)."""
 
 
 NOTHING = Counts(Counter(), {})

@@ -46,7 +46,7 @@ class Query:
     """A page of one chain's events. Times are milliseconds, [start_time, end_time); seqs [from_seq, to_seq).
 
     ``size`` caps what is seen at the chain's size at the first page.
-    A page ends early once its documents have ``max_bytes``.
+    A page ends early once its documents have ``max_bytes``. An event must have all of ``keys`` (search_keys.py).
     """
 
     chain: str
@@ -56,6 +56,7 @@ class Query:
     end_time: int | None = None
     event_types: NameFilter = ANY
     source_ids: NameFilter = ANY
+    keys: frozenset[str] = frozenset()
     from_seq: int | None = None
     to_seq: int | None = None
     limit: int = 100
@@ -66,12 +67,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order, whether more follow, the chain's size they were read at, and how many were settled then."""
+    """Events in order, whether more follow, the chain's size they were read at, and how many were settled then.
+
+    ``indexed_version``: for a query by keys the lowest version that any of the chain's events has its keys by, 0 if one
+    has none; None of an empty chain.
+    """
 
     events: list[Event]
     more: bool
     size: int
     settled_size: int
+    indexed_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
 from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.search_fields import DeclaredFields
 from eventlog.stored import bodies, codec
 from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
@@ -75,6 +76,7 @@ class AuditStore:
         self.database = DatabaseStore(log)
         self.standings = StandingRows(log)
         self.segments = SegmentRows(log)
+        self.rules = DeclaredFields(lambda: log).rule
         self.all_heads = HeadRows(log)
 
     def chain_names(self) -> list[str]:

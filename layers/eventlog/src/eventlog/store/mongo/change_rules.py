@@ -16,6 +16,7 @@ from bson import Timestamp
 from eventlog.store.interface.audits import MARK
 from eventlog.store.interface.watch import Change
 from eventlog.store.mongo.indexes import Index
+from eventlog.store.mongo.reindex_rules import FIELDS_SET, IS_REINDEX, is_reindex
 from eventlog.store.mongo.schema import COLLECTIONS, Declared
 
 _NO_EVIDENCE = ("quotas", "heads")
@@ -26,7 +27,7 @@ _ROWS_ARE_UPDATED = ("sequences", "audits")
 _IS_MARK = {"ns.coll": "audits", "documentKey._id": MARK}
 RELEVANT: dict[str, Any] = {
     "$or": [
-        {"ns.coll": {"$in": _ROWS_NEVER_CHANGE}, "operationType": {"$ne": "insert"}},
+        {"ns.coll": {"$in": _ROWS_NEVER_CHANGE}, "operationType": {"$ne": "insert"}, "$nor": [IS_REINDEX]},
         {"ns.coll": {"$in": _ROWS_ARE_UPDATED}, "operationType": {"$nin": ["insert", "update", "replace"]}},
         {"to.coll": {"$in": list(_DECLARED)}},
         {"operationType": {"$in": ["dropDatabase", "invalidate"]}},
@@ -48,6 +49,9 @@ FIELDS: dict[str, Any] = {
     "clusterTime": 1,
     "documentKey._id": 1,
     "operationDescription": 1,
+    "set": FIELDS_SET,
+    "updateDescription.removedFields": 1,
+    "updateDescription.truncatedArrays": 1,
     "fullDocument.chain": 1,
     "fullDocument.seq": 1,
     "fullDocument.mark": {"$cond": [{"$eq": ["$documentKey._id", MARK]}, "$fullDocument.mark", "$$REMOVE"]},
@@ -116,7 +120,9 @@ def _is_ours(operation: str, collection: str, event: Mapping[str, Any]) -> bool:
         return True
     if collection not in _DECLARED:
         return (event.get("to") or {}).get("coll") not in _DECLARED
-    return operation == "insert" or (collection in _ROWS_ARE_UPDATED and operation in {"update", "replace"})
+    if operation == "insert" or is_reindex(event):
+        return True
+    return collection in _ROWS_ARE_UPDATED and operation in {"update", "replace"}
 
 
 _ROWS = {"update": "updated", "replace": "replaced", "delete": "deleted"}
@@ -191,7 +197,8 @@ def _dropped_indexes(declared: Declared, described: Mapping[str, Any]) -> _Verdi
     """Judge ``dropIndexes``: only one that is as declared may not go. One that differs is dropped to be put right."""
     for found in described.get("indexes") or []:
         index = _declared_index(declared, found)
-        if index is not None and _is_as_declared(index, found):
+        # Without an index of search fields, searches that need it fail; none is answered from another.
+        if index is not None and index not in declared.search and _is_as_declared(index, found):
             return True, f"the index {index.name} was dropped"
     return _FINE
 
@@ -208,7 +215,12 @@ def _declared_index(declared: Declared, found: Mapping[str, Any]) -> Index | Non
     """Find the declared index that has this one's name or its fields."""
     fields = tuple(found.get("key") or found.get("keyPattern") or ())
     return next(
-        (index for index in declared.indexes if index.name == found.get("name") or index.fields == fields), None
+        (
+            index
+            for index in (*declared.indexes, *declared.search)
+            if index.name == found.get("name") or index.fields == fields
+        ),
+        None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -15,6 +16,7 @@ from eventlog.store.interface.counts import NOTHING, Buckets, Counts
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.names import values_of
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
 from eventlog.store.mongo.store import MongoStore, operations_of
 
 MAX_COUNTED = 1_000_000
@@ -41,12 +43,13 @@ class EventCounter:
             pending = [event.entry for event in image.events() if _fits(buckets, event.entry)]
             values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
             found: dict[str, Any] = {"all": []}
+            indexed = indexed_version(self._operations, image, session) if buckets.keys else None
             if image.settled.size:
                 match = _match(self._operations, buckets, image.settled.size, session)
                 limits = self._limits(match, buckets, image.settled.size)
                 pipeline = [{"$match": match}, *limits, *_groups(buckets, most, values)]
                 found = _aggregate(self._operations, pipeline, buckets, session)
-        return _sum(found, pending, buckets)
+        return replace(_sum(found, pending, buckets), indexed_version=indexed)
 
     def _limits(self, match: dict[str, Any], buckets: Buckets, settled: int) -> list[dict[str, Any]]:
         """Return the stages that bound what is counted.
@@ -71,6 +74,7 @@ def _fits(buckets: Buckets, entry: Entry) -> bool:
         buckets.start <= entry.timestamp < buckets.end
         and buckets.event_types.fits(entry.event_type)
         and buckets.source_ids.fits(entry.source_id)
+        and has_keys(entry, buckets.keys)
     )
 
 
@@ -78,7 +82,8 @@ def _match(operations: Operations, buckets: Buckets, settled: int, session: Clie
     """Build the filter of the settled events to count, each field of which an index has."""
     times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
     values = values_of(operations, buckets.chain, _filters(buckets), times, session)
-    names = {field: {"$in": list(found)} for field, found in values.items()}
+    names: dict[str, Any] = {field: {"$in": list(found)} for field, found in values.items()}
+    names |= with_keys(buckets.keys)
     return {"chain": buckets.chain, **names, "timestamp": times, "seq": {"$lt": Int64(settled)}}
 
 
@@ -126,7 +131,8 @@ def _aggregate(
 ) -> dict[str, Any]:
     limits: dict[str, Any] = {"allowDiskUse": True, "maxTimeMS": round(1000 * MAX_SECONDS)}
     try:
-        (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
+        with needed_index():
+            (found,) = operations.events.aggregate(pipeline, session=session, hint=_index(buckets), **limits)
     except ExecutionTimeout as error:
         raise _too_slow() from error
     return found
@@ -153,6 +159,8 @@ def _groups(buckets: Buckets, most: int, values: set[str]) -> list[dict[str, Any
 
 
 def _index(buckets: Buckets) -> dict[str, int]:
-    """Return the index that has every field that is asked for, so that no event is read."""
+    """Return the index that has every field that is asked for, so that no event is read; for keys, theirs."""
+    if buckets.keys:
+        return dict(BY_KEY.keys)
     named = [field for field, names in _filters(buckets).items() if names or field == buckets.by]
     return dict.fromkeys(("chain", *named, "timestamp", "seq"), 1)

@@ -53,6 +53,9 @@ EVENTS = (
     Index(("chain", "source_id", "timestamp", "seq")),
     Index(("chain", "event_type", "source_id", "timestamp", "seq")),
 )
+SEARCH = (Index(("chain", "keys", "timestamp", "seq")), Index(("chain", "keys_version", "seq")))
+"""For searches by field, and for what of a chain is indexed. They are there only where fields are declared: elsewhere
+each event would have entries in them for nothing."""
 AUDITS = (Index(("chain", "_id")), Index(("chain", "status", "to_seq")), Index(("status", "_id")))
 """For lists of reports; for how far a chain was verified; for audits that are running, which each round looks for."""
 CHECKPOINTS = (Index(("chain", "number")), Index(("chain", "size", "number")))

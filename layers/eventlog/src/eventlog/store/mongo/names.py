@@ -56,6 +56,16 @@ def values_of(
     return values
 
 
+def beginning(
+    operations: Operations, chain: str, field: str, prefix: str, *, limit: int, session: ClientSession
+) -> list[str]:
+    """List so many settled values of a field that begin so, whatever their times."""
+    match: dict[str, Any] = {"chain": chain} | ({field: _range(prefix)} if prefix else {})
+    pipeline: list[dict[str, Any]] = [{"$match": match}, {"$group": {"_id": f"${field}"}}, {"$limit": limit}]
+    index = dict.fromkeys(("chain", field, "timestamp", "seq"), 1)
+    return [row["_id"] for row in operations.events.aggregate(pipeline, session=session, hint=index)]
+
+
 def _beginning(
     operations: Operations, match: dict[str, Any], field: str, seconds: float, session: ClientSession
 ) -> Iterator[str]:

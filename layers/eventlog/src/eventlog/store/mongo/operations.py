@@ -264,11 +264,13 @@ class Operations:
         # A duplicate key is one of the id or of the seq: both are looked up.
         chain, ids = events[0].entry.chain, [codec.document_id(e.entry.chain, e.entry.event_id) for e in events]
         places = {"chain": chain, "seq": {"$in": [Int64(event.seq) for event in events]}}
+        # Keys say nothing of an event that its payload does not say: one that was indexed anew since is the same event.
         found = {
             bytes(document.raw)
             for query in ({"_id": {"$in": ids}}, places)
             for document in self.raw_events.find(query, session=session)
         }
+        found, expected = ({codec.without_keys(raw) for raw in documents} for documents in (found, expected))
         if found - expected:
             raise CorruptionError(f"another event stands in the place of one at seq {events[0].seq}..{events[-1].seq}")
         if expected - found:

@@ -20,6 +20,7 @@ from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage
 
@@ -42,6 +43,7 @@ def read_page(operations: Operations, query: Query) -> Page:
             return Page([], more=False, size=0, settled_size=0)
         # Later pages show no event beyond the size at the first page, so that a cursor comes to an end.
         size = image.size if query.size is None else min(query.size, image.size)
+        indexed = indexed_version(operations, image, session) if query.keys else None
         found = _settled(operations, query, min(size, image.settled.size), session)
         if pending := _pending(query, image, size):
             found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
@@ -58,7 +60,7 @@ def read_page(operations: Operations, query: Query) -> Page:
             taken += length
         # Payloads that are stored apart are read last, those of the page alone.
         events = operations.read_bodies(events, session)
-    return Page(events, more=more, size=size, settled_size=image.settled.size)
+    return Page(events, more, size, image.settled.size, indexed)
 
 
 def filter_of(query: Query, size: int, values: Values) -> _Filter:
@@ -70,6 +72,10 @@ def filter_of(query: Query, size: int, values: Values) -> _Filter:
         low, high = _seq_bounds(query)
         return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
     times = _time_ranges(query, size)
+    if query.keys:  # one scan for each range of times: types and sources are looked at in the events that it finds
+        named = {name: {"$in": list(given)} for name, given in values.items()}
+        ranges = [{"chain": query.chain, **with_keys(query.keys), **time, **named} for time in times]
+        return ranges[0] if len(ranges) == 1 else {"$or": ranges}
     combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     if (
         len(times) == 1 and len(combinations) <= _MERGED_SCANS
@@ -82,6 +88,8 @@ def index_of(query: Query) -> list[tuple[str, int]]:
     """Name the index whose leading fields the query fixes and that then has the query's order."""
     if query.sort == "seq":
         return [("chain", ASCENDING), ("seq", ASCENDING)]
+    if query.keys:
+        return BY_KEY.keys
     names = ["chain"]
     names += ["event_type"] if query.event_types else []
     names += ["source_id"] if query.source_ids else []
@@ -101,9 +109,10 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
     batches: Iterator[Any] = operations.events.find_raw_batches(
         filter_of(query, size, values), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
     )
-    for batch in batches:
-        for event, length in zip(codec.decode_events(batch), codec.sizes(batch), strict=True):
-            yield event, length + (event.entry.payload_bytes or 0)
+    with needed_index():
+        for batch in batches:
+            for event, length in zip(codec.decode_events(batch), codec.sizes(batch), strict=True):
+                yield event, length + (event.entry.payload_bytes or 0)
 
 
 def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
@@ -148,6 +157,7 @@ def _fits(query: Query, event: Event) -> bool:
         and (query.end_time is None or entry.timestamp < query.end_time)
         and query.event_types.fits(entry.event_type)
         and query.source_ids.fits(entry.source_id)
+        and has_keys(entry, query.keys)
     )
 
 

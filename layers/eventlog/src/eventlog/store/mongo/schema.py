@@ -32,13 +32,17 @@ _PAYLOAD = {"bsonType": "string", "pattern": r"^\{"}
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard."""
+    """A collection. ``shard_key`` matters on a sharded cluster only; without one it stays on one shard.
+
+    ``search`` are indexes that are there only where search fields are declared.
+    """
 
     name: str
     schema: Schema
     indexes: tuple[Index, ...] = ()
     shard_key: ShardKey | None = None
     lengths: dict[str, int] = field(default_factory=dict)
+    search: tuple[Index, ...] = ()
 
     @property
     def validator(self) -> dict[str, Any]:
@@ -88,6 +92,11 @@ _EVENT = _fields(
     },
     {"payload": _PAYLOAD, "payload_bytes": {"bsonType": "long", "minimum": 2}},
 ) | {"oneOf": [{"required": ["payload"]}, {"required": ["payload_bytes"]}]}
+_EVENT["properties"] |= {
+    "keys_version": {"bsonType": "long", "minimum": 1},
+    "keys": {"bsonType": "array", "items": _STRING},
+}
+_EVENT["dependencies"] = {"keys_version": ["keys"], "keys": ["keys_version"]}
 _EVENT_LENGTHS = {
     "salt": SALT_SIZE,
     **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
@@ -239,7 +248,14 @@ one that begins with ``WITNESS_PREFIX``, and results of segments under ``SEGMENT
 """
 
 COLLECTIONS = (
-    Declared("events", _EVENT, indexes.EVENTS, shard_key=indexes.EVENTS_SHARDED, lengths=_EVENT_LENGTHS),
+    Declared(
+        "events",
+        _EVENT,
+        indexes.EVENTS,
+        shard_key=indexes.EVENTS_SHARDED,
+        lengths=_EVENT_LENGTHS,
+        search=indexes.SEARCH,
+    ),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
     Declared("bodies", _BODY, shard_key=indexes.BODIES_SHARDED),
     Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),

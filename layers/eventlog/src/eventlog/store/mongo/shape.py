@@ -106,7 +106,7 @@ class _Comparison:
         # Queries name an index by its fields. MongoDB allows several on the same fields that differ in their options:
         # then a query fails, or is given another than ours, so each must be as declared. One with the declared name on
         # other fields keeps the right one from being made.
-        for wanted in declared.indexes:
+        for wanted in (*declared.indexes, *declared.search):
             options = {"unique": True} if wanted.unique else {}
             same = [index for index in found if list(index["key"].items()) == wanted.keys]
             for index in same:
@@ -119,7 +119,7 @@ class _Comparison:
                 f"the index {wanted.name} of {declared.name} is on other fields: {dict(index['key'])}"
                 for index in taken
             )
-            if required and not same and not taken:
+            if required and wanted in declared.indexes and not same and not taken:
                 self._found.unclear.append(f"{declared.name} has no index {wanted.name}")
             found = [index for index in found if index not in taken]
         self._found.unclear.extend(_strangers(declared, found))

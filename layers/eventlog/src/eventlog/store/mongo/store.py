@@ -10,6 +10,7 @@ from eventlog.formats.event import Event
 from eventlog.formats.names import CHAIN_PATTERN
 from eventlog.store.errors import StoreUnavailableError, UnusableURIError
 from eventlog.store.interface import Chain, Draft, Page, Placed, Query, UnreadableChain
+from eventlog.store.mongo import indexes
 from eventlog.store.mongo.append import append
 from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import answered, mapped
@@ -155,6 +156,15 @@ class MongoStore:
         with answered(self._operations.client):
             found = self._operations.raw_sequences.find_one({"_id": name})
             return None if found is None else _chain(bytes(found.raw))
+
+    def make_search_indexes(self) -> None:
+        """Make the indexes that searches by field need, if this user may; else ``make db-setup`` has made them.
+
+        Raises:
+            StoreError: MongoDB can't be reached, or can't make them.
+        """
+        with answered(self._operations.client):
+            indexes.ensure(self._operations.events, indexes.SEARCH)
 
     def ping(self) -> None:
         """See ``EventReader.ping``."""

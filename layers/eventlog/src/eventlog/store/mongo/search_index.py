@@ -1,0 +1,92 @@
+"""The indexes of search fields: what is found by them, and how far a chain is indexed.
+
+They are there only where fields are declared (``indexes.SEARCH``). An index entry has one key of an event, so a search
+by one key reads one entry for each event that it shows. Of several keys MongoDB walks those of one, and looks at each
+of its events for the others.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bson import MaxKey, MinKey
+from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
+
+from eventlog.formats.event import Entry
+from eventlog.formats.name_filter import after_prefix
+from eventlog.formats.search_keys import name_of
+from eventlog.store.errors import StoreUnavailableError
+from eventlog.store.mongo.indexes import SEARCH
+from eventlog.store.mongo.operations import Operations
+from eventlog.stored.sequences import SequenceImage
+
+BY_KEY, BY_VERSION = SEARCH
+_NO_SUCH_INDEX = 2
+"""BadValue: what MongoDB says to a hint of an index that is not there."""
+
+
+def with_keys(keys: frozenset[str]) -> dict[str, Any]:
+    """Build the filter of events that have all these keys."""
+    return {"keys": {"$all": sorted(keys)} if len(keys) > 1 else next(iter(keys))} if keys else {}
+
+
+def has_keys(entry: Entry, keys: frozenset[str]) -> bool:
+    """Whether an entry has all these keys."""
+    return not keys or (entry.keys is not None and keys.issubset(entry.keys.values))
+
+
+@contextmanager
+def needed_index() -> Iterator[None]:
+    """Say what is missing where an index of search fields is not there.
+
+    Raises:
+        StoreUnavailableError: it is not there.
+    """
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code != _NO_SUCH_INDEX:
+            raise
+        raise StoreUnavailableError("the index of the search fields is not there (yet): see make db-setup") from error
+
+
+def indexed_version(operations: Operations, image: SequenceImage, session: ClientSession) -> int | None:
+    """Find the lowest version by which any of a chain's events has its keys; see ``Page.indexed_version``."""
+    versions = [0 if entry.keys is None else entry.keys.version for entry in image.pending]
+    if image.settled.size:
+        # Events without a version come first in the index, so its first entry tells: one key, of which nothing is read.
+        fields = {"_id": 0, "keys_version": 1}
+        with needed_index():
+            first = operations.events.find({"chain": image.chain}, fields, session=session, hint=BY_VERSION.keys)
+            found: dict[str, Any] = next(iter(first.sort(BY_VERSION.keys[1:]).limit(1)), {})
+        version = found.get("keys_version")
+        versions.append(version if isinstance(version, int) else 0)
+    return min(versions, default=None)
+
+
+def values(
+    operations: Operations, image: SequenceImage, begins: str, limit: int, session: ClientSession
+) -> tuple[list[str], bool]:
+    """List the first keys of a chain's events that begin so, and whether there are more: one index entry for each."""
+    name = name_of(begins) + ":"
+    end = after_prefix(begins)
+    pending = {key for entry in image.pending if entry.keys for key in entry.keys.values if key.startswith(begins)}
+    found: list[str] = []
+    low = begins
+    # From each key the index is sought for the next one: bounds of MongoDB's own, as a filter on an array can't give
+    # both ends.
+    while image.settled.size and len(found) <= limit:
+        rest: list[tuple[str, Any]] = [("timestamp", MinKey()), ("seq", MinKey())]
+        first, last = (
+            [("chain", image.chain), ("keys", key), *rest] for key in (low, MaxKey() if end is None else end)
+        )
+        with needed_index():
+            cursor = operations.events.find({}, session=session, hint=BY_KEY.keys, limit=1, return_key=True)
+            key = next(iter(cursor.min(first).max(last)), None)
+        if key is None:
+            break
+        found.append(key["keys"])
+        low = key["keys"] + "\0"  # the first text after it
+    merged = sorted({*found, *pending})
+    return [key.removeprefix(name) for key in merged[:limit]], len(merged) > limit
