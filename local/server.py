@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from eventlog.audit.schedule import declare_fields
 from eventlog.http.app import create_app
-from eventlog.http.audits import run_scheduled
+from eventlog.http.audits import plan_shared, run_scheduled
 from eventlog.http.frames import InFrames
 from eventlog.http.tokens import read_tokens
 from eventlog.http.wired import wiring_of
@@ -33,6 +33,7 @@ from local.limits import BoundedHeaders, Crowded, Deadlines, Limits
 from local.machine import LocalError, url_of
 from local.reference import router as reference
 from local.settling import SettleSchedule
+from local.sharing import share_full_audit
 from local.watching import WatchThread
 
 AUDIT_SECONDS = 60.0
@@ -116,6 +117,13 @@ class AuditSchedule(threading.Thread):
         for report in done["audits"]:
             if report["status"] == "tampered":
                 self._tell(describe(report))
+
+
+def run_audits(wired: AuditWiring, mode: str) -> dict[str, Any]:
+    """Run the schedule's audits; a full round's long chains are shared by processes first."""
+    if mode == "full":
+        share_full_audit(lambda: plan_shared(wired)["items"], wired.settings)
+    return run_scheduled(wired, mode)
 
 
 def describe(report: dict[str, Any]) -> str:
@@ -212,7 +220,7 @@ def serve(
         fields = {} if "search_fields" in anchors.settings.model_fields_set else {"search_fields": SEARCH_FIELDS}
         app = build_app(anchors.settings.model_copy(update={"tokens": tokens, **fields}))
         banner = describe_server(url_of(bound), place, anchors.description, tokens)
-        audits = AuditSchedule(partial(run_scheduled, wiring_of(app, AuditWiring)), tell)
+        audits = AuditSchedule(partial(run_audits, wiring_of(app, AuditWiring)), tell)
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
         watching = WatchThread(wiring_of(app, AuditWiring), tell)

@@ -18,13 +18,19 @@ _http = lambda_handler(app)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a request of API Gateway, run the schedule's audits, or declare what an operator says.
 
-    The schedule sends ``{"source": "eventlog.schedule", "mode": ...}``; an operator, after a chain was restored from a
-    backup, ``{"source": "eventlog.restore", "chain": ..., "reason": ...}``; and if the registry names a chain that was
-    never there, ``{"source": "eventlog.strike_off", "chain": ..., "reason": ...}``.
+    The schedule sends ``{"source": "eventlog.schedule", "mode": ...}``. What has several invocations share a full round
+    sends ``{"source": "eventlog.share"}``, then each of the items that it is answered, ``{"segment": ...}``. An
+    operator sends, after a chain was restored from a backup, ``{"source": "eventlog.restore", "chain": ...,
+    "reason": ...}``; and if the registry names a chain that was never there, ``{"source": "eventlog.strike_off",
+    "chain": ..., "reason": ...}``.
     """
     if "requestContext" in event:
         return dict(_http(event, context))
     wired = wiring_of(app, AuditWiring)
+    if "segment" in event:
+        return audits.do_shared(wired, event["segment"])
+    if event.get("source") == "eventlog.share":
+        return audits.plan_shared(wired)
     if event.get("source") == "eventlog.restore":
         return audits.restore(wired, event["chain"], event["reason"])
     if event.get("source") == "eventlog.strike_off":

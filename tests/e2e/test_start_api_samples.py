@@ -35,6 +35,8 @@ REQUESTS: dict[str, tuple[str | None, int]] = {
 INVOCATIONS = {
     "schedule-incremental": "ChainAuditFunction",
     "schedule-full": "ChainAuditFunction",
+    "share-full-audit": "ChainAuditFunction",
+    "share-segment": "ChainAuditFunction",
     "queue-batch": "IngestQueueFunction",
     "witness-add-log": "WitnessFunction",
 }
@@ -92,6 +94,13 @@ def test_a_schedule_audits_every_chain(api: StartApi, name: str) -> None:
     audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]
     assert {audit["chain"] for audit in audits} >= {"main", "eventlog.registry"}
     assert {audit["status"] for audit in audits} == {"intact"}
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_full_round_of_short_chains_has_nothing_to_share(api: StartApi) -> None:
+    plan, work = "share-full-audit", "share-segment"
+    assert api.invoke(INVOCATIONS[plan], sam.sample(plan)) == {"items": []}
+    assert "skipped" in api.invoke(INVOCATIONS[work], sam.sample(work))
 
 
 def test_the_root_is_the_dashboard_and_asks_for_a_token(answers: dict[str, httpx2.Response], api: StartApi) -> None:

@@ -34,6 +34,7 @@ class Stack:
             if found["Type"] == "CommaDelimitedList":
                 self._parameters[name] = str(self._parameters[name]).split(",")
         self._conditions = template["Conditions"]
+        self._mappings = template.get("Mappings", {})
         self.resources: dict[str, sam.Json] = {
             name: self._resolved(found) for name, found in template["Resources"].items() if self._exists(found)
         }
@@ -95,6 +96,7 @@ class Stack:
             "Not": lambda: not arguments[0],
             "Or": lambda: any(arguments),
             "And": lambda: all(arguments),
+            "FindInMap": lambda: self._mappings[arguments[0]][arguments[1]][str(arguments[2])],
             "Join": lambda: arguments[0].join(arguments[1]),
             "Select": lambda: arguments[1][int(arguments[0])],
             "Split": lambda: arguments[1].split(arguments[0]),

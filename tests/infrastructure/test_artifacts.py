@@ -34,7 +34,7 @@ CALLS = {
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
     "AuditRequestsFunction": ["post-audit", "get-audits", "get-audit-unknown"],
-    "ChainAuditFunction": ["schedule-incremental", "schedule-full"],
+    "ChainAuditFunction": ["schedule-incremental", "schedule-full", "share-full-audit", "share-segment"],
     "StreamFunction": ["get-stream"],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),

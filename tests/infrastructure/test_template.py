@@ -52,7 +52,7 @@ OWN_SETTINGS: dict[str, sam.Json] = {
     },
     "StreamFunction": _CALLERS,
     "ChainAuditFunction": _ANCHORS
-    | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_DATABASE_SET_UP": "true"}
+    | {"EVENTLOG_FULL_AUDIT_HOURS": 26, "EVENTLOG_REHASH_DAYS": 0, "EVENTLOG_DATABASE_SET_UP": "true"}
     | {"EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip"},
     "AuditRequestsFunction": _ANCHORS | _CALLERS,
     "IngestQueueFunction": {

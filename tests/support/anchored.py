@@ -40,6 +40,8 @@ class AnchoredLog:
     retired: list[bytes] = field(default_factory=list)
     ahead: int = 0
     workers: Workers | None = None
+    rehash_days: int = 0
+    segment_events: int | None = None
     anchors: AnchorStore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +65,16 @@ class AnchoredLog:
 
     def auditor(self, anchors: AnchorStore | None = None) -> Auditor:
         anchoring, audits = self.anchoring(anchors), AuditStore(self.store)
-        return Auditor(self.store, audits, ORIGIN, lambda: self.now() / 1000, workers=self.workers, anchoring=anchoring)
+        return Auditor(
+            self.store,
+            audits,
+            ORIGIN,
+            lambda: self.now() / 1000,
+            workers=self.workers,
+            anchoring=anchoring,
+            rehash_days=self.rehash_days,
+            segment_events=self.segment_events,
+        )
 
     def restore(self, reason: str = "the disk broke", chain: str = "main") -> AuditReport:
         """What an operator does after a restore."""

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.heads import Commitment, format_commitment, parse_commitment
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
+from eventlog.formats.segment import SegmentEnds, SegmentNote, format_segment, parse_segment
 from eventlog.formats.standing import FullAudit, StandingFinding, StandingNote, format_standing, parse_standing
 from eventlog.formats.strike_off import StrikeOff, format_strike_off, parse_strike_off
 from eventlog.formats.times import MAX_MILLIS
@@ -55,6 +57,48 @@ STANDING = st.lists(OPEN, max_size=3).flatmap(
 )
 
 
+def segment(length: int, start: int, ends: SegmentEnds, **fields: Any) -> SegmentNote:
+    """A segment of 2^length events, clean or not."""
+    begin = start << length
+    skew: dict[str, Any] = {"skewed": 1, "skew_seq": begin, "skew_millis": -5} if fields["found"] % 2 else {}
+    kept = SegmentEnds(ends.before, ends.after, ends.nodes[:length])
+    return SegmentNote(
+        start=begin,
+        end=begin + (1 << length),
+        ended=MAX_MILLIS,
+        ends=None if fields["found"] else kept,
+        **fields,
+        **skew,
+    )
+
+
+ENDS = st.builds(SegmentEnds, HASH, HASH, st.tuples(HASH, HASH, HASH))
+SEGMENT = st.builds(
+    segment,
+    length=st.integers(1, 3),
+    start=st.integers(0, 2**50),
+    ends=ENDS,
+    origin=ORIGIN,
+    chain=CHAIN,
+    audit_id=UUID,
+    began=MILLIS,
+    found=st.integers(0, 2),
+)
+
+
+def write_segment(note: SegmentNote) -> bytes:
+    """As the page of the format says."""
+    ends, dash = note.ends, "-"
+    nodes = dash if ends is None else " ".join(node.hex() for node in ends.nodes)
+    return (
+        f"eventlog/segment/v1\n{note.origin}\nchain {note.chain}\nrange {note.start} {note.end}\n"
+        f"audit {note.audit_id}\ntime {note.began} {note.ended}\nfound {note.found}\n"
+        f"skew {note.skewed} {dash if note.skew_seq is None else note.skew_seq} {note.skew_millis}\n"
+        f"before {dash if ends is None else ends.before.hex()}\nafter {dash if ends is None else ends.after.hex()}\n"
+        f"nodes {nodes}\n"
+    ).encode()
+
+
 def write_standing(standing: StandingNote) -> bytes:
     """As the page of the format says."""
     full, clean, dash = standing.full, standing.intact, "-"
@@ -88,6 +132,14 @@ def read_position_voucher(data: bytes) -> tuple[bytes]:
 def read_round_voucher(data: bytes) -> tuple[str, int, bytes]:
     """As ``round_message`` writes it."""
     found = re.fullmatch(rb"eventlog/audit-round/v1\nlog ([^\n]+)\ntime ([0-9]+)\nround ([0-9a-f]{64})\n", data)
+    if found is None:
+        raise EvidenceError("not a voucher")
+    return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
+
+
+def read_count_voucher(data: bytes) -> tuple[str, int, bytes]:
+    """As ``count_message`` writes it."""
+    found = re.fullmatch(rb"eventlog/segment-count/v1\nlog ([^\n]+)\ntime ([0-9]+)\ncount ([0-9a-f]{64})\n", data)
     if found is None:
         raise EvidenceError("not a voucher")
     return found[1].decode(), int(found[2]), bytes.fromhex(found[3].decode())
@@ -175,6 +227,20 @@ SIGNED: dict[str, Text] = {
         write_standing,
         lambda d: (parse_standing(d.decode()),),
         lambda standing: format_standing(standing).encode(),
+        same,
+    ),
+    "segment": Text(
+        st.tuples(SEGMENT),
+        write_segment,
+        lambda d: (parse_segment(d.decode()),),
+        lambda note: format_segment(note).encode(),
+        same,
+    ),
+    "count-voucher": Text(
+        st.tuples(ORIGIN, MILLIS, HASH),
+        lambda log, time, state: f"eventlog/segment-count/v1\nlog {log}\ntime {time}\ncount {state.hex()}\n".encode(),
+        read_count_voucher,
+        lambda log, time, state: f"eventlog/segment-count/v1\nlog {log}\ntime {time}\ncount {state.hex()}\n".encode(),
         same,
     ),
     "voucher": Text(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from eventlog.anchors.history import rotation_id
 from eventlog.audit.head_list import heads_message
+from eventlog.audit.index_results import count_message
 from eventlog.audit.round import round_message
 from eventlog.audit.run_documents import voucher_message
 from eventlog.audit.watch_position import WatchPosition, watch_message
@@ -112,6 +113,10 @@ def voucher_of(document: dict[str, Any]) -> bytes:
 
 def round_of(document: dict[str, Any]) -> bytes:
     return round_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
+
+
+def count_of(document: dict[str, Any]) -> bytes:
+    return count_message(bson.encode(document | {"voucher": b"x"}), "example.com/log", 7)
 
 
 def heads_of(document: dict[str, Any]) -> bytes:
@@ -221,6 +226,13 @@ HASHED: dict[str, Text] = {
         lambda d: (bson.decode(d),),
         round_of,
         lambda d: f"eventlog/audit-round/v1\nlog example.com/log\ntime 7\nround {sha256(d).hexdigest()}\n".encode(),
+    ),
+    "audit.index_results:count_message": Text(
+        st.tuples(DOCUMENT),
+        write_signed_document,
+        lambda d: (bson.decode(d),),
+        count_of,
+        lambda d: f"eventlog/segment-count/v1\nlog example.com/log\ntime 7\ncount {sha256(d).hexdigest()}\n".encode(),
     ),
     "audit.head_list:heads_message": Text(
         st.tuples(DOCUMENT),

@@ -46,6 +46,7 @@ from eventlog.formats.quorum import missing
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.formats.round import sign_round, verify_round
 from eventlog.formats.search_keys import SearchFields
+from eventlog.formats.segment import sign_segment, verify_segment_note
 from eventlog.formats.standing import sign_standing, verify_standing
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off, verify_strike_off
 from eventlog.formats.tiles import decode_entries, encode_entries, format_tile, parse_tile
@@ -53,6 +54,7 @@ from eventlog.formats.times import parse_time
 from eventlog.formats.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof, verify_tlog_proof
 from eventlog.formats.witness_protocol import AddCheckpoint, format_answer, origin_hash, parse_request, parse_size
 from eventlog.ingest.queue_message import format_message, parse_message
+from eventlog.store.interface.segments import segment_id
 from eventlog.stored.codec import decode_event, encode, encode_entry, encode_event
 from eventlog.stored.keys import keys_fields
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
@@ -97,6 +99,7 @@ ALL = {
     "strike-off-note": {"strike-off", "vkey"},
     "round-note": {"round", "key"},
     "heads": {"leaves", "root", "signed", "payload", "proof"},
+    "segment-note": {"segment", "key"},
     "standing-note": {"standing", "key"},
     "search-fields": {"declaration", "payload", "keys", "stored-keys"},
     "queue-message": {"message"},
@@ -323,6 +326,17 @@ def test_the_strike_off_is_signed_under_the_registry_s_name(events: list[Event])
     assert struck == StrikeOff(line, "ghost", 1, events[1].hash, parse_time("2026-11-24T09:00:00Z"), struck.reason)
     assert sign_strike_off(struck, [KEY]) == data
     assert text("strike-off-note", "vkey").decode() == format_vkey(VerifierKey(line, KEY.public_key)) + "\n"
+
+
+def test_the_segment_note_joins_the_first_two_events_and_is_signed_anew(states: list[ChainState]) -> None:
+    data = text("segment-note", "segment")
+    note = verify_segment_note(data, [KEY.public_key], ORIGIN)
+    assert (note.chain, note.start, note.end, note.found, note.ends is None) == (CHAIN, 0, 2, 0, False)
+    assert note.ends is not None
+    assert (note.ends.before, note.ends.after) == (states[0].hash, states[1].hash)
+    assert list(note.ends.nodes) == states[1].frontier
+    assert sign_segment(note, [KEY]) == data
+    assert text("segment-note", "key").decode() == f"{segment_id(note.chain, note.start)}\n"
 
 
 def test_the_round_note_verifies_and_is_signed_anew_byte_for_byte() -> None:

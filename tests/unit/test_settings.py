@@ -30,6 +30,21 @@ def test_anchors_and_keys_come_together(given: dict[str, str]) -> None:
         Settings.model_validate(given)
 
 
+@each(
+    "given, refused",
+    [
+        ({"EVENTLOG_REHASH_DAYS": 30}, "EVENTLOG_REHASH_DAYS needs EVENTLOG_ANCHORS"),
+        ({"EVENTLOG_REHASH_DAYS": 3, "anchors": "/a", "signing_keys": "k"}, "at least twice EVENTLOG_FULL_AUDIT_HOURS"),
+        ({"EVENTLOG_REHASH_DAYS": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_audits_roll_only_over_what_is_signed_and_not_faster_than_they_come(
+    given: dict[str, object], refused: str
+) -> None:
+    with pytest.raises(ValidationError, match=refused):
+        Settings.model_validate(given)
+
+
 def test_an_error_shows_nothing_of_the_settings() -> None:
     with pytest.raises(ValidationError) as raised:
         Settings(mongo_uri="mongodb://user:secret@host", anchors="/anchors")

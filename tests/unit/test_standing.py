@@ -33,6 +33,11 @@ def report(mode: Mode, status: Status, began: int, *seqs: int | None, kind: Find
     return found
 
 
+def rests(found: AuditReport, since: int) -> AuditReport:
+    """The report, resting on what was re-hashed since then."""
+    return replace(found, earlier_events=5, rehashed_since=since)
+
+
 def after(*reports: AuditReport) -> StandingNote:
     """What stands after these, each told when it ended."""
     found = NEVER
@@ -56,6 +61,13 @@ def test_what_reports_do_to_what_stands() -> None:
         ("one that began before says nothing", [tampered, report("full", "intact", 19)], "tampered", [7]),
         ("one that began when it was found neither", [tampered, report("full", "intact", 22)], "tampered", [7]),
         ("a later one takes it back", [tampered, report("full", "intact", 23)], "intact", []),
+        (
+            "not on the ground of what was seen before",
+            [tampered, rests(report("full", "intact", 23), 22)],
+            "tampered",
+            [7],
+        ),
+        ("but of what was seen since", [tampered, rests(report("full", "intact", 30), 23)], "intact", []),
         ("a running one with a finding", [clean, report("full", "running", 20, 3)], "tampered", [3]),
         ("a running one without", [clean, report("full", "running", 20)], "intact", []),
         ("an incremental one finds, too", [clean, report("incremental", "tampered", 20, None)], "tampered", [None]),
@@ -83,6 +95,17 @@ def test_what_stands_keeps_when_and_by_whom_it_was_first_found_and_since_when_it
     assert (finding.found, finding.audit_id, found.total) == (22, first.audit_id, 1)
     assert found.full == FullAudit(second.audit_id, "tampered", 30, 32, 0)
     assert found.intact == FullAudit(clean.audit_id, "intact", 10, 12, 0)
+
+
+def test_a_chain_is_said_to_have_been_intact_when_the_oldest_of_it_was_seen_and_no_later() -> None:
+    whole, rolling = report("full", "intact", 10), rests(report("full", "intact", 30), 20)
+    found = after(whole, rolling)
+    assert found.full is not None
+    assert found.intact is not None
+    assert (found.full.started, found.intact.started, found.intact.audit_id) == (30, 20, rolling.audit_id)
+    older = after(whole, rests(report("full", "intact", 30), 5))
+    assert older.intact is not None
+    assert (older.intact.started, older.intact.audit_id) == (10, whole.audit_id)
 
 
 def test_of_many_findings_some_are_named_and_all_are_counted() -> None:

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         le=8760,
         description="After so long a full round of audits is missing, and what was signed to go on from counts no more",
     )
+    rehash_days: int = Field(
+        default=0,
+        validation_alias="EVENTLOG_REHASH_DAYS",
+        ge=0,
+        le=3650,
+        description="Within so many days the schedule re-hashes every event of a long chain; 0: each full audit does",
+    )
     anchor_idle_seconds: int = Field(
         default=86400,
         validation_alias="EVENTLOG_ANCHOR_IDLE_SECONDS",
@@ -249,6 +256,14 @@ class Settings(BaseSettings):
     def _check_pair(self) -> Self:
         if bool(self.anchors) != bool(listed(self.signing_keys)):
             raise ValueError("EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS come together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_rehash(self) -> Self:
+        if self.rehash_days and not self.anchors:
+            raise ValueError("EVENTLOG_REHASH_DAYS needs EVENTLOG_ANCHORS: audits rest on what a key has signed alone")
+        if self.rehash_days and self.rehash_days * 24 < 2 * self.full_audit_hours:
+            raise ValueError("EVENTLOG_REHASH_DAYS must be at least twice EVENTLOG_FULL_AUDIT_HOURS")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ signs and anchors (``conclude.py``).
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,20 +19,25 @@ from eventlog.audit.conclude import Conclusion, conclude
 from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
 from eventlog.audit.heads import AllHeads
+from eventlog.audit.index_results import IndexResults
 from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.plan import check_outside, plan
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import AuditReport, Mode, new_report
-from eventlog.audit.report_documents import read_report
+from eventlog.audit.reports import Reports
 from eventlog.audit.resuming import Resuming
+from eventlog.audit.rolling import Rolling
 from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.segments import Segments
+from eventlog.audit.shared_work import SharedWorker
+from eventlog.audit.spreading import Spreading
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.workers import WorkerPool, Workers
-from eventlog.errors import NotFoundError, unknown_audit
+from eventlog.errors import NotFoundError
 from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
@@ -42,11 +47,12 @@ if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks t
     from eventlog.audit.witnessed import WitnessView
 
 
-class Auditor:
+class Auditor(Reports):
     """Starts, runs and resumes audits. Without ``anchoring`` the chain alone is checked. ``clock`` gives seconds.
 
     ``set_up``: an operator has set the database up (``DatabaseAudit``). ``full_audit_hours``: after so long a full
     round is missing, and what was signed to go on from counts no more. ``last_word``: what these audits say stands.
+    ``rehash_days``: within so many days full audits of the schedule re-hash each event; 0: each one, each time.
     """
 
     def __init__(
@@ -63,7 +69,10 @@ class Auditor:
         full_audit_hours: int = DEFAULT_HOURS,
         last_word: bool = True,
         witnessed: "WitnessView | None" = None,
+        rehash_days: int = 0,
+        segment_events: int | None = None,
     ) -> None:
+        super().__init__(audits)
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
         self._audits, self._store = audits, store
@@ -77,6 +86,9 @@ class Auditor:
             audits.all_heads, store, anchoring, vouchers, self._notices, origin=origin, clock=self._millis
         )
         self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers=vouchers, heads=self.heads)
+        self._segments = Segments(audits, anchoring, origin, self._millis, segment_events) if anchoring else None
+        self._rolling = Rolling(self._segments, self.standings, days=rehash_days, hours=full_audit_hours)
+        self._index_results = IndexResults(audits, vouchers, origin)
         self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
         self._resuming = Resuming(
             audits, self._keeper, self._anchors, self._notices, go_on=self.run, clock=self._millis
@@ -91,10 +103,16 @@ class Auditor:
         """
         return self._begin(OpenReport(new_report(chain, mode, self._millis())))
 
-    def _begin(self, opened: OpenReport) -> AuditRun:
-        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises."""
+    def _begin(self, opened: OpenReport, *, scheduled: bool = False) -> AuditRun:
+        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises.
+
+        An audit of the schedule may rest on what earlier ones have signed (``rolling.py``), no other does.
+        """
         try:
-            return self._plan(opened)
+            run = self._plan(opened)
+            run.trusts_since = self._rolling.trusts_since(run) if scheduled else None
+            self._keeper.begin(run)
+            return run
         except Exception:
             self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
             raise
@@ -117,7 +135,6 @@ class Auditor:
             self._witnessed.look(opened)
         run = plan(self._audits, opened, outside, standing, self._origin)
         run.report = with_unanchored(run.report, run.size)
-        self._keeper.begin(run)
         return run
 
     def run(self, run: AuditRun, seconds: float) -> AuditReport:
@@ -125,7 +142,9 @@ class Auditor:
         until = time.monotonic() + seconds
         with self._pool(run) as pool:
             if run.report.status == "running":
-                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool)
+                if run.trusts_since is not None:
+                    self._index_results.take_over(run)
+                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool, self._segments)
                 try:
                     self._go_on(run, way, until)
                 except Exception:
@@ -172,7 +191,7 @@ class Auditor:
         """Start and run one audit of the schedule; None: there is no such chain."""
         opened = OpenReport(new_report(chain, mode, self._millis()))
         try:
-            opened = run = self._begin(opened)
+            opened = run = self._begin(opened, scheduled=True)
             return self.run(run, max(0.0, until - time.monotonic()))
         except NotFoundError:  # there is no registry yet; or nothing is left of a chain, or says that it ever was
             self.standings.pass_over(opened.report)
@@ -221,6 +240,30 @@ class Auditor:
         self.heads.load()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
 
+    @property
+    def spreading(self) -> Spreading | None:
+        """What plans a round that several invocations share; None where nothing is signed, so nothing is believed."""
+        if self._segments is None:
+            return None
+        return Spreading(
+            self._audits,
+            self._segments,
+            self._rounds,
+            self._anchors,
+            self._keeper,
+            notices=self._notices,
+            begin=lambda opened: self._begin(opened, scheduled=True),
+            names=partial(self._names, "full"),
+            clock=self._millis,
+        )
+
+    @property
+    def shared(self) -> SharedWorker | None:
+        """What does a part of an audit that several invocations share; None as above."""
+        if self._segments is None:
+            return None
+        return SharedWorker(self._audits, self._segments, self._index_results, self._keeper, self._millis)
+
     def _names(self, mode: Mode) -> list[str]:
         """List the chains of a round: a full one goes over all, an incremental one over those that are not idle."""
         found = self.standings.chains()
@@ -240,26 +283,6 @@ class Auditor:
         """Count payloads that no event has, long after they were stored apart; for so long at most."""
         return self._audits.database.leftover_payloads(seconds)
 
-    def report(self, audit_id: str) -> AuditReport:
-        """Read a stored report.
-
-        Raises:
-            NotFoundError: there is no such report.
-        """
-        if found := self._audits.get(audit_id):
-            return read_report(found)
-        raise unknown_audit(audit_id)
-
-    def reports(
-        self, chain: str | None, limit: int, before: str | None, among: Sequence[str] | None = None
-    ) -> list[AuditReport]:
-        """Read stored reports, newest first; with ``among``, only those on these chains (chain_names.py)."""
-        return [read_report(found) for found in self._audits.newest(chain, limit, before, among)]
-
-    def unnamed_reports(self, chain: str | None, limit: int, among: Sequence[str] | None = None) -> list[AuditReport]:
-        """Read what stands among the reports under an id that no audit has; no list can go on behind one."""
-        return [read_report(found) for found in self._audits.unnamed(chain, limit, among)]
-
     def _settle(self, chain: str) -> str | None:
         """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
         with suppress(StoreError):  # MongoDB can't be reached: the audit's own reads say so, if it still is the case
@@ -271,7 +294,8 @@ class Auditor:
 
     def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:
         end = run.report.to_seq if run.report.status == "running" else None
-        if self._workers is None or end is None:
+        # Whole segments are not for workers, which have shorter ones: several invocations share those (spreading.py).
+        if self._workers is None or end is None or run.trusts_since is not None:
             return nullcontext()
         return self._workers.start(run.report.chain, run.read_at, start=run.position, end=end, step=scan.STEP)
 

@@ -33,7 +33,7 @@ def finish(audits: AuditReads, run: AuditRun, step: int) -> None:
     while run.counted and not all(each.done for each in run.counted.values()):
         advance(audits, run, step)
     usable = {name: each.events for name, each in (run.counted or {}).items() if each.usable}
-    most = max([run.report.events_checked, *usable.values()])
+    most = max([run.report.events_checked + run.report.earlier_events, *usable.values()])
     for name, events in usable.items():
         if events < most:
             detail = f"the index {name} of events hides {most - events} of the chain's {most} settled events"

@@ -97,6 +97,14 @@ def skipped(mode: Mode) -> None:
     metrics.emit(SERVICE, {"AuditsSkipped": 1, "AuditsFinished": 0}, mode=mode)
 
 
+def rehash_age(reports: Iterable[AuditReport]) -> None:
+    """Emit how long ago the event was re-hashed that has waited longest, by the full audits that are done now."""
+    done = [report for report in reports if report.mode == "full" and report.finished_at is not None and report.chain]
+    ages = [(report.finished_at or 0) - (report.rehashed_since or report.started_at) for report in done]
+    if ages:
+        metrics.emit(SERVICE, {"RehashAge": max(0, *ages) / 1000})
+
+
 def full_age(seconds: float | None) -> None:
     """Emit how long ago the last full round began; nothing if nobody knows, which is an alarm, too."""
     if seconds is not None:

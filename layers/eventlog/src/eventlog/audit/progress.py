@@ -56,5 +56,5 @@ def _verified(reports: Iterable[AuditReport]) -> dict[str, int]:
         elif report.status == "intact":
             reached[chain] = max(reached.get(chain, 0), report.to_seq or 0)
         elif report.status == "running":
-            reached[chain] = max(reached.get(chain, 0), report.from_seq + report.events_checked)
+            reached[chain] = max(reached.get(chain, 0), report.from_seq + report.events_checked + report.earlier_events)
     return {chain: 0 if chain in tampered else size for chain, size in reached.items()}

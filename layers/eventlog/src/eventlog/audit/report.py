@@ -82,7 +82,14 @@ class AuditReport:
     chain's sequence document is gone."""
 
     events_checked: int = 0
-    """How many stored documents were verified."""
+    """How many stored documents this audit verified."""
+
+    earlier_events: int = 0
+    """How many more earlier audits verified, whose signed results still count (``audit/segments.py``)."""
+
+    rehashed_since: int | None = None
+    """Since when each of the events was verified: when the oldest of those results was begun. None: there are none,
+    so this audit verified all of them itself."""
 
     checked_root: str | None = None
     """The Merkle root of [0, to_seq) in hex; None before the end, and if findings leave it unknown."""

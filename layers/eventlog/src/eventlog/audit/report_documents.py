@@ -1,12 +1,13 @@
 """How a report is stored, and how a stored one is read again.
 
-    {_id, chain, mode, status, from_seq, to_seq, events_checked, checked_root, anchored_size, anchored_at,
-     unanchored_events, incomplete_because, skew: {events, seq, seconds}, started_at, finished_at,
-     findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
+    {_id, chain, mode, status, from_seq, to_seq, events_checked, earlier_events, rehashed_since, checked_root,
+     anchored_size, anchored_at, unanchored_events, incomplete_because, skew: {events, seq, seconds}, started_at,
+     finished_at, findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
 
-``lease`` is when somebody was last at work on it. Where witnesses are asked ``witnessed_size`` and ``witnesses``:
-[{name, size, time, state, since, detail}] follow. An intact report ends with ``verified``: {size, hash, frontier}, the
-state that it has verified. A running one goes on as ``run_documents.py`` says.
+``earlier_events`` and ``rehashed_since`` are there only if the audit rests on results of earlier ones. ``lease`` is
+when somebody was last at work on it. Where witnesses are asked ``witnessed_size`` and ``witnesses``: [{name, size,
+time, state, since, detail}] follow. An intact report ends with ``verified``: {size, hash, frontier}, the state that it
+has verified. A running one goes on as ``run_documents.py`` says.
 """
 
 from dataclasses import asdict
@@ -42,6 +43,9 @@ _SINCE_ANCHORS: dict[str, Any] = {
 WITHOUT_WITNESSES: dict[str, Any] = {"witnessed_size": None, "witnesses": []}
 """What a document does not have where no witnesses are asked."""
 
+SINCE_SEGMENTS: dict[str, Any] = {"earlier_events": 0, "rehashed_since": None}
+"""What is stored of an audit only if it rests on results of earlier ones."""
+
 
 def encode_report(report: AuditReport, lease: int, verified: ChainState | None = None) -> bytes:
     """Write the document of a report; ``verified`` is the state that a later audit may start from."""
@@ -52,7 +56,7 @@ def encode_report(report: AuditReport, lease: int, verified: ChainState | None =
 def read_report(raw: bytes) -> AuditReport:
     """Read the report in a stored document, of a running audit too; a damaged one gives a report that says so."""
     try:
-        return report_of(Fields(_SINCE_ANCHORS | WITHOUT_WITNESSES | codec.decode(raw)))
+        return report_of(Fields(_SINCE_ANCHORS | SINCE_SEGMENTS | WITHOUT_WITNESSES | codec.decode(raw)))
     except NotOursError:
         found = decode_roughly(raw)
         return damaged_report(str(found.get("_id")), str(found.get("chain")))
@@ -60,6 +64,8 @@ def read_report(raw: bytes) -> AuditReport:
 
 def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
     # A running audit signs these fields in this order, so it may not change.
+    since = report.rehashed_since
+    earlier = {} if since is None else {"earlier_events": count(report.earlier_events), "rehashed_since": date(since)}
     return {
         "_id": report.audit_id,
         "chain": report.chain,
@@ -68,6 +74,7 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
         "from_seq": count(report.from_seq),
         "to_seq": maybe_count(report.to_seq),
         "events_checked": count(report.events_checked),
+        **earlier,
         "checked_root": report.checked_root,
         "anchored_size": maybe_count(report.anchored_size),
         "anchored_at": maybe_date(report.anchored_at),
@@ -106,6 +113,8 @@ def report_of(fields: Fields) -> AuditReport:
         from_seq=fields.count("from_seq"),
         to_seq=fields.maybe_count("to_seq"),
         events_checked=fields.count("events_checked"),
+        earlier_events=fields.count("earlier_events"),
+        rehashed_since=fields.maybe_date("rehashed_since"),
         checked_root=fields.maybe("checked_root", str),
         anchored_size=fields.maybe_count("anchored_size"),
         anchored_at=fields.maybe_date("anchored_at"),

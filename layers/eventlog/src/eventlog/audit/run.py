@@ -90,6 +90,10 @@ class AuditRun(OpenReport):
     counted: dict[str, Counted] | None = None
     """What each index that queries use has shown so far; None: nothing is counted."""
 
+    trusts_since: int | None = None
+    """Signed results of segments count that were begun at this time, in milliseconds since 1970, or later; None: none
+    counts, and none is made."""
+
     voucher: Voucher | None = None
     """The signature, by the log's own key, of what is stored of this run; None if nothing is anchored, or nobody has
     signed it since."""

@@ -10,13 +10,13 @@ from hashlib import sha256
 from typing import Any
 
 from eventlog.anchors.walk import Reached
-from eventlog.audit.report_documents import WITHOUT_WITNESSES, encode_report, report_of
+from eventlog.audit.report_documents import SINCE_SEGMENTS, WITHOUT_WITNESSES, encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.audit.vouchers import voucher_fields, voucher_in
 from eventlog.formats.event import ChainState
 from eventlog.store.interface.audits import Counted
 from eventlog.stored import codec
-from eventlog.stored.fields import Fields, count, maybe_count, timestamp
+from eventlog.stored.fields import Fields, count, date, maybe_count, timestamp
 from eventlog.stored.sequences import decode_settled, settled_fields
 from eventlog.verify.verifier import VerifierState
 
@@ -37,7 +37,7 @@ def read_run(raw: bytes) -> AuditRun:
         NotOursError: another version stored it, or it was damaged.
     """
     document = codec.decode(raw)
-    fields = Fields(WITHOUT_WITNESSES | document)
+    fields = Fields(SINCE_SEGMENTS | WITHOUT_WITNESSES | document)
     walk, state = fields.inner("walk"), fields.inner("state")
     return AuditRun(
         report=report_of(fields),
@@ -64,6 +64,7 @@ def read_run(raw: bytes) -> AuditRun:
             hole=state.get("hole", bool),
         ),
         counted=_counted(fields) if "counted" in document else None,
+        trusts_since=fields.date("trusts_since") if "trusts_since" in document else None,
         voucher=voucher_in(document),
     )
 
@@ -84,7 +85,7 @@ def _run_fields(run: AuditRun) -> dict[str, Any]:
     reached, state = run.walk.reached, run.state
     # asdict gives the fields in their order; only numbers need a type of their own in the document.
     numbers = {"number": count(reached.number), "size": count(reached.size), "time": count(reached.time)}
-    return {
+    fields = {
         "walk": {"reached": asdict(reached) | numbers, "rewritten": run.walk.rewritten},
         "last_anchor": count(run.walk.last),
         "copied": count(run.walk.copied),
@@ -97,7 +98,13 @@ def _run_fields(run: AuditRun) -> dict[str, Any]:
         "target": None if run.target is None else settled_fields(run.target),
         "position": count(run.position),
         "state": asdict(state) | {"size": count(state.size)},
-    } | ({} if run.counted is None else {"counted": {name: _stored(each) for name, each in run.counted.items()}})
+    }
+    # What not every audit has is not there in those that don't, as in those that earlier versions stored.
+    if run.counted is not None:
+        fields["counted"] = {name: _stored(each) for name, each in run.counted.items()}
+    if run.trusts_since is not None:
+        fields["trusts_since"] = date(run.trusts_since)
+    return fields
 
 
 def _stored(counted: Counted) -> dict[str, Any]:

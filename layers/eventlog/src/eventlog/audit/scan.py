@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from eventlog.audit import index_counts
+from eventlog.audit import index_counts, segment_join
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
+from eventlog.audit.segments import Segments
 from eventlog.audit.workers import WorkerPool
 from eventlog.formats.event import ChainState
 from eventlog.store.errors import StoreError
@@ -27,35 +28,45 @@ _RENEW_SECONDS = 2.0
 
 
 class Pass:
-    """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone."""
+    """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone.
 
-    def __init__(self, audits: AuditDatabase, run: AuditRun, marks: Marks, pool: WorkerPool | None) -> None:
+    ``segments``: results of segments, if the audit trusts any.
+    """
+
+    def __init__(
+        self,
+        audits: AuditDatabase,
+        run: AuditRun,
+        marks: Marks,
+        pool: WorkerPool | None,
+        segments: Segments | None = None,
+    ) -> None:
         self._audits = audits
+        self._segments = segments
         self._run = run
         self._marks = marks
         self._pool = pool
 
     def step(self) -> bool:
-        """Verify the next documents, up to a multiple of ``STEP``; return whether the end is reached."""
+        """Verify the next documents, up to a multiple of ``STEP`` or a segment; return whether the end is reached."""
         run, skew = self._run, ClockSkew()
         verifier = ChainVerifier(run.state, run.emit, skew, self._audits.rules)
         start, end = run.position, run.report.to_seq
-        stop = (start // STEP + 1) * STEP
+        whole = self._segments.end(run) if self._segments else None
+        stop = whole or (start // STEP + 1) * STEP
         stop = stop if end is None else min(stop, end)
         marks = self._marks.take(stop)
-        segment = self._pool.segment(start) if self._pool else None
-        if segment is not None and self._join(verifier, segment, marks):
-            # A worker has verified exactly these events and found nothing wrong.
-            self._count(stop - start)
+        if self._take_over(verifier, marks, start) if whole else self._ask_pool(verifier, marks, start, stop):
+            # Exactly these events were verified, lately or by a worker just now, and nothing was wrong.
             run.position, done = stop, stop == end
         else:
             # There is no worker, or something is wrong: the audit itself says what and where.
-            run.position, done = self._scan(verifier, marks, start, stop)
+            done = self._go_over(verifier, marks, stop)
         run.report = replace(run.report, skew=_added(run.report.skew, skew))
         if done:
             index_counts.finish(self._audits, run, STEP)
         else:
-            index_counts.advance(self._audits, run, STEP)
+            index_counts.advance(self._audits, run, max(STEP, stop - start))
         return done
 
     def finish(self) -> None:
@@ -70,6 +81,43 @@ class Pass:
             for mark in marks:
                 if mark.size == head.size:
                     self._marks.check(mark, head.root, [head.hash])
+
+    def _go_over(self, verifier: ChainVerifier, marks: list[Mark], stop: int) -> bool:
+        """Verify the documents up to ``stop`` here; return whether nothing is left.
+
+        A segment is gone over in the same steps as without segments: so what is found of it is the same.
+        """
+        run, done = self._run, False
+        while run.position < stop and not done:
+            until = min((run.position // STEP + 1) * STEP, stop)
+            before = [mark for mark in marks if mark.size <= until]
+            marks = [mark for mark in marks if mark.size > until]
+            run.position, done = self._scan(verifier, before, run.position, until)
+        return done
+
+    def _take_over(self, verifier: ChainVerifier, marks: list[Mark], start: int) -> bool:
+        """Go on over a segment that has a result which counts, or gets one now; False if something is wrong in it."""
+        assert self._segments is not None
+        note = self._segments.counted(self._run, start)
+        if note is None:
+            note = self._segments.make(self._run, start)
+            if note is not None:
+                with suppress(StoreError):  # this audit needs no signature for what it saw itself
+                    self._segments.keep(note)
+        if note is None or not segment_join.join(self._audits, self._run, verifier, note, marks):
+            return False
+        self._segments.count(self._run, note)
+        for mark in marks:
+            self._marks.check_state(mark, verifier.state)
+        return True
+
+    def _ask_pool(self, verifier: ChainVerifier, marks: list[Mark], start: int, stop: int) -> bool:
+        """Go on over what a worker has verified; False if none has, or if something is wrong in it."""
+        segment = self._pool.segment(start) if self._pool else None
+        if segment is None or not self._join(verifier, segment, marks):
+            return False
+        self._count(stop - start)
+        return True
 
     def _join(self, verifier: ChainVerifier, segment: Segment, marks: list[Mark]) -> bool:
         """Skip a worker's segment and check the marks in it; False if it does not follow what was verified."""

@@ -1,8 +1,9 @@
 """What no client asks for: the schedule's audits of every chain, and an operator's declarations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 
@@ -12,6 +13,7 @@ from eventlog.audit.declaring import Declaring
 from eventlog.audit.exclusive import exclusive
 from eventlog.audit.going_round import RoundOutcome
 from eventlog.audit.report import AuditReport, Mode, Status
+from eventlog.audit.spreading import SharedWork
 from eventlog.audit.watch import Watcher
 from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.interface.audits import LeaseStore
@@ -88,6 +90,7 @@ def run_scheduled(
         audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
         shown = _witnessed(witnessing(), reports)
+        audit_metrics.rehash_age(reports)
         audit_metrics.standing(found.standings.open_findings())
         if wanted == "full":
             with suppress(StoreError):  # the next round counts again
@@ -98,6 +101,27 @@ def run_scheduled(
         extra = {"mode": wanted, "left": answer["left"], "next": answer["next"]}
         Logger(service=audit_metrics.SERVICE).warning("chains are left to be audited", extra=extra)
     return answer
+
+
+class SharedPlan(TypedDict):
+    """What a full round has for others to do: one invocation for each item, which it is sent as it is."""
+
+    items: list[dict[Literal["segment"], SharedWork]]
+
+
+def plan_shared(auditor: Callable[[], Auditor], leases: LeaseStore) -> SharedPlan:
+    """Begin a full round, and list what other invocations can do of it; nothing while another one is at work."""
+    with exclusive(leases, _LEASES["full"]) as alone:
+        spreading = auditor().spreading if alone else None
+        return {"items": [{"segment": item} for item in (spreading.plan() if spreading else [])]}
+
+
+def do_shared(auditor: Auditor, item: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Do one of these items; what came of it."""
+    worker = auditor.shared
+    if worker is None:
+        return {"skipped": "nothing is signed here, so that nothing can be shared"}
+    return {name: value for name, value in asdict(worker.do(item, seconds)).items() if value is not None}
 
 
 def declare_fields(declaring: Callable[[], Declaring]) -> None:

@@ -34,9 +34,13 @@ def _with_full(before: StandingNote, report: AuditReport, now: int) -> StandingN
     full = audit if before.full is None or before.full.started <= audit.started else before.full
     if report.status != "intact":
         return replace(before, full=full)
-    intact = audit if before.intact is None or before.intact.started <= audit.started else before.intact
-    # The last finding is always named. If it is older than the audit, all are, also those that are only counted.
-    left = tuple(finding for finding in before.findings if finding.found >= audit.started)
+    # Where it rests on what earlier audits have seen of a part, it says that all was intact then, and no more.
+    since = audit.started if report.rehashed_since is None else min(audit.started, report.rehashed_since)
+    clean = replace(audit, started=since)
+    intact = clean if before.intact is None or before.intact.started <= since else before.intact
+    # The last finding is always named. If it is older than all that the audit saw, all are, also those that are only
+    # counted.
+    left = tuple(finding for finding in before.findings if finding.found >= since)
     return replace(before, full=full, intact=intact, findings=left, total=len(left))
 
 

@@ -90,6 +90,23 @@ class StandingKeeper:
         """
         self._caught(self._check, _NOT_CHECKED, "")
 
+    def stands(self, chain: str) -> bool:
+        """Whether something stands in a chain; if that can't be told, it is taken to be so.
+
+        Raises:
+            CredentialsRefusedError: the database refuses the password.
+        """
+        try:
+            notes = self._notes()
+            claimed = notes.time(chain) if notes else None
+            known = self._known(chain, self._store.of([chain]).get(chain), claimed)
+        except CredentialsRefusedError:
+            raise
+        except StoreError as error:
+            self._notices.failed(_NOT_CHECKED, chain, error)
+            return True
+        return known.standing is not None and known.standing.total > 0
+
     def open_findings(self) -> int:
         """Count the findings that stand, in all chains.
 

@@ -9,7 +9,7 @@ from eventlog.formats.times import format_time
 
 def audit_fields(report: AuditReport) -> dict[str, Any]:
     """An audit's report as shown; ``audit_schemas.AuditReport`` describes it."""
-    times = {name: getattr(report, name) for name in ("anchored_at", "started_at", "finished_at")}
+    times = {name: getattr(report, name) for name in ("rehashed_since", "anchored_at", "started_at", "finished_at")}
     shown: dict[str, Any] = {name: None if millis is None else format_time(millis) for name, millis in times.items()}
     shown |= {"witnesses": [_witness_fields(witness) for witness in report.witnesses]}
     return asdict(report) | shown | {"findings": [asdict(finding) for finding in report.findings]}

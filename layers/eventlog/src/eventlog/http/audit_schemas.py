@@ -61,7 +61,9 @@ class AuditReport(BaseModel):
     status: Status
     from_seq: int
     to_seq: int | None
-    events_checked: int
+    events_checked: int = Field(description="Events that this audit re-hashed")
+    earlier_events: int = Field(description="Events that earlier audits re-hashed, whose signed results still count")
+    rehashed_since: str | None = Field(description="Since when each event was re-hashed; null: this audit did them all")
     checked_root: str | None
     anchored_size: int | None = Field(description="Events that the newest anchor covers")
     anchored_at: str | None = Field(description="When that was made")

@@ -115,6 +115,18 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
         }
 
 
+def plan_shared(wired: AuditWiring) -> dict[str, Any]:
+    """Begin a full round that several invocations share; the items that they are to be sent."""
+    with wired.connection.renew_if_refused():
+        return {**schedule.plan_shared(lambda: wired.auditor, wired.leases)}
+
+
+def do_shared(wired: AuditWiring, item: dict[str, Any]) -> dict[str, Any]:
+    """Do one item of that; what came of it."""
+    with wired.connection.renew_if_refused():
+        return schedule.do_shared(wired.auditor, item, _SCHEDULED_SECONDS)
+
+
 def restore(wired: AuditWiring, chain: str, reason: str) -> dict[str, Any]:
     """Declare for an operator that a chain was restored from a backup; the report of the audit that follows."""
     with wired.connection.renew_if_refused():

@@ -21,6 +21,7 @@ UNITS = {
     **dict.fromkeys(("WitnessedSize", "WitnessFailures", "WitnessContradictions"), MetricUnit.Count),
     "AuditCoverage": MetricUnit.Percent,
     "FullAuditAge": MetricUnit.Seconds,
+    "RehashAge": MetricUnit.Seconds,
     "WatchLag": MetricUnit.Seconds,
 }
 """All metrics there are, with their units."""

@@ -47,6 +47,7 @@ class AuditWiring(Wiring):
             set_up=settings.database_set_up,
             full_audit_hours=settings.full_audit_hours,
             witnessed=self._asked_witnesses.view() if self._asked_witnesses else None,
+            rehash_days=settings.rehash_days,
         )
 
     @per_connection

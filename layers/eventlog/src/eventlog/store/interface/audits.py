@@ -8,6 +8,7 @@ from eventlog.formats.event import ChainState, Entry
 from eventlog.formats.search_keys import SearchFields
 from eventlog.store.interface.database import DatabaseReads
 from eventlog.store.interface.heads import HeadStore
+from eventlog.store.interface.segments import SegmentStore
 from eventlog.store.interface.standings import StandingStore
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.fields import ClusterTime
@@ -201,6 +202,11 @@ class AuditDatabase(AuditReads, ReportStore, Protocol):
     @property
     def all_heads(self) -> HeadStore:
         """What is read of all chains at once, and what is known of their heads."""
+        ...
+
+    @property
+    def segments(self) -> SegmentStore:
+        """Results of segments of long chains."""
         ...
 
 

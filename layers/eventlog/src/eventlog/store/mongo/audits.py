@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bson import DatetimeMS, Int64, Timestamp
-from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -19,9 +18,11 @@ from eventlog.store.mongo.database import DatabaseStore
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
+from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
-from eventlog.store.mongo.standings import ONLY_REPORTS, StandingRows
+from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
+from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
 from eventlog.store.search_fields import DeclaredFields
@@ -29,10 +30,6 @@ from eventlog.stored import bodies, codec
 from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import decode_settled
 
-_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
-    unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
-)
-"""Reads names and times that nobody should have written."""
 _LEASE_MILLIS = 10_000
 _AHEAD_MILLIS = 60_000
 """How far the clock of a process that works on an audit may be ahead of the database's."""
@@ -78,6 +75,7 @@ class AuditStore:
         self.query_indexes = tuple(index_counts.INDEXES)
         self.database = DatabaseStore(log)
         self.standings = StandingRows(log)
+        self.segments = SegmentRows(log)
         self.rules = DeclaredFields(lambda: log).rule
         self.all_heads = HeadRows(log)
 
@@ -89,7 +87,7 @@ class AuditStore:
         """Read what all sequence documents say, at once; a damaged one is for its audit to find and counts as empty."""
         fields = {"size": 1, "settled": "$settled.size", "oldest": {"$min": "$pending.received_at"}}
         with mapped():
-            return [_head(found) for found in self._ops.sequences.with_options(_LENIENT).find({}, fields)]
+            return [_head(found) for found in self._ops.sequences.with_options(LENIENT).find({}, fields)]
 
     @contextmanager
     def together(self, chain: str) -> Iterator["SessionReads"]:
@@ -171,7 +169,7 @@ class AuditStore:
     def _listed(self, ids: dict[str, Any], chain: str | None, limit: int, names: Sequence[str] | None) -> list[bytes]:
         chains = [] if chain is None else [{"chain": chain}]
         allowed = [] if names is None else [among("chain", names)]
-        query: dict[str, Any] = {"$and": [{"_id": ids}, ONLY_REPORTS, *chains, *allowed]}
+        query: dict[str, Any] = {"$and": [{"_id": ids}, REPORTS_ALONE, *chains, *allowed]}
         with answered(self._ops.client):
             found = self._reports.find(query, _NOT_LISTED, sort=[("_id", -1)], limit=limit)
             return [bytes(report.raw) for report in found]

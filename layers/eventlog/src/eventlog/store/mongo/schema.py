@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog.formats.hashing import HASH_SIZE, SALT_SIZE
 from eventlog.store.interface.audits import MARK, POSITION, ROUND_IDS
+from eventlog.store.interface.segments import SEGMENT_COUNT_PREFIX, SEGMENT_PREFIX
 from eventlog.store.interface.standings import STANDING_PREFIX
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.indexes import Index, ShardKey
@@ -209,6 +210,22 @@ _WITNESS = _fields(
         "evidence": _either(["string", "null"]),
     }
 )
+_SEGMENT = _fields({"_id": {"bsonType": "string", "pattern": f"^{SEGMENT_PREFIX}"}, "chain": _NAME, "note": _NAME})
+_SEGMENT_COUNT = _fields(
+    {
+        "_id": {"bsonType": "string", "pattern": f"^{SEGMENT_COUNT_PREFIX}"},
+        "chain": _NAME,
+        "audit": _NAME,
+        "index": _NAME,
+        "events": _COUNT,
+        "place": _either(["binData", "null"]),
+        "done": {"bsonType": "bool"},
+        "usable": {"bsonType": "bool"},
+        "voucher": _HASH,
+        "vouched_at": _DATE,
+    }
+)
+_BESIDE = (_LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS, _SEGMENT, _SEGMENT_COUNT)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
     "required": ["_id", "chain", "mode", "status", "started_at"],
@@ -220,14 +237,14 @@ _ANY_REPORT: Schema = {
         "started_at": _DATE,
     },
 }
-IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}
+IN_AUDITS: Schema = {"anyOf": [_ANY_REPORT, *_BESIDE]}
 """What a row of ``audits`` is at the least, whichever version wrote it."""
 
 BESIDE_REPORTS = (*LEASES, *ROUND_IDS, POSITION, MARK)
 """Ids in ``audits`` of what is no report: leases, how far rounds are, and how far changes were watched.
 
-What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, and what is known of a witness,
-under one that begins with ``WITNESS_PREFIX``.
+What stands of a chain is there, too, under an id that begins with ``STANDING_PREFIX``, what is known of a witness under
+one that begins with ``WITNESS_PREFIX``, and results of segments under ``SEGMENT_PREFIX`` and ``SEGMENT_COUNT_PREFIX``.
 """
 
 COLLECTIONS = (
@@ -241,7 +258,7 @@ COLLECTIONS = (
     ),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
     Declared("bodies", _BODY, shard_key=indexes.BODIES_SHARDED),
-    Declared("audits", {"anyOf": [_REPORT, _LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS]}, indexes.AUDITS),
+    Declared("audits", {"anyOf": [_REPORT, *_BESIDE]}, indexes.AUDITS),
     Declared("checkpoints", _CHECKPOINT, indexes.CHECKPOINTS),
     Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),
     Declared("quotas", _QUOTA),

@@ -4,32 +4,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.errors import DuplicateKeyError
 
 from eventlog.store.interface.standings import STANDING_PREFIX, StandingRow
 from eventlog.store.mongo.chain_filter import among
-from eventlog.store.mongo.cosignatures import AFTER_WITNESSES
 from eventlog.store.mongo.driver_errors import mapped
+from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.stored.witness_records import WITNESS_PREFIX
 
-_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
-    unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_MS
-)
-"""Reads what nobody should have written."""
 _FIELDS = {"verdict": 1, "note": 1}
 _AFTER = f"{STANDING_PREFIX[:-1]}{chr(ord(STANDING_PREFIX[-1]) + 1)}"
 _IDS = {"$gte": STANDING_PREFIX, "$lt": _AFTER}
 """The ids of all standings."""
-ONLY_REPORTS: dict[str, Any] = {
-    "$or": [
-        {"_id": {"$not": {"$gte": STANDING_PREFIX}}},
-        {"_id": {"$gte": _AFTER, "$lt": WITNESS_PREFIX}},
-        {"_id": {"$gte": AFTER_WITNESSES}},
-    ]
-}
-"""All rows but standings and those on witnesses, so that an index leaves these out instead of going over them."""
 
 
 class StandingRows:
@@ -37,7 +23,7 @@ class StandingRows:
 
     def __init__(self, log: MongoStore) -> None:
         self._sequences = operations_of(log).sequences
-        self._audits = operations_of(log).audits.with_options(_LENIENT)
+        self._audits = operations_of(log).audits.with_options(LENIENT)
 
     def of(self, chains: Sequence[str]) -> dict[str, StandingRow]:
         """See ``StandingReads.of``."""
