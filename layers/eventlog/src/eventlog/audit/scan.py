@@ -87,13 +87,15 @@ class Pass:
 
         A segment is gone over in the same steps as without segments: so what is found of it is the same.
         """
-        run, done = self._run, False
-        while run.position < stop and not done:
+        run = self._run
+        while True:
             until = min((run.position // STEP + 1) * STEP, stop)
             before = [mark for mark in marks if mark.size <= until]
             marks = [mark for mark in marks if mark.size > until]
             run.position, done = self._scan(verifier, before, run.position, until)
-        return done
+            # Looked at once even if the audit is at its end already: only that says that nothing is left.
+            if done or run.position >= stop:
+                return done
 
     def _take_over(self, verifier: ChainVerifier, marks: list[Mark], start: int) -> bool:
         """Go on over a segment that has a result which counts, or gets one now; False if something is wrong in it."""
