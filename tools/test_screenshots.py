@@ -11,7 +11,7 @@ from tools.screenshots import HEIGHT, THEMES, WIDTH, main
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "screenshots"
-VIEWS = ("overview", "events", "verify", "chain", "audits", "audits-tampered", "keys", "live")
+VIEWS = ("overview", "events", "verify", "chain", "audits", "audits-tampered", "events-tampered", "keys", "live")
 NAMES = sorted(f"{view}-{theme}.png" for view in VIEWS for theme in THEMES)
 
 

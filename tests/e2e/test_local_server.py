@@ -158,4 +158,4 @@ def test_settings_come_from_a_dotenv_file_too(tmp_path: Path, shared_mongo: Embe
         assert shared_mongo.address in running.stdout
     assert not (tmp_path / ".eventlog").exists()
     with shared_mongo.client() as client:
-        assert client["dotenv"]["sequences"].count_documents({}) == 1
+        assert client["dotenv"]["sequences"].count_documents({"_id": "main"}) == 1

@@ -28,9 +28,11 @@ REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("get-proof", "get-consistency", "get-root", "get-checkpoint"), (READER, 200)),
     **dict.fromkeys(("get-log-checkpoint", "get-log-tile", "get-export", "get-receipt"), (READER, 200)),
     **dict.fromkeys(("get-standing", "get-stats", "get-stream"), (READER, 200)),
+    **dict.fromkeys(("get-search-fields", "get-suggestions"), (READER, 200)),
     **dict.fromkeys(("get-dashboard", "get-dashboard-config", "get-dashboard-file"), (None, 200)),
     "post-event-async": (WRITER, 202),
     **dict.fromkeys(("post-witness-checkpoint", "get-witness", "get-witness-checkpoint"), (None, 200)),
+    "get-head": (READER, 200),
 }
 INVOCATIONS = {
     "schedule-incremental": "ChainAuditFunction",
@@ -69,7 +71,9 @@ def answers(api: StartApi) -> dict[str, httpx2.Response]:
     assert delivered == {"batchItemFailures": []}
     known = api.invoke(INVOCATIONS["witness-add-log"], sam.sample("witness-add-log"))
     assert known == {"origin": "log.example/eventlog/main", "added": True}
-    return {name: send(api, who, sam.sample(name)) for name, (who, _) in REQUESTS.items()}
+    found = {name: send(api, who, sam.sample(name)) for name, (who, _) in REQUESTS.items() if name != "get-head"}
+    api.invoke(INVOCATIONS["schedule-incremental"], sam.sample("schedule-incremental"))  # commits to the heads
+    return found | {"get-head": send(api, REQUESTS["get-head"][0], sam.sample("get-head"))}
 
 
 def test_every_sample_is_sent() -> None:
