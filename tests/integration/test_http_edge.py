@@ -31,7 +31,7 @@ from tests.support.access import (
     Way,
     WithTokens,
 )
-from tests.support.anchoring import put_anchor
+from tests.support.anchoring import put_anchor, put_heads
 from tests.support.serving import served
 from tools.package_check.template import read
 
@@ -85,7 +85,8 @@ def audit(ways: dict[str, Way], settings: Settings, mongo_uri: str) -> str:
     assert ways["gateway"].call("POST", Sample(f"{API}/events/batch", json=events), ANYBODY).status == 201
     answer = ways["gateway"].call("POST", SAMPLES["POST /api/v1/audits"].about(CHAIN), ANYBODY)
     with connect(mongo_uri) as client:
-        put_anchor(open_log(client, settings.mongo_database, settings.origin), chain=CHAIN, size=2)
+        store = open_log(client, settings.mongo_database, settings.origin)
+        put_heads(store, put_anchor(store, chain=CHAIN, size=2))
     return str(answer.json()["audit_id"])
 
 
