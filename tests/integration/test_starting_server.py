@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pymongo.errors import AutoReconnect, ConfigurationError
+from pymongo.errors import ConfigurationError
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.mongod.embedded import EmbeddedMongo, is_primary, wait_until
@@ -63,5 +64,10 @@ def test_another_version_of_the_driver_is_no_failure_of_another_kind(
     """What drops the connections is the driver's own; without it, it is as unavailable as before."""
     topology = operations_of(store).sequences.database.client._topology
     monkeypatch.setattr(topology, "_servers", {"renamed": object()})
-    with pytest.raises(AutoReconnect), causal_session(operations_of(store).sequences.database.client):
+    with pytest.raises(StoreUnavailableError), causal_session(operations_of(store).sequences.database.client):
+        raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
+
+
+def test_a_proof_over_such_a_connection_is_for_later_and_no_fault_of_the_program(store: MongoStore) -> None:
+    with pytest.raises(StoreUnavailableError), MongoEvidenceReader(store).view("main", None):
         raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
