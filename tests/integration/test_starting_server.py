@@ -1,16 +1,18 @@
 """A connection that was made while its server was neither primary nor secondary: it takes no sessions ever after."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from pymongo.errors import ConfigurationError
+from pymongo.errors import AutoReconnect, ConfigurationError
 
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
+from eventlog.store.mongo.tree import TreeReader
 from local.mongod.embedded import EmbeddedMongo, is_primary, wait_until
 from tests.support.factories import draft
 
@@ -64,10 +66,21 @@ def test_another_version_of_the_driver_is_no_failure_of_another_kind(
     """What drops the connections is the driver's own; without it, it is as unavailable as before."""
     topology = operations_of(store).sequences.database.client._topology
     monkeypatch.setattr(topology, "_servers", {"renamed": object()})
-    with pytest.raises(StoreUnavailableError), causal_session(operations_of(store).sequences.database.client):
+    with pytest.raises(AutoReconnect), causal_session(operations_of(store).sequences.database.client):
         raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
 
 
-def test_a_proof_over_such_a_connection_is_for_later_and_no_fault_of_the_program(store: MongoStore) -> None:
-    with pytest.raises(StoreUnavailableError), MongoEvidenceReader(store).view("main", None):
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda store: MongoEvidenceReader(store).view("main", None),
+        lambda store: TreeReader(store).view("main"),
+        lambda store: AuditStore(store).together("main"),
+    ],
+    ids=["evidence", "tree", "audit"],
+)
+def test_who_reads_in_a_session_over_such_a_connection_is_told_that_it_is_for_later(
+    store: MongoStore, view: Callable[[MongoStore], AbstractContextManager[object]]
+) -> None:
+    with pytest.raises(StoreUnavailableError), view(store):
         raise ConfigurationError("Sessions are not supported by this MongoDB deployment")

@@ -92,7 +92,7 @@ class AuditStore:
     @contextmanager
     def together(self, chain: str) -> Iterator["SessionReads"]:
         """Open a causally consistent session on the primary."""
-        with self._ops.session() as session:
+        with mapped(), self._ops.session() as session:
             yield SessionReads(self._ops, session, chain)
 
     def scan(

@@ -125,7 +125,8 @@ class MongoEvidenceReader:
     @contextmanager
     def view(self, chain: str, size: int | None) -> Iterator[tuple[MongoEvidenceView | None, AnchorCopy | None]]:
         """See ``EvidenceReader.view``; the copy is read before the tree, so the tree is at least as long."""
-        with self._operations.session() as session:
+        # Mapped around the session, too: one over a connection that takes none fails in its own way (sessions.py).
+        with mapped(), self._operations.session() as session:
             newest, at_size = self._copies.newest, self._copies.at_size
             copy = newest(chain, session) if size is None else at_size(chain, size, session)
             with answered(self._operations.client):

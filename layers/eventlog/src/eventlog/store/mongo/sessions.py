@@ -6,9 +6,7 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConfigurationError
-
-from eventlog.store.errors import StoreUnavailableError
+from pymongo.errors import AutoReconnect, ConfigurationError
 
 _NO_SESSIONS = "Sessions are not supported"
 
@@ -21,8 +19,7 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
     down) takes no sessions for as long as it lives, and the driver would use it again and again.
 
     Raises:
-        StoreUnavailableError: there was such a connection; the next ones are new. It is the store's error, as this is
-            left by readers that turn the driver's errors into the store's further in.
+        AutoReconnect: there was such a connection; the next ones are new.
     """
     try:
         with client.start_session(causal_consistency=True) as session:
@@ -32,8 +29,7 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
         if _NO_SESSIONS not in str(error):
             raise
         _drop_connections(client)
-        because = "the connection was made while its server was neither primary nor secondary"
-        raise StoreUnavailableError(f"MongoDB: {because}") from error
+        raise AutoReconnect("the connection was made while its server was neither primary nor secondary") from error
 
 
 def _drop_connections(client: MongoClient[dict[str, Any]]) -> None:

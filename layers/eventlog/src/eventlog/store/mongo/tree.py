@@ -122,7 +122,7 @@ class TreeReader:
     @contextmanager
     def view(self, chain: str) -> Iterator[MongoTreeView | None]:
         """See ``Trees.view``."""
-        with self._operations.session() as session:
+        with mapped(), self._operations.session() as session:
             with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoTreeView(self._operations, session, image)
