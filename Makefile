@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run start-api token demo demo-data screenshots drill federation db-setup place reindex restore strike-off check test stranger chromium load bench bench-quick lint \
+.PHONY: help run start-api token demo demo-data screenshots drill federation db-setup place reindex restore strike-off check test every-test stranger chromium load bench bench-quick lint \
 	package-check lock build clean
 
 help:  ## show the targets
@@ -73,7 +73,11 @@ check: lint  ## what every change should pass: format, lint, types and unit test
 	@$(BIN)/python -m pytest -n 2 tests/unit
 
 # Its hundreds of processes must not compile the project anew, whatever is set here.
-test: chromium lint .venv-checkov/.ready stranger  ## everything: static checks and every test, those of what would be deployed too
+# The static checks keep one processor busy, and so does setting up what the tests need: both at once, and the tests beside what is left.
+test: chromium .venv/.ready  ## everything: static checks and every test, those of what would be deployed too
+	@$(MAKE) --no-print-directory --jobs 2 lint every-test
+
+every-test: .venv-checkov/.ready stranger
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 # A witness of others', for a Python that the project itself need not have: where there is none the run says so, and what was not tried.

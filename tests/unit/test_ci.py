@@ -88,7 +88,8 @@ def needed(target: str) -> list[str]:
 
 
 def test_make_test_looks_for_chromium_before_anything_else() -> None:
-    assert needed("test") == ["chromium", "lint", ".venv-checkov/.ready", "stranger"]
+    assert needed("test") == ["chromium", ".venv/.ready"]
+    assert needed("every-test") == [".venv-checkov/.ready", "stranger"]
 
 
 def test_make_check_asks_for_nothing_but_the_virtual_environment() -> None:
