@@ -146,6 +146,7 @@ class AllHeads:
             fresh = self._fresh(self._anchoring)
             if fresh is None:
                 return False
+            # A first list is kept and not committed to: chains that the round has not come to are not in it yet.
             if self._last is None and not finished:
                 self.list.save(replace(fresh, event_id=""))
                 self._known, self._seen = replace(fresh, event_id=fresh.before), {}

@@ -99,6 +99,7 @@ class Segments:
         began, end = self._clock(), start + self.size
         rows = self._audits.scan(run.report.chain, start, end, after=run.read_at)
         segment = verify_segment(run.report.chain, start, end, self._renewing(run, rows), self._audits.rules)
+        # What is wrong gets no result: the audit goes over these events by itself, and says what and where.
         if segment is None or not _is_last_intact(segment, self._audits.rules):
             return None
         skewed, seq, millis = segment.skew
