@@ -61,7 +61,7 @@ def _fit(audits: AuditReads, run: AuditRun, note: SegmentNote, left: list[bytes 
     The nodes are not believed for it: hashes that give an anchored root are the ones that gave it when it was anchored.
     Where a finding has left the nodes before unknown, no root can be compared, as in the audit's own scan.
     """
-    # First all nodes that any of the marks needs, in one read: a mark on a hash needs its leaf, one on a root its cover.
+    # All nodes that any mark needs are read at once: a mark on a hash needs its leaf, one on a root its cover.
     known = [node for node in left if node is not None]
     rooted = len(known) == len(left) and not run.walk.rewritten
     needed = {proof.Node(0, mark.size - 1) for mark in marks if mark.hash is not None}
