@@ -2,6 +2,7 @@
 
 import base64
 import re
+from hashlib import sha256
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import Subtree, format_cosigned, format_subtree, parse_cosigned, parse_subtree
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.governance import Erasure, Hold, Order, Release, event_id, format_order, parse_order
+from eventlog.formats.governance_note import signed_message
 from eventlog.formats.heads import Commitment, format_commitment, parse_commitment
 from eventlog.formats.restore import Restore, format_restore, parse_restore
 from eventlog.formats.round import RoundNote, format_round, parse_round
@@ -97,6 +100,54 @@ def write_segment(note: SegmentNote) -> bytes:
         f"before {dash if ends is None else ends.before.hex()}\nafter {dash if ends is None else ends.after.hex()}\n"
         f"nodes {nodes}\n"
     ).encode()
+
+
+ASKED: dict[str, Any] = {
+    "origin": ORIGIN,
+    "chain": CHAIN,
+    "request": UUID,
+    "time": MILLIS,
+    "by": REASON,
+    "reason": REASON,
+}
+TARGETS = st.dictionaries(st.integers(0, 2**63 - 2), HASH, min_size=1, max_size=4).map(
+    lambda found: tuple(sorted(found.items()))
+)
+BASIS = st.from_regex(r"[a-z0-9.-]{1,64}", fullmatch=True)
+PEOPLE = st.tuples(REASON, st.none() | REASON).filter(lambda two: two[0] != two[1])
+ERASURE = PEOPLE.flatmap(
+    lambda two: st.builds(
+        Erasure, **ASKED | {"by": st.just(two[0])}, approved=st.just(two[1]), basis=BASIS, targets=TARGETS
+    )
+)
+SPAN = st.none() | st.tuples(st.integers(0, 2**62), st.integers(2**62 + 1, 2**63 - 1))
+HOLD = st.builds(Hold, **ASKED, span=SPAN, until=st.none() | MILLIS)
+RELEASE = st.builds(Release, **ASKED, hold=st.from_regex(r"eventlog\.hold-[0-9a-f]{32}", fullmatch=True))
+
+
+def write_order(order: Order) -> bytes:
+    """As the page of the format says."""
+    kind = {"Erasure": "erasure", "Hold": "hold", "Release": "release"}[type(order).__name__]
+    lines = [f"eventlog/{kind}/v1", f"{order.origin}/{order.chain}", f"request {order.request}"]
+    lines += [f"time {order.time}", f"by {order.by}"]
+    if isinstance(order, Erasure):
+        lines += [] if order.approved is None else [f"approved {order.approved}"]
+        lines += [f"basis {order.basis}", f"reason {order.reason}", f"events {len(order.targets)}"]
+        lines += [f"{seq} {base64.b64encode(leaf).decode()}" for seq, leaf in order.targets]
+    elif isinstance(order, Hold):
+        lines.append("range -" if order.span is None else f"range {order.span[0]} {order.span[1]}")
+        lines += ["until -" if order.until is None else f"until {order.until}", f"reason {order.reason}"]
+    else:
+        lines += [f"hold {order.hold}", f"reason {order.reason}"]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def read_governed(data: bytes) -> tuple[bytes]:
+    """As ``signed_message`` writes it; the code only ever compares, so it has no parser of its own."""
+    found = re.fullmatch(rb"eventlog/governance/v1\n([0-9a-f]{64})\n", data)
+    if found is None:
+        raise EvidenceError("not what a governance key signs")
+    return (bytes.fromhex(found[1].decode()),)
 
 
 def write_standing(standing: StandingNote) -> bytes:
@@ -212,6 +263,13 @@ SIGNED: dict[str, Text] = {
         lambda struck: format_strike_off(struck).encode(),
         same,
     ),
+    "governance": Text(
+        st.tuples(HASH),
+        lambda text: f"eventlog/governance/v1\n{text.hex()}\n".encode(),
+        read_governed,
+        lambda text: f"eventlog/governance/v1\n{text.hex()}\n".encode(),
+        same,
+    ),
     "round": Text(
         st.tuples(ROUND),
         lambda r: (
@@ -282,3 +340,21 @@ SIGNED: dict[str, Text] = {
     ),
 }
 """By what a key of the log, or of a witness, says with it. No text of one kind is one of another kind."""
+
+ORDERS: dict[str, Text] = {
+    "formats.governance:event_id": Text(
+        st.tuples(ERASURE | HOLD | RELEASE),
+        write_order,
+        lambda d: (parse_order(d.decode()),),
+        event_id,
+        lambda d: f"{parse_order(d.decode()).event_type}-{sha256(d).hexdigest()[:32]}",
+    ),
+    "formats.governance_note:signed_message": Text(
+        st.tuples(ERASURE | HOLD | RELEASE),
+        write_order,
+        lambda d: (parse_order(d.decode()),),
+        lambda order: signed_message(format_order(order)),
+        lambda d: f"eventlog/governance/v1\n{sha256(d).hexdigest()}\n".encode(),
+    ),
+}
+"""Texts of which a governance key signs the hash: by the function that hashes."""

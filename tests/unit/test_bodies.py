@@ -6,8 +6,9 @@ import pytest
 from bson import DatetimeMS, Int64
 
 from eventlog.formats import hashing
-from eventlog.formats.event import ChainState, Entry, Event
+from eventlog.formats.event import ChainState, Entry, Event, Keys, is_erased
 from eventlog.stored import bodies, codec
+from eventlog.stored.erased import erased_document, fields_to_empty
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
 from eventlog.verify.fast_path import advance
@@ -207,3 +208,37 @@ def test_portions_hold_about_as_many_bytes_as_one_query_reads() -> None:
     portions = list(bodies.portions(entries))
     assert [one for portion in portions for one in portion] == entries
     assert [len(portion) for portion in portions] == [14, 14, 14, 500, 500, 208]
+
+
+@pytest.mark.parametrize("seq", [0, 1])
+def test_an_erased_event_is_read_back_as_it_is_stored_and_waits_for_no_payload(seq: int) -> None:
+    keys = Keys(3, ("user:u-1",))
+    event = EVENTS[seq]._replace(entry=EVENTS[seq].entry._replace(keys=keys))
+    raw = codec.encode_event(event)
+    left = erased_document(raw)
+    found = codec.decode_event(left)
+    assert codec.encode_event(found) == left
+    assert is_erased(found.entry)
+    assert not is_erased(event.entry)
+    assert not bodies.is_waiting(found.entry)
+    assert (found.entry.payload, found.entry.salt, found.entry.keys) == ("", b"", Keys(3, ()))
+    assert found.entry.payload_bytes == event.entry.payload_bytes
+    # All else is as it was: an update of these fields, in their place, makes the one of the other.
+    assert codec.encode({**codec.decode(raw), **fields_to_empty(event)}) == left
+    assert erased_document(left) == left
+
+
+def test_an_event_is_not_half_erased() -> None:
+    raw = codec.decode(codec.encode_event(EVENTS[0]))
+    for change in ({"payload": ""}, {"salt": b""}, {"payload": "", "salt": bytes(15)}):
+        with pytest.raises(NotOursError, match=r"salt has|no(t| the) .*JSON object"):
+            codec.decode_event(codec.encode({**raw, **change}))
+    pending = codec.decode(codec.encode_entry(ENTRIES[0]))
+    with pytest.raises(NotOursError, match="a pending event is erased"):
+        codec.decode_entry({**pending, "payload": "", "salt": b""}, "main")
+
+
+def test_an_erased_event_that_nothing_was_said_of_has_no_payload() -> None:
+    for seq in (0, 1):
+        left = [*HONEST[:seq], erased_document(bodies.split(HONEST[seq])[0]), *HONEST[seq + 1 :]]
+        assert found(left) == [("payload_missing", seq)]

@@ -28,6 +28,9 @@ from eventlog.formats.cosignature import (
 )
 from eventlog.formats.event import ChainState, Event
 from eventlog.formats.event_json import check_event, check_receipt, format_event, parse_event, parse_receipt, receipt_of
+from eventlog.formats.governance import Erasure, Hold, Release, event_id, format_order
+from eventlog.formats.governance_note import KIND as GOVERNANCE
+from eventlog.formats.governance_note import parse_governance_vkey, sign_order, signed_message, verify_order
 from eventlog.formats.head_proof import head_proof_fields, parse_head_proof, verify_head_proof
 from eventlog.formats.heads import (
     HeadLeaf,
@@ -56,6 +59,7 @@ from eventlog.formats.witness_protocol import AddCheckpoint, format_answer, orig
 from eventlog.ingest.queue_message import format_message, parse_message
 from eventlog.store.interface.segments import segment_id
 from eventlog.stored.codec import decode_event, encode, encode_entry, encode_event
+from eventlog.stored.erased import erased_document
 from eventlog.stored.keys import keys_fields
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
 from tests.support.witnesses import cosigned, ed25519
@@ -88,7 +92,7 @@ ALL = {
     "README": {"public-key"},
     "event-and-chain": {
         *("events", "genesis", "payload", "salt", "payload-hash", "content", "content-hash", "leaf", "hash"),
-        *("node", "root", "stored-event", "stored-sequence", "registered", "rotation-id"),
+        *("node", "root", "stored-event", "erased-event", "stored-sequence", "registered", "rotation-id"),
     },
     "receipt": {"receipt"},
     "checkpoint-and-seal": {"vkey", "checkpoint", "anchor-1", "digest-1", "claim-2", "anchor-2", "seal-2"},
@@ -97,6 +101,7 @@ ALL = {
     "tiles": {"paths", "tile", "entries"},
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
+    "governance-note": {"erasure", "signed", "vkey", "event-id", "hold", "release"},
     "round-note": {"round", "key"},
     "heads": {"leaves", "root", "signed", "payload", "proof"},
     "segment-note": {"segment", "key"},
@@ -197,6 +202,10 @@ def test_the_stored_documents_are_what_the_store_writes(events: list[Event], sta
     assert decode_event(raw) == events[1]
     assert encode_event(events[1]) == raw
     assert f"({len(raw)} bytes of BSON)" in (PAGES / "event-and-chain.md").read_text()
+    erased = unhexed("event-and-chain", "erased-event")
+    assert erased_document(raw) == erased
+    assert encode_event(decode_event(erased)) == erased
+    assert f"({len(erased)} bytes of BSON)" in (PAGES / "event-and-chain.md").read_text()
     pending = [events[2].entry]
     image = SequenceImage(sequence, CHAIN, ORIGIN, 3, states[2], pending, len(encode_entry(pending[0])))
     assert decode_sequence(sequence) == image
@@ -326,6 +335,23 @@ def test_the_strike_off_is_signed_under_the_registry_s_name(events: list[Event])
     assert struck == StrikeOff(line, "ghost", 1, events[1].hash, parse_time("2026-11-24T09:00:00Z"), struck.reason)
     assert sign_strike_off(struck, [KEY]) == data
     assert text("strike-off-note", "vkey").decode() == format_vkey(VerifierKey(line, KEY.public_key)) + "\n"
+
+
+def test_the_orders_are_signed_anew_byte_for_byte(events: list[Event]) -> None:
+    notes = [text("governance-note", name) for name in ("erasure", "hold", "release")]
+    erasure, hold, release = (verify_order(note, [KEY.public_key], ORIGIN, CHAIN) for note in notes)
+    assert [sign_order(order, [KEY]) for order in (erasure, hold, release)] == notes
+    assert isinstance(erasure, Erasure)
+    assert erasure.targets == ((1, events[1].hash),)
+    assert text("governance-note", "signed") == signed_message(format_order(erasure))
+    assert text("governance-note", "event-id").decode() == f"{event_id(erasure)}\n"
+    assert isinstance(hold, Hold)
+    assert hold.covers(2**40)
+    assert isinstance(release, Release)
+    assert release.hold == event_id(hold)
+    key = VerifierKey(ORIGIN, KEY.public_key, GOVERNANCE)
+    assert text("governance-note", "vkey").decode() == f"{format_vkey(key)}\n"
+    assert parse_governance_vkey(format_vkey(key)) == key
 
 
 def test_the_segment_note_joins_the_first_two_events_and_is_signed_anew(states: list[ChainState]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eventlog.formats import hashing, merkle
 from eventlog.formats.errors import EvidenceError
 from tests.support.each import each
-from tests.support.signed_texts import SIGNED
+from tests.support.signed_texts import ORDERS, SIGNED
 from tests.support.texts import HASHED
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +48,7 @@ SIGNING = {
     "formats.anchor:sign_anchor": {"checkpoint", "seal"},
     "formats.restore:sign_restore": {"restore"},
     "formats.strike_off:sign_strike_off": {"strike-off"},
+    "formats.governance_note:sign_order": {"governance"},
     "formats.round:sign_round": {"round"},
     "formats.segment:sign_segment": {"segment"},
     "formats.standing:sign_standing": {"standing"},
@@ -87,16 +88,16 @@ def _callers(node: ast.AST, names: set[str], where: str) -> Iterator[str]:
 
 def test_every_function_that_hashes_or_signs_has_its_row() -> None:
     hashes = {"sha256", "sha1", "sha224", "sha384", "sha512", "sha3_256", "md5", "blake2b", "blake2s", "hmac", "crc32"}
-    assert set(calls(hashes)) == {*HASHED, *WHOLE}
+    assert set(calls(hashes)) == {*HASHED, *ORDERS, *WHOLE}
     assert set(calls({"sign", "sign_note"})) == set(SIGNING)
     assert set().union(*SIGNING.values()) == set(SIGNED)
 
 
-@pytest.mark.parametrize("name", [*HASHED, *SIGNED])
+@pytest.mark.parametrize("name", [*HASHED, *ORDERS, *SIGNED])
 @FEW
 @given(data=st.data())
 def test_what_is_hashed_or_signed_can_be_read_back_whole(name: str, data: st.DataObject) -> None:
-    text = (HASHED | SIGNED)[name]
+    text = (HASHED | ORDERS | SIGNED)[name]
     contents = data.draw(text.contents)
     written = text.write(*contents)
     assert text.read(written) == contents

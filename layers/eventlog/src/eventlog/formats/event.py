@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     ``payload_bytes``: the size of a payload that is stored apart from its event (``stored/bodies.py``). Then
     ``payload`` is empty until it was read from there, and an empty text is no payload anywhere.
     ``keys`` follow from the payload (``search_keys.py``) and are in no hash; None: none were derived.
+    Of an erased event payload and salt are empty (``is_erased``), and so are the values of its keys.
     """
 
     chain: str
@@ -121,3 +122,8 @@ def make_entry(
         payload_hash=payload_digest,
         content_hash=content,
     )
+
+
+def is_erased(entry: Entry) -> bool:
+    """Return whether payload and salt were erased. Then ``payload_hash`` can't be checked, nor anybody guess at it."""
+    return not entry.salt

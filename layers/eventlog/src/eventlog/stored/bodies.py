@@ -17,7 +17,7 @@ from typing import NamedTuple
 from bson import DatetimeMS
 
 from eventlog.formats import hashing
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 
@@ -57,8 +57,8 @@ def put_apart(entries: Sequence[Entry], least: int) -> list[Entry]:
 
 
 def is_waiting(entry: Entry) -> bool:
-    """Whether the payload has still to be read from where it is stored apart."""
-    return entry.payload_bytes is not None and not entry.payload
+    """Whether the payload has still to be read from where it is stored apart; an erased one is nowhere."""
+    return entry.payload_bytes is not None and not entry.payload and not is_erased(entry)
 
 
 def encode_body(entry: Entry, at: int) -> bytes:

@@ -117,6 +117,8 @@ def decode_entry(document: Any, chain: str) -> Entry:
         document = document | {"payload": ""}
     check_types(document, _ENTRY_TYPES)
     _check_lengths(document, apart)
+    if not document["salt"]:  # what is pending is settled first, and erased there
+        raise NotOursError("a pending event is erased")
     fields = {name: document[name] for name in _ENTRY_TYPES}
     fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
     return Entry(chain=chain, **fields, payload_bytes=apart, keys=read_keys(document))
@@ -247,11 +249,12 @@ def _check_lengths(document: Mapping[str, Any], apart: int | None) -> None:
     """Check that salt and hashes have their lengths, and that a payload that stands here is the text of an object.
 
     Without this, bytes could be moved from the payload into the salt, or back, and every hash would stay the same.
+    Of an erased event both are empty. Whether it may be erased is another matter: the log has to say so.
     """
     salt, payload = document["salt"], document["payload"]
-    if len(salt) != hashing.SALT_SIZE:
+    if len(salt) != hashing.SALT_SIZE and (salt or payload):
         raise NotOursError(f"salt has {len(salt)} bytes, not {hashing.SALT_SIZE}")
-    if apart is None and not (payload.startswith("{") and payload.endswith("}")):
+    if apart is None and salt and not (payload.startswith("{") and payload.endswith("}")):
         raise NotOursError("payload is not the text of a JSON object")
     hash_at(document, "payload_hash")
     hash_at(document, "content_hash")

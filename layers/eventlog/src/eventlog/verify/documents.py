@@ -4,7 +4,7 @@ from typing import Any
 
 from eventlog.formats import hashing
 from eventlog.formats.canonical import is_canonical_object
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.formats.search_keys import Rules, UnindexableError, name_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
@@ -13,7 +13,7 @@ from eventlog.verify.findings import Emit, Finding, mismatch
 
 def check_entry(entry: Entry, seq: int, emit: Emit, rules: Rules) -> list[bytes]:
     """Check payload, content and keys; return the content hashes that the event's hash may have been made of."""
-    if bodies.is_waiting(entry):
+    if bodies.is_waiting(entry) or is_erased(entry):
         return _without_payload(entry, seq, emit)
     payload = hashing.payload_hash(entry.salt, entry.payload.encode())
     found = _content(entry, payload)
