@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from select import select
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +14,7 @@ from eventlog.formats.cosignature import cosign
 from eventlog.formats.note import parse_note
 from eventlog.formats.witness_protocol import SIZE_TYPE, format_answer, parse_request
 from eventlog.store.errors import CorruptionError
+from eventlog.witnessing import http_call
 from eventlog.witnessing.asking import CosigningOutcome, CosigningRequest, ask
 from eventlog.witnessing.http_call import NoReplyError, WitnessReply, call, refusal
 from tests.support.each import each
@@ -195,7 +197,19 @@ def test_without_a_proof_nobody_is_asked() -> None:
         ("no port", "https://witness.example:port/w", True),
         ("a query", "https://witness.example/w?x=1", True),
         ("no URL", "https://[", True),
+        ("v6 without a port", "https://[2001:db8::a]/w", False),
     ],
 )
 def test_only_https_is_asked_and_http_on_this_machine(case: str, url: str | None, refused: bool) -> None:
     assert (case, refusal(url) is not None) == (case, refused)
+
+
+def test_an_address_in_ipv6_without_a_port_is_asked_at_the_scheme_s() -> None:
+    for url, expected in (
+        ("https://[2001:db8::1]/w", ("2001:db8::1", 443)),
+        ("https://[2001:db8::a]/w", ("2001:db8::a", 443)),
+        ("https://[2001:db8::a]:8443/w", ("2001:db8::a", 8443)),
+        ("http://[::1]/w", ("::1", 80)),
+    ):
+        connection = http_call._connection(urlsplit(url))
+        assert (connection.host, connection.port) == expected

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -62,9 +62,8 @@ def refusal(url: str | None) -> str | None:
 def call(url: str, body: bytes | None) -> WitnessReply:
     """Send a request as ``WitnessCall`` does; the URL is one that ``refusal`` does not refuse."""
     parts = urlsplit(url)
-    connection = _connection(parts)
     try:
-        with _ended_after(SECONDS, connection):
+        with closing(_connection(parts)) as connection, _ended_after(SECONDS, connection):
             headers = {"User-Agent": "eventlog", "Connection": "close"} | (
                 {} if body is None else {"Content-Type": "text/plain; charset=utf-8"}
             )
@@ -73,8 +72,6 @@ def call(url: str, body: bytes | None) -> WitnessReply:
             data = answer.read(MAX_ANSWER + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoReplyError(type(error).__name__) from error
-    finally:
-        connection.close()
     if len(data) > MAX_ANSWER:
         raise NoReplyError(f"its answer is longer than {MAX_ANSWER} bytes")
     if answer.length:
@@ -85,9 +82,10 @@ def call(url: str, body: bytes | None) -> WitnessReply:
 
 def _connection(parts: SplitResult) -> http.client.HTTPConnection:
     assert parts.hostname is not None
+    # The port is always said: without one http.client looks for it in the host, and finds it in an IPv6 address.
     if parts.scheme == "https":
-        return _SecureConnection(parts.hostname, parts.port, timeout=SECONDS, context=_context())
-    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=SECONDS)
+        return _SecureConnection(parts.hostname, parts.port or 443, timeout=SECONDS, context=_context())
+    return http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=SECONDS)
 
 
 class _SecureConnection(http.client.HTTPSConnection):
