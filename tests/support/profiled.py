@@ -8,20 +8,38 @@ from typing import Any
 from pymongo.database import Database
 
 Cost = Counter[str]
-"""Keys and documents examined, by the kind of operation: collection, operation, the fields that it asks by."""
+"""Keys and documents examined, or operations, by their kind: collection, operation, the fields that it asks by."""
 
 
 @contextmanager
 def profiled(database: Database[dict[str, Any]]) -> Iterator[Cost]:
     """Count what is examined in a database while the block runs; it is there after the block."""
     cost = Cost()
+    with _observed(database) as asked:
+        yield cost
+    for found in asked:
+        cost[_kind(found)] += found.get("keysExamined", 0) + found.get("docsExamined", 0)
+
+
+@contextmanager
+def counted(database: Database[dict[str, Any]]) -> Iterator[Cost]:
+    """Count the operations of each kind while the block runs; the number is there after the block."""
+    cost = Cost()
+    with _observed(database) as asked:
+        yield cost
+    cost.update(_kind(found) for found in asked if found["op"] != "getmore")
+
+
+@contextmanager
+def _observed(database: Database[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """All operations in a database while the block runs, as its profiler tells of them; they are there after it."""
+    asked: list[dict[str, Any]] = []
     database.command("profile", 2)
     try:
-        yield cost
+        yield asked
     finally:
         database.command("profile", 0)
-    for found in database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}}):
-        cost[_kind(found)] += found.get("keysExamined", 0) + found.get("docsExamined", 0)
+    asked += database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}})
     database.drop_collection("system.profile")
 
 
