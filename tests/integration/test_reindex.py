@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import bson
 import pytest
 from bson import Int64
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from admin.command import CommandError
@@ -14,10 +17,12 @@ from eventlog.store.mongo import reindex as steps
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.push import push_command
 from eventlog.store.mongo.reindex import Progress, Reindexer
-from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.store import MongoStore, open_log, operations_of
+from eventlog.stored.bodies import APART_FROM
 from eventlog.verify.fast_path import verify_segment
 from tests.support.factories import draft
-from tests.support.searched import SearchServer, search_server
+from tests.support.profiled import counted
+from tests.support.searched import SearchServer, event, search_server
 from tests.support.watched import from_now, told_since
 
 NEWER = "user=/user,/actor/id; ip=/ip,/from"
@@ -118,6 +123,65 @@ def test_what_can_not_be_indexed_is_named_and_searches_go_on_to_say_so(
 def test_nothing_is_reindexed_where_nothing_is_declared(store: MongoStore) -> None:
     with pytest.raises(CommandError, match="No search fields are declared"):
         reindex(store, "")
+
+
+def test_payloads_that_are_stored_apart_are_indexed_anew_too_and_one_that_is_gone_is_named(
+    server: SearchServer, newer: SearchServer, store: MongoStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):  # by the older declaration
+        server.append({"from": "10.0.0.1", "text": "x" * APART_FROM}, 6)
+    store.settle("main")
+    bodies = operations_of(store).bodies.rows
+    assert bodies.count_documents({}) == 2
+    last = bodies.find_one({})
+    assert last is not None
+    bodies.delete_one({"_id": last["_id"]})
+    assert reindex(store, "main") == 3
+    assert "main: 6 events indexed" in capsys.readouterr().out
+    bodies.insert_one(last)
+    assert reindex(store, "main") == 0
+    assert newer.search("ip:10.0.0.1")["search"]["complete"]
+    assert len(newer.seqs("ip:10.0.0.1")) == 7
+    assert findings(newer.audit("full"), newer) == []
+
+
+FIELDS_OF_THREE = "user=/user; ip=/ip; order=/order"
+
+
+def test_three_fields_cost_an_append_no_command_and_the_bytes_of_their_keys_alone(
+    mongo_uri: str, database: str, client: MongoClient[dict[str, Any]]
+) -> None:
+    """The same five events, in a log that declares three fields and in one that declares none."""
+    payload = {"user": "u-17", "ip": "203.0.113.77", "order": 12}
+    keys = ["ip:203.0.113.77", "order:12", "user:u-17"]
+    costs, stored, pushed = [], [], []
+    for name, fields in ((database, ""), (f"{database}_f", FIELDS_OF_THREE)):
+        with search_server(mongo_uri, name, fields) as server:
+            server.append(payload)  # what a first append makes
+            with counted(client[name]) as cost:
+                for _ in range(3):
+                    server.append(payload)
+                made = [event(payload), event(payload)]
+                server.api.post("/api/v1/events/batch", json=made).raise_for_status()
+            costs.append(cost)
+            pending = (client[name].sequences.find_one({"_id": "main"}) or {})["pending"]
+            pushed.append((len(raw(client[name].sequences, {"_id": "main"})), len(pending)))
+            open_log(client, name, "").settle("main")
+            (one, *_) = client[name].events.find({"chain": "main"}, {"keys": 1, "keys_version": 1})
+            stored.append((len(raw(client[name].events, {"chain": "main", "seq": 3})), one.get("keys")))
+    client.drop_database(f"{database}_f")
+    assert costs[0] == costs[1]
+    assert sum(costs[0].values()) >= 4
+    extra = len(bson.encode({"keys_version": Int64(1), "keys": keys})) - len(bson.encode({}))
+    assert (stored[1][0] - stored[0][0], stored[0][1], stored[1][1]) == (extra, None, keys)
+    assert (pushed[1][0] - pushed[0][0], pushed[0][1]) == (pushed[1][1] * extra, pushed[1][1])
+    assert pushed[0][1] >= 5
+
+
+def raw(rows: Any, query: dict[str, Any]) -> bytes:
+    """A document as it is stored."""
+    found = rows.with_options(codec_options=CodecOptions(RawBSONDocument)).find_one(query)
+    return bytes(found.raw)
 
 
 def test_without_declared_fields_nothing_is_sent_or_stored_for_them(

@@ -8,8 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from eventlog.store.mongo.store import MongoStore
+from eventlog_client import EventLog
 from tests.support.searched import SearchServer as Server
 from tests.support.searched import event, search_server
+from tests.support.serving import served
 
 EVENTS, STATS = "/api/v1/events", "/api/v1/stats"
 PAYLOADS: list[dict[str, Any]] = [
@@ -25,6 +27,11 @@ def search(api: TestClient, *keys: str, **others: Any) -> dict[str, Any]:
     answer = api.get(EVENTS, params={"key": list(keys), **others})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
+    return found
+
+
+def first_two(api: TestClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.get(EVENTS, params={"order": "asc", "limit": 2}).json()["events"]
     return found
 
 
@@ -62,8 +69,9 @@ def test_events_are_found_by_their_keys_in_every_route(api: TestClient) -> None:
     other = api.get(EVENTS, params={"key": "user:u-18", "limit": 1, "cursor": first["next_cursor"]})
     assert other.status_code == 422  # a cursor belongs to its keys
     for form in ("application/x-ndjson", "text/csv"):
-        lines = api.get(EVENTS, params={"key": "user:u-17"}, headers={"Accept": form})
-        assert lines.text.count("\n") == 2 + (form == "text/csv")
+        lines = api.get(EVENTS, params={"key": "user:u-17", "order": "asc"}, headers={"Accept": form})
+        rows = lines.text.splitlines()[form == "text/csv" :]
+        assert [each["event_id"] in row for each, row in zip(first_two(api), rows, strict=True)] == [True, True]
         assert lines.headers["Search-Index"] == "version=1, indexed_version=1, complete=true"
     figures = api.get(STATS, params={"key": "user:u-17", "by": "event_type", **ALL_TIMES}).json()
     assert (figures["total"], len(figures["series"])) == (2, 2)
@@ -90,6 +98,24 @@ def test_what_can_be_searched_for_is_said_from_an_index(api: TestClient) -> None
     assert suggest(field="user", chain="none") == ([], False)
     unknown = api.get("/api/v1/suggestions", params={"field": "nobody"})
     assert unknown.json()["errors"][0]["detail"] == "is no field; known: event_type, source_id, ip, target, user"
+
+
+def test_a_stream_brings_what_has_the_keys_pending_settled_and_to_come(server: Server, store: MongoStore) -> None:
+    """Of one key, of two beside a type, and of a value that is no text."""
+    for number, payload in enumerate(PAYLOADS * 2):
+        server.append(payload, number)
+        if number == 5:
+            assert store.settle("main") == 6
+    with served(server.app) as url, EventLog(url) as log:
+        of_user = log.tail(from_seq=0, key="user:u-17")
+        assert [next(of_user).seq for _ in range(4)] == [0, 1, 4, 5]
+        server.append({"user": "u-18"})
+        server.append({"actor": {"id": "u-17"}})
+        assert next(of_user).seq == 9
+        of_both = log.tail(from_seq=0, key=["user:u-17", "ip:10.0.0.1"], event_type="user.login")
+        assert [next(of_both).seq for _ in range(2)] == [0, 4]
+        other = log.tail(from_seq=0, key="target:true")
+        assert [next(other).seq for _ in range(2)] == [2, 6]
 
 
 @pytest.mark.parametrize(
