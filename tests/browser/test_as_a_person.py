@@ -1,5 +1,6 @@
 """What people come for, as they do it, and how many clicks it takes."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from admin.reindex import reindex
+from eventlog.http.audits import run_scheduled
+from eventlog.http.wired import wiring_of
+from eventlog.wiring.audit import AuditWiring
+from eventlog_client import EventLog
 from eventlog_client.cli import main as eventlog
 from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ServedLog
@@ -21,19 +27,73 @@ def at(minutes: float) -> str:
 
 @pytest.fixture(scope="module")
 def shop(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLog]:
-    """Two quiet days, and in one night somebody who tries passwords; all of it audited and signed."""
-    with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log"))) as log:
+    """Two quiet days, and in one night somebody who tries passwords; all of it audited and signed.
+
+    Search fields were declared after the first event, so that one is found by none.
+    """
+    with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log")), search_fields="user=/user; ip=/ip") as log:
         quiet = [("user.login", 60 * n - 600, f"u-{n}", f"198.51.100.{n}") for n in range(30)]
         tries = [("user.login_failed", n / 4, f"u-{100 + n}", ATTACKER) for n in range(40)]
         rows = sorted([*quiet, *tries], key=lambda row: row[1])
-        log.append(
-            *(
-                {"event_type": kind, "timestamp": at(minutes), "payload": {"user": user, "ip": ip}}
-                for kind, minutes, user, ip in rows
-            )
-        )
+        events = [
+            {"event_type": kind, "timestamp": at(minutes), "payload": {"user": user, "ip": ip}, "source_id": "web-1"}
+            for kind, minutes, user, ip in rows
+        ]
+        log.append(events[0])
+        run_scheduled(wiring_of(log.app, AuditWiring), "incremental")  # declares the fields
+        with EventLog(log.url) as sender:
+            sender.append_batch(events[1:])
+        log.store.settle("main")
         assert log.log.audit("full").status == "intact"
         yield log
+
+
+def types(page: Page, text: str) -> int:
+    """Type into what has the focus; how many keys that took."""
+    page.keyboard.type(text)
+    return len(text)
+
+
+def test_what_a_user_did_on_a_day_is_one_line_and_what_an_address_did_two_clicks(
+    browser: Browser, shop: ServedLog
+) -> None:
+    """No click at all, as what is offered while one types is taken by keyboard; the address is chosen in a row."""
+    with watch(browser, shop.url) as look:
+        page = look.open(view="events")
+        page.keyboard.press("Tab")
+        page.get_by_label("Search", exact=True).focus()
+        offered = page.locator("#suggestions li")
+        keys = types(page, "us")
+        expect(offered).to_have_text(["user:"])
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(offered).to_have_count(8)  # of the log's own values, from an index
+        keys += types(page, "u-17")
+        expect(offered).to_have_text(["user:u-17"])
+        page.keyboard.press("Escape")
+        keys += types(page, f" after:{NIGHT:%Y-%m-%d} before:{NIGHT + timedelta(days=1):%Y-%m-%d}")
+        page.keyboard.press("Enter")
+        expect(page.locator("#events-status")).to_have_text("1 event")
+        expect(page.locator("tbody tr")).to_contain_text("user=u-17")
+        expect(page.locator("#rows-checked")).to_have_text("1 of 1 row matches its hashes")
+        assert keys <= 45  # and five that are no letters
+        expect(page.locator("#unindexed")).to_contain_text("Not every event of this chain is indexed")
+        assert reindex(shop.store, "") == 0
+        page.get_by_role("button", name="Remove user:u-17").click()
+        expect(page.locator("#unindexed")).to_have_count(0)
+        expect(page.locator("#events-status")).to_have_text(re.compile("^First 50 of "))
+        page.locator("tbody tr", has_text=ATTACKER).first.get_by_role("button", name=f"ip={ATTACKER}").click()
+        page.locator("#only-this").click()  # two clicks, and the log finds it by its index
+        expect(page.locator("#events-status")).to_have_text("40 events")
+        expect(page).to_have_url(re.compile("key=ip%3A203.0.113.77"))
+        expect(page.locator("#unindexed")).to_have_count(0)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy link").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        link = page.evaluate("navigator.clipboard.readText()")
+        page.goto(link)
+        expect(page.locator("#events-status")).to_have_text("40 events")
+        assert ("chain=main" in link, "end_time=" in link) == (True, True)
 
 
 def drag(page: Page, chart: Locator, start: float, end: float) -> None:

@@ -18,6 +18,7 @@ from tests.support.anchored import ORIGIN
 MANY = 1001
 COMMA, BLANK = "CN=app,OU=x", " lead"
 FIRST, LAST = "1970-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
+KINDS = [*(f"kind-{n:03}" for n in range(999)), "k" * 256, "k" * 256]
 NAMES = ("constructor", "toString", "__proto__", "hasOwnProperty", "valueOf")
 """What every object has in JavaScript."""
 
@@ -29,6 +30,7 @@ def odd(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         log.append({"event_id": "first", "timestamp": FIRST}, chain="first")
         log.append({"event_id": "last", "timestamp": LAST}, chain="last")
         log.append({"event_id": "hidden"}, chain="z-the-last-by-name")
+        log.append(*({"event_type": kind, "source_id": "s" * 256} for kind in KINDS), chain="kinds")
         names = [f"m-{number:04}" for number in range(MANY)]
         operations_of(log.store).sequences.insert_many(
             new_sequence(name, ORIGIN, hashing.genesis(ORIGIN, name)) for name in names
@@ -47,19 +49,23 @@ def ids(page: Page) -> list[str]:
     return [str(row.get_attribute("data-id")) for row in page.locator("#main tbody tr").all()]
 
 
-def test_every_chain_can_be_chosen(look: Watched) -> None:
+def test_every_chain_can_be_chosen(look: Watched, odd: ServedLog) -> None:
     page = look.open()
-    expect(page.locator(".card").last).to_contain_text(f"{MANY + 4 - 20} chains more")
+    expect(page.locator(".card").last).to_contain_text(f"{MANY + 5 - 20} chains more")
     assert list(listed(page, "m-09")) == [f"m-09{n:02}" for n in range(50)]
     expect(page.locator("#chain-list")).to_contain_text("50 others: type how the name begins.")
     page.fill("#chain-search", "nobody")
     expect(page.locator("#chain-list")).to_have_text("No chain begins with “nobody”.")
     page.fill("#chain-search", "z-")
     expect(page.locator("#chain-list a")).to_have_count(1)
+    page.clock.install()
     page.keyboard.press("Enter")
-    expect(page.locator(".tile").first).to_contain_text("in z-the-last-by-name")
+    expect(page.locator(".tile").first).to_contain_text("1 in z-the-last-by-name")
+    odd.append({}, chain="z-the-last-by-name")
+    page.clock.fast_forward(61_000)  # the overview shows itself anew
+    expect(page.locator(".tile").first).to_contain_text("2 in z-the-last-by-name")
     page.get_by_role("link", name="Chain", exact=True).click()
-    expect(page.locator(".facts").first).to_contain_text("0 in z-the-last-by-name")
+    expect(page.locator(".facts").first).to_contain_text("1 in z-the-last-by-name")
 
 
 def test_words_that_every_object_has_are_no_view_range_or_finding(look: Watched) -> None:
@@ -149,6 +155,23 @@ def test_the_ends_of_time_have_a_chart(look: Watched) -> None:
     page.locator("details tbody tr").last.get_by_role("button").click()
     page.wait_for_url(re.compile(f"end_time={quote('10000-01-01T00:00:00.000Z')}"))
     expect(page.locator("#main tbody tr")).to_have_count(1)
+
+
+def test_a_thousand_types_and_names_of_256_characters_have_a_chart_a_list_and_suggestions(look: Watched) -> None:
+    page = look.open(view="events", chain="kinds")
+    legend = page.locator(".legend li")
+    expect(legend).to_have_count(13)
+    expect(legend.first).to_have_text(f"{'k' * 256} 2")
+    expect(legend.last).to_have_text("others 988")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_label("Search", exact=True).fill("type:kind-99")
+    expect(page.locator("#suggestions li")).to_have_count(8)
+    page.keyboard.press("Escape")
+    legend.first.get_by_role("button").click()
+    expect(page.locator("#events-status")).to_have_text("2 events")
+    page.locator("tbody tr button.open").first.click()
+    expect(page.locator("#detail .facts")).to_contain_text("k" * 256)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_chart_takes_the_colours_of_the_theme(look: Watched) -> None:

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
+import orjson
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -194,6 +196,8 @@ def test_who_has_cosigned_a_chain_is_checked_here_and_shown_with_the_time(look: 
         assert [("2025-11-24T16:00:00" in one, "not checked here" in one) for one in items.evaluate_all(OUTER)] == [
             (True, each is WITNESSES[2]) for each in keys
         ]
+    by_the_registry(look, log)
+    served[0] = note
     forged = ed25519("w.example/acme", 9)
     line = cosign(parse_note(note).text, TIME, [forged])[0]
     wrong = replace(line, key_id=WITNESSES[0].key.key_id)
@@ -209,6 +213,40 @@ def test_who_has_cosigned_a_chain_is_checked_here_and_shown_with_the_time(look: 
     expect(page.locator("#policy")).to_have_value("")
     page = look.open(view="chain")
     expect(page.locator("#witnessed")).to_contain_text("give a policy")
+
+
+def by_the_registry(look: Watched, log: ServedLog) -> None:
+    """Witnesses cosign the registry alone; the page itself leads the chain's checkpoint up to theirs."""
+    log.log.audit_all()
+    proof = orjson.loads(urlopen(f"{log.url}/api/v1/chains/main/head").read())
+    checkpoint = proof["registry"]["checkpoint"].encode()
+    look.page.route("**/api/v1/chains/main/head", lambda route: route.fulfill(json=proof))
+    found = look.page.locator("#witnessed [data-chain='eventlog.registry']")
+    honest = dict(proof["registry"])
+    proof["registry"]["checkpoint"] = cosigned(checkpoint, TIME, *WITNESSES[:2]).decode()
+    look.open(view="chain")
+    expect(found).to_have_attribute("data-outcome", "passed")
+    expect(found).to_contain_text("Witnessed: 1 event, by")
+    assert [("w0" in one, "2025-11-24T16:00:00" in one) for one in found.locator("li").evaluate_all(OUTER)] == [
+        (True, True),
+        (False, True),
+    ]
+    expect(found).to_contain_text("Your browser has checked that checkpoint 1 of this chain (1 event, ")
+    for change, outcome, words in (
+        (
+            {"registry": honest},
+            "incomplete",
+            "Witnessed: the registry’s checkpoint of 2 events has no quorum: quorum orgs: 0 of 2",
+        ),
+        ({"index": proof["index"] + 1}, "failed", "the event is not in a tree of this size"),
+        ({"count": 9}, "failed", "the commitment is to 1 heads, and the proof is of 9"),
+    ):
+        before = {name: proof[name] for name in change}
+        proof.update(change)
+        look.open(view="chain")
+        expect(found).to_have_attribute("data-outcome", outcome)
+        expect(found).to_contain_text(words)
+        proof.update(before)
 
 
 OUTER = "(found) => found.map((one) => one.outerHTML)"

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from eventlog.formats.canonical import canonicalize
+from eventlog.formats.head_proof import parse_head_proof, verify_head_proof
 from eventlog.formats.note import format_vkey
 from eventlog.formats.policy import parse_policy
 from eventlog.formats.proof import inclusion_ranges
@@ -36,6 +37,9 @@ from tests.support.refused import (
     refused_event,
 )
 from tests.support.witnesses import cosigned, ed25519, ml_dsa
+from tests.unit.test_formats_pages import KEY, ORIGIN
+from tests.unit.test_heads import BROKEN, REGISTRY
+from tests.unit.test_heads import PROOF as HEAD
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -174,6 +178,44 @@ def test_cosignatures(page: Page) -> None:
     assert call(page, "cosignature", script, [both.replace(last, ""), vkeys[1:]]) == []
     for vkey in (vector["log"], vkeys[0].replace("w1", "w2"), vkeys[0][:-4], f" {vkeys[0]}", "x"):
         assert call(page, "cosignature", script, [both, [vkey]]) == "EvidenceError", vkey
+
+
+def lines_changed(note: str) -> list[str]:
+    """The note with one bit of each of its signatures changed."""
+    text, _, lines = note.partition("\n\n")
+    each = lines.splitlines(keepends=True)
+    return ["".join([f"{text}\n\n", *each[:at], altered(each[at], -1), *each[at + 1 :]]) for at in range(len(each))]
+
+
+def test_the_head_of_a_chain_is_proven_up_to_the_registry_s_checkpoint(page: Page) -> None:
+    """The page's example; what Python refuses is refused, and what no trusted key has signed is never called signed."""
+    script = """async (m, [proofs, chain, origin, keys]) => Promise.all(proofs.map((proof) => {
+        const bytes = keys.map((key) => Uint8Array.from(key.match(/../g), (pair) => Number.parseInt(pair, 16)))
+        return m.verifyHead(proof, chain, origin, bytes).then(
+          ({ size, number, time, heads, registry, isSigned }) => [Number(size), number, time && Number(time), heads,
+            Number(registry.size), isSigned],
+          (error) => error.name) }))"""
+
+    def verified(*proofs: Any, chain: str = "main", origin: str = ORIGIN, keys: tuple[bytes, ...] = ()) -> Any:
+        return call(page, "heads", script, [list(proofs), chain, origin, [key.hex() for key in keys]])
+
+    other, key = bytes(31) + b"\x07", KEY.public_key
+    proven = verify_head_proof(parse_head_proof(HEAD), ORIGIN, [key], REGISTRY)
+    signed = [3, 2, proven.anchor.seal.time, 3, 2, True]
+    assert verified(HEAD, keys=(key,)) == verified(HEAD, keys=(other, key)) == [signed]
+    assert verified(HEAD) == verified(HEAD, keys=(other,)) == [[3, 2, None, 3, 2, False]]
+    assert verified(HEAD, chain="acme", keys=(key,)) == verified(HEAD, origin="log.example/other") == ["EvidenceError"]
+    broken = []
+    for edit, _ in BROKEN.values():
+        broken.append(json.loads(json.dumps(HEAD)))
+        edit(broken[-1])
+    # A signature whose key id is another's is one of a key that is not trusted here.
+    expected = ["EvidenceError" if name != "the registry's signature" else [*signed[:5], False] for name in BROKEN]
+    assert verified(*broken, keys=(key,)) == expected
+    altered_lines = [HEAD | {"anchor": note} for note in lines_changed(HEAD["anchor"])]
+    first = lines_changed(HEAD["registry"]["checkpoint"])[0]
+    altered_lines.append(HEAD | {"registry": HEAD["registry"] | {"checkpoint": first}})
+    assert verified(*altered_lines, keys=(key,)) == ["EvidenceError"] * 3
 
 
 DAY = "2026-11-23T12:00:00"

@@ -1,21 +1,21 @@
 // Who of the viewer's witnesses has cosigned the newest checkpoint of a chain, and when. The policy is the viewer's own, in
 // this browser alone: never taken from the log, and of this log alone, as another may have been served from this address.
 
-import { request, ProblemError } from './api.js'
+import { ask, request, ProblemError } from './api.js'
 import { h } from './dom.js'
 import { EvidenceError } from './evidence/bytes.js'
 import { verifyCosignatures } from './evidence/cosignature.js'
+import { REGISTRY, verifyHead } from './evidence/heads.js'
 import { isOriginLine, parseCheckpoint, parseNote, verifyNote } from './evidence/note.js'
 import { missing, parsePolicy } from './evidence/policy.js'
 import { subtle } from './evidence/webcrypto.js'
-import { number } from './format.js'
+import { number, plural } from './format.js'
 import { heldTo } from './keys.js'
 import { badge, card, moment } from './parts.js'
 import { formatTime } from './times.js'
 import { configuration } from './session.js'
 
 const STORED = 'witness-policies'
-const REGISTRY = 'eventlog.registry'
 const stored = () => JSON.parse(localStorage.getItem(STORED) ?? '{}')
 
 /** The text of the policy for the log that is served now; null: none was given. */
@@ -66,16 +66,19 @@ export async function witnessedCard(chain, head, link, signal) {
   return h('section', { class: 'card', id: 'witnessed' }, h('h2', {}, 'Anchored and witnessed'), lines)
 }
 
-/** Of a chain that has no quorum itself the registry's is shown too: by default the log has that one alone cosigned. */
+/**
+ * By default witnesses are asked for the registry alone, which commits to the newest checkpoint of every chain. So where the
+ * chain's own checkpoint has no quorum, the way from it up to the registry's checkpoint is checked, and who has cosigned that.
+ */
 async function blocks(chain, text, signal) {
-  const block = async (name) => {
-    const { outcome, parts } = await witnessed(name, text, signal).catch(refused)
+  const block = async (name, found) => {
+    const { outcome, parts } = await found.catch(refused)
     return { outcome, shown: h('div', { 'data-chain': name, 'data-outcome': outcome }, parts) }
   }
-  const own = await block(chain)
+  const own = await block(chain, witnessed(chain, text, signal))
   if (chain === REGISTRY || own.outcome !== 'incomplete') return [own.shown]
-  const words = `The registry commits to the newest checkpoints of all chains, so that its witnesses have seen theirs. Whether this chain's is among them is not checked here (docs/witnesses.md, "Have a log witnessed").`
-  return [own.shown, h('p', { class: 'soft' }, words), (await block(REGISTRY)).shown]
+  const above = await block(REGISTRY, covered(chain, text, signal))
+  return above.outcome === 'passed' ? [above.shown, own.shown] : [own.shown, above.shown]
 }
 
 async function witnessed(chain, text, signal) {
@@ -88,19 +91,39 @@ async function witnessed(chain, text, signal) {
   if (!isOriginLine(origin, held.origin, chain)) throw new EvidenceError(`the checkpoint is of ${origin}, and not of this chain`)
   // The log's own key: a pinned one, or one that the policy names. Cosignatures of what the log never signed prove nothing of it.
   const keys = [...held.keys, ...policy.logs.map(({ key }) => key)].filter((key) => key.name === origin)
-  const signed = await verifyNote(note, keys)
+  return judged(policy, note, (await verifyNote(note, keys)) !== null, `the checkpoint of ${plural(Number(size), 'event')}`, plural(Number(size), 'event'))
+}
+
+/** The chain's head in the registry's commitment, all of it computed here, and the cosignatures of the registry's checkpoint. */
+async function covered(chain, text, signal) {
+  subtle()
+  const policy = await parsePolicy(text)
+  const proof = await ask(`/chains/${encodeURIComponent(chain)}/head`, {}, { signal })
+  const [own, registry] = await Promise.all([heldTo(chain), heldTo(REGISTRY)])
+  // All chains of a log share its keys, so one that is trusted for this chain, or for the registry, is trusted for both.
+  const named = policy.logs.map(({ key }) => key).filter(({ name }) => [chain, REGISTRY].some((one) => isOriginLine(name, own.origin, one)))
+  const found = await verifyHead(proof, chain, own.origin, [...own.keys, ...registry.keys, ...named].map(({ publicKey }) => publicKey))
+  const [head, above] = [plural(Number(found.size), 'event'), `the registry’s checkpoint of ${plural(Number(found.registry.size), 'event')}`]
+  const sealed = found.time === null ? '' : moment(formatTime(Number(found.time)))
+  const { outcome, parts } = await judged(policy, found.registry.note, found.isSigned, above, head)
+  const words = [`Your browser has checked that checkpoint ${number(found.number)} of this chain (${head}`, sealed && [', ', sealed], `) is among the ${plural(found.heads, 'checkpoint')} that ${above} commits to. That it extends the earlier ones eventlog verify-log checks.`]
+  return { outcome, parts: [...parts, found.isSigned && h('p', { class: 'soft' }, words)] }
+}
+
+/** Who has cosigned a checkpoint, and whether that is a quorum. */
+async function judged(policy, note, isSigned, checkpoint, covers) {
   const found = await verifyCosignatures(note, policy.witnesses)
   const lack = missing(policy, new Set(found.filter(({ checked }) => checked).map(({ name }) => name)))
   // A missing quorum is no misconduct: no log waits for witnesses. A line that is wrong is, and was refused above.
-  const outcome = lack !== null ? 'incomplete' : signed ? 'passed' : 'skipped'
+  const outcome = lack !== null ? 'incomplete' : isSigned ? 'passed' : 'skipped'
   const item = (witness) => h('li', { 'data-witness': witness.name }, h('strong', {}, witness.name), ' ', when(witness.time), witness.checked ? '' : ' (ML-DSA-44: not checked here)')
-  return { outcome, parts: [h('p', {}, badge(outcome), ' ', sentence(size, lack, signed, found)), found.length > 0 && h('ul', {}, found.map(item))] }
+  return { outcome, parts: [h('p', {}, badge(outcome), ' ', sentence(checkpoint, covers, lack, isSigned, found)), found.length > 0 && h('ul', {}, found.map(item))] }
 }
 
-function sentence(size, lack, signed, found) {
-  if (lack !== null) return `Witnessed: the checkpoint of ${number(size)} events has no quorum: ${lack}.${found.some(({ checked }) => !checked) ? ' The command (eventlog verify-log --policy) checks all lines.' : ''}`
-  if (!signed) return `Witnessed: ${number(size)} events, and no key is pinned to check the log's own signature.`
-  return found.length > 0 ? `Witnessed: ${number(size)} events, by` : 'Witnessed: the policy asks for nobody.'
+function sentence(checkpoint, covers, lack, isSigned, found) {
+  if (lack !== null) return `Witnessed: ${checkpoint} has no quorum: ${lack}.${found.some(({ checked }) => !checked) ? ' The command (eventlog verify-log --policy) checks all lines.' : ''}`
+  if (!isSigned) return `Witnessed: ${covers}, and no key is pinned to check the log's own signature.`
+  return found.length > 0 ? `Witnessed: ${covers}, by` : 'Witnessed: the policy asks for nobody.'
 }
 
 const when = (seconds) => (seconds < 253402300800n ? moment(formatTime(Number(seconds) * 1000)) : `${seconds} s after 1970`)
@@ -108,7 +131,8 @@ const when = (seconds) => (seconds < 253402300800n ? moment(formatTime(Number(se
 /** What is no evidence, and what can't be had now; anything else is thrown again. */
 function refused(error) {
   if (error.name === 'AbortError') throw error
-  const outcome = error instanceof EvidenceError ? 'failed' : 'skipped'
+  const isDamage = error instanceof ProblemError && error.isDamage
+  const outcome = error instanceof EvidenceError || isDamage ? 'failed' : 'skipped'
   if (outcome === 'skipped' && !(error instanceof ProblemError) && error.name !== 'UnsupportedError') throw error
   return { outcome, parts: [h('p', {}, badge(outcome), ' ', `Witnessed: ${error.message}`)] }
 }

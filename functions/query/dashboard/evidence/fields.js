@@ -32,10 +32,13 @@ export function text(value, what) {
   return value
 }
 
+/** @param {unknown} value @returns {string} the name of a chain */
+export const chainName = (value) => matching(value, CHAIN, 'chain')
+
 /** Check all that an event claims beside its payload, hashes and place: exactly its members, each of its kind. */
 export function checkClaims(event) {
   if (Object.keys(event).sort().join() !== MEMBERS) throw new EvidenceError(`an event has the members ${MEMBERS}, all of them and no other`)
-  matching(event.chain, CHAIN, 'chain')
+  chainName(event.chain)
   matching(event.event_id, ID, 'event_id')
   matching(event.event_type, NAME, 'event_type')
   matching(event.source_id, NAME, 'source_id')
@@ -53,7 +56,7 @@ export function parseProof(shown) {
   if (!Array.isArray(hashes) || hashes.length > LONGEST_PROOF) throw new EvidenceError(`hashes is not a list of at most ${LONGEST_PROOF}`)
   fromHex(root, 'root')
   return {
-    chain: matching(chain, CHAIN, 'chain'),
+    chain: chainName(chain),
     index: whole(leaf_index, 'leaf_index'),
     size: whole(tree_size, 'tree_size'),
     leaf: fromHex(leaf, 'leaf', LEAF_BYTES),

@@ -38,9 +38,20 @@ export async function parseVkey(text) {
   if (!NAME.test(name)) throw new EvidenceError('a verifier key begins with a name without blanks and plus signs')
   if (material.length !== 33 || material[0] !== 1) throw new EvidenceError('the verifier key is not an Ed25519 key')
   checkPublicKey(material.slice(1))
-  const found = (await sha256(join(utf8(`${name}\n`), material))).slice(0, 4)
-  if (toHex(found) !== id) throw new EvidenceError("the verifier key's id is not that of its name and key")
-  return { name, id: found, publicKey: material.slice(1) }
+  const key = await keyNamed(name, material.slice(1))
+  if (toHex(key.id) !== id) throw new EvidenceError("the verifier key's id is not that of its name and key")
+  return key
+}
+
+/**
+ * A public key under another name: the id that its signature lines begin with follows from name, type and key.
+ *
+ * @param {string} name
+ * @param {Uint8Array} publicKey
+ * @param {Uint8Array} type of the signature; Ed25519 (0x01) if nothing is said
+ */
+export async function keyNamed(name, publicKey, type = Uint8Array.of(1)) {
+  return { name, id: (await sha256(join(utf8(`${name}\n`), type, publicKey))).slice(0, 4), publicKey }
 }
 
 /**
@@ -127,4 +138,5 @@ export async function verifyNote(note, keys) {
 /** The ids of the keys that signed under a name, as verifier keys have them; nothing of it is verified. */
 export const signedBy = (note, name) => note.signatures.filter((one) => one.name === name).map(({ id }) => toHex(id))
 
-const linesOf = (note, key) => note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))
+/** The lines of a key, by its name and id; nothing of them is verified. */
+export const linesOf = (note, key) => note.signatures.filter(({ name, id }) => name === key.name && same(id, key.id))

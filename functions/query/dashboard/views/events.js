@@ -15,7 +15,7 @@ import { followEvents } from './live.js'
 import { valueMenu } from './menu.js'
 import { Pane } from './pane.js'
 import { Rows } from './rows.js'
-import { lookFor, searchForm } from './searching.js'
+import { lookFor, searchForm, unindexed } from './searching.js'
 import { timeline } from './timeline.js'
 import { welcome } from './welcome.js'
 
@@ -76,6 +76,7 @@ async function showEvents({ chain, filters, local, order, live, state, go, rows 
   const sorted = plain && !live && state.get('sort') === 'seq' ? { sort: 'seq', order: 'desc' } : { ...filters, order: live ? null : order }
   const page = await ask('/events', { chain, limit: PAGE, ...sorted, cursor }, { signal: places.signal })
   rows.show(live ? page.events.filter(local.fit) : page.events)
+  places.region.before(...[unindexed(page.search)].filter(Boolean))
   if (live) followFrom(page, { chain, local, ...filters }, places)
   else describe(page, { cursor, trail: state.getAll('trail'), go, order, plain }, places)
   return page.events.length

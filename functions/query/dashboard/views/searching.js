@@ -39,14 +39,18 @@ export function searchForm({ event_type: types, source_id: sources, key: keys, s
   return h('form', { class: 'search', onsubmit: submit, role: 'search' }, box, h('button', { class: 'main', id: 'search-now' }, 'Search'), trouble, understood)
 }
 
+/** What a search by fields may have left out: the log says how far it is indexed, so that nothing found is never a guess. */
+export const unindexed = (search) =>
+  search && !search.complete && h('p', { class: 'notice', id: 'unindexed' }, 'Not every event of this chain is indexed by these search fields, so there may be more. Its operator indexes older events with make reindex.')
+
 /**
  * Show the events that fit what is looked at here, as they are found, with an honest end: a look reads 20 pages of 1,000, or until 500 fit.
  *
  * @param {object} parameters what the log itself looks for
  * @param {{fit: (event: object) => boolean}} local
- * @param {{rows: HTMLElement, status: HTMLElement, footer: HTMLElement, signal: AbortSignal, makeRow: (event: object) => HTMLElement}} places
+ * @param {{rows: HTMLElement, region: HTMLElement, status: HTMLElement, footer: HTMLElement, signal: AbortSignal, makeRow: (event: object) => HTMLElement}} places
  */
-export async function lookFor(parameters, local, { rows, status, footer, signal, makeRow }) {
+export async function lookFor(parameters, local, { rows, region, status, footer, signal, makeRow }) {
   const look = { searched: 0, found: 0, cursor: undefined, total: null }
   const report = (isDone) => {
     const of = look.total === null ? '' : ` of ${number(Math.max(look.total, look.searched))}`
@@ -60,7 +64,8 @@ export async function lookFor(parameters, local, { rows, status, footer, signal,
       const shown = look.found
       for (let page = 0; page < PAGES && look.cursor !== null && look.found - shown < ROWS; page++) {
         report(false)
-        const { events, next_cursor: cursor } = await ask('/events', { ...parameters, limit: PAGE, cursor: look.cursor }, { signal })
+        const { events, next_cursor: cursor, search } = await ask('/events', { ...parameters, limit: PAGE, cursor: look.cursor }, { signal })
+        if (look.searched === 0) region.before(...[unindexed(search)].filter(Boolean))
         const fitting = events.filter((event) => local.fit(event))
         rows.append(...fitting.map(makeRow))
         Object.assign(look, { searched: look.searched + events.length, found: look.found + fitting.length, cursor })
