@@ -2,7 +2,7 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_heads, on_odd_rows, on_registry, on_rounds, on_schema, on_search, on_watch
+from local.drill import on_erasures, on_heads, on_odd_rows, on_registry, on_rounds, on_schema, on_search, on_watch
 from local.drill.attack import (
     FULL,
     INCREMENTAL,
@@ -203,6 +203,7 @@ ATTACKS = [
     *on_schema.ATTACKS,
     *on_odd_rows.ATTACKS,
     *on_search.ATTACKS,
+    *on_erasures.ATTACKS,
     *on_rounds.ATTACKS,
     Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, WATCHER, "main altered"),
     Attack("never send an event", "1", database.send_nothing, NOBODY),

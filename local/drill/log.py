@@ -48,6 +48,7 @@ from eventlog.stored import codec
 from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witnessing.policies import PolicySource
+from local.drill.governance import GOVERNANCE
 from local.drill.monitor import LogMonitor
 from local.drill.witness import witness_in
 
@@ -116,7 +117,14 @@ class DrillLog:
         asked, audits = self._asked_witness, AuditStore(self.store)
         view = asked.view() if asked else None
         auditor = Auditor(
-            self.store, audits, ORIGIN, clock, anchoring=self._anchoring, set_up=self.set_up, witnessed=view
+            self.store,
+            audits,
+            ORIGIN,
+            clock,
+            anchoring=self._anchoring,
+            set_up=self.set_up,
+            witnessed=view,
+            governance=[GOVERNANCE.public_key],
         )
         auditor.heads.looked_at = self.looked_at
         return auditor

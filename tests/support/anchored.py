@@ -42,6 +42,7 @@ class AnchoredLog:
     workers: Workers | None = None
     rehash_days: int = 0
     segment_events: int | None = None
+    governance: list[bytes] = field(default_factory=list)
     anchors: AnchorStore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class AnchoredLog:
             anchoring=anchoring,
             rehash_days=self.rehash_days,
             segment_events=self.segment_events,
+            governance=self.governance,
         )
 
     def restore(self, reason: str = "the disk broke", chain: str = "main") -> AuditReport:

@@ -64,6 +64,7 @@ def segment(length: int, start: int, ends: SegmentEnds, **fields: Any) -> Segmen
     """A segment of 2^length events, clean or not."""
     begin = start << length
     skew: dict[str, Any] = {"skewed": 1, "skew_seq": begin, "skew_millis": -5} if fields["found"] % 2 else {}
+    erased: dict[str, Any] = {} if fields["found"] else {"erased": start % 2, "erasures": start // 2 % 2}
     kept = SegmentEnds(ends.before, ends.after, ends.nodes[:length])
     return SegmentNote(
         start=begin,
@@ -72,6 +73,7 @@ def segment(length: int, start: int, ends: SegmentEnds, **fields: Any) -> Segmen
         ends=None if fields["found"] else kept,
         **fields,
         **skew,
+        **erased,
     )
 
 
@@ -93,11 +95,13 @@ def write_segment(note: SegmentNote) -> bytes:
     """As the page of the format says."""
     ends, dash = note.ends, "-"
     nodes = dash if ends is None else " ".join(node.hex() for node in ends.nodes)
+    erased = note.erased or note.erasures
     return (
-        f"eventlog/segment/v1\n{note.origin}\nchain {note.chain}\nrange {note.start} {note.end}\n"
+        f"eventlog/segment/v{2 if erased else 1}\n{note.origin}\nchain {note.chain}\nrange {note.start} {note.end}\n"
         f"audit {note.audit_id}\ntime {note.began} {note.ended}\nfound {note.found}\n"
         f"skew {note.skewed} {dash if note.skew_seq is None else note.skew_seq} {note.skew_millis}\n"
-        f"before {dash if ends is None else ends.before.hex()}\nafter {dash if ends is None else ends.after.hex()}\n"
+        + (f"erased {note.erased} {note.erasures}\n" if erased else "")
+        + f"before {dash if ends is None else ends.before.hex()}\nafter {dash if ends is None else ends.after.hex()}\n"
         f"nodes {nodes}\n"
     ).encode()
 

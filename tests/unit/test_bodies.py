@@ -13,6 +13,7 @@ from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
 from eventlog.verify.fast_path import advance
 from eventlog.verify.findings import Finding
+from eventlog.verify.seen import pairs
 from eventlog.verify.sequence import check_sequence
 from eventlog.verify.verifier import ChainVerifier, VerifierState
 from tests.support.factories import draft
@@ -238,7 +239,14 @@ def test_an_event_is_not_half_erased() -> None:
         codec.decode_entry({**pending, "payload": "", "salt": b""}, "main")
 
 
-def test_an_erased_event_that_nothing_was_said_of_has_no_payload() -> None:
+def test_an_erased_event_is_handed_over_for_who_can_judge_it() -> None:
     for seq in (0, 1):
         left = [*HONEST[:seq], erased_document(bodies.split(HONEST[seq])[0]), *HONEST[seq + 1 :]]
-        assert found(left) == [("payload_missing", seq)]
+        assert found(left) == []
+        verifier = ChainVerifier(VerifierState(0, [GENESIS]), lambda _: None)
+        verifier.documents("main", left)
+        assert [place for place, _ in pairs(verifier.seen.erased)] == [seq]
+        with_row = [*left[:seq], left[seq] + (bodies.split(HONEST[seq])[1] or b""), *left[seq + 1 :]]
+        verifier = ChainVerifier(VerifierState(0, [GENESIS]), lambda _: None)
+        verifier.documents("main", with_row)
+        assert (found(with_row), verifier.seen.left) == ([], with_row != left), "its row is still there"

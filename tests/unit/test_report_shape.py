@@ -70,10 +70,13 @@ def test_the_validator_asks_for_no_other_fields_and_nulls_than_the_report_has() 
 def test_a_report_is_stored_with_all_its_fields() -> None:
     witness = WitnessSummary("w", 3, 7, "cosigning", 7, "")
     report = replace(new_report("main", "full", 7), earlier_events=3, rehashed_since=5, witnesses=(witness,))
+    report = replace(report, erased=1, erasures_pending=2)
     stored = codec.decode(encode_report(report, 7))
     read = read_report(encode_report(report, 7))
-    assert (read.earlier_events, read.rehashed_since) == (3, 5)
-    assert not {"witnesses", "rehashed_since"} & set(codec.decode(encode_report(new_report("main", "full", 7), 7)))
+    assert (read.earlier_events, read.rehashed_since, read.erased, read.erasures_pending) == (3, 5, 1, 2)
+    assert not {"witnesses", "rehashed_since", "erased"} & set(
+        codec.decode(encode_report(new_report("main", "full", 7), 7))
+    )
     assert set(stored["witnesses"][0]) == set(nullable(WitnessSummary))
     assert {"audit_id" if name == "_id" else name for name in stored} - ONLY_STORED == set(nullable(AuditReport))
 

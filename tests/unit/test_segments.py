@@ -179,7 +179,9 @@ def rehash(rows: MemoryRows, when: int = NOW) -> None:
 
 
 EDIT: st.SearchStrategy[Callable[[list[Document]], object]] = st.builds(
-    lambda seq, edit: lambda rows: rows[seq].update(edit[1]), st.integers(0, SIZE - 1), st.sampled_from(EDITS)
+    lambda seq, edit: lambda rows: rows[min(seq, len(rows) - 1)].update(edit[1]),
+    st.integers(0, SIZE - 1),
+    st.sampled_from(EDITS),
 ) | st.builds(lambda seq: lambda rows: rows.pop(seq), st.integers(0, SIZE - 4))
 MARKS = st.lists(
     st.builds(

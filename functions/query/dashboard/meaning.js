@@ -8,7 +8,7 @@ const RESTORE = 'Restore an intact snapshot, or declare the restore if there was
 const WHO = 'Find out who could write to the database at that time, and change its passwords.'
 const MEANING = {
   payload_mismatch: ['The payload is not the one that was logged.', WHO],
-  payload_missing: ['The payload, which is stored apart from its event, is gone.', RESTORE],
+  payload_missing: ['The payload is gone, and nobody ordered that it be erased.', RESTORE],
   content_mismatch: ['Something of the event other than its payload was changed.', WHO],
   hash_mismatch: ['The stored hash is not what its parts give.', WHO],
   link_mismatch: ['The event is not linked to the one before it.', 'Look at the event before it too: one of the two was replaced or moved.'],
@@ -22,6 +22,7 @@ const MEANING = {
   checkpoint_invalid: ['A signed checkpoint was changed.', 'Check who can write where checkpoints are kept. If the key is yours and the checkpoint is not, the key is stolen.'],
   schema_mismatch: ['The database is set up so that queries can miss events.', 'Run make db-setup CHECK=1, which names what is wrong.'],
   index_mismatch: ['What searches find this event by is not what its payload says.', WHO],
+  erasure_invalid: ['An order to erase is none, or a hold kept what was erased.', 'Find out who logged it, and who holds the governance key.'],
   altered: ['Somebody changed what is only ever added, even if it was put back since.', 'Ask the administrators who did it, at the time that is named.'],
 }
 

@@ -76,6 +76,7 @@ function reportOf(report, link) {
     ['Finished', report.finished_at ? moment(report.finished_at) : 'not yet'],
     ['Root', h('code', {}, report.checked_root ?? '–')],
   ]
+  if (report.erased > 0 || report.erasures_pending > 0) rows.push(['Erased', `${plural(report.erased, 'event')} by order of the chain${report.erasures_pending > 0 ? `; ${plural(report.erasures_pending, 'more is', 'more are')} to be` : ''}`])
   if (report.incomplete_because) rows.push(['Incomplete', report.incomplete_because])
   if (report.skew?.events) rows.push(['Clocks', `${plural(report.skew.events, 'event')} arrived over an hour from the time ${report.skew.events === 1 ? 'it states' : 'they state'}. Not tampering; check the senders’ clocks.`])
   const facts = h('dl', { class: 'facts' }, rows.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))

@@ -7,7 +7,7 @@ signs and anchors (``conclude.py``).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,6 +53,7 @@ class Auditor(Reports):
     ``set_up``: an operator has set the database up (``DatabaseAudit``). ``full_audit_hours``: after so long a full
     round is missing, and what was signed to go on from counts no more. ``last_word``: what these audits say stands.
     ``rehash_days``: within so many days full audits of the schedule re-hash each event; 0: each one, each time.
+    ``governance``: the public keys whose orders to erase count, 32 bytes each.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Auditor(Reports):
         witnessed: "WitnessView | None" = None,
         rehash_days: int = 0,
         segment_events: int | None = None,
+        governance: Sequence[bytes] = (),
     ) -> None:
         super().__init__(audits)
         # Without anchoring it only signs nothing; without workers it does all of it itself.
@@ -80,7 +82,7 @@ class Auditor(Reports):
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
         self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
-        self._origin, self._clock, self._workers = origin, clock, workers
+        self._origin, self._clock, self._workers, self._governance = origin, clock, workers, governance
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
         self.heads = AllHeads(
             audits.all_heads, store, anchoring, vouchers, self._notices, origin=origin, clock=self._millis
@@ -144,7 +146,8 @@ class Auditor(Reports):
             if run.report.status == "running":
                 if run.trusts_since is not None:
                     self._index_results.take_over(run)
-                way = scan.Pass(self._audits, run, Marks(run, self._anchors.steps(run)), pool, self._segments)
+                marks = Marks(run, self._anchors.steps(run))
+                way = scan.Pass(self._audits, run, marks, pool, self._segments, governance=self._governance)
                 try:
                     self._go_on(run, way, until)
                 except Exception:
@@ -262,7 +265,9 @@ class Auditor(Reports):
         """What does a part of an audit that several invocations share; None as above."""
         if self._segments is None:
             return None
-        return SharedWorker(self._audits, self._segments, self._index_results, self._keeper, self._millis)
+        return SharedWorker(
+            self._audits, self._segments, self._index_results, self._keeper, self._millis, governance=self._governance
+        )
 
     def _names(self, mode: Mode) -> list[str]:
         """List the chains of a round: a full one goes over all, an incremental one over those that are not idle."""

@@ -103,6 +103,12 @@ class AuditReport:
     unanchored_events: int | None = None
     """How many events the chain had beyond that anchor when the audit began; None if its size is not known."""
 
+    erased: int = 0
+    """How many of the events were erased, each by an order that the chain has."""
+
+    erasures_pending: int = 0
+    """How many more were to be erased by an order that was anchored when the audit began, and still have a payload."""
+
     skew: SkewSummary = SkewSummary()
 
     incomplete_because: str | None = None

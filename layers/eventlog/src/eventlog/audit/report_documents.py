@@ -5,9 +5,10 @@
      finished_at, findings: [{kind, seq, expected, actual, detail}], findings_total, lease}
 
 ``earlier_events`` and ``rehashed_since`` are there only if the audit rests on results of earlier ones. ``lease`` is
-when somebody was last at work on it. Where witnesses are asked ``witnessed_size`` and ``witnesses``: [{name, size,
-time, state, since, detail}] follow. An intact report ends with ``verified``: {size, hash, frontier}, the state that it
-has verified. A running one goes on as ``run_documents.py`` says.
+when somebody was last at work on it. ``erased`` and ``erasures_pending`` follow if one of them is not 0. Where
+witnesses are asked ``witnessed_size`` and ``witnesses``: [{name, size, time, state, since, detail}] follow. An intact
+report ends with ``verified``: {size, hash, frontier}, the state that it has verified. A running one goes on as
+``run_documents.py`` says.
 """
 
 from dataclasses import asdict
@@ -46,6 +47,11 @@ WITHOUT_WITNESSES: dict[str, Any] = {"witnessed_size": None, "witnesses": []}
 SINCE_SEGMENTS: dict[str, Any] = {"earlier_events": 0, "rehashed_since": None}
 """What is stored of an audit only if it rests on results of earlier ones."""
 
+WITHOUT_ERASURES: dict[str, Any] = {"erased": 0, "erasures_pending": 0}
+"""What is stored of an audit only where something was erased, or is to be."""
+
+NOT_ALWAYS_STORED: dict[str, Any] = SINCE_SEGMENTS | WITHOUT_ERASURES | WITHOUT_WITNESSES
+
 
 def encode_report(report: AuditReport, lease: int, verified: ChainState | None = None) -> bytes:
     """Write the document of a report; ``verified`` is the state that a later audit may start from."""
@@ -56,7 +62,7 @@ def encode_report(report: AuditReport, lease: int, verified: ChainState | None =
 def read_report(raw: bytes) -> AuditReport:
     """Read the report in a stored document, of a running audit too; a damaged one gives a report that says so."""
     try:
-        return report_of(Fields(_SINCE_ANCHORS | SINCE_SEGMENTS | WITHOUT_WITNESSES | codec.decode(raw)))
+        return report_of(Fields(_SINCE_ANCHORS | NOT_ALWAYS_STORED | codec.decode(raw)))
     except NotOursError:
         found = decode_roughly(raw)
         return damaged_report(str(found.get("_id")), str(found.get("chain")))
@@ -66,31 +72,35 @@ def _report_fields(report: AuditReport, lease: int) -> dict[str, Any]:
     # A running audit signs these fields in this order, so it may not change.
     since = report.rehashed_since
     earlier = {} if since is None else {"earlier_events": count(report.earlier_events), "rehashed_since": date(since)}
-    return {
-        "_id": report.audit_id,
-        "chain": report.chain,
-        "mode": report.mode,
-        "status": report.status,
-        "from_seq": count(report.from_seq),
-        "to_seq": maybe_count(report.to_seq),
-        "events_checked": count(report.events_checked),
-        **earlier,
-        "checked_root": report.checked_root,
-        "anchored_size": maybe_count(report.anchored_size),
-        "anchored_at": maybe_date(report.anchored_at),
-        "unanchored_events": maybe_count(report.unanchored_events),
-        "incomplete_because": report.incomplete_because,
-        "skew": {
-            "events": count(report.skew.events),
-            "seq": maybe_count(report.skew.seq),
-            "seconds": report.skew.seconds,
-        },
-        "started_at": date(report.started_at),
-        "finished_at": maybe_date(report.finished_at),
-        "findings": [asdict(finding) | {"seq": maybe_count(finding.seq)} for finding in report.findings],
-        "findings_total": count(report.findings_total),
-        "lease": date(lease),
-    } | _witnesses(report)
+    return (
+        {
+            "_id": report.audit_id,
+            "chain": report.chain,
+            "mode": report.mode,
+            "status": report.status,
+            "from_seq": count(report.from_seq),
+            "to_seq": maybe_count(report.to_seq),
+            "events_checked": count(report.events_checked),
+            **earlier,
+            "checked_root": report.checked_root,
+            "anchored_size": maybe_count(report.anchored_size),
+            "anchored_at": maybe_date(report.anchored_at),
+            "unanchored_events": maybe_count(report.unanchored_events),
+            "incomplete_because": report.incomplete_because,
+            "skew": {
+                "events": count(report.skew.events),
+                "seq": maybe_count(report.skew.seq),
+                "seconds": report.skew.seconds,
+            },
+            "started_at": date(report.started_at),
+            "finished_at": maybe_date(report.finished_at),
+            "findings": [asdict(finding) | {"seq": maybe_count(finding.seq)} for finding in report.findings],
+            "findings_total": count(report.findings_total),
+            "lease": date(lease),
+        }
+        | _erasures(report)
+        | _witnesses(report)
+    )
 
 
 def report_of(fields: Fields) -> AuditReport:
@@ -119,6 +129,8 @@ def report_of(fields: Fields) -> AuditReport:
         anchored_size=fields.maybe_count("anchored_size"),
         anchored_at=fields.maybe_date("anchored_at"),
         unanchored_events=fields.maybe_count("unanchored_events"),
+        erased=fields.count("erased"),
+        erasures_pending=fields.count("erasures_pending"),
         witnessed_size=fields.maybe_count("witnessed_size"),
         witnesses=tuple(_witness(Fields(item)) for item in fields.items("witnesses", dict)),
         skew=SkewSummary(skew.count("events"), skew.maybe_count("seq"), skew.get("seconds", float)),
@@ -128,6 +140,13 @@ def report_of(fields: Fields) -> AuditReport:
         findings=findings,
         findings_total=total,
     )
+
+
+def _erasures(report: AuditReport) -> dict[str, Any]:
+    """Write how much is erased, where anything is or is to be."""
+    if not report.erased and not report.erasures_pending:
+        return {}
+    return {"erased": count(report.erased), "erasures_pending": count(report.erasures_pending)}
 
 
 def _witnesses(report: AuditReport) -> dict[str, Any]:

@@ -90,6 +90,9 @@ class AuditRun(OpenReport):
     counted: dict[str, Counted] | None = None
     """What each index that queries use has shown so far; None: nothing is counted."""
 
+    ordered: int = 0
+    """How many events that order erasures were come across so far."""
+
     trusts_since: int | None = None
     """Signed results of segments count that were begun at this time, in milliseconds since 1970, or later; None: none
     counts, and none is made."""

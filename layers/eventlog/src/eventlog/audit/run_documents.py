@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from eventlog.anchors.walk import Reached
-from eventlog.audit.report_documents import SINCE_SEGMENTS, WITHOUT_WITNESSES, encode_report, report_of
+from eventlog.audit.report_documents import NOT_ALWAYS_STORED, encode_report, report_of
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.audit.vouchers import voucher_fields, voucher_in
 from eventlog.formats.event import ChainState
@@ -37,7 +37,7 @@ def read_run(raw: bytes) -> AuditRun:
         NotOursError: another version stored it, or it was damaged.
     """
     document = codec.decode(raw)
-    fields = Fields(SINCE_SEGMENTS | WITHOUT_WITNESSES | document)
+    fields = Fields(NOT_ALWAYS_STORED | document)
     walk, state = fields.inner("walk"), fields.inner("state")
     return AuditRun(
         report=report_of(fields),
@@ -63,6 +63,7 @@ def read_run(raw: bytes) -> AuditRun:
             frontier=state.maybe_hashes("frontier"),
             hole=state.get("hole", bool),
         ),
+        ordered=fields.count("ordered") if "ordered" in document else 0,
         counted=_counted(fields) if "counted" in document else None,
         trusts_since=fields.date("trusts_since") if "trusts_since" in document else None,
         voucher=voucher_in(document),
@@ -102,6 +103,8 @@ def _run_fields(run: AuditRun) -> dict[str, Any]:
     # What not every audit has is not there in those that don't, as in those that earlier versions stored.
     if run.counted is not None:
         fields["counted"] = {name: _stored(each) for name, each in run.counted.items()}
+    if run.ordered:
+        fields["ordered"] = count(run.ordered)
     if run.trusts_since is not None:
         fields["trusts_since"] = date(run.trusts_since)
     return fields

@@ -1,11 +1,13 @@
 """The scan of the settled part of a chain, in steps that can be stored, with a check at each mark on the way."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
 from eventlog.audit import index_counts, segment_join
+from eventlog.audit.erasures import Erasures
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
@@ -30,7 +32,7 @@ _RENEW_SECONDS = 2.0
 class Pass:
     """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone.
 
-    ``segments``: results of segments, if the audit trusts any.
+    ``segments``: results of segments, if the audit trusts any. ``governance``: the keys that order erasures.
     """
 
     def __init__(
@@ -40,12 +42,15 @@ class Pass:
         marks: Marks,
         pool: WorkerPool | None,
         segments: Segments | None = None,
+        *,
+        governance: Sequence[bytes] = (),
     ) -> None:
         self._audits = audits
         self._segments = segments
         self._run = run
         self._marks = marks
         self._pool = pool
+        self._erasures = Erasures(audits, run, governance)
 
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP`` or a segment; return whether the end is reached."""
@@ -63,6 +68,7 @@ class Pass:
             # There is no worker, or something is wrong: the audit itself says what and where.
             done = self._go_over(verifier, marks, stop)
         run.report = replace(run.report, skew=_added(run.report.skew, skew))
+        self._erasures.judge(verifier.seen)
         if done:
             index_counts.finish(self._audits, run, STEP)
         else:
@@ -71,6 +77,7 @@ class Pass:
 
     def finish(self) -> None:
         """Check the marks that are left, on the pending events, whose entries were checked at the start."""
+        self._erasures.finish()
         marks, state = self._marks.take(2**63), self._run.state
         frontier = [node for node in state.frontier if node is not None]
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
@@ -102,13 +109,15 @@ class Pass:
         assert self._segments is not None
         note = self._segments.counted(self._run, start)
         if note is None:
-            note = self._segments.make(self._run, start)
+            note = self._segments.make(self._run, start, self._erasures.accepts)
             if note is not None:
                 with suppress(StoreError):  # this audit needs no signature for what it saw itself
                     self._segments.keep(note)
         if note is None or not segment_join.join(self._audits, self._run, verifier, note, marks):
             return False
         self._segments.count(self._run, note)
+        self._run.ordered += note.erasures
+        self._erasures.count(note.erased)
         for mark in marks:
             self._marks.check_state(mark, verifier.state)
         return True

@@ -22,6 +22,7 @@ from eventlog.store.errors import StoreError
 from eventlog.store.interface.audits import AuditDatabase
 from eventlog.verify.fast_path import Segment, verify_segment
 from eventlog.verify.findings import Finding
+from eventlog.verify.seen import Seen, count
 from eventlog.verify.verifier import ChainVerifier, VerifierState
 
 SEGMENT = 1 << 16
@@ -90,8 +91,10 @@ class Segments:
         since, times = run.trusts_since, self.times(run)
         return [start for start in self.starts(run) if since is None or times.get(start, -1) < since]
 
-    def make(self, run: AuditRun, start: int) -> SegmentNote | None:
+    def make(self, run: AuditRun, start: int, accepts: Callable[[Seen], bool] | None = None) -> SegmentNote | None:
         """Re-hash a segment; None if anything in it is not as it must be. Nothing is kept.
+
+        ``accepts``: whether what is erased in it was ordered (``erasures.py``); None: nothing may be.
 
         Raises:
             StoreError: the database can't be reached.
@@ -101,6 +104,9 @@ class Segments:
         segment = verify_segment(run.report.chain, start, end, self._renewing(run, rows), self._audits.rules)
         # What is wrong gets no result: the audit goes over these events by itself, and says what and where.
         if segment is None or not _is_last_intact(segment, self._audits.rules):
+            return None
+        seen = Seen(bytearray(segment.erased), bytearray(segment.erasures))
+        if not (accepts(seen) if accepts else seen == Seen()):
             return None
         skewed, seq, millis = segment.skew
         return SegmentNote(
@@ -115,6 +121,8 @@ class Segments:
             skewed=skewed,
             skew_seq=seq if skewed else None,
             skew_millis=millis,
+            erased=count(seen.erased),
+            erasures=count(seen.erasures),
             ends=SegmentEnds(segment.prev_hash, segment.hash, tuple(segment.frontier)),
         )
 

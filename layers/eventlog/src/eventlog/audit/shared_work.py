@@ -5,10 +5,11 @@ it finds is told at once, and the audit that takes the results over says it once
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eventlog.audit.erasures import Erasures
 from eventlog.audit.index_results import IndexResults
 from eventlog.audit.keeper import Keeper
 from eventlog.audit.marks import Marks
@@ -51,9 +52,11 @@ class SharedWorker:
         indexes: IndexResults,
         keeper: Keeper,
         clock: Callable[[], int],
+        *,
+        governance: Sequence[bytes] = (),
     ) -> None:
         self._audits, self._segments, self._indexes = audits, segments, indexes
-        self._keeper, self._clock = keeper, clock
+        self._keeper, self._clock, self._governance = keeper, clock, governance
 
     def do(self, item: Mapping[str, Any], seconds: float) -> SharedWorkDone:
         """Do one item: re-hash its segments, or count through its index, and keep what came of it, signed.
@@ -93,7 +96,8 @@ class SharedWorker:
             done.intact += 1
             return
         began = self._clock()
-        if (note := self._segments.make(run, start)) is not None:
+        accepts = Erasures(self._audits, run, self._governance).accepts
+        if (note := self._segments.make(run, start, accepts)) is not None:
             self._segments.keep(note)
             done.intact += 1
         elif found := self._go_over(run, start):
@@ -118,7 +122,7 @@ class SharedWorker:
             trusts_since=None,
             voucher=None,
         )
-        way = Pass(self._audits, part, Marks(part, iter(())), None)
+        way = Pass(self._audits, part, Marks(part, iter(())), None, governance=self._governance)
         try:
             while part.position < end and not way.step():
                 pass

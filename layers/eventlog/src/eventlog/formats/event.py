@@ -41,14 +41,25 @@ class Entry(NamedTuple):
     keys: Keys | None = None
 
 
+class Erased(NamedTuple):
+    """By which event another was erased, and when that was ordered, in milliseconds since 1970."""
+
+    seq: int
+    time: int
+
+
 class Event(NamedTuple):
-    """An entry with its place in the chain. ``nodes`` are the Merkle nodes it completes, level 1 first."""
+    """An entry with its place in the chain. ``nodes`` are the Merkle nodes it completes, level 1 first.
+
+    ``erased``: by what it was erased, where that was looked up (``is_erased`` says whether).
+    """
 
     entry: Entry
     seq: int
     prev_hash: bytes
     hash: bytes
     nodes: tuple[bytes, ...] = ()
+    erased: Erased | None = None
 
 
 @dataclass(slots=True)

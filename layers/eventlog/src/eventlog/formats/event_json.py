@@ -11,12 +11,13 @@ import orjson
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.event import Entry, Event, make_entry
+from eventlog.formats.event import Entry, Erased, Event, is_erased
 from eventlog.formats.members import chain_name, event_id, event_name, hex_bytes, members, text, time, whole
 from eventlog.formats.times import format_time
 
 _RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
 _EVENT = _RECEIPT | {"event_type", "source_id", "principal", "payload", "salt", "payload_hash"}
+_ERASED = _EVENT | {"erased"}
 
 
 class DamagedEventError(ValueError):
@@ -40,11 +41,12 @@ class Receipt:
 def event_fields(event: Event) -> dict[str, Any]:
     """Write the fields of an event as every route shows them, to be written by orjson.
 
-    The payload is the stored text, spliced in as it stands.
+    The payload is the stored text, spliced in as it stands. Of an erased event payload and salt are null, and a member
+    more says by which event it was erased, and when that was ordered.
 
     Raises:
         DamagedEventError: that text is no JSON object, so an answer with it in would say something else or be no JSON
-            at all; or a time is in no year that JSON shows.
+            at all; or the payload is gone, and nobody has said who erased it; or a time is in no year that JSON shows.
     """
     try:
         return _event_fields(event)
@@ -53,8 +55,10 @@ def event_fields(event: Event) -> dict[str, Any]:
 
 
 def _event_fields(event: Event) -> dict[str, Any]:
-    entry = event.entry
-    _check_splice(entry)
+    entry, erased = event.entry, event.erased
+    if erased is None or not is_erased(entry):
+        _check_splice(entry)
+        erased = None
     return {
         "event_id": entry.event_id,
         "chain": entry.chain,
@@ -64,13 +68,14 @@ def _event_fields(event: Event) -> dict[str, Any]:
         "timestamp": format_time(entry.timestamp),
         "received_at": format_time(entry.received_at),
         "principal": entry.principal,
-        "payload": orjson.Fragment(entry.payload),  # not parsed and written again: these bytes were hashed
-        "salt": entry.salt.hex(),
+        # Not parsed and written again: these bytes were hashed.
+        "payload": None if erased else orjson.Fragment(entry.payload),
+        "salt": None if erased else entry.salt.hex(),
         "payload_hash": entry.payload_hash.hex(),
         "content_hash": entry.content_hash.hex(),
         "prev_hash": event.prev_hash.hex(),
         "hash": event.hash.hex(),
-    }
+    } | ({"erased": {"seq": erased.seq, "time": format_time(erased.time)}} if erased else {})
 
 
 def format_event(event: Event) -> bytes:
@@ -90,8 +95,9 @@ def parse_event(fields: Any) -> Event:
     """
     # Exactly these members: one that is not covered by a hash could be added or dropped by anyone on the way.
     known = members(fields, "an event")
-    if set(known) != _EVENT:
+    if set(known) not in (_EVENT, _ERASED):
         raise EvidenceError(f"an event has the members {', '.join(sorted(_EVENT))}, all of them and no other")
+    erased = _erased(known) if "erased" in known else None
     return Event(
         entry=Entry(
             chain=chain_name(known),
@@ -101,26 +107,31 @@ def parse_event(fields: Any) -> Event:
             timestamp=time(known, "timestamp"),
             received_at=time(known, "received_at"),
             principal=_principal(known),
-            payload=_payload(known["payload"]),
-            salt=hex_bytes(known, "salt", 16),
+            payload="" if erased else _payload(known["payload"]),
+            salt=b"" if erased else hex_bytes(known, "salt", 16),
             payload_hash=hex_bytes(known, "payload_hash"),
             content_hash=hex_bytes(known, "content_hash"),
         ),
         seq=whole(known, "seq"),
         prev_hash=hex_bytes(known, "prev_hash"),
         hash=hex_bytes(known, "hash"),
+        erased=erased,
     )
 
 
 def check_event(event: Event) -> None:
     """Derive an event's hashes from its fields and compare them with those it states.
 
+    Of an erased event all but the payload hash, which nobody can derive any more.
+
     Raises:
         EvidenceError: a hash is wrong; the text names the innermost one.
     """
     # From the inside out, so that the error names the innermost hash that is wrong: payload, content, leaf.
     entry = event.entry
-    derived = make_entry(
+    if not is_erased(entry) and hashing.payload_hash(entry.salt, entry.payload.encode()) != entry.payload_hash:
+        raise EvidenceError(f"event {event.seq}: payload_hash is not the hash of salt and payload")
+    derived = hashing.content_hash(
         chain=entry.chain,
         event_id=entry.event_id,
         event_type=entry.event_type,
@@ -128,12 +139,9 @@ def check_event(event: Event) -> None:
         timestamp=entry.timestamp,
         received_at=entry.received_at,
         principal=entry.principal,
-        payload=entry.payload,
-        salt=entry.salt,
+        payload_hash=entry.payload_hash,
     )
-    if derived.payload_hash != entry.payload_hash:
-        raise EvidenceError(f"event {event.seq}: payload_hash is not the hash of salt and payload")
-    if derived.content_hash != entry.content_hash:
+    if derived != entry.content_hash:
         raise EvidenceError(f"event {event.seq}: content_hash is not the hash of the event's fields")
     check_receipt(receipt_of(event))
 
@@ -146,7 +154,7 @@ def parse_receipt(fields: Any) -> Receipt:
     """
     # An event has all of a receipt's members, so a saved event serves as its own receipt.
     known = members(fields, "a receipt")
-    if set(known) not in (_RECEIPT, _EVENT):
+    if set(known) not in (_RECEIPT, _EVENT, _ERASED):
         raise EvidenceError(f"a receipt has the members {', '.join(sorted(_RECEIPT))}, all of them and no other")
     return Receipt(
         event_id=event_id(known),
@@ -217,6 +225,19 @@ def _check_splice(entry: Entry) -> None:
         is_object = False
     if not is_object:
         raise ValueError(f"the stored payload of event {entry.event_id} is no JSON object")
+
+
+def _erased(fields: dict[str, Any]) -> Erased:
+    """Read by what an event was erased. It has neither payload nor salt then, and the event that orders it is later."""
+    if fields["payload"] is not None or fields["salt"] is not None:
+        raise EvidenceError("payload and salt of an erased event must be null")
+    known = members(fields["erased"], "erased")
+    if set(known) != {"seq", "time"}:
+        raise EvidenceError("erased has the members seq and time, both of them and no other")
+    erased = Erased(whole(known, "seq"), time(known, "time"))
+    if erased.seq <= whole(fields, "seq"):
+        raise EvidenceError("an event is erased by a later one")
+    return erased
 
 
 def _principal(fields: dict[str, Any]) -> str:

@@ -8,12 +8,14 @@
     time <when it began> <when it ended>
     found <how many findings>
     skew <events> <seq, or -> <received_at - timestamp of that event>
+    erased <events> <events that order erasures>                        version 2 alone
     before <hash of the event before start>
     after <hash of the event end-2>
     nodes <the frontier of [start, end-1), a blank between two>
 
-The range is a power of two long and starts at a multiple of its length. Where something was found, the last three lines
-are ``-``: there is nothing to build on. Specified in docs/formats/segment-note.md.
+Version 2 is written where one of its two numbers is not 0, version 1 elsewhere. The range is a power of two long and
+starts at a multiple of its length. Where something was found, the last three lines are ``-``: there is nothing to build
+on. Specified in docs/formats/segment-note.md.
 """
 
 import re
@@ -27,7 +29,7 @@ from eventlog.formats.names import is_chain_name
 from eventlog.formats.note import Signer, VerifierKey, format_note, is_key_name, parse_note, sign_note, verify_note
 from eventlog.formats.times import MAX_MILLIS
 
-_HEAD = "eventlog/segment/v1"
+_HEADS = {False: "eventlog/segment/v1", True: "eventlog/segment/v2"}
 _NONE = "-"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(rf"[0-9a-f]{{{2 * HASH_SIZE}}}")
@@ -69,6 +71,12 @@ class SegmentNote:
 
     skew_seq: int | None = None
     skew_millis: int = 0
+    erased: int = 0
+    """Events that are erased, each by an order that the chain had then."""
+
+    erasures: int = 0
+    """Events that order erasures, each signed with a governance key."""
+
     ends: SegmentEnds | None = None
     """None if something was found."""
 
@@ -81,8 +89,9 @@ def format_segment(note: SegmentNote) -> str:
     """
     _check(note)
     ends, seq = note.ends, note.skew_seq
+    versions = [f"erased {note.erased} {note.erasures}"] if _has_erasures(note) else []
     lines = (
-        _HEAD,
+        _HEADS[_has_erasures(note)],
         note.origin,
         f"chain {note.chain}",
         f"range {note.start} {note.end}",
@@ -90,6 +99,7 @@ def format_segment(note: SegmentNote) -> str:
         f"time {note.began} {note.ended}",
         f"found {note.found}",
         f"skew {note.skewed} {_NONE if seq is None else seq} {note.skew_millis}",
+        *versions,
         f"before {_NONE if ends is None else ends.before.hex()}",
         f"after {_NONE if ends is None else ends.after.hex()}",
         f"nodes {_NONE if ends is None else ' '.join(node.hex() for node in ends.nodes)}",
@@ -114,10 +124,11 @@ def parse_segment(text: str) -> SegmentNote:
     """
     # First read, then check the form by writing it again.
     try:
-        head, origin, chain, span, audit, times, total, skew, before, after, nodes, rest = text.split("\n")
+        head, origin, chain, span, audit, times, total, skew, *versions, before, after, nodes, rest = text.split("\n")
         (_, name), (_, audit_id), (_, found) = (line.split(" ") for line in (chain, audit, total))
         (_, start, end), (_, began, ended) = span.split(" "), times.split(" ")
         _, skewed, seq, millis = skew.split(" ")
+        _, erased, erasures = versions[0].split(" ") if versions else ("", "0", "0")
         note = SegmentNote(
             origin=origin,
             chain=name,
@@ -130,11 +141,13 @@ def parse_segment(text: str) -> SegmentNote:
             skewed=_number(skewed),
             skew_seq=None if seq == _NONE else _number(seq),
             skew_millis=-_number(millis[1:]) if millis.startswith("-") else _number(millis),
+            erased=_number(erased),
+            erasures=_number(erasures),
             ends=_ends(before.split(" ")[1:], after.split(" ")[1:], nodes.split(" ")[1:]),
         )
     except ValueError as error:
         raise EvidenceError("not the text of a segment") from error
-    if head != _HEAD or rest or format_segment(note) != text:
+    if head not in _HEADS.values() or rest or format_segment(note) != text:  # the latter tells the versions apart
         raise EvidenceError("not the text of a segment")
     return note
 
@@ -169,6 +182,8 @@ def _check(note: SegmentNote) -> None:
         raise EvidenceError("a time or a number of the segment can't be")
     if not _is_skew(note):
         raise EvidenceError("the segment's skew contradicts itself")
+    if max(note.erased, note.erasures) >= note.end - note.start or (note.found and _has_erasures(note)):
+        raise EvidenceError("more events of the segment are erased, or order it, than there can be")
     if bool(note.found) != (note.ends is None):
         raise EvidenceError("a segment has ends if nothing was found in it, and none otherwise")
     if note.ends is not None:
@@ -176,6 +191,10 @@ def _check(note: SegmentNote) -> None:
         hashes = (note.ends.before, note.ends.after, *note.ends.nodes)
         if len(note.ends.nodes) != (note.end - note.start - 1).bit_count() or {len(h) for h in hashes} != {HASH_SIZE}:
             raise EvidenceError("the segment has another number of nodes, or a hash of another length")
+
+
+def _has_erasures(note: SegmentNote) -> bool:
+    return bool(note.erased or note.erasures)
 
 
 def _is_skew(note: SegmentNote) -> bool:

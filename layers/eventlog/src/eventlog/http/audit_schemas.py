@@ -68,6 +68,8 @@ class AuditReport(BaseModel):
     anchored_size: int | None = Field(description="Events that the newest anchor covers")
     anchored_at: str | None = Field(description="When that was made")
     unanchored_events: int | None = Field(description="Events beyond it when the audit began")
+    erased: int = Field(description="Events that were erased, each by an order that the chain has")
+    erasures_pending: int = Field(description="Events that are to be erased, by an order that was anchored by then")
     skew: Skew
     incomplete_because: str | None = Field(description="What could not be reached, so that not all was checked")
     started_at: str

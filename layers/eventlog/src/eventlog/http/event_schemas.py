@@ -38,15 +38,23 @@ _BLANK = ("\t", "\r", "\n")
 """What may make one by itself, as a spreadsheet leaves it out or begins a cell behind it."""
 
 
+class ErasedBy(BaseModel):
+    """By which event of the chain another was erased, and when that was ordered."""
+
+    seq: int
+    time: str
+
+
 class EventOut(Receipt):
     """A stored event."""
 
     event_type: str
     source_id: str
     principal: str
-    payload: dict[str, Any]
-    salt: str
+    payload: dict[str, Any] | None = Field(description="null if it was erased")
+    salt: str | None = Field(description="null as above")
     payload_hash: str
+    erased: ErasedBy | None = Field(default=None, description="Only of an event that was erased")
 
 
 class EventPage(BaseModel):

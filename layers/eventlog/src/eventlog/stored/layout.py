@@ -79,7 +79,7 @@ class EventLayout:
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
         body: BodyPlace | None = None
         if name8 == _APART[:10]:
-            found = _split_apart(raw, end, size)
+            found = _split_apart(raw, end, size) if size < len(raw) else _without_row(raw, end)
             if found is None:
                 return None
             payload, end, body = found
@@ -131,10 +131,22 @@ def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, BodyPla
     return payload, place + _TO_SIZE.size - 1, BodyPlace(stop, key)
 
 
-def _ending(nodes: int) -> bytes:
+def _without_row(raw: bytes, place: int) -> tuple[bytes, int, None] | None:
+    """Read where ``payload_bytes`` at ``place`` ends, of an event whose payload, stored apart, was erased."""
+    name, size = _TO_SIZE.unpack_from(raw, place)
+    return (b"", place + _TO_SIZE.size - 1, None) if name == _APART and size >= len("{}") else None
+
+
+def hash_of_erased(raw: bytes, place: int) -> bytes | None:
+    """Read the payload hash of a document whose payload ends at ``place``; None if its salt is not empty."""
+    start = place + len(_NO_SALT)
+    return raw[start : start + 32] if raw.startswith(_NO_SALT, place) else None
+
+
+def _ending(salt: bytes, nodes: int) -> bytes:
     """Build the template of what follows the payload, for so many nodes."""
     names = (b"payload_hash", b"content_hash", b"prev_hash", b"hash")
-    fixed = b"\0\x05salt\0\x10\0\0\0\0%b" + b"".join(map(_hash, names))
+    fixed = salt + b"".join(map(_hash, names))
     items = b"".join(_hash(b"%d" % number) for number in range(nodes))
     size = 5 + len(items) + 30 * nodes  # each %b stands for 32 bytes
     return b"%b\x04nodes\0%b%b\0\0" % (fixed, size.to_bytes(4, "little").replace(b"%", b"%%"), items)
@@ -144,5 +156,10 @@ def _hash(name: bytes) -> bytes:
     return b"\x05%b\0\x20\0\0\0\0%%b" % name
 
 
-ENDINGS = tuple(map(_ending, range(64)))
+_SALT = b"\0\x05salt\0\x10\0\0\0\0%b"
+_EMPTY_SALT = b"\0\x05salt\0\0\0\0\0\0"
+_NO_SALT = _EMPTY_SALT + _hash(b"payload_hash")[:-2]
+ENDINGS = tuple(_ending(_SALT, nodes) for nodes in range(64))
 """What follows the payload, by the number of nodes: salt, payload_hash, content_hash, prev_hash, hash and nodes."""
+ERASED_ENDINGS = tuple(_ending(_EMPTY_SALT, nodes) for nodes in range(64))
+"""The same of erased events, whose salt is empty."""

@@ -12,8 +12,17 @@ from eventlog.verify.findings import Emit, Finding, mismatch
 
 
 def check_entry(entry: Entry, seq: int, emit: Emit, rules: Rules) -> list[bytes]:
-    """Check payload, content and keys; return the content hashes that the event's hash may have been made of."""
-    if bodies.is_waiting(entry) or is_erased(entry):
+    """Check payload, content and keys; return the content hashes that the event's hash may have been made of.
+
+    Of an erased event all but the payload is checked. Whether it may be erased is for the audit to say.
+    """
+    if is_erased(entry):
+        if entry.keys is not None and entry.keys.values:
+            emit(Finding("index_mismatch", seq, None, None, "the event is erased, and still has keys"))
+        return _without_payload(entry, seq, emit)
+    if bodies.is_waiting(entry):
+        detail = "the payload, which is stored apart, is gone or can't be read"
+        emit(Finding("payload_missing", seq, entry.payload_hash.hex(), None, detail))
         return _without_payload(entry, seq, emit)
     payload = hashing.payload_hash(entry.salt, entry.payload.encode())
     found = _content(entry, payload)
@@ -70,9 +79,7 @@ def check_row(entry: Entry, row: bytes) -> str | None:
 
 
 def _without_payload(entry: Entry, seq: int, emit: Emit) -> list[bytes]:
-    """Report a payload that is gone; the rest of the event is checked with the payload hash that it states."""
-    detail = "the payload, which is stored apart, is gone or can't be read"
-    emit(Finding("payload_missing", seq, entry.payload_hash.hex(), None, detail))
+    """Check an event without its payload, with the payload hash that it states."""
     found = _content(entry, entry.payload_hash)
     if found != entry.content_hash:
         detail = "the event's fields do not give the stored content_hash"

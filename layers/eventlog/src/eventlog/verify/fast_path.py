@@ -15,13 +15,15 @@ from typing import ClassVar
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
-from eventlog.formats.event import ChainState
+from eventlog.formats.event import ChainState, Keys
+from eventlog.formats.governance import ERASURE
 from eventlog.formats.search_keys import Rules, UnindexableError, no_rules
 from eventlog.stored.bodies import split
 from eventlog.stored.codec import decode_event, encode
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.keys import keys_fields
-from eventlog.stored.layout import ENDINGS, EventLayout
+from eventlog.stored.layout import ENDINGS, ERASED_ENDINGS, EventLayout, hash_of_erased
+from eventlog.verify.seen import Seen
 
 _VERSION = b"\x12keys_version\0"
 """How the version begins in BSON, the last field: an int64 of this name."""
@@ -59,11 +61,13 @@ def advance(
     leaves: bytearray | None = None,
     *,
     rules: Rules = no_rules,
+    seen: Seen | None = None,
 ) -> bytes | None:
     """Advance the state over documents that are, byte for byte, the chain's next events.
 
     Each document is rebuilt from the fields that no hash gives (payload, salt, ids, times) and from the state, and the
-    bytes are compared: so everything that it stores is checked at once, and nothing that it stores is believed.
+    bytes are compared: so everything that it stores is checked at once, and nothing that it stores is believed. Of an
+    erased event the payload's hash is taken as it is stored, which the content hash covers; ``seen`` has it.
 
     Returns:
         The first document that differs, with the state as it was before it; None if none did. The leaf hashes of the
@@ -71,16 +75,17 @@ def advance(
     """
     read = EventLayout(chain).split
     size, previous, frontier = state.size, state.hash, state.frontier
-    limit, skew = ClockSkew.LIMIT, skew or ClockSkew()
+    limit, skew, seen = ClockSkew.LIMIT, skew or ClockSkew(), seen or Seen()
     for raw in documents:
         try:
             parts = read(raw)  # by position; up to the payload, all but the values is compared here
             if parts is None:
                 break
             seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end, body = parts
-            if not is_canonical_object(payload):  # its hash may be right, but no append stored it
+            stated = None if payload else hash_of_erased(raw, end)
+            if stated is None and not is_canonical_object(payload):  # its hash may be right, but no append stored it
                 break
-            payload_hash = hashing.payload_hash(salt, payload)
+            payload_hash = stated or hashing.payload_hash(salt, payload)
             content_hash = hashing.content_hash(
                 chain=chain,
                 event_id=event_id,
@@ -96,7 +101,8 @@ def advance(
         leaf = hashing.leaf_hash(hashing.leaf(size, previous, content_hash))
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
-        fresh = ENDINGS[len(nodes)] % (salt, payload_hash, content_hash, previous, leaf, *nodes)
+        hashes = (payload_hash, content_hash, previous, leaf, *nodes)
+        fresh = ENDINGS[len(nodes)] % (salt, *hashes) if payload else ERASED_ENDINGS[len(nodes)] % hashes
         # Salt, hashes and nodes: all behind the payload but keys. The id of a payload stored apart has its hash.
         rest, own = raw[end:], True
         if body is not None:
@@ -106,6 +112,8 @@ def advance(
             break
         if not -limit <= received_at - timestamp <= limit:
             skew.add(size, received_at - timestamp)
+        if not payload or event_type == ERASURE:
+            seen.add(size, leaf, erased=not payload, orders=event_type == ERASURE)
         if leaves is not None:
             leaves += leaf
         size, previous = size + 1, leaf
@@ -119,11 +127,16 @@ def _ends_in_keys(ending: bytes, fresh: bytes, payload: bytes, rules: Rules) -> 
     """Whether a document ends as it must, and then in the keys that its payload gives by the version it names."""
     if not ending.startswith(fresh[:-1]) or ending[-9 - len(_VERSION) : -9] != _VERSION:
         return False
-    rule = rules(int.from_bytes(ending[-9:-1], "little", signed=True))
-    try:
-        return rule is not None and ending[len(fresh) - 1 :] == encode(keys_fields(rule.keys_of(payload)))[4:]
-    except UnindexableError:
-        return False
+    version = int.from_bytes(ending[-9:-1], "little", signed=True)
+    if not payload:  # of an erased event the keys are empty, whatever version they were of
+        keys = Keys(version, ()) if version > 0 else None
+    else:
+        rule = rules(version)
+        try:
+            keys = None if rule is None else rule.keys_of(payload)
+        except UnindexableError:
+            return False
+    return keys is not None and ending[len(fresh) - 1 :] == encode(keys_fields(keys))[4:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +144,7 @@ class Segment:
     """Events from ``start`` on that are intact, if the first one's ``prev_hash`` is right.
 
     ``size``, ``hash`` and ``frontier`` are the state after all but the last event, ``last`` is that one as stored.
-    ``leaves`` (32 bytes each) and ``skew`` are of all but the last, too.
+    ``leaves`` (32 bytes each), ``skew`` and what is ``Seen`` of erasures are of all but the last, too.
     """
 
     start: int
@@ -142,6 +155,8 @@ class Segment:
     last: bytes
     leaves: bytes
     skew: tuple[int, int, int]
+    erased: bytes = b""
+    erasures: bytes = b""
 
 
 def segment_roots(left: list[bytes], segment: Segment, sizes: Iterable[int]) -> dict[int, bytes]:
@@ -179,10 +194,12 @@ def verify_segment(
         return None
     # All but the last document are advanced over here; the last one is kept whole, for ``join`` to verify in full.
     state = ChainState(start, prev_hash)
-    skew, leaves = ClockSkew(), bytearray()
-    odd = advance(chain, state, chained([first], islice(documents, stop - start - 2)), skew, leaves, rules=rules)
+    skew, leaves, seen = ClockSkew(), bytearray(), Seen()
+    inner = chained([first], islice(documents, stop - start - 2))
+    odd = advance(chain, state, inner, skew, leaves, rules=rules, seen=seen)
     rest = list(islice(documents, 2))  # must be the last one, and no more
     if odd is not None or state.size != stop - 1 or len(rest) != 1:
         return None
     late = (skew.events, skew.seq, skew.millis)
-    return Segment(start, prev_hash, state.size, state.hash, state.frontier, rest[0], bytes(leaves), late)
+    erasures = bytes(seen.erased), bytes(seen.erasures)
+    return Segment(start, prev_hash, state.size, state.hash, state.frontier, rest[0], bytes(leaves), late, *erasures)

@@ -21,6 +21,7 @@ FindingKind = Literal[
     "schema_mismatch",
     "altered",
     "index_mismatch",
+    "erasure_invalid",
 ]
 """What can be wrong; docs name and explain each."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from eventlog.formats import hashing
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.formats.note import is_key_name
 from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import bodies, codec
@@ -81,6 +81,9 @@ def _check_one(entry: Entry, row: bytes | None, seq: int, emit: Emit, rules: Rul
     findings: list[Finding] = []
     entry = with_row(entry, row)
     check_entry(entry, seq, findings.append, rules)
+    if is_erased(entry):  # only what is settled, and anchored, is ever erased
+        detail = "the payload of a pending event is gone"
+        findings.append(Finding("payload_missing", seq, entry.payload_hash.hex(), None, detail))
     if not findings and entry.payload_bytes is not None and row is not None and (why := check_row(entry, row)):
         findings.append(Finding("unexpected", seq, None, None, why))
     for finding in findings:

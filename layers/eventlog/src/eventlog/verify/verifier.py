@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from eventlog.formats import hashing, merkle
-from eventlog.formats.event import ChainState, Event
+from eventlog.formats.event import ChainState, Event, is_erased
+from eventlog.formats.governance import ERASURE
 from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import bodies, codec
 from eventlog.verify.documents import check_entry, check_row, understand
 from eventlog.verify.fast_path import ClockSkew, Segment, advance
 from eventlog.verify.findings import Emit, Finding, FindingKind, mismatch
+from eventlog.verify.seen import Seen
 
 
 @dataclass(slots=True)
@@ -74,13 +76,17 @@ class VerifierState:
 
 
 class ChainVerifier:
-    """Verifies the documents of one chain, handed over in the order of their seq; ``rules`` say what keys must be."""
+    """Verifies the documents of one chain, handed over in the order of their seq; ``rules`` say what keys must be.
+
+    What it comes across of erasures is in ``seen``, for whoever can judge it.
+    """
 
     def __init__(
         self, state: VerifierState, emit: Emit, skew: ClockSkew | None = None, rules: Rules = no_rules
     ) -> None:
         self.state = state
         self.skew = skew or ClockSkew()
+        self.seen = Seen()
         self._emit = emit
         self._rules = rules
 
@@ -108,7 +114,7 @@ class ChainVerifier:
         if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
             return 0, next(documents, None)
         honest = ChainState(state.size, state.links[0], frontier)
-        odd = advance(chain, honest, documents, self.skew, rules=self._rules)
+        odd = advance(chain, honest, documents, self.skew, rules=self._rules, seen=self.seen)
         followed = honest.size - state.size
         state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
         return followed, odd
@@ -136,6 +142,8 @@ class ChainVerifier:
         state.size, state.links = segment.size, [segment.hash]
         state.frontier += segment.frontier
         self.skew.merge(ClockSkew(*segment.skew))
+        self.seen.erased += segment.erased
+        self.seen.erasures += segment.erasures
         self.document(segment.last)
         return True
 
@@ -187,6 +195,7 @@ class ChainVerifier:
             self._emit(mismatch("hash_mismatch", seq, leaf, event.hash, detail))
         if not self.state.grow(leaf, event.nodes):
             self._emit(Finding("node_mismatch", seq, None, None, "nodes are not the Merkle nodes this event completes"))
+        self.seen.add(seq, leaf, erased=is_erased(entry), orders=entry.event_type == ERASURE)
         self.state.links = list(dict.fromkeys([leaf, event.hash]))  # the next event may agree with either
 
     def _check_shape(self, event: Event, raw: bytes, *, intact: bool) -> None:
@@ -195,7 +204,9 @@ class ChainVerifier:
         If the event is not ``intact`` its ``_id`` is not compared: an edited event_id is a finding of the content.
         """
         raw, row = bodies.split(raw)
-        if intact and row is not None and (why := check_row(event.entry, row)):
+        if row is not None and is_erased(event.entry):  # an erasure takes the row last, and may be at it
+            self.seen.left += 1
+        elif intact and row is not None and (why := check_row(event.entry, row)):
             self._emit(Finding("unexpected", event.seq, None, None, why))
             return
         fresh = codec.encode_event(event)

@@ -112,6 +112,10 @@ class AuditReads(Protocol):
         """
         ...
 
+    def of_types(self, chain: str, types: Sequence[str], start: int, after: ClusterTime | None) -> Iterator[bytes]:
+        """Read the stored events of these types from seq ``start`` on, in any order; else as ``scan`` does."""
+        ...
+
     def rules(self, version: int) -> SearchFields | None:
         """Return a version of the search fields as the registry has it; None: it has no such version.
 

@@ -113,6 +113,13 @@ class AuditStore:
         with mapped(), self._session(after) as session:
             yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
 
+    def of_types(self, chain: str, types: Sequence[str], start: int, after: ClusterTime | None) -> Iterator[bytes]:
+        """See ``AuditReads.of_types``."""
+        query = {"chain": chain, "event_type": {"$in": list(types)}, "seq": {"$gte": Int64(start)}}
+        with mapped(), self._session(after) as session:
+            found = self._ops.raw_events.find(query, session=session, hint=indexes.BY_TYPE.keys, batch_size=_BATCH)
+            yield from self._ops.bodies.joined((bytes(each.raw) for each in found), session)
+
     def count_through(
         self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
     ) -> Counted:

@@ -5,15 +5,19 @@ pushed. So a reader that reads it after the event, in the same session, finds it
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from bson import Binary
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from eventlog.formats.event import Entry, Event
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.mongo.erased import orders_after, with_orders
+from eventlog.store.mongo.indexes import BY_TYPE
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
@@ -67,13 +71,32 @@ class BodyRows:
         return {row["_id"]: bytes(row.raw) for row in found}
 
     def fill(self, events: Sequence[Event], session: ClientSession | None) -> list[Event]:
-        """Give events their payloads where these are stored apart; without any such nothing is read.
+        """Give events their payloads where these are stored apart, and say by what erased ones were erased.
+
+        Without any such nothing is read.
 
         Raises:
             NotOursError: a payload is missing, or is not the one that was appended.
         """
         ids = [bodies.body_id(event.entry) for event in events if bodies.is_waiting(event.entry)]
-        return bodies.with_payloads(events, self.read(ids, session)) if ids else list(events)
+        rows = self.read(ids, session) if ids else {}
+        if len(rows) < len(ids):
+            gone = [event.entry for event in events if bodies.body_id(event.entry) in {*ids} - rows.keys()]
+            again = {name: codec.decode_event(raw) for name, raw in self._erased_meanwhile(gone, session).items()}
+            events = [again.get(bodies.body_id(event.entry), event) for event in events]
+        filled = bodies.with_payloads(events, rows) if ids else list(events)
+        orders = orders_after(filled)
+        return filled if orders is None else with_orders(filled, self.orders(orders, session))
+
+    def orders(self, wanted: dict[str, Any], session: ClientSession | None) -> Iterator[Event]:
+        """Read what may order that events were erased; one that can't be read is left out, as an audit tells of it."""
+        rows = self._database["events"].with_options(codec_options=codec.RAW)
+        found = rows.find(wanted, session=session, hint=BY_TYPE.keys)
+        for raw in self.joined((bytes(row.raw) for row in found), session):
+            document, row = bodies.split(raw)
+            with suppress(NotOursError):
+                (event,) = bodies.with_payloads([codec.decode_event(document)], {} if row is None else _by_id(row))
+                yield event
 
     def fill_in_turn(self, batches: Iterable[Sequence[Event]], session: ClientSession | None) -> Iterator[list[Event]]:
         """Do what ``fill`` does for batches of events, in smaller ones where their payloads are many bytes."""
@@ -104,16 +127,36 @@ class BodyRows:
     ) -> Iterator[bytes]:
         ids = [bodies.body_id(entry) for _, entry in documents if entry]
         rows = self.read(ids, session) if ids else {}
+        gone = [
+            entry for _, entry in documents if entry and bodies.is_waiting(entry) and bodies.body_id(entry) not in rows
+        ]
+        again = self._erased_meanwhile(gone, session) if gone else {}
         for document, entry in documents:
-            yield document + rows.get(bodies.body_id(entry), b"") if entry else document
+            name = bodies.body_id(entry) if entry else ""
+            yield again.get(name) or document + rows.get(name, b"")
+
+    def _erased_meanwhile(self, entries: Sequence[Entry], session: ClientSession | None) -> dict[str, bytes]:
+        """Read again what has no row: an erasure that came between the two reads has emptied the document first.
+
+        Return those documents that are erased now, by the ids of their rows.
+        """
+        names = {codec.document_id(entry.chain, entry.event_id): bodies.body_id(entry) for entry in entries}
+        chains = {"$in": sorted({entry.chain for entry in entries})}
+        events = self._database["events"].with_options(codec_options=codec.RAW)
+        found = events.find({"_id": {"$in": list(names)}, "chain": chains, "salt": Binary(b"")}, session=session)
+        return {names[row["_id"]]: bytes(row.raw) for row in found}
+
+
+def _by_id(row: bytes) -> dict[str, bytes]:
+    return {bodies.decode_body(row).body_id: row}
 
 
 def _apart(document: bytes) -> Entry | None:
-    """Return the entry of a stored event whose payload is stored apart; None for all others."""
+    """Return the entry of a stored event whose payload is stored apart, or was until it was erased; else None."""
     if _APART not in document:
         return None
     try:
         entry = codec.decode_event(document).entry
     except NotOursError:
         return None
-    return entry if bodies.is_waiting(entry) else None
+    return None if entry.payload_bytes is None else entry

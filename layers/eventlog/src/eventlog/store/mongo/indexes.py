@@ -46,10 +46,11 @@ class ShardKey:
         return self.keys[0][1] == HASHED
 
 
+BY_TYPE = Index(("chain", "event_type", "timestamp", "seq"))
 EVENTS = (
     Index(("chain", "seq"), unique=True),
     Index(("chain", "timestamp", "seq")),
-    Index(("chain", "event_type", "timestamp", "seq")),
+    BY_TYPE,
     Index(("chain", "source_id", "timestamp", "seq")),
     Index(("chain", "event_type", "source_id", "timestamp", "seq")),
 )

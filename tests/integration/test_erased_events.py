@@ -1,0 +1,138 @@
+"""Erased events in a real database: what audits say of them, what is read for it, and what readers get."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from bson import Int64
+
+from eventlog.audit.workers import Workers
+from eventlog.formats.event_json import DamagedEventError, check_event, event_fields, format_event, parse_event
+from eventlog.formats.governance import ERASURE, Order, event_id
+from eventlog.formats.members import parse_json
+from eventlog.http.event_schemas import to_csv
+from eventlog.store.interface import Query
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored import bodies, codec
+from eventlog.stored.erased import fields_to_empty
+from tests.support.anchored import ORIGIN, AnchoredLog
+from tests.support.erased import GOVERNANCE, TIME, erasure, hold, order_payload
+from tests.support.factories import draft
+from tests.support.profiled import profiled
+
+LARGE = "x" * bodies.APART_FROM
+ERASED = (3, 5)
+"""Of these 5 has a payload that is stored apart."""
+
+
+def event_at(log: AnchoredLog, seq: int) -> Any:
+    row = operations_of(log.store).raw_events.find_one({"chain": "main", "seq": seq})
+    assert row is not None
+    return codec.decode_event(bytes(row.raw))
+
+
+def order(log: AnchoredLog, made: Order) -> int:
+    """Log an order, and anchor it; return its seq."""
+    log.store.append("main", [draft(event_id(made), event_type=made.event_type, payload=order_payload(made))])
+    log.store.settle("main")
+    assert log.audit().status == "intact"
+    found = log.store.get("main", event_id(made))
+    assert found is not None
+    return found.seq
+
+
+def blank(log: AnchoredLog, *seqs: int, rows: bool = True) -> None:
+    """Carry an order out, with or without the rows of payloads that are stored apart."""
+    operations = operations_of(log.store)
+    for seq in seqs:
+        event = event_at(log, seq)
+        operations.events.update_one({"chain": "main", "seq": Int64(seq)}, {"$set": fields_to_empty(event)})
+        if rows:
+            operations.bodies.rows.delete_one({"_id": bodies.body_id(event.entry)})
+
+
+def erase(log: AnchoredLog, *seqs: int, number: int = 1) -> int:
+    made = erasure(*((seq, event_at(log, seq).hash) for seq in seqs), number=number, origin=ORIGIN)
+    by = order(log, made)
+    blank(log, *seqs)
+    return by
+
+
+@pytest.fixture
+def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
+    """Twelve events, anchored."""
+    log = AnchoredLog(store, tmp_path, governance=[GOVERNANCE.public_key])
+    log.store.append("main", [draft(f"e{seq}", payload={"n": LARGE if seq == 5 else seq}) for seq in range(12)])
+    log.store.settle("main")
+    log.audit()
+    return log
+
+
+def test_what_is_erased_by_order_is_intact_and_counted(log: AnchoredLog) -> None:
+    by = erase(log, *ERASED)
+    assert by == 12
+    report = log.audit("full")
+    assert (report.status, report.erased, report.erasures_pending) == ("intact", 2, 0)
+    order(log, erasure((7, event_at(log, 7).hash), number=2, origin=ORIGIN))
+    report = log.audit("full")
+    assert (report.status, report.erased, report.erasures_pending) == ("intact", 2, 1)
+    blank(log, 7)
+    assert log.audit("incremental").status == "intact"
+    log.workers = Workers("", "", count=1)
+    assert log.audit("full").erased == 3
+
+
+def test_a_row_that_is_left_of_an_erased_payload_is_still_to_be_removed(log: AnchoredLog) -> None:
+    order(log, erasure((5, event_at(log, 5).hash), origin=ORIGIN))
+    blank(log, 5, rows=False)
+    report = log.audit("full")
+    assert (report.status, report.erased, report.erasures_pending) == ("intact", 1, 1)
+
+
+def test_what_is_gone_without_an_order_is_found_and_shown_to_nobody(log: AnchoredLog) -> None:
+    erase(log, 3)
+    blank(log, 4, 5)
+    assert log.found() == [("payload_missing", 4), ("payload_missing", 5)]
+    with pytest.raises(DamagedEventError):
+        event_fields(log.store.page(Query(chain="main", limit=5, sort="seq", order="asc", from_seq=4)).events[0])
+
+
+def test_what_a_hold_keeps_is_found_once_it_is_erased(log: AnchoredLog) -> None:
+    order(log, hold((3, 4), origin=ORIGIN))
+    erase(log, 3, 4)
+    assert log.found() == [("erasure_invalid", 3)]
+
+
+def test_orders_are_read_by_their_type_and_of_a_chain_without_any_nothing_is(log: AnchoredLog) -> None:
+    operations = operations_of(log.store)
+    database = operations.client[operations.events.database.name]
+    with profiled(database) as cost:
+        log.audit("full")
+        log.store.page(Query(chain="main", limit=100))
+    assert not [kind for kind in cost if "event_type" in kind]
+    erase(log, 3)
+    erase(log, 5, number=2)
+    with profiled(database) as cost:
+        assert len(list(AuditStore(log.store).of_types("main", [ERASURE], 13, None))) == 1
+    assert sum(cost.values()) <= 4, cost  # two keys in the index, one document
+
+
+def test_readers_get_all_but_the_payload_and_by_which_event_it_was_erased(log: AnchoredLog) -> None:
+    before = {seq: format_event(log.store.get("main", f"e{seq}") or event_at(log, seq)) for seq in range(12)}
+    by = erase(log, *ERASED)
+    events = log.store.page(Query(chain="main", limit=20, sort="seq", order="asc")).events
+    for event in events[:12]:
+        shown = orjson.loads(format_event(event))
+        if event.seq in ERASED:
+            erased = shown.pop("erased")
+            assert erased == {"seq": by, "time": "2023-11-14T22:13:20.001Z"}
+            assert TIME == 1_700_000_000_000
+            assert shown == orjson.loads(before[event.seq]) | {"payload": None, "salt": None}
+        else:
+            assert format_event(event) == before[event.seq]
+        check_event(parse_event(parse_json(format_event(event))))
+    assert log.store.get("main", "e5") == events[5]
+    row = to_csv([events[3]]).decode().split(",")
+    assert row[8:10] == ["", ""]
