@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any, get_args
 from uuid import uuid4
@@ -36,7 +36,13 @@ def entry(n: int) -> Entry:
         principal="p",
         payload="{}",
         salt=bytes(16),
-    )._replace(keys=Keys(1, (f"order:{n}", f"user:{int(20 * some.random() ** 3)}")))
+    )._replace(keys=keys_of(n, some))
+
+
+def keys_of(n: int, some: random.Random) -> Keys:
+    """A key that half of the events have, one of their own, and two that few have or many."""
+    frequent, rare = (int(20 * some.random() ** 3) for _ in range(2))
+    return Keys(1, (f"even:{n % 2}", f"order:{n}", f"user:{frequent}", f"zone:{rare}"))
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +151,56 @@ def test_a_search_by_a_field_examines_what_it_shows_and_little_more(explainer: E
         assert examined.sorts == 0, (key, times, page, order)
 
 
-def test_of_several_keys_and_beside_a_type_the_entries_of_one_key_are_walked(explainer: Explainer) -> None:
-    rare = Query(chain="main", keys=frozenset({"user:0", "order:7"}), limit=LIMIT)
-    assert explainer.examined(explainer.finds(rare)).keys <= LIMIT + 10
-    typed = Query(chain="main", keys=frozenset({"order:7"}), event_types=NameFilter.of(TYPES[:2]), limit=LIMIT)
-    assert explainer.examined(explainer.finds(typed)).keys <= LIMIT + 10
+@cache
+def entries() -> list[Entry]:
+    return [entry(n) for n in range(COUNT)]
+
+
+def fitting(query: Query) -> list[int]:
+    """The seqs of a page by going over all events."""
+    found = [
+        (each.timestamp, seq)
+        for seq, each in enumerate(entries())
+        if each.keys is not None
+        and query.keys <= set(each.keys.values)
+        and (query.start_time or 0) <= each.timestamp < (query.end_time or 2 * START)
+        and query.event_types.fits(each.event_type)
+        and query.source_ids.fits(each.source_id)
+    ]
+    if query.after is not None:
+        place = (query.after.timestamp, query.after.seq)
+        found = [each for each in found if (each > place if query.order == "asc" else each < place)]
+    return [seq for _, seq in sorted(found, reverse=query.order == "desc")][:LIMIT]
+
+
+def test_of_several_keys_and_types_what_the_fewest_events_have_is_walked(explainer: Explainer) -> None:
+    """However frequent what is beside it, and in order; found is what fits. A prefix's types take two keys each.
+
+    ``most``: how many events have the rarest of them. Where all are frequent, no more is walked than one of them has.
+    """
+    named: dict[str, tuple[dict[str, Any], int]] = {
+        "another key": ({"keys": {"user:0"}}, COUNT // 2),
+        "a key that sorts before": ({"keys": {"user:0", "even:1"}}, COUNT // 2),
+        "a frequent type": ({"event_types": ["t0"]}, COUNT // 2),
+        "a rare type": ({"event_types": ["t19"]}, 3 * LIMIT),
+        "a rare source": ({"source_ids": ["s19"]}, 3 * LIMIT),
+        "a prefix": ({"event_types": ["t1*"]}, COUNT // 2),
+        "a rare prefix and a source": ({"event_types": ["t19*"], "source_ids": ["s0"]}, 2 * LIMIT),
+    }
+    some = (TIMES["any time"], TIMES["between"])
+    cases = product(named.items(), some, PAGES.values(), get_args(Order))
+    for (case, (given, has)), times, page, order in cases:
+        filters: dict[str, Any] = {n: NameFilter.of(texts) for n, texts in given.items() if n != "keys"}
+        query = Query(chain="main", limit=LIMIT, order=order, after=page, **filters, **times)
+        names = 23 * sum(len(texts.prefixes) for texts in filters.values())
+        for key, own in (("order:7", 1), ("zone:19", 3 * LIMIT), ("user:0", COUNT // 2)):
+            asked = replace(query, keys=frozenset({key, *given.get("keys", ())}))
+            examined = explainer.examined(explainer.finds(asked))
+            words = (case, key, times, page, order, examined)
+            assert [event.seq for event in explainer.page(asked).events] == fitting(asked), words
+            assert examined.keys <= LIMIT + 10 + names + min(has, own), words
+            assert examined.documents <= LIMIT + 1 + min(has, own), words
+            assert examined.sorts == 0, words
 
 
 def suggested(store: MongoStore, name: str, prefix: str) -> object:

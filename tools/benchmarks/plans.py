@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from eventlog.store.interface import Query
+from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore
 
@@ -55,6 +55,10 @@ class Explainer:
         operations = Operations(self._client, database)
         self._store = MongoStore(operations, "")
         self._database = operations.events.database
+
+    def page(self, query: Query) -> Page:
+        """Read a page."""
+        return self._store.page(query)
 
     def finds(self, query: Query) -> list[Find]:
         """Return the finds of one page."""

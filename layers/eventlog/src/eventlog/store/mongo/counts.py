@@ -18,6 +18,7 @@ from eventlog.store.mongo.names import values_of
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.walked import walked_of
 
 MAX_COUNTED = 1_000_000
 """How many keys of an index one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
@@ -83,7 +84,9 @@ def _match(operations: Operations, buckets: Buckets, settled: int, session: Clie
     times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
     values = values_of(operations, buckets.chain, _filters(buckets), times, session)
     names: dict[str, Any] = {field: {"$in": list(found)} for field, found in values.items()}
-    names |= with_keys(buckets.keys)
+    if buckets.keys:
+        walked = walked_of(operations, {"chain": buckets.chain, "timestamp": times}, buckets.keys, {}, session)
+        names |= with_keys(buckets.keys, walked)
     return {"chain": buckets.chain, **names, "timestamp": times, "seq": {"$lt": Int64(settled)}}
 
 

@@ -21,6 +21,7 @@ from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
+from eventlog.store.mongo.walked import walked_of
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage
 
@@ -63,32 +64,33 @@ def read_page(operations: Operations, query: Query) -> Page:
     return Page(events, more, size, image.settled.size, indexed)
 
 
-def filter_of(query: Query, size: int, values: Values) -> _Filter:
+def filter_of(query: Query, size: int, values: Values, walked: str | None = None) -> _Filter:
     """Build the filter for what is settled of the page and after it.
 
-    ``size`` is where the page's view of the chain ends.
+    ``size`` is where the page's view of the chain ends; ``walked`` the key whose events are walked.
     """
     if query.sort == "seq":
         low, high = _seq_bounds(query)
         return {"chain": query.chain, "seq": {"$gte": Int64(low), "$lt": Int64(min(high, size))}}
     times = _time_ranges(query, size)
-    if query.keys:  # one scan for each range of times: types and sources are looked at in the events that it finds
-        named = {name: {"$in": list(given)} for name, given in values.items()}
-        ranges = [{"chain": query.chain, **with_keys(query.keys), **time, **named} for time in times]
+    named = {name: {"$in": list(given)} for name, given in values.items()}
+    if walked is not None:  # one scan for each range of times: all else is looked at in the events that it finds
+        ranges = [{"chain": query.chain, **with_keys(query.keys, walked), **time, **named} for time in times]
         return ranges[0] if len(ranges) == 1 else {"$or": ranges}
+    keys = with_keys(query.keys)  # looked at in the events of these types and sources, if those are fewer
     combinations = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     if (
         len(times) == 1 and len(combinations) <= _MERGED_SCANS
     ):  # MongoDB takes the ``$in`` apart itself, which is faster
-        return {"chain": query.chain, **{name: {"$in": list(given)} for name, given in values.items()}, **times[0]}
-    return {"$or": [{"chain": query.chain, **chosen, **time} for chosen in combinations for time in times]}
+        return {"chain": query.chain, **named, **times[0], **keys}
+    return {"$or": [{"chain": query.chain, **chosen, **time, **keys} for chosen in combinations for time in times]}
 
 
-def index_of(query: Query) -> list[tuple[str, int]]:
+def index_of(query: Query, walked: str | None = None) -> list[tuple[str, int]]:
     """Name the index whose leading fields the query fixes and that then has the query's order."""
     if query.sort == "seq":
         return [("chain", ASCENDING), ("seq", ASCENDING)]
-    if query.keys:
+    if walked is not None:
         return BY_KEY.keys
     names = ["chain"]
     names += ["event_type"] if query.event_types else []
@@ -104,10 +106,18 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
     values = values_of(operations, query.chain, wanted, _times(query), session)
     if not all(values.values()):
         return  # nothing that is settled begins so
+    walked = None
+    if query.keys:
+        within = {"chain": query.chain, "timestamp": _times(query)}
+        walked = walked_of(operations, within, query.keys, values, session)
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
     batches: Iterator[Any] = operations.events.find_raw_batches(
-        filter_of(query, size, values), session=session, sort=order, hint=index_of(query), limit=query.limit + 1
+        filter_of(query, size, values, walked),
+        session=session,
+        sort=order,
+        hint=index_of(query, walked),
+        limit=query.limit + 1,
     )
     with needed_index():
         for batch in batches:

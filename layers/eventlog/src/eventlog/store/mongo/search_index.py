@@ -1,8 +1,8 @@
 """The indexes of search fields: what is found by them, and how far a chain is indexed.
 
 They are there only where fields are declared (``indexes.SEARCH``). An index entry has one key of an event, so a search
-by one key reads one entry for each event that it shows. Of several keys MongoDB walks those of one, and looks at each
-of its events for the others.
+by one key reads one entry for each event that it shows. Of several keys the entries of one are walked, and each of its
+events is looked at for the others: which one is in ``walked.py``.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,16 @@ _NO_SUCH_INDEX = 2
 """BadValue: what MongoDB says to a hint of an index that is not there."""
 
 
-def with_keys(keys: frozenset[str]) -> dict[str, Any]:
-    """Build the filter of events that have all these keys."""
-    return {"keys": {"$all": sorted(keys)} if len(keys) > 1 else next(iter(keys))} if keys else {}
+def with_keys(keys: frozenset[str], walked: str | None = None) -> dict[str, Any]:
+    """Build the filter of events that have all these keys; ``walked``: the one whose entries are walked."""
+    # Of an ``$all`` MongoDB walks the key that sorts first, however many events have it. It makes no bounds of an
+    # ``$expr``; keys that are no array, in a row that somebody damaged, must not end the query.
+    if not keys:
+        return {}
+    if walked is None or len(keys) == 1:
+        return {"keys": {"$all": sorted(keys)} if len(keys) > 1 else next(iter(keys))}
+    others = {"$literal": sorted(keys - {walked})}
+    return {"keys": walked, "$expr": {"$setIsSubset": [others, {"$cond": [{"$isArray": "$keys"}, "$keys", []]}]}}
 
 
 def has_keys(entry: Entry, keys: frozenset[str]) -> bool:
