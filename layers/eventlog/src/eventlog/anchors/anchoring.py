@@ -21,6 +21,7 @@ from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.store.interface.trees import Trees
+from eventlog.stored.anchor_copies import encode_copy
 from eventlog.verify.findings import Finding, FindingKind
 
 _FUTURE_MILLIS = 300_000
@@ -87,6 +88,9 @@ class Anchoring:
         """
         newest = standing.newest
         if newest is None:
+            return
+        # As a rule its copy was read with it, and is the very same: nothing to add.
+        if standing.copied == newest.seal.number and standing.copy == encode_copy(copy_of(chain, newest)):
             return
         # The newest is verified already; those before it are read and verified here.
         first = standing.copied + 1
@@ -215,6 +219,9 @@ class Anchoring:
             StoreUnavailableError: the database does not answer, or with a chain that is shorter than the head.
         """
         detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
+        # Of one size it is the same head, or it is none: for that the database need not be asked.
+        if (earlier.size, earlier.root) == (head.size, head.root):
+            return
         try:
             with self.tree.view(head.chain) as view:
                 # The audit has just verified so many: a server that has fewer lags behind, which is no tampering.

@@ -16,21 +16,27 @@ from eventlog.formats.restore import Restore
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
+from eventlog.stored.anchor_copies import decode_copy
+from eventlog.stored.errors import NotOursError
 from eventlog.verify.findings import Finding
 
 _CHAINS = 100
 """Chains whose first anchors are read at most."""
+_KEYS = 1000
+"""Keys of a chain that are kept at once: as many as S3 lists in one answer."""
 
 
 @dataclass(slots=True)
 class Standing:
     """What is anchored of a chain.
 
-    ``copied`` is the highest number that the database has a copy of, ``last`` the highest of all. ``holds`` is the
+    ``copied`` is the highest number that the database has a copy of, ``copy`` that copy as it is stored, ``last`` the
+    highest number of all. ``holds`` is the
     newest anchor that the chain must extend: ``newest``, unless a restore was declared after it.
     """
 
     newest: Anchor | None = None
+    copy: bytes = b""
     holds: Anchor | None = None
     copied: int = 0
     last: int = 0
@@ -93,12 +99,15 @@ class AnchorHistory:
         """
         reader, found = self.reader(chain, origins), Standing()
         known = self._known(chain, found)
-        found.restores, found.restore_findings = reader.restores()
         # Start at the anchor that is known, with nothing known of the one before it. It is read again, not taken from
         # the copy, and verified by its signature.
         before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
+        # Names of restores come after those of anchors, so one listing has both, unless it is a long one.
+        some = list(islice(self._anchors.keys(chain, note_key(before.number)), _KEYS + 1))
+        listed = some if len(some) <= _KEYS else None
+        found.restores, found.restore_findings = reader.restores(listed)
         found.last = found.copied = known
-        for step in reader.walk(before, found.restores):
+        for step in reader.walk(before, found.restores, listed=listed):
             found.findings += step.findings
             found.newest = step.anchor or found.newest
             found.last = max(found.last, step.reached.number)
@@ -112,11 +121,13 @@ class AnchorHistory:
     def _known(self, chain: str, found: Standing) -> int:
         """Return the highest number that the database has a copy of; a damaged copy is a finding."""
         try:
-            copy = self._checkpoints.newest(chain)
-        except CorruptionError as error:
+            raw = self._checkpoints.newest_raw(chain)
+            number = 0 if raw is None else decode_copy(raw).number
+        except (CorruptionError, NotOursError) as error:
             found.findings.append(Finding("checkpoint_invalid", None, None, None, f"the database's copy: {error}"))
             return 0
-        return 0 if copy is None else copy.number
+        found.copy = raw or b""
+        return number
 
     def _holding(self, chain: str, found: Standing) -> Anchor | None:
         """Return the newest anchor, or if a restore was declared after it, the one that the restore has kept."""

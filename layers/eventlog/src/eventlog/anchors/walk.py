@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice, takewhile
 
 from eventlog.anchors.store import AnchorStore
@@ -84,11 +85,14 @@ class AnchorReader:
     origins: Sequence[str]
     rotated: Callable[[int, bytes], bool]
 
-    def restores(self) -> tuple[list[Restore], list[Finding]]:
-        """Read the restores declared so far, in order; return them and what is wrong with others."""
+    def restores(self, listed: Sequence[str] | None = None) -> tuple[list[Restore], list[Finding]]:
+        """Read the restores declared so far, in order; return them and what is wrong with others.
+
+        ``listed``: the keys of the chain, or those from some anchor on, if the caller has listed them.
+        """
         found: list[Restore] = []
         wrong: list[Finding] = []
-        keys = self.store.keys(self.chain, _RESTORES)
+        keys = self.store.keys(self.chain, _RESTORES) if listed is None else filter(_RESTORES.__lt__, listed)
         for key in takewhile(lambda key: key.startswith(_RESTORES), keys):
             # The chain begins under line 1, so the first restore is for line 2. One that is not the next in line is
             # ignored, and reported: a note copied from another chain or place must not begin a new history.
@@ -109,6 +113,8 @@ class AnchorReader:
         copies: Iterable[tuple[int | None, bytes]] | None = None,
         last: int | None = None,
         copied: int = 0,
+        *,
+        listed: Sequence[str] | None = None,
     ) -> Iterator[Step]:
         """Walk over the anchors after ``reached``, one step for each and for what else is found there.
 
@@ -119,9 +125,10 @@ class AnchorReader:
             last: The number of the last anchor that must be there. None: whatever is there is read, and nothing can be
                 missing at the end.
             copied: Anchors after this number need not have a copy yet.
+            listed: The keys after that of the anchor in ``reached``, if the caller has listed them.
         """
         beside = None if copies is None else _Copies(copies)
-        for key, data in self._objects(note_key(reached.number)):
+        for key, data in self._objects(note_key(reached.number), listed):
             name = _NOTE.fullmatch(key)
             if name is None:  # no anchor, and nothing else that this version puts there
                 yield Step(reached, None, [_invalid(f"{key} is not the name of an anchor")])
@@ -139,12 +146,15 @@ class AnchorReader:
         if last is not None and reached.number < last:
             yield Step(replace(reached, number=last, digest=None), None, [_missing(reached.number + 1, last)])
 
-    def _objects(self, after: str) -> Iterator[tuple[str, bytes]]:
+    def _objects(self, after: str, listed: Sequence[str] | None) -> Iterator[tuple[str, bytes]]:
         """Iterate over keys and what is there, without claims and notes of other kinds; some are read ahead."""
-        keys = (key for key in self.store.keys(self.chain, after) if not self._is_other(key))
+        found = self.store.keys(self.chain, after) if listed is None else iter(listed)
+        keys = (key for key in found if not self._is_other(key))
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(keys, _READ_AHEAD)):
-                contents = list(readers.map(lambda key: self.store.read(self.chain, key), batch))
+                read = partial(self.store.read, self.chain)
+                # One alone, which is all there is of most chains in a round, is not worth a thread.
+                contents = list(readers.map(read, batch) if len(batch) > 1 else map(read, batch))
                 yield from zip(batch, (content or b"" for content in contents), strict=True)
 
     def _is_other(self, key: str) -> bool:

@@ -61,10 +61,10 @@ class AuditAnchors:
                 start = self._registry.read_to
         return ListedNames([*sorted((names | registered) - {REGISTRY}), REGISTRY], registered, start)
 
-    def look(self, opened: OpenReport) -> Standing | None:
+    def look(self, opened: OpenReport, origin: str | None = None) -> Standing | None:
         """Read what is anchored of the chain before anything else, and announce a change of keys in the chain.
 
-        None: nothing is anchored in this log.
+        ``origin``: the chain's, if the caller has just read it. None: nothing is anchored in this log.
         """
         chain = opened.report.chain
         if not is_name(chain):
@@ -73,7 +73,8 @@ class AuditAnchors:
         if self._anchoring is None:
             return None
         try:
-            standing = self._anchoring.history.standing(chain, self._origins(chain))
+            origins = self._origins(chain) if origin is None else list(dict.fromkeys([origin, self._origin]))
+            standing = self._anchoring.history.standing(chain, origins)
         except StoreError as error:
             opened.leave_incomplete(f"what is anchored is not known: {error}")
             return Standing()
@@ -146,8 +147,10 @@ class AuditAnchors:
         if self._anchoring is None:
             return
         try:
-            # The anchors are read again: others may have been made while this audit ran.
-            standing = self._anchoring.history.standing(head.chain, self._origins(head.chain))
+            # The anchors are read again: others may have been made while this audit ran. The chain's origin is not: it
+            # is the one that this audit has verified under.
+            origins = list(dict.fromkeys([run.origin, self._origin]))
+            standing = self._anchoring.history.standing(head.chain, origins)
             for finding in standing.restore_findings + standing.findings:
                 run.emit(finding)
             # The origin comes from the database alone, and whoever controls that can write any. So a first anchor is

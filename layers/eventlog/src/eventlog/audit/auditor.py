@@ -7,7 +7,7 @@ signs and anchors (``conclude.py``).
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from eventlog.audit.keeper import Keeper, given_up
 from eventlog.audit.marks import Marks
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.plan import check_outside, plan
+from eventlog.audit.preparing import NOTHING, Preparation
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import AuditReport, Mode, new_report
 from eventlog.audit.reports import Reports
@@ -83,6 +84,7 @@ class Auditor(Reports):
         self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
         self._origin, self._clock, self._workers, self._governance = origin, clock, workers, governance
+        self._preparation = Preparation(audits)
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
         self.heads = AllHeads(
             audits.all_heads, store, anchoring, vouchers, self._notices, origin=origin, clock=self._millis
@@ -111,21 +113,24 @@ class Auditor(Reports):
         An audit of the schedule may rest on what earlier ones have signed (``rolling.py``), no other does.
         """
         try:
-            run = self._plan(opened)
+            run = self._plan(opened, self._preparation.settled if scheduled else NOTHING)
             run.trusts_since = self._rolling.trusts_since(run) if scheduled else None
-            self._keeper.begin(run)
+            if scheduled and scan.is_short(run):
+                self._keeper.tell(run.report)  # it is stored once, when it is done: until then there is nothing to keep
+            else:
+                self._keeper.begin(run)
             return run
         except Exception:
             self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
             raise
 
-    def _plan(self, opened: OpenReport) -> AuditRun:
+    def _plan(self, opened: OpenReport, settled: Mapping[str, str]) -> AuditRun:
         chain = opened.report.chain
         # What is anchored is read first: what the database says later must reach at least as far.
-        standing = self._anchors.look(opened)
+        standing = self._anchors.look(opened, settled.get(chain))
         # Settling leaves few events outside the part that is streamed. If it fails because something is damaged, the
         # reads that follow find out what, and where; if they don't, that it failed is the finding.
-        damage = self._settle(chain)
+        damage = None if chain in settled else self._settle(chain)
         outside = check_outside(self._audits, opened)
         if damage and not opened.report.findings:
             opened.emit(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
@@ -234,6 +239,7 @@ class Auditor(Reports):
             resuming=self._resuming,
             audit=self._audit,
             names=partial(self._names, mode),
+            prepare=self._preparation.prepare,
             commit=lambda finished: self.heads.commit(finished=finished),
             odd_rows=self._audit_database,
             notices=self._notices,

@@ -6,7 +6,7 @@ holds, the others are audited.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,10 +21,13 @@ from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnav
 
 AT_ONCE = 4
 """How many chains that have grown are audited at once, if there are so many."""
+TOGETHER = 64
+"""How many of them are made ready together, before they are audited."""
 MANY = 40
 """So many chains, and more, are audited some at once: more than the idle ones that each round looks at."""
 AuditOne = Callable[[str, Mode, float], AuditReport | None]
 """Audits a chain in a mode until a time of the monotonic clock; None: there is no such chain."""
+_Outcome = AuditReport | StoreUnavailableError | None
 
 
 @dataclass(slots=True)
@@ -42,7 +45,8 @@ class RoundOutcome:
 class RoundParts:
     """What an invocation works with.
 
-    ``names`` lists the chains that have to be audited, the registry last. ``commit`` commits to the heads of all in the
+    ``names`` lists the chains that have to be audited, the registry last. ``prepare`` does for all of some chains at
+    once what each audit would do for its own first; without it they do. ``commit`` commits to the heads of all in the
     registry, given whether every chain has been audited, and returns whether it did: the registry is audited and
     anchored after that. ``odd_rows`` reports rows that are in no chain.
     """
@@ -51,6 +55,7 @@ class RoundParts:
     resuming: Resuming
     audit: AuditOne
     names: Callable[[], list[str]]
+    prepare: Callable[[Sequence[str]], None]
     commit: Callable[[bool], bool]
     odd_rows: Callable[[Mode], AuditReport | None]
     notices: Notices
@@ -112,7 +117,7 @@ class GoingRound:
             yield from self._audits(begun, self._until)
         # If there was no time left for the registry, what was anchored until now is committed to all the same.
         if self._mode == "incremental" and self._work.commit(self._open[self._mode].is_done()):
-            yield from self._report(REGISTRY, self._audit(REGISTRY, "incremental", self._until), None)
+            yield from self._report(REGISTRY, self._outcome_of(REGISTRY, "incremental", self._until), None)
         # The chains that a full round had no time for don't wait for the next day. It is a small part of the time, so
         # that the next incremental round is not late.
         if self._mode == "incremental" and (full := self._open.get("full")):
@@ -140,20 +145,33 @@ class GoingRound:
         and the key. A full audit has processes of its own, and the registry comes alone, after all others.
         """
         waiting = deque(found.left)
-        with ThreadPoolExecutor(AT_ONCE) as threads:  # none is started before it is needed
+        are_many = found.mode == "incremental" and len(waiting) > MANY
+        threads = ThreadPoolExecutor(AT_ONCE)  # none is started before it is needed
+        try:
             while waiting:
                 if self._audited and time.monotonic() >= until:
                     return
-                many = self._audited and found.mode == "incremental" and len(waiting) > MANY
-                chains = [waiting.popleft() for _ in range(AT_ONCE if many else 1)]
-                self._audited = True
+                count = min(TOGETHER, len(waiting) - 1) if are_many and self._audited else 1
+                chains = [waiting.popleft() for _ in range(max(1, count))]
                 if REGISTRY in chains and found.mode == "incremental":  # so that its anchor covers the commitment
                     self._work.commit(not found.begun and found.left == [REGISTRY])
-                work = partial(self._audit, mode=found.mode, until=until)
-                for chain, done in zip(chains, threads.map(work, chains) if many else map(work, chains), strict=True):
-                    yield from self._report(chain, done, found)
+                self._work.prepare(chains if count > 1 else [])
+                work = partial(self._audit, mode=found.mode, until=until, at_least=not self._audited)
+                self._audited = True
+                done = threads.map(work, chains) if count > 1 else map(work, chains)
+                for chain, outcomes in zip(chains, done, strict=True):
+                    for outcome in outcomes:
+                        yield from self._report(chain, outcome, found)
+        finally:
+            threads.shutdown(cancel_futures=True)
 
-    def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | StoreUnavailableError | None:
+    def _audit(self, chain: str, mode: Mode, until: float, *, at_least: bool) -> list[_Outcome]:
+        """Audit one chain; what came of it, or nothing if time is up. ``at_least``: it is begun all the same."""
+        if not at_least and time.monotonic() >= until:
+            return []
+        return [self._outcome_of(chain, mode, until)]
+
+    def _outcome_of(self, chain: str, mode: Mode, until: float) -> _Outcome:
         """Audit one chain; return its report, None if there is no such chain, or what keeps it from being audited."""
         try:
             return self._work.audit(chain, mode, until)
@@ -162,9 +180,7 @@ class GoingRound:
         except StoreUnavailableError as error:  # what is stored of one chain may cause it
             return error
 
-    def _report(
-        self, chain: str, done: AuditReport | StoreUnavailableError | None, found: Round | None
-    ) -> Iterator[AuditReport]:
+    def _report(self, chain: str, done: _Outcome, found: Round | None) -> Iterator[AuditReport]:
         """Yield the report of a chain; one that does not exist is skipped in the round, and an error is told."""
         if isinstance(done, StoreUnavailableError):
             self._work.notices.failed("a chain could not be audited", chain, done)

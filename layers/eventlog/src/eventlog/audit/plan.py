@@ -122,7 +122,7 @@ def _start_incremental(
         # The audit will start at this place or beyond it, and not pass it: its last event is looked at now.
         _check_verified(audits, opened, outside, known, image.settled.size)
     if anchored is not None:
-        return _anchored_state(audits.tree, opened, anchored, image.size)
+        return _anchored_state(audits.tree, opened, anchored, image, outside.read_at)
     if known is not None and believed:
         return VerifierState(known.size, [known.hash], [*known.frontier])
     # Nothing is anchored yet, and the first anchor is built on no report: all of it is verified for it.
@@ -169,18 +169,19 @@ def _check_verified(
         opened.emit(Finding("missing", last, "1", "0", "the last event an earlier audit verified is not in the log"))
 
 
-def _anchored_state(tree: Trees, opened: OpenReport, anchored: Anchor, chain_size: int) -> VerifierState:
+def _anchored_state(
+    tree: Trees, opened: OpenReport, anchored: Anchor, image: SequenceImage, read_at: ClusterTime | None
+) -> VerifierState:
     """Take the state at an anchor from stored nodes and the last event's hash, which must give the signed root.
 
-    If they don't, that is a finding, and the events after it are verified from a state that is not known.
+    If they don't, that is a finding, and the events after it are verified from a state that is not known. ``image``:
+    the sequence document, as it was read at ``read_at``.
     """
     size, root = anchored.checkpoint.size, anchored.checkpoint.root
     last = proof.Node(0, size - 1)
     ranges = proof.inclusion_ranges(size - 1, size)
     try:
-        with tree.view(opened.report.chain) as view:
-            if view is None or view.size < min(size, chain_size):
-                raise StoreUnavailableError(_OLD_PRIMARY)
+        with tree.view_of(image, read_at) as view:
             nodes = view.nodes(proof.needed([*ranges, (0, size)]) | {last})
         frontier = [nodes[node] for node in proof.cover(0, size)]
         proof.verify_inclusion(nodes[last], size - 1, size, proof.heads(ranges, nodes), root)

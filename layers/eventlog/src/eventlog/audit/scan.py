@@ -29,6 +29,17 @@ _BEYOND = 2**63 - 1
 _RENEW_SECONDS = 2.0
 
 
+def is_short(run: AuditRun) -> bool:
+    """Whether an audit that has found nothing so far will be at its end with its first step."""
+    end = run.report.to_seq
+    return (
+        run.report.mode == "incremental"
+        and not run.report.findings_total
+        and end is not None
+        and end <= (run.position // STEP + 1) * STEP
+    )
+
+
 class Pass:
     """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone.
 
@@ -149,7 +160,8 @@ class Pass:
         """Verify the documents from ``start`` to ``stop``; return where to go on, and whether nothing is left."""
         run = self._run
         chain, end, after = run.report.chain, run.report.to_seq, run.read_at
-        rows = self._audits.scan(chain, start, stop, after=after)
+        # An audit of a chain that has not grown is at its end from the start: there is nothing to ask for.
+        rows = self._audits.scan(chain, start, stop, after=after) if start < stop else iter(())
         renewed = time.monotonic()
         goals = iter([*marks, None])
         mark = next(goals)
@@ -170,7 +182,8 @@ class Pass:
         # are missing in between, the next step begins at the first that is there, and the verifier reports the gap.
         # What is no event says how far to go, too: an audit would never get there by steps.
         last = _BEYOND if end is None else end
-        following = next(self._audits.scan(chain, stop, last, 1, after=after, arrays=False), None)
+        rest = self._audits.scan(chain, stop, last, 1, after=after, arrays=False) if stop < last else iter(())
+        following = next(rest, None)
         if following is None and end is not None and verifier.state.position < end:
             verifier.gap(end, "truncated")
         return max(stop, 0 if following is None else floor_of_seq(split(following)[0])), following is None

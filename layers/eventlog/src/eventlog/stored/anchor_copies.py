@@ -9,7 +9,7 @@ from typing import Any
 from bson import DatetimeMS, Int64
 
 from eventlog.formats.times import MAX_MILLIS
-from eventlog.stored.codec import check_types, encode
+from eventlog.stored.codec import check_types, decode, encode
 from eventlog.stored.errors import NotOursError
 
 _TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "time": DatetimeMS, "note": str, "keys": list}
@@ -34,6 +34,15 @@ class AnchorCopy:
 def encode_copy(copy: AnchorCopy) -> bytes:
     """Encode a copy as a document of ``checkpoints``."""
     return encode(copy_fields(copy))
+
+
+def decode_copy(raw: bytes) -> AnchorCopy:
+    """Understand a document of ``checkpoints`` as it is stored.
+
+    Raises:
+        NotOursError: it can't be decoded, or as in ``read_copy``.
+    """
+    return read_copy(decode(raw))
 
 
 def copy_fields(copy: AnchorCopy) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class AnchorCopies(Protocol):
     Trust: none. Notes are signed, and the anchor store has them too.
 
     Every method, and every iterator while it is read, raises StoreUnavailableError if the database can't be reached
-    and, but for ``stored``, CorruptionError for a copy that this version does not write.
+    and, but for ``stored`` and ``newest_raw``, CorruptionError for a copy that this version does not write.
     """
 
     def ensure_indexes(self) -> None:
@@ -26,6 +26,10 @@ class AnchorCopies(Protocol):
 
     def newest(self, chain: str) -> AnchorCopy | None:
         """Return the chain's copy with the highest number."""
+        ...
+
+    def newest_raw(self, chain: str) -> bytes | None:
+        """Return the document with the highest number as it is stored, whatever it is: for an audit."""
         ...
 
     def at_size(self, chain: str, size: int) -> AnchorCopy | None:

@@ -158,7 +158,7 @@ class ReportStore(Protocol):
         ...
 
     def save(self, audit_id: str, document: bytes) -> None:
-        """Store a report in the place of the one with this id."""
+        """Store a report, in the place of the one with this id if there is one."""
         ...
 
     def renew(self, audit_id: str) -> None:
@@ -197,6 +197,16 @@ class ReportStore(Protocol):
 
 class AuditDatabase(AuditReads, ReportStore, Protocol):
     """What audits need of one database."""
+
+    def settle_many(self, chains: Sequence[str]) -> dict[str, str]:
+        """Settle what is pending of many chains, in a few round trips; what is not plain is left for ``settle``.
+
+        Returns those that had nothing pending then, with their origins.
+
+        Raises:
+            StoreUnavailableError: the database can't be reached.
+        """
+        ...
 
     @property
     def standings(self) -> StandingStore:

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from eventlog.formats.event import Event
 from eventlog.formats.proof import Node
+from eventlog.stored.fields import ClusterTime
+from eventlog.stored.sequences import SequenceImage
 
 
 class InclusionPath(NamedTuple):
@@ -86,6 +88,13 @@ class Trees(Protocol):
 
         A primary that has just been replaced may still answer for a moment, with a tree that is shorter than another
         caller has seen: ``newest_size`` tells.
+        """
+        ...
+
+    def view_of(self, image: SequenceImage, read_at: ClusterTime | None) -> AbstractContextManager[TreeView]:
+        """Open a view of the tree that a sequence document gives, as the caller has read it at ``read_at``.
+
+        Nothing is read as it was before that.
         """
         ...
 

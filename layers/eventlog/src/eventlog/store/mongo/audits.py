@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from bson import DatetimeMS, Int64, Timestamp
+from bson import DatetimeMS, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -22,6 +22,8 @@ from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
+from eventlog.store.mongo.sessions import session_after
+from eventlog.store.mongo.settle_many import settle_many
 from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
@@ -83,6 +85,11 @@ class AuditStore:
         """List every chain that has a sequence document, an event or a copy of an anchor."""
         return sorted(self.all_heads.names().all())
 
+    def settle_many(self, chains: Sequence[str]) -> dict[str, str]:
+        """See ``AuditDatabase.settle_many``."""
+        with answered(self._ops.client):
+            return settle_many(self._ops, chains)
+
     def heads(self) -> list[ChainHead]:
         """Read what all sequence documents say, at once; a damaged one is for its audit to find and counts as empty."""
         fields = {"size": 1, "settled": "$settled.size", "oldest": {"$min": "$pending.received_at"}}
@@ -110,13 +117,13 @@ class AuditStore:
         A row whose seq is an array may be in many ranges at once; without ``arrays`` such rows are left out.
         """
         # A session of its own: the reads before it may have been another process's, which is long gone.
-        with mapped(), self._session(after) as session:
+        with mapped(), session_after(self._ops.client, after) as session:
             yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
 
     def of_types(self, chain: str, types: Sequence[str], start: int, after: ClusterTime | None) -> Iterator[bytes]:
         """See ``AuditReads.of_types``."""
         query = {"chain": chain, "event_type": {"$in": list(types)}, "seq": {"$gte": Int64(start)}}
-        with mapped(), self._session(after) as session:
+        with mapped(), session_after(self._ops.client, after) as session:
             found = self._ops.raw_events.find(query, session=session, hint=indexes.BY_TYPE.keys, batch_size=_BATCH)
             yield from self._ops.bodies.joined((bytes(each.raw) for each in found), session)
 
@@ -124,19 +131,8 @@ class AuditStore:
         self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
     ) -> Counted:
         """See ``AuditReads.count_through``."""
-        with mapped(), self._session(after) as session:
+        with mapped(), session_after(self._ops.client, after) as session:
             return index_counts.count(self._ops, session, chain, index, end=end, before=before, most=most)
-
-    @contextmanager
-    def _session(self, after: ClusterTime | None) -> Iterator[ClientSession]:
-        """Open a session that sees the database as it was at ``after`` or later."""
-        with self._ops.session() as session:
-            # After a failover the new primary may lag behind what was read: then it waits until it has caught up.
-            if after is not None:
-                session.advance_operation_time(Timestamp(after.seconds, after.increment))
-            if after is not None and after.gossip:
-                session.advance_cluster_time(codec.decode(after.gossip))
-            yield session
 
     def add(self, document: bytes) -> None:
         """Store a new report."""
@@ -148,7 +144,7 @@ class AuditStore:
             self._reports.insert_one(RawBSONDocument(document))
 
     def save(self, audit_id: str, document: bytes) -> None:
-        """Store a report in the place of the one with this id."""
+        """Store a report, in the place of the one with this id if there is one."""
         with mapped():
             self._reports.replace_one({"_id": audit_id}, RawBSONDocument(document), upsert=True)
 
@@ -253,14 +249,12 @@ class SessionReads:
         The two conditions never meet and are the exact complement; no index is needed for them to be right.
         """
         conditions: list[dict[str, Any]] = [
-            {"$not": {"$gte": Int64(0)}},
-            {"$gte": Int64(0), "$not": {"$lt": Int64(end)}},
+            {"seq": {"$not": {"$gte": Int64(0)}}},
+            {"seq": {"$gte": Int64(0), "$not": {"$lt": Int64(end)}}},
         ]
         with mapped():
-            for condition in conditions:
-                query = {"chain": self._chain, "seq": condition}
-                cursor = self._ops.raw_events.find(query, session=self._session)
-                yield from (bytes(found.raw) for found in cursor)
+            query = {"chain": self._chain, "$or": conditions}
+            yield from (bytes(found.raw) for found in self._ops.raw_events.find(query, session=self._session))
 
     @property
     def time(self) -> ClusterTime | None:

@@ -33,6 +33,12 @@ class CheckpointStore:
         """See ``AnchorCopies.newest``."""
         return self._last({"chain": chain}, session)
 
+    def newest_raw(self, chain: str) -> bytes | None:
+        """See ``AnchorCopies.newest_raw``."""
+        with answered(self._checkpoints.database.client):
+            found = self._raw.find_one({"chain": chain}, sort=[("number", DESCENDING)])
+        return None if found is None else bytes(found.raw)
+
     def at_size(self, chain: str, size: int, session: ClientSession | None = None) -> AnchorCopy | None:
         """See ``AnchorCopies.at_size``."""
         return self._last({"chain": chain, "size": Int64(size)}, session)

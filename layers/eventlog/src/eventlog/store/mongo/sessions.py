@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from bson import Timestamp
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import AutoReconnect, ConfigurationError
+
+from eventlog.stored import codec
+from eventlog.stored.fields import ClusterTime
 
 _NO_SESSIONS = "Sessions are not supported"
 
@@ -30,6 +34,23 @@ def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSessio
             raise
         _drop_connections(client)
         raise AutoReconnect("the connection was made while its server was neither primary nor secondary") from error
+
+
+@contextmanager
+def session_after(client: MongoClient[dict[str, Any]], time: ClusterTime | None) -> Iterator[ClientSession]:
+    """Open a session that sees the database as it was at this time, of an earlier read, or later.
+
+    After a failover the new primary may lag behind what was read: then it waits until it has caught up.
+
+    Raises:
+        AutoReconnect: as ``causal_session``.
+    """
+    with causal_session(client) as session:
+        if time is not None:
+            session.advance_operation_time(Timestamp(time.seconds, time.increment))
+        if time is not None and time.gossip:
+            session.advance_cluster_time(codec.decode(time.gossip))
+        yield session
 
 
 def _drop_connections(client: MongoClient[dict[str, Any]]) -> None:

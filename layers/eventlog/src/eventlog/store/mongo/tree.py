@@ -18,7 +18,9 @@ from eventlog.store.errors import CorruptionError
 from eventlog.store.interface.trees import ConsistencyPath, InclusionPath
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.sessions import session_after
 from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.stored.fields import ClusterTime
 from eventlog.stored.sequences import SequenceImage
 
 _FIELDS = {"_id": 0, "seq": 1, "hash": 1, "nodes": 1}
@@ -126,6 +128,12 @@ class TreeReader:
             with answered(self._operations.client):
                 image = self._operations.read_sequence(chain, session)
             yield None if image is None else MongoTreeView(self._operations, session, image)
+
+    @contextmanager
+    def view_of(self, image: SequenceImage, read_at: ClusterTime | None) -> Iterator[MongoTreeView]:
+        """See ``Trees.view_of``."""
+        with mapped(), session_after(self._operations.client, read_at) as session:
+            yield MongoTreeView(self._operations, session, image)
 
     def newest_size(self, chain: str) -> int | None:
         """See ``Trees.newest_size``."""
