@@ -2,7 +2,17 @@
 
 from local.drill import on_anchors as anchors
 from local.drill import on_database as database
-from local.drill import on_erasures, on_heads, on_odd_rows, on_registry, on_rounds, on_schema, on_search, on_watch
+from local.drill import (
+    on_erasures,
+    on_heads,
+    on_odd_rows,
+    on_registry,
+    on_rounds,
+    on_schema,
+    on_search,
+    on_segments,
+    on_watch,
+)
 from local.drill.attack import (
     FULL,
     INCREMENTAL,
@@ -205,6 +215,7 @@ ATTACKS = [
     *on_search.ATTACKS,
     *on_erasures.ATTACKS,
     *on_rounds.ATTACKS,
+    *on_segments.ATTACKS,
     Attack("rewrite events that are not anchored yet", "4", database.rewrite_tail, WATCHER, "main altered"),
     Attack("never send an event", "1", database.send_nothing, NOBODY),
     *on_watch.ATTACKS,

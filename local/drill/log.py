@@ -84,8 +84,8 @@ class DrillLog:
 
     ``monitor`` saw it while it was honest, ``earlier`` is an older backup of it, ``shown`` a checkpoint that only one
     client was shown. ``set_up``: whether the audits know that an operator has set the database up; ``looked_at``:
-    how many idle chains each round audits in their turn; ``watched``: what
-    the watcher has told since the attack began.
+    how many idle chains each round audits in their turn; ``rehash_days`` and ``segment_events``: within how many days
+    each event is re-hashed, and how long a segment is; ``watched``: what the watcher has told since the attack began.
     """
 
     def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
@@ -107,6 +107,8 @@ class DrillLog:
         self.shown = b""
         self.set_up = False
         self.looked_at = LOOKED_AT
+        self.rehash_days = 0
+        self.segment_events: int | None = None
         self.watched: list[AuditReport] = []
         self.policy: Path | None = None  # of the witness that is asked, if one is
 
@@ -125,6 +127,8 @@ class DrillLog:
             set_up=self.set_up,
             witnessed=view,
             governance=[GOVERNANCE.public_key],
+            rehash_days=self.rehash_days,
+            segment_events=self.segment_events,
         )
         auditor.heads.looked_at = self.looked_at
         return auditor
