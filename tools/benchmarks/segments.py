@@ -1,0 +1,92 @@
+"""A full audit of one long chain that is shared by segments: by one process, and by two (``audit/spreading.py``).
+
+    python -m tools.benchmarks.segments [SEGMENTS]
+
+The processes are those of ``local/sharing.py``, and do what invocations of the audit function do in the cloud: each
+item re-hashes a stretch of segments and signs their results, or counts the chain's events through an index. Starting
+the processes counts, which a short chain is not worth. Then the round concludes, in one process, on what was signed.
+"""
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
+
+from eventlog.anchors.signing import create_key_file
+from eventlog.http.audits import plan_shared, run_scheduled
+from eventlog.settings import Settings
+from eventlog.store.mongo.store import connect
+from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.connection import Connection
+from local.mongod.embedded import EmbeddedMongo
+from local.sharing import LET_GO_SECONDS, do_all, environment
+from tools.benchmarks import seed
+
+CHAIN, DATABASE = "main", "segments"
+SEGMENT = 65_536
+MIB = 1024
+
+
+@contextmanager
+def watched_memory(peaks: dict[int, int]) -> Iterator[None]:
+    """Note the peak resident MiB of this process's children while the block runs. For Linux."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+            for pid in map(int, children.split()):
+                with suppress(OSError):
+                    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                    if "local.sharing" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"):
+                        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+                        peaks[pid] = int(found[1]) // MIB if found else 0
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def shared(wired: AuditWiring, count: int) -> float:
+    """Share a full round among so many processes, and conclude it; return the seconds of the sharing."""
+    items = plan_shared(wired)["items"]
+    peaks: dict[int, int] = {}
+    with watched_memory(peaks):
+        started = time.monotonic()
+        answers = list(do_all(items, environment(wired.settings), count))
+        seconds = time.monotonic() - started
+    assert all(answer is not None and "skipped" not in answer for answer in answers), answers
+    time.sleep(LET_GO_SECONDS)
+    started = time.monotonic()
+    found = run_scheduled(wired, "full")["audits"]
+    assert {report["status"] for report in found} == {"intact"}, found
+    print(f"  {count} processes: {seconds:.1f} s, concluded in {time.monotonic() - started:.1f} s; ", end="")
+    print(f"{len(items)} items; peak MiB of each: {sorted(peaks.values())}", flush=True)
+    return seconds
+
+
+def main() -> None:
+    """Seed a chain and share its audit, by one process and by two in turn."""
+    segments = int(sys.argv[1]) if len(sys.argv) > 1 else 16
+    with tempfile.TemporaryDirectory() as name, EmbeddedMongo(Path(name, "db")) as mongo:
+        create_key_file(Path(name, "key"))
+        with connect(mongo.uri) as client:
+            seed.seed(client, DATABASE, CHAIN, segments * SEGMENT + 100)
+        settings = Settings(mongo_uri=mongo.uri, mongo_database=DATABASE, EVENTLOG_ORIGIN=seed.ORIGIN)
+        settings.anchors, settings.signing_keys = str(Path(name, "anchors")), str(Path(name, "key"))
+        wired = AuditWiring(Connection(settings))
+        print(f"{segments * SEGMENT + 100:,} events", flush=True)
+        seconds = {count: [shared(wired, count) for _ in range(2)] for count in (1, 2)}
+    print(f"ratio of two processes to one: {min(seconds[1]) / min(seconds[2]):.2f}")
+
+
+if __name__ == "__main__":
+    main()
