@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from typing import Literal
 
-from tools.benchmarks.chain_writers import Naive, Ours, Plain, Shape, Transaction, forks, prepare
+from tools.benchmarks import witnessed
+from tools.benchmarks.chain_writers import SEARCHED, UNSEARCHED, Naive, Ours, Plain, Shape, Transaction, forks, prepare
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plot import Plot, draw
 from tools.benchmarks.writers import Load, Make, Writers, merged
@@ -41,10 +43,12 @@ def run(run: Run) -> BenchmarkReport:
     try:
         singles = {count: _singles(writers, count, rounds, seconds) for count in counts}
         shapes = [_shape(writers, shape, rounds, seconds) for shape in _SHAPES if not run.quick or shape.asked]
+        asked = witnessed.measure(run, writers, rounds, seconds)
     finally:
         writers.close()
     tables = [_singles_table(singles), _peers_table(run, singles)]
-    tables.append(Table("Batches, sizes and chosen ids", _SHAPES_NOTE, _SHAPES_COLUMNS, shapes))
+    tables.append(Table("Batches, sizes, chosen ids and search fields", _SHAPES_NOTE, _SHAPES_COLUMNS, shapes))
+    tables.append(asked)
     plots: dict[str, Callable[[str], None]] = {
         "append-throughput.svg": lambda path: draw(path, _throughput(singles)),
         "append-p99.svg": lambda path: draw(path, _p99(singles)),
@@ -113,16 +117,17 @@ def _peers_table(run: Run, singles: Mapping[int, Group]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class ShapeCase:
-    """A row of the second table; ``asked`` is the ratio it should have, ``made`` compares with ids made by the log.
+    """A row of the second table; ``asked`` is the ratio it should have, ``to`` what it is compared with.
 
-    ``slower``: how many times plain inserts' p99 its own may be.
+    ``to``: plain inserts, our own appends with ids made by the log, or ours without search fields, which have databases
+    of their own, as their chains must be of one length. ``slower``: how many times plain inserts' p99 its own may be.
     """
 
     name: str
     writers: int
     shape: Shape
     asked: float | None = None
-    made: bool = False
+    to: Literal["plain", "made", "unsearched"] = "plain"
     slower: float | None = None
 
 
@@ -134,23 +139,35 @@ _SHAPES = (
     ShapeCase("payloads of 16 KiB", 8, Shape(size=16 << 10), 0.6, slower=2),
     ShapeCase("payloads of 200 KiB", 1, Shape(size=200 << 10), 0.65, slower=2),
     ShapeCase("payloads of 200 KiB", 8, Shape(size=200 << 10), 0.6, slower=2),
-    ShapeCase("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, made=True),
-    ShapeCase("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, made=True),
-    ShapeCase("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, made=True),
+    ShapeCase("chosen ids, to made ones", 1, Shape(chosen=True), 0.8, to="made"),
+    ShapeCase("chosen ids, to made ones", 8, Shape(chosen=True), 0.8, to="made"),
+    ShapeCase("chosen ids, to made ones", 32, Shape(chosen=True), 0.8, to="made"),
+    ShapeCase("three search fields, to none", 1, Shape(found=True), to="unsearched"),
+    ShapeCase("three search fields, to none", 8, Shape(found=True), to="unsearched"),
+    ShapeCase("three search fields, to none, batches of 100", 1, Shape(100, found=True), to="unsearched"),
 )
 _SINGLES_NOTE = (
     "Separate processes, one chain, events as sshd's in size, `w: majority`. Plain: inserts of the same documents with "
     "the same indexes, in no order and with no chain."
 )
-_SHAPES_NOTE = "As above. The last rows are not to plain inserts but to our own appends with ids made by the server."
+_SHAPES_NOTE = (
+    "As above. The last rows are not to plain inserts but to our own appends: with ids made by the server, and without "
+    "search fields, of which each event has three."
+)
 _SHAPES_COLUMNS = ["what", "writers", "events/s", "compared with", "ratio", "p50 ms", "p99 ms", "p99 to plain"]
 
 
 def _shape(writers: Writers, case: ShapeCase, rounds: int, seconds: float) -> list[str]:
-    # Chosen ids cost a look at whether they exist, so they are compared with our own appends, not with plain inserts.
-    base = Ours(Shape()) if case.made else Plain(case.shape)
+    # Chosen ids cost a look at whether they exist, and search fields index entries, so these are compared with our own
+    # appends without them, not with plain inserts.
+    base: Make = Plain(case.shape)
+    ours = Ours(case.shape)
+    if case.to == "made":
+        base = Ours(Shape())
+    elif case.to == "unsearched":
+        ours, base = Ours(case.shape, SEARCHED), Ours(Shape(case.shape.batch), UNSEARCHED)
     runs = {
-        "ours": partial(writers.run, Ours(case.shape), case.writers, seconds),
+        "ours": partial(writers.run, ours, case.writers, seconds),
         "plain": partial(writers.run, base, case.writers, seconds),
     }
     group = Group(case.writers, alternately(rounds, runs))

@@ -13,6 +13,7 @@ from pymongo.write_concern import WriteConcern
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry
+from eventlog.formats.search_keys import SearchFields, parse_fields
 from eventlog.store.interface import Draft
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.operations import Operations
@@ -25,6 +26,10 @@ from tools.benchmarks.writers import Operation
 
 ORIGIN = "bench"
 CHAIN = "main"
+FIELDS = SearchFields(parse_fields("message=/message; pid=/pid; template=/template").fields, 1)
+"""All that a payload of ``data.payloads`` has."""
+SEARCHED, UNSEARCHED = "searched", "unsearched"
+"""The database with the indexes of search fields, and one without, to compare it with."""
 _POOL = 64
 
 
@@ -36,11 +41,15 @@ def client_of(uri: str) -> MongoClient[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a writer writes: ``batch`` events at a time with payloads of ``size`` bytes (None: as sshd's)."""
+    """What a writer writes: ``batch`` events at a time with payloads of ``size`` bytes (None: as sshd's).
+
+    ``found``: each is found by its payload's three members (``FIELDS``).
+    """
 
     batch: int = 1
     size: int | None = None
     chosen: bool = False
+    found: bool = False
 
     def entries(self, rng: Random) -> "Entries":
         """Return an endless supply of such batches."""
@@ -58,7 +67,9 @@ class Entries:
     def __call__(self) -> list[Entry]:
         """Make the next batch."""
         rng = self._rng
-        return [data.entry(rng, CHAIN, rng.choice(self._payloads)) for _ in range(self._shape.batch)]
+        made = [data.entry(rng, CHAIN, rng.choice(self._payloads)) for _ in range(self._shape.batch)]
+        # As a request has it: the keys are derived from each payload anew.
+        return [entry._replace(keys=FIELDS.keys_of(entry.payload)) for entry in made] if self._shape.found else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +179,11 @@ class Transaction:
 def prepare(run: Run) -> None:
     """Make empty databases with the log's indexes; the naive chain's can't have a unique (chain, seq)."""
     with run.client() as client:
-        for name in ("ours", "plain", "naive", "transaction"):
+        for name in ("ours", "plain", "naive", "transaction", SEARCHED, UNSEARCHED):
             client.drop_database(name)
-        for name in ("ours", "plain", "transaction"):
+        for name in ("ours", "plain", "transaction", SEARCHED, UNSEARCHED):
             Operations(client, name).ensure_indexes()
+        indexes.ensure(Operations(client, SEARCHED).events, indexes.SEARCH)
         naive = Operations(client, "naive").events
         for index in indexes.EVENTS:
             naive.create_index(index.keys)
