@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eventlog.console import run as run_command
 from local.mongod.embedded import EmbeddedMongo
-from tools.benchmarks import append, audit, cold_start, growth, http, query, shards, stream
+from tools.benchmarks import append, audit, cold_start, growth, http, query, shards, stream, views
 from tools.benchmarks.measure import BenchmarkReport, Run
 from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
@@ -20,11 +20,14 @@ BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "http": http.run,
     "stream": stream.run,
     "query": query.run,
+    "views": views.run,
     "growth": growth.run,
     "audit": audit.run,
     "shards": shards.run,
     "cold_start": cold_start.run,
 }
+NOT_QUICK = {"views"}
+"""What the short run leaves out, unless it is named: a browser and many visits."""
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 CACHE_GB = 4
 """Room for a million events with their indexes, as a database in use would have."""
@@ -44,7 +47,8 @@ def main() -> int:
         EmbeddedMongo(Path(folder), cache_gb=CACHE_GB) as mongo,
     ):
         run = Run(mongo.uri, arguments.quick)
-        outcomes = run_all(run, arguments.names or list(BENCHMARKS))
+        wanted = [name for name in BENCHMARKS if not (arguments.quick and name in NOT_QUICK)]
+        outcomes = run_all(run, arguments.names or wanted)
         if not arguments.quick and not arguments.names:
             write(PAGE, "make bench", run, outcomes)
             print(f"Written: {PAGE.name} and its plots.")

@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry
+from eventlog.formats.search_keys import SearchFields
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
@@ -23,8 +24,18 @@ _BATCH = 5_000
 _POOL = 1_024
 
 
-def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> None:
-    """Store a new chain of ``count`` settled events, one a second from ``data.START`` on, with all the log's indexes.
+def seed(
+    client: MongoClient[Any],
+    database: str,
+    chain: str,
+    count: int,
+    *,
+    start: int = data.START,
+    fields: SearchFields | None = None,
+) -> None:
+    """Store a new chain of ``count`` settled events, one a second from ``start`` on, with all the log's indexes.
+
+    ``fields``: each event has the keys that follow from them, and the indexes of keys are there too.
 
     Documents are made while the previous batch is stored; indexes that no insert needs are built last.
     """
@@ -36,21 +47,24 @@ def seed(client: MongoClient[Any], database: str, chain: str, count: int) -> Non
     state = ChainState(0, hashing.genesis(ORIGIN, chain))
     with ThreadPoolExecutor(1) as storing:
         stored: Future[Any] = storing.submit(list)
-        for start in range(0, count, _BATCH):
-            entries = _entries(chain, start, min(start + _BATCH, count))
+        for first in range(0, count, _BATCH):
+            entries = _entries(chain, range(first, min(first + _BATCH, count)), start, fields)
             documents = [RawBSONDocument(codec.encode_event(event)) for event in state.extend(entries)]
             stored.result()
             stored = storing.submit(events.insert_many, documents)
         stored.result()
     document = new_sequence(chain, ORIGIN, state.hash)
     operations.sequences.insert_one(document | {"size": Int64(state.size), "settled": settled_fields(state)})
-    operations.events.create_indexes([IndexModel(index.keys) for index in indexes.EVENTS[1:]])
+    built = [*indexes.EVENTS[1:], *(indexes.SEARCH if fields else ())]
+    operations.events.create_indexes([IndexModel(index.keys) for index in built])
     operations.ensure_indexes()
 
 
-def _entries(chain: str, start: int, stop: int) -> Iterator[Entry]:
-    """Yield the entries start..stop-1: the same types, sources and payloads every time, ids and salts of their own."""
-    rng = Random(start)
+def _entries(chain: str, numbers: range, start: int, fields: SearchFields | None) -> Iterator[Entry]:
+    """Yield the entries of these numbers: the same types, sources and payloads every time, own ids and salts."""
+    rng = Random(numbers.start)
     payloads = data.payloads(rng, _POOL)
-    for number in range(start, stop):
-        yield data.entry(rng, chain, rng.choice(payloads), data.START + number * 1000)
+    keys = {payload: fields.keys_of(payload) for payload in payloads} if fields else {}
+    for number in numbers:
+        payload = rng.choice(payloads)
+        yield data.entry(rng, chain, payload, start + number * 1000)._replace(keys=keys.get(payload))
