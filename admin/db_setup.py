@@ -36,6 +36,8 @@ class AdminSettings(BaseSettings):
     eventlog_query_password_file: Path | None = None
     eventlog_audit_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
     eventlog_audit_password_file: Path | None = None
+    eventlog_erase_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
+    eventlog_erase_password_file: Path | None = None
 
     @field_validator("search_fields")
     @classmethod

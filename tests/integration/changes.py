@@ -54,6 +54,13 @@ def in_transaction(db: Database[dict[str, Any]]) -> None:
         db.events.update_one({}, {"$set": {"x": 1}}, session=session)
 
 
+def erased(db: Database[dict[str, Any]], **fields: Any) -> None:
+    """What erasing does, with an event that has a payload, a salt and keys."""
+    before = {"_id": "main/x", "payload": "{}", "salt": bytes(16), "keys": ["user:secret"], "n": 1}
+    db.events.insert_one(before)
+    db.events.update_one({"_id": "main/x"}, {"$set": {"salt": b"", **fields}})
+
+
 def keys_removed(db: Database[dict[str, Any]]) -> None:
     """The first of the two is what ``make reindex`` does, and is not told."""
     db.events.update_one({}, {"$set": {"keys_version": Int64(2), "keys": ["user:secret"]}})
@@ -83,6 +90,9 @@ HONEST: dict[str, Act] = {
     "an event that is indexed anew": lambda db: db.events.update_one(
         {}, {"$set": {"keys_version": Int64(2), "keys": ["user:secret"]}}
     ),
+    "an event that is erased": lambda db: erased(db, payload=""),
+    "an event that is erased, with keys": lambda db: erased(db, payload="", keys=[]),
+    "an event that is erased, its payload apart": erased,
     "compact": lambda db: db.command("compact", "events", force=True),
 }
 WRONG: dict[str, tuple[Act, list[str]]] = {
@@ -90,6 +100,22 @@ WRONG: dict[str, tuple[Act, list[str]]] = {
     "an event that is indexed, and more": (
         lambda db: db.events.update_one({}, {"$set": {"keys": ["user:secret"], "principal": "secret"}}),
         ["the row 'main/e1' of events was updated"],
+    ),
+    "an event that is erased, and more": (
+        lambda db: erased(db, payload="", n=2),
+        ["the row 'main/x' of events was updated"],
+    ),
+    "an event that gets another payload and no salt": (
+        lambda db: erased(db, payload="secret"),
+        ["the row 'main/x' of events was updated"],
+    ),
+    "an event without a payload that keeps its salt": (
+        lambda db: db.events.update_one({}, {"$set": {"payload": ""}}),
+        ["the row 'main/e1' of events was updated"],
+    ),
+    "an event that gets a payload again": (
+        lambda db: (erased(db, payload=""), db.events.update_one({"n": 1}, {"$set": {"payload": "secret"}})),
+        ["the row 'main/x' of events was updated"],
     ),
     "update": (
         lambda db: db.events.update_one({}, {"$set": {"payload": "secret"}}),

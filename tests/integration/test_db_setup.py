@@ -44,11 +44,11 @@ def test_the_first_time_makes_everything(log: SecuredLog) -> None:
     assert {outcome.state for outcome in found if outcome.kind != "shard key"} == {"created"}
     kinds = [outcome.kind for outcome in found]
     assert {kind: kinds.count(kind) for kind in kinds} == {
-        "collection": 8,
+        "collection": 9,
         "index": 11,
         "shard key": 3,
-        "role": 3,
-        "user": 3,
+        "role": 4,
+        "user": 4,
     }
 
 
@@ -127,7 +127,7 @@ def test_a_new_password_replaces_the_old_one(log: SecuredLog) -> None:
 
 def test_users_are_made_of_those_with_a_password_only(log: SecuredLog) -> None:
     found = [o for o in log.set_up(passwords={"eventlog-query": PASSWORDS["eventlog-query"]}) if o.kind == "user"]
-    assert [outcome.state for outcome in found] == ["skipped", "created", "skipped"]
+    assert [outcome.state for outcome in found] == ["skipped", "created", "skipped", "skipped"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_an_index_that_the_data_contradict_is_refused_and_the_rest_is_made(log: 
     found = log.set_up()
     refused = [outcome for outcome in found if outcome.state not in IN_ORDER]
     assert [(o.name, o.detail) for o in refused] == [("events (chain, seq)", "by MongoDB: DuplicateKey")]
-    assert sum(outcome.state == "created" for outcome in found) == 7 + 10 + 6
+    assert sum(outcome.state == "created" for outcome in found) == 8 + 10 + 8
 
 
 def test_a_mongod_with_access_control_keeps_it_after_a_restart(tmp_path: Path) -> None:

@@ -56,9 +56,9 @@ def test_the_command_sets_up_and_its_exit_code_tells_whether_all_is_as_declared(
 ) -> None:
     assert configured("--check")[0] == 3
     code, shown = configured()
-    assert (code, shown.count("created")) == (0, 8 + 11 + 6)
+    assert (code, shown.count("created")) == (0, 9 + 11 + 8)
     code, shown = configured("--check")
-    assert (code, shown.count("as declared")) == (0, 8 + 11 + 6)
+    assert (code, shown.count("as declared")) == (0, 9 + 11 + 8)
     for function in ("ingest", "query", "audit"):
         with log.store(function) as store:
             store.ping()

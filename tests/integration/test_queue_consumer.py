@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from eventlog.ingest.deliveries import Deliveries
 from eventlog.ingest.queue_consumer import STEP_SECONDS, Consumer, Message, Outcome
 from eventlog.ingest.queue_message import format_message
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import QueueUnavailableError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed, Query
+from eventlog.store.mongo.erasures import Erasures
 from eventlog.store.mongo.store import MongoStore
 from eventlog.wiring.connection import Connection
 from eventlog.wiring.queue import QueueWiring
@@ -92,6 +94,30 @@ def test_each_chain_of_a_delivery_is_appended_in_its_order_in_one_batch(
     assert (outcome.stored, outcome.dead, outcome.failed) == (5, [], [])
     assert (ids(store, "a"), ids(store, "b")) == (["1", "3", "2"], ["2", "1"])
     assert appends == [("a", 3), ("b", 2)]
+
+
+def test_a_message_whose_event_was_erased_is_dropped_and_the_others_of_its_chain_go_on(
+    wired: QueueWiring, store: MongoStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dead letter would keep for days what was erased."""
+    consume(wired, message("1"), message("2"))
+    store.settle("main")
+    Erasures(store).erase(Erasures(store).settled("main", [0]).values())
+    again = [message("1", payload={"secret": 1}), message("3"), message("2"), message("2", payload={"other": 1})]
+    records: Any = [
+        {"messageId": each.message_id, "body": each.body, "attributes": {"MessageGroupId": each.group}}
+        for each in again
+    ]
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    kept = Dead()
+    answer = Deliveries(Consumer(store.append, kept), "x").consume({"Records": records}, lambda: STEP_SECONDS)
+    assert answer == {"batchItemFailures": []}
+    assert [reason for _, _, reason in kept.kept.values()] == [CONFLICT]
+    assert ids(store) == ["1", "2", "3"]
+    shown = capsys.readouterr().out
+    assert '"ErasedDropped":[1.0]' in shown
+    assert "the event with its id was erased" in shown
+    assert "secret" not in shown
 
 
 def test_what_is_appended_is_what_was_accepted(wired: QueueWiring, store: MongoStore) -> None:

@@ -13,7 +13,7 @@ from tests.support.each import each
 from tests.support.secured import SecuredLog
 
 Db = Database[dict[str, Any]]
-FUNCTIONS = ("ingest", "query", "audit")
+FUNCTIONS = ("ingest", "query", "audit", "erase")
 NOT_AUTHORIZED = 13
 
 
@@ -100,7 +100,7 @@ REMOVES: list[Act] = [delete, take_out, drop, drop_indexes, create_index, unvali
 CHANGES: list[Act] = [update, replace, upsert, merge]
 WRITES: list[Act] = [insert, *CHANGES, *REMOVES]
 READS: list[Act] = [find, count]
-COLLECTIONS = ("events", "bodies", "sequences", "audits", "checkpoints", "cosignatures", "quotas", "heads")
+COLLECTIONS = ("events", "bodies", "sequences", "audits", "checkpoints", "cosignatures", "quotas", "heads", "erasures")
 FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "bodies"): [insert_unvalidated, *CHANGES, *REMOVES],
@@ -109,7 +109,7 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("ingest", "checkpoints"): [*READS, *WRITES],
     ("ingest", "cosignatures"): [*READS, *WRITES],
     ("ingest", "quotas"): [insert_unvalidated, *REMOVES],
-    **{("query", name): WRITES for name in COLLECTIONS},
+    **{("query", name): WRITES for name in COLLECTIONS if name != "erasures"},
     ("query", "quotas"): [*READS, *WRITES],
     ("audit", "quotas"): [*WRITES],
     ("audit", "events"): [insert_unvalidated, *CHANGES, *REMOVES],
@@ -120,6 +120,15 @@ FORBIDDEN: dict[tuple[str, str], list[Act]] = {
     ("audit", "cosignatures"): [insert_unvalidated, *CHANGES, *REMOVES],
     ("ingest", "heads"): [*READS, *WRITES],
     ("audit", "heads"): [insert_unvalidated, *REMOVES],
+    ("ingest", "erasures"): [*READS, *WRITES],
+    ("query", "erasures"): [*READS, *WRITES],
+    ("audit", "erasures"): [*WRITES],
+    ("erase", "events"): [insert_unvalidated, *REMOVES],
+    ("erase", "sequences"): [insert, upsert, insert_unvalidated, *REMOVES],
+    ("erase", "bodies"): [insert_unvalidated, *CHANGES, drop, drop_indexes, create_index, unvalidate, rename, compact],
+    ("erase", "checkpoints"): [*WRITES],
+    ("erase", "erasures"): [insert_unvalidated, *REMOVES],
+    **{("erase", name): [*READS, *WRITES] for name in ("audits", "cosignatures", "quotas", "heads", "others")},
     ("ingest", "others"): [*READS, *WRITES],
     ("query", "others"): [*READS, *WRITES],
     ("audit", "others"): WRITES,  # whoever watches the database may read all of it

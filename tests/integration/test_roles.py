@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from eventlog.anchors.registry import Registry
 from eventlog.audit.watch import Watched, Watcher
 from eventlog.audit.workers import Workers
+from eventlog.formats.governance import event_id
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.audits import AuditStore
@@ -22,6 +23,7 @@ from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
 from tests.support.anchored import AnchoredLog, new_key
 from tests.support.factories import draft
+from tests.support.governed import GovernedLog
 from tests.support.secured import ORIGIN, SecuredLog
 from tests.support.witness_servers import AskingLog, policy_of, witness_of
 from tests.support.witnesses import ed25519
@@ -205,6 +207,24 @@ def test_a_strike_off_can_be_declared_as_the_audits_user(log: SecuredLog, tmp_pa
         assert anchored.audit_all()["ghost"].status == "tampered"
         assert anchored.strike_off().status == "intact"
         assert "ghost" not in anchored.audit_all()
+
+
+def test_the_erasing_user_orders_and_carries_out_erasures_and_holds(log: SecuredLog, tmp_path: Path) -> None:
+    with log.store("ingest") as ingest, log.store("audit") as audit, log.store("erase") as store:
+        of_audit = GovernedLog.make(AnchoredLog(audit, tmp_path), tmp_path)
+        governed = GovernedLog(AnchoredLog(store, tmp_path, signers=of_audit.log.signers), of_audit.key)
+        GovernedLog(AnchoredLog(ingest, tmp_path), of_audit.key).append("a", "b-large", "c")
+        held = governed.ordering().hold(governed.asking(), (2, 3), None)
+        governed.ordering().release(governed.asking(), event_id(held.order))
+        many = [draft(payload={"n": number}) for number in range(300)]  # so many that their order is stored apart
+        ingest.append("main", many)
+        governed.erase("a", "b-large", *(each.entry.event_id for each in many))
+        of_audit.log.audit()
+        assert governed.erasing().run(60).emptied == 302
+        assert governed.shown.erasures("main", 9, None)[0][0].state == "erased"
+        assert list(governed.shown.waiting("main")) == []
+    with log.store("audit") as audit:
+        assert len(GovernedLog(AnchoredLog(audit, tmp_path), of_audit.key).erased()) == 302
 
 
 def test_an_update_of_a_sequence_document_is_what_ingest_may_do(log: SecuredLog) -> None:

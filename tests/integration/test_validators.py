@@ -13,8 +13,10 @@ from eventlog.audit.watch import Watcher
 from eventlog.formats.cosignature import cosign
 from eventlog.formats.cosigned_note import format_line
 from eventlog.store.interface.audits import MARK, POSITION
+from eventlog.store.interface.erasures import ErasingState
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
+from eventlog.store.mongo.erasures import Erasures
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -65,15 +67,28 @@ def live(log: AnchoredLog) -> None:
     Watcher(MongoWatch(log.store), AuditStore(log.store), "log", anchoring=log.anchoring()).drain(60)
 
 
+def erase_some(log: AnchoredLog) -> None:
+    """Two events of another chain are erased, one of which has a large payload."""
+    erasures = Erasures(log.store)
+    for text in ("short", "x" * APART_FROM):
+        log.store.append("erased", [draft(chain="erased", payload={"text": text})])
+    log.store.settle("erased")
+    erasures.accept("erased", "a request")
+    assert erasures.erase(erasures.settled("erased", [0, 1]).values()) == 2
+    erasures.reached(ErasingState("erased", 2, (1,)))
+
+
 def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:
     live(log)
     assert log.audit("full").status == "intact"
+    erase_some(log)
     assert operations_of(log.store).audits.count_documents({"_id": {"$in": [POSITION, MARK]}}) == 2
 
 
 @pytest.mark.parametrize("declared", COLLECTIONS, ids=lambda declared: declared.name)
 def test_what_a_log_without_validators_wrote_fits_them(store: MongoStore, tmp_path: Path, declared: Any) -> None:
-    live(AnchoredLog(store, tmp_path))
+    live(log := AnchoredLog(store, tmp_path))
+    erase_some(log)
     held = operations_of(store).events.database[declared.name].with_options(codec_options=RAW)
     assert held.count_documents(declared.validator) == held.count_documents({}) > 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eventlog.formats.strict_json import Problem
-from eventlog.store.errors import IdConflictError
+from eventlog.store.errors import IdConflictError, IdErasedError
 from eventlog.store.interface import Draft
 
 
@@ -57,3 +57,27 @@ class BatchConflictError(IdConflictError):
         super().__init__(ids)
         where = {draft.entry.event_id: index for index, draft in enumerate(drafts)}
         self.problems = [Problem(f"/{where[name]}/event_id", f"{name} exists with other content") for name in ids]
+
+
+class BatchErasedError(IdErasedError):
+    """Events of a batch have ids of erased events; ``problems`` names them by their index."""
+
+    def __init__(self, ids: list[str], drafts: Sequence[Draft]) -> None:
+        super().__init__(ids)
+        where = {draft.entry.event_id: index for index, draft in enumerate(drafts)}
+        self.problems = [Problem(f"/{where[name]}/event_id", f"the event {name} was erased") for name in ids]
+
+
+class ConflictError(InputError):
+    """What is asked for contradicts what is there (409); ``text`` says so in one sentence. Nothing was stored."""
+
+    def __init__(self, problems: list[Problem], text: str) -> None:
+        super().__init__(problems)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class NotSetUpError(Exception):
+    """This log was not set up to do that (501); the text says what to set."""

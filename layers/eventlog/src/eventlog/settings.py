@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventlog.formats.governance_note import parse_governance_vkey
 from eventlog.formats.name_filter import NameFilter
 from eventlog.formats.note import parse_vkey
 from eventlog.formats.search_keys import SearchFields, parse_fields
@@ -112,6 +113,23 @@ class Settings(BaseSettings):
         default="",
         validation_alias="EVENTLOG_RETIRED_KEYS",
         description="Verifier keys, separated by commas, that sign no more but whose old checkpoints are still valid",
+    )
+    governance_keys: str = Field(
+        default="",
+        validation_alias="EVENTLOG_GOVERNANCE_KEYS",
+        description="Verifier keys, separated by commas, that order erasures and holds; none: nothing can be erased",
+    )
+    governance_signing_key: str = Field(
+        default="",
+        validation_alias="EVENTLOG_GOVERNANCE_SIGNING_KEY",
+        description="What signs orders: a key file or kms:<id, ARN or alias>; only what erases has it",
+    )
+    erasure_approvals: int = Field(
+        default=1,
+        validation_alias="EVENTLOG_ERASURE_APPROVALS",
+        ge=1,
+        le=2,
+        description="How many people an erasure takes; 2: another than who asks has to approve it",
     )
     full_audit_hours: int = Field(
         default=48,
@@ -234,6 +252,18 @@ class Settings(BaseSettings):
         for vkey in listed(value):
             parse_vkey(vkey)
         return value
+
+    @field_validator("governance_keys")
+    @classmethod
+    def _check_governance(cls, value: str) -> str:
+        for vkey in listed(value):
+            parse_governance_vkey(vkey)
+        return value
+
+    @property
+    def governance_public_keys(self) -> list[bytes]:
+        """The public keys of those that order erasures and holds, 32 bytes each."""
+        return [parse_governance_vkey(vkey).public_key for vkey in listed(self.governance_keys)]
 
     @field_validator("witness_chains")
     @classmethod

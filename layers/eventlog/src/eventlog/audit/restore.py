@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.history import Standing
+from eventlog.anchors.orders import OrderNotes, append_order
 from eventlog.anchors.registry import Registry
 from eventlog.anchors.walk import note_key, restore_key
 from eventlog.audit.auditor import Auditor
@@ -35,6 +36,8 @@ class Restorer:
     audits: AuditDatabase
     anchoring: Anchoring
     auditor: Auditor
+    orders: OrderNotes | None = field(default=None, kw_only=True)
+    """The erasures and holds that are kept beside the anchors; None: nothing can be erased or held in this log."""
     clock: Callable[[], int] = field(default=now_millis, kw_only=True)
 
     def restore(self, chain: str, reason: str) -> AuditReport:
@@ -64,6 +67,7 @@ class Restorer:
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
         self._write(found, standing, declared)
+        self._order_again(found)
         data = sign_restore(declared, self.anchoring.signers)
         self.anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
         return self.auditor.run(self.auditor.start(chain, "full"), float("inf"))
@@ -113,6 +117,14 @@ class Restorer:
         if report.status != "intact":
             detail = f"what is left of it is damaged, see audit {report.audit_id}"
             raise InvalidError([Problem("/chain", detail)])
+
+    def _order_again(self, found: Chain) -> None:
+        """Bring erasures and holds back into the chain that the backup didn't have: what they ordered is in force.
+
+        What an erasure names is known by its hash, so where other events stand now nothing is erased.
+        """
+        for order, note in self.orders.notes(found.name) if self.orders else ():
+            append_order(self.store, order, note, self.clock())
 
     def _write(self, found: Chain, standing: Standing, declared: Restore) -> None:
         newest = standing.newest

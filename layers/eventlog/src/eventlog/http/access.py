@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from eventlog.http.tokens import Tokens
 
 EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE = "events:read", "events:write", "audits:write"
-SCOPES = (EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE)
+EVENTS_ERASE, HOLDS_WRITE = "events:erase", "holds:write"
+SCOPES = (EVENTS_READ, EVENTS_WRITE, AUDITS_WRITE, EVENTS_ERASE, HOLDS_WRITE)
+"""The last two are in no default: whoever is to have them is given them by name."""
 
 
 class AccessError(Exception):
@@ -116,3 +118,5 @@ _access = _Access()
 Reader = Annotated[Caller, Security(_access, scopes=[EVENTS_READ])]
 Writer = Annotated[Caller, Security(_access, scopes=[EVENTS_WRITE])]
 AuditStarter = Annotated[Caller, Security(_access, scopes=[AUDITS_WRITE])]
+Eraser = Annotated[Caller, Security(_access, scopes=[EVENTS_ERASE])]
+Holder = Annotated[Caller, Security(_access, scopes=[HOLDS_WRITE])]

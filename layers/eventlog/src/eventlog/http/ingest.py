@@ -143,7 +143,7 @@ def _count(request: Request, placed: Iterable[Placed]) -> None:
 
 
 WiredIngest = Annotated[IngestWiring, Depends(wired_by(IngestWiring))]
-_ERRORS = documented(400, 404, 409, 413, 415, 422, 429, 500, 503)
+_ERRORS = documented(400, 404, 409, 410, 413, 415, 422, 429, 500, 503)
 
 router = api_router("ingest")
 

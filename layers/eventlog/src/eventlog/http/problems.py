@@ -14,9 +14,12 @@ from starlette.routing import Match
 
 from eventlog.errors import (
     BatchConflictError,
+    BatchErasedError,
+    ConflictError,
     EncodedError,
     InvalidError,
     NotFoundError,
+    NotSetUpError,
     TooLargeError,
     UnsupportedError,
 )
@@ -30,6 +33,7 @@ from eventlog.store.errors import (
     CorruptionError,
     CredentialsRefusedError,
     IdConflictError,
+    IdErasedError,
     LimitError,
     StoreUnavailableError,
 )
@@ -43,7 +47,9 @@ STATUS: dict[type[Exception], int] = {
     ScopeError: 403,
     NotFoundError: 404,
     NotAcceptableError: 406,
+    IdErasedError: 410,  # before what it is a kind of
     IdConflictError: 409,
+    ConflictError: 409,
     TooLargeError: 413,
     UnsupportedError: 415,
     InvalidError: 422,
@@ -51,6 +57,7 @@ STATUS: dict[type[Exception], int] = {
     LimitError: 429,
     CorruptionError: 500,
     DamagedEventError: 500,
+    NotSetUpError: 501,
     StoreUnavailableError: 503,
 }
 
@@ -139,6 +146,8 @@ def _detail(error: Exception) -> str:
     if isinstance(error, RequestValidationError):
         names = dict.fromkeys(one.pointer.rsplit("/", 1)[-1] for one in _errors(error))
         return f"Not allowed as given: {', '.join(names)}; errors says why."
+    if isinstance(error, IdErasedError):
+        return "The event with this id was erased, so it can't be compared; nothing was stored."
     if isinstance(error, IdConflictError):
         return "An event with this id exists in the chain with other content; nothing was stored."
     if isinstance(error, (CorruptionError, DamagedEventError)):
@@ -150,7 +159,9 @@ def _errors(error: Exception) -> list[Problem]:
     """The places that an error names. A conflict of one event is at its id; a batch names its own (``problems``)."""
     if isinstance(error, RequestValidationError):
         return [Problem(pointer(e["loc"]), e["msg"]) for e in error.errors()]
-    if isinstance(error, IdConflictError) and not isinstance(error, BatchConflictError):
+    if isinstance(error, IdErasedError) and not isinstance(error, BatchErasedError):
+        return [Problem("/event_id", f"the event {name} was erased") for name in error.ids]
+    if isinstance(error, IdConflictError) and not isinstance(error, (BatchConflictError, BatchErasedError)):
         return [Problem("/event_id", f"{name} exists with other content") for name in error.ids]
     return list(getattr(error, "problems", ()))
 

@@ -36,7 +36,7 @@ class TokenEntry(BaseModel):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     principal: Name
-    scopes: list[Literal["events:read", "events:write", "audits:write"]]
+    scopes: list[Literal["events:read", "events:write", "audits:write", "events:erase", "holds:write"]]
     chains: Annotated[list[str], AfterValidator(_chain_names)] | None = None
 
     def caller(self) -> Caller:

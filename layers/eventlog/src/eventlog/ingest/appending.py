@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from eventlog.errors import BatchConflictError
-from eventlog.store.errors import IdConflictError
+from eventlog.errors import BatchConflictError, BatchErasedError
+from eventlog.store.errors import IdConflictError, IdErasedError
 from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface import Draft, Placed
 
@@ -45,6 +45,7 @@ class Ingest:
         """Append one event.
 
         Raises:
+            IdErasedError: the event with this id was erased.
             IdConflictError: an event with this id exists with other content.
             StoreError: see ``EventStore.append``.
         """
@@ -54,10 +55,13 @@ class Ingest:
         """Append events of one chain with distinct ids in their order, or none of them.
 
         Raises:
+            BatchErasedError: events with some of these ids were erased.
             BatchConflictError: events with some of these ids exist with other content.
             StoreError: see ``EventStore.append``.
         """
         try:
             return self._log.append(drafts[0].entry.chain, drafts)
+        except IdErasedError as error:
+            raise BatchErasedError(error.ids, drafts) from error
         except IdConflictError as error:
             raise BatchConflictError(error.ids, drafts) from error

@@ -72,10 +72,16 @@ class Deliveries:
         # What became of them is logged and counted before SQS is answered: an answer that is lost takes no trace along.
         outcome = self._consumer.consume(messages, seconds_left)
         self._log(outcome)
-        metrics.emit(self._service, {"Events": outcome.stored, "DeadLettered": len(outcome.dead)})
+        metrics.emit(
+            self._service,
+            {"Events": outcome.stored, "DeadLettered": len(outcome.dead), "ErasedDropped": len(outcome.dropped)},
+        )
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in outcome.failed]}
 
     def _log(self, outcome: Outcome) -> None:
+        for message in outcome.dropped:
+            fields = {"chain": message.group, "message_id": message.message_id}
+            self._logger.warning("dropped: the event with its id was erased", extra=fields)
         for dead in outcome.dead:
             self._logger.warning("dead-lettered", extra=_dead_fields(dead))
         for failure in outcome.failures:

@@ -4,12 +4,16 @@ A message stays in the queue until it is acknowledged, and its group (its chain)
 once it is appended or dead-lettered. It has failed, and comes again with all that follow it, when it is not known to be
 at fault: the store or the dead-letter queue can't be reached, or the chain's stored data is damaged.
 
+A message whose id is that of an erased event is dropped. It may well be what was erased, delivered once more, and a
+dead letter would keep it for days.
+
 A message is dead-lettered at once, with the reason, if trying again can't help: ``parse_message`` does not take it, it
 waits in another chain's group, or its id exists with other content. Such a message never blocks its chain.
 
 A process may die, or a reply be lost, between any two steps; then messages that are done already come again:
 
 - appended, not acknowledged: the store knows the id and the content, and adds nothing (every id counts as chosen).
+- dropped, as the event with its id was erased: dropped again.
 - dead-lettered, not acknowledged: it is dead-lettered again under the id of the message, which the dead-letter queue
   takes once in five minutes; the queue's visibility timeout is shorter. (If a reply of the dead-letter queue is lost
   and it can't be reached for the next five minutes, it has the message twice.)
@@ -24,7 +28,7 @@ from typing import NamedTuple
 
 from eventlog.fields import MAX_BATCH, MAX_BATCH_TEXT
 from eventlog.ingest.queue_message import MessageError, Queue, parse_message
-from eventlog.store.errors import IdConflictError, StoreError, StoreUnavailableError
+from eventlog.store.errors import IdConflictError, IdErasedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 
 STEP_SECONDS = 24.0
@@ -55,12 +59,13 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a delivery: each of its messages is appended, dead or failed.
+    """What became of a delivery: each of its messages is appended, dropped, dead or failed.
 
-    ``placed`` are the appended ones with their places.
+    ``placed`` are the appended ones with their places; of the ``dropped`` ones the events with their ids were erased.
     """
 
     placed: list[Placed] = field(default_factory=list)
+    dropped: list[Message] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -120,6 +125,11 @@ class Consumer:
         drafts = [item.draft for item in waiting[:run] if item.draft]
         try:
             outcome.placed += self._append(chain, drafts)
+        except IdErasedError as erased:
+            # Nothing of the run was stored. The next step appends what is left of it.
+            kept = [item for item in waiting[:run] if not item.draft or item.draft.entry.event_id not in erased.ids]
+            outcome.dropped += [item.message for item in waiting[:run] if item not in kept]
+            waiting[:run] = kept
         except IdConflictError as conflict:
             # Nothing of the run was stored. The next steps dead-letter those at fault, and append the rest.
             for index, item in enumerate(waiting[:run]):

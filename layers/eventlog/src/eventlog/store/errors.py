@@ -25,6 +25,13 @@ class IdConflictError(StoreError):
         self.ids = ids
 
 
+class IdErasedError(IdConflictError):
+    """Event ids whose events were erased: whether the content is the same can't be told. Nothing was stored."""
+
+    def __str__(self) -> str:
+        return f"the events with these ids were erased: {', '.join(self.ids)}"
+
+
 class LimitError(StoreError):
     """One caller has all that one caller may have. Nothing was done, and others are served.
 

@@ -185,7 +185,7 @@ def _lane(chain: str, drafts: Iterable[Draft]) -> _Lane:
 def _refuse(taken: Iterable[_Waiting], error: IdConflictError) -> list[_Waiting]:
     """Tell the conflict to those who sent one of its ids; return the others."""
     conflicts = {waiting: [name for name in error.ids if name in waiting.ids] for waiting in taken}
-    _tell((waiting, IdConflictError(ids)) for waiting, ids in conflicts.items() if ids)
+    _tell((waiting, type(error)(ids)) for waiting, ids in conflicts.items() if ids)
     return [waiting for waiting, ids in conflicts.items() if not ids]
 
 

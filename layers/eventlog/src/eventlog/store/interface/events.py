@@ -116,6 +116,7 @@ class EventAppender(Protocol):
         """Append all drafts of one chain in order, or none. Their ids are distinct.
 
         Raises:
+            IdErasedError: an id is that of an event that was erased; nothing was stored.
             IdConflictError: an id exists with other content; nothing was stored.
             StoreUnavailableError: not known to be stored; retry with the same ids.
             ChainLostError: the chain has events but no sequence document.

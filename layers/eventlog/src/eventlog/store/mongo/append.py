@@ -8,8 +8,14 @@ from dataclasses import dataclass
 
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
-from eventlog.formats.event import Entry, Event
-from eventlog.store.errors import ChainLostError, IdConflictError, StoreError, StoreUnavailableError
+from eventlog.formats.event import Entry, Event, is_erased
+from eventlog.store.errors import (
+    ChainLostError,
+    IdConflictError,
+    IdErasedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo.driver_errors import answered
 from eventlog.store.mongo.last_pushes import LastPushes
@@ -131,6 +137,7 @@ class Appender:
         An entry leaves the sequence document only after it is in ``events``, so in this order none can be missed.
 
         Raises:
+            IdErasedError: an id is that of an erased event.
             IdConflictError: an id exists with other content.
         """
         while True:
@@ -149,6 +156,8 @@ class Appender:
                 continue
             # What is there with the same content is a replay; with other content it stops the whole append.
             found = {event.entry.event_id: event for event in there}
+            if erased := [i for i, event in found.items() if is_erased(event.entry)]:
+                raise IdErasedError(erased)
             conflicts = [i for i, event in found.items() if not _same(self._drafts[i], event.entry)]
             if conflicts:
                 raise IdConflictError(conflicts)

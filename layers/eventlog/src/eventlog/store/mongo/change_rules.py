@@ -1,9 +1,10 @@
 """Which changes of the database the log's own roles never make (``roles.py``), and what ``make db-setup`` makes.
 
 The functions insert events, payloads, copies of anchors and cosignatures, and insert and update sequence documents and
-reports. All of this but a few the server leaves out already (``RELEVANT``). What an operator does to bring a database
-to its declared state, or to shard it, changes no row and hides none. Whatever else is done to these collections is
-told: ``judge``.
+reports; erasing empties the payload, the salt and the keys of an event. All of this but a few the server leaves out
+already (``RELEVANT``). What an operator does to bring a database to its declared state, or to shard it, changes no row
+and hides none. Whatever else is done to these collections is told: ``judge``. Whether what was emptied was to be erased
+is for the audit to say, which knows what the log orders.
 
 What comes by was looked up on MongoDB 6.0.5 (tests/integration/test_change_rules.py). No content of a row is asked for.
 """
@@ -15,19 +16,22 @@ from bson import Timestamp
 
 from eventlog.store.interface.audits import MARK
 from eventlog.store.interface.watch import Change
+from eventlog.store.mongo.erasure_rules import IS_EMPTIED, is_erasure
 from eventlog.store.mongo.indexes import Index
-from eventlog.store.mongo.reindex_rules import FIELDS_SET, IS_REINDEX, is_reindex
+from eventlog.store.mongo.reindex_rules import FIELDS_SET, SETS_FIELDS, SETS_KEYS, is_reindex
 from eventlog.store.mongo.schema import COLLECTIONS, Declared
 
-_NO_EVIDENCE = ("quotas", "heads")
-"""Nothing of the log rests on the first, and the second is signed: nobody is told of what is done to them."""
+_NO_EVIDENCE = ("quotas", "heads", "erasures")
+"""Nothing of the log rests on the first and the last, and the second is signed: nobody is told what is done to them."""
 _DECLARED = {declared.name: declared for declared in COLLECTIONS if declared.name not in _NO_EVIDENCE}
 _ROWS_NEVER_CHANGE = ("events", "bodies", "checkpoints", "cosignatures")
 _ROWS_ARE_UPDATED = ("sequences", "audits")
 _IS_MARK = {"ns.coll": "audits", "documentKey._id": MARK}
+_OUR_UPDATE = SETS_FIELDS | {"$expr": {"$or": [SETS_KEYS, IS_EMPTIED]}}
+"""One condition for both: MongoDB 6.0.5 fails to make a filter of a ``$nor`` of two."""
 RELEVANT: dict[str, Any] = {
     "$or": [
-        {"ns.coll": {"$in": _ROWS_NEVER_CHANGE}, "operationType": {"$ne": "insert"}, "$nor": [IS_REINDEX]},
+        {"ns.coll": {"$in": _ROWS_NEVER_CHANGE}, "operationType": {"$ne": "insert"}, "$nor": [_OUR_UPDATE]},
         {"ns.coll": {"$in": _ROWS_ARE_UPDATED}, "operationType": {"$nin": ["insert", "update", "replace"]}},
         {"to.coll": {"$in": list(_DECLARED)}},
         {"operationType": {"$in": ["dropDatabase", "invalidate"]}},
@@ -50,6 +54,7 @@ FIELDS: dict[str, Any] = {
     "documentKey._id": 1,
     "operationDescription": 1,
     "set": FIELDS_SET,
+    "erasure": IS_EMPTIED,
     "updateDescription.removedFields": 1,
     "updateDescription.truncatedArrays": 1,
     "fullDocument.chain": 1,
@@ -120,7 +125,7 @@ def _is_ours(operation: str, collection: str, event: Mapping[str, Any]) -> bool:
         return True
     if collection not in _DECLARED:
         return (event.get("to") or {}).get("coll") not in _DECLARED
-    if operation == "insert" or is_reindex(event):
+    if operation == "insert" or is_reindex(event) or is_erasure(event):
         return True
     return collection in _ROWS_ARE_UPDATED and operation in {"update", "replace"}
 

@@ -10,7 +10,7 @@ from typing import Any
 from bson import Int64, MinKey
 from pymongo import UpdateOne
 
-from eventlog.formats.event import Event
+from eventlog.formats.event import Event, Keys, is_erased
 from eventlog.formats.search_keys import SearchFields, UnindexableError
 from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo.driver_errors import answered
@@ -82,10 +82,15 @@ class Reindexer:
             progress.indexed += self._ops.events.bulk_write(changes, ordered=False).modified_count
 
     def _change(self, event: Event) -> UpdateOne:
-        """Build the update of one event: only if its keys are still those that were read."""
+        """Build the update of one event: only if its keys are still those that were read, and it was not erased since.
+
+        An erased event has no keys by any version. It gets the newest one, so that its chain counts as indexed.
+        """
         before = {"$exists": False} if event.entry.keys is None else Int64(event.entry.keys.version)
-        place = {"chain": event.entry.chain, "seq": Int64(event.seq), "keys_version": before}
-        return UpdateOne(place, {"$set": keys_fields(self._fields.keys_of(event.entry.payload))})
+        entry = event.entry
+        place = {"chain": entry.chain, "seq": Int64(event.seq), "keys_version": before, "salt": entry.salt}
+        keys = Keys(self._fields.version, ()) if is_erased(entry) else self._fields.keys_of(entry.payload)
+        return UpdateOne(place, {"$set": keys_fields(keys)})
 
 
 def _seq(raw: bytes) -> int:

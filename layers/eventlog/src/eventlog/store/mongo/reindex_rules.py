@@ -8,14 +8,15 @@ FIELDS_SET: dict[str, Any] = {
     "$map": {"input": {"$objectToArray": {"$ifNull": ["$updateDescription.updatedFields", {}]}}, "in": "$$this.k"}
 }
 """The names of the fields that an update has set, without their values."""
-IS_REINDEX: dict[str, Any] = {
+SETS_FIELDS: dict[str, Any] = {
     "ns.coll": "events",
     "operationType": "update",
     "updateDescription.removedFields": [],
     "updateDescription.truncatedArrays": {"$in": [None, []]},
-    "$expr": {"$setIsSubset": [FIELDS_SET, list(_KEYS)]},
 }
-"""The server's filter: a million of them need not cross the wire."""
+"""An update of an event that sets fields and does nothing else."""
+SETS_KEYS: dict[str, Any] = {"$setIsSubset": [FIELDS_SET, list(_KEYS)]}
+"""Whether it sets keys alone: an expression for the server's filter, as a million of them need not cross the wire."""
 
 
 def is_reindex(event: Mapping[str, Any]) -> bool:

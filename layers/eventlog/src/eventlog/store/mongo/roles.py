@@ -1,8 +1,9 @@
 """What each function's database user may do: least privilege, as MongoDB's custom roles.
 
-No role may update or remove an event or a payload, drop anything, or change indexes and validators. An update of
-``sequences`` can't be narrowed to some of its fields: with a writer's password one can still be damaged, which audits
-and anchors show.
+No role but the one that erases may update an event or remove a payload, and none may remove an event, drop anything, or
+change indexes and validators. An update of ``sequences`` can't be narrowed to some of its fields: with a writer's
+password one can still be damaged, which audits and anchors show. Nor can one of ``events`` be: with the password of the
+user that erases more can be emptied, or altered, than the log orders, and audits and the watcher tell of that.
 """
 
 from dataclasses import dataclass
@@ -61,8 +62,20 @@ ROLES = (
             "cosignatures": (*APPEND, *LIST),
             "quotas": LIST,
             "heads": (*CHANGE, *LIST),
+            "erasures": LIST,
             # MongoDB tells of the changes of a whole database only to whoever may read all of it.
             DATABASE: ("listCollections", *WATCH),
+        },
+    ),
+    # settles, appends orders, empties the payloads that they name; what is anchored it reads from copies of anchors
+    Role(
+        "eventlog-erase",
+        {
+            "events": CHANGE,
+            "sequences": ("find", "update"),
+            "bodies": (*APPEND, "remove"),
+            "checkpoints": READ,
+            "erasures": CHANGE,
         },
     ),
 )

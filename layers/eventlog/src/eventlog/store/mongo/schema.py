@@ -28,6 +28,7 @@ _NAME = {"bsonType": "string", "minLength": 1}
 _DATE = {"bsonType": "date"}
 _COUNT = {"bsonType": "long", "minimum": 0}
 _PAYLOAD = {"bsonType": "string", "pattern": r"^\{"}
+_PAYLOAD_OR_ERASED = {"bsonType": "string", "pattern": r"^(\{|$)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,15 @@ class Declared:
     indexes: tuple[Index, ...] = ()
     shard_key: ShardKey | None = None
     lengths: dict[str, int] = field(default_factory=dict)
+    rule: dict[str, Any] | None = None
     search: tuple[Index, ...] = ()
 
     @property
     def validator(self) -> dict[str, Any]:
-        """The schema, and the lengths of binary fields, which a schema can't give."""
+        """The schema, and what a schema can't give: the lengths of binary fields, and a rule over several."""
         lengths = [{"$eq": [{"$binarySize": f"${name}"}, size]} for name, size in self.lengths.items()]
-        return {"$jsonSchema": self.schema} | ({"$expr": {"$and": lengths}} if lengths else {})
+        rules = [*lengths, *([] if self.rule is None else [self.rule])]
+        return {"$jsonSchema": self.schema} | ({"$expr": {"$and": rules}} if rules else {})
 
     @property
     def options(self) -> dict[str, Any]:
@@ -90,17 +93,22 @@ _EVENT = _fields(
         "hash": _HASH,
         "nodes": _HASHES,
     },
-    {"payload": _PAYLOAD, "payload_bytes": {"bsonType": "long", "minimum": 2}},
+    {"payload": _PAYLOAD_OR_ERASED, "payload_bytes": {"bsonType": "long", "minimum": 2}},
 ) | {"oneOf": [{"required": ["payload"]}, {"required": ["payload_bytes"]}]}
 _EVENT["properties"] |= {
     "keys_version": {"bsonType": "long", "minimum": 1},
     "keys": {"bsonType": "array", "items": _STRING},
 }
 _EVENT["dependencies"] = {"keys_version": ["keys"], "keys": ["keys_version"]}
-_EVENT_LENGTHS = {
-    "salt": SALT_SIZE,
-    **dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE),
+_EVENT_LENGTHS = dict.fromkeys(("payload_hash", "content_hash", "prev_hash", "hash"), HASH_SIZE)
+_SALT_BYTES = {"$binarySize": "$salt"}
+_EVENT_RULE = {
+    "$or": [
+        {"$and": [{"$eq": [_SALT_BYTES, SALT_SIZE]}, {"$ne": ["$payload", ""]}]},
+        {"$and": [{"$eq": [_SALT_BYTES, 0]}, {"$in": [{"$ifNull": ["$payload", ""]}, [""]]}]},
+    ]
 }
+"""An event has a salt and a payload, here or stored apart. If it was erased, it has neither."""
 _SEQUENCE = _fields(
     {
         "_id": _NAME,
@@ -225,6 +233,7 @@ _SEGMENT_COUNT = _fields(
         "vouched_at": _DATE,
     }
 )
+_ERASURES = _fields({"_id": _NAME, "next": _COUNT, "open": _NAMES, "waiting": {"bsonType": "array", "items": _COUNT}})
 _BESIDE = (_LEASE, _ROUND, _POSITION, _MARK, _STANDING, _WITNESS, _SEGMENT, _SEGMENT_COUNT)
 _ANY_REPORT: Schema = {
     "bsonType": "object",
@@ -254,6 +263,7 @@ COLLECTIONS = (
         indexes.EVENTS,
         shard_key=indexes.EVENTS_SHARDED,
         lengths=_EVENT_LENGTHS,
+        rule=_EVENT_RULE,
         search=indexes.SEARCH,
     ),
     Declared("sequences", _SEQUENCE, shard_key=indexes.SEQUENCES_SHARDED),
@@ -263,4 +273,5 @@ COLLECTIONS = (
     Declared("cosignatures", _COSIGNATURE, indexes.COSIGNATURES),
     Declared("quotas", _QUOTA),
     Declared("heads", _HEADS),
+    Declared("erasures", _ERASURES),
 )

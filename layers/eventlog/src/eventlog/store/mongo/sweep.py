@@ -113,10 +113,11 @@ class Sweep:
         return self._unsettled(chain, [body_id for body_id in ids if body_id not in used], session)
 
     def _unsettled(self, chain: str, ids: list[str], session: ClientSession | None) -> list[str]:
-        """Return those ids that no settled event has."""
+        """Return those ids that no settled event has. An erased event has none: it left its payload to be removed."""
         names = [codec.document_id(chain, body_id.split("/")[1]) for body_id in ids if body_id.count("/") > 1]
         fields = {"event_id": 1, "payload_hash": 1}
-        found = self._ops.events.find({"_id": {"$in": names}}, fields, session=session) if names else ()
+        there = {"_id": {"$in": names}, "salt": {"$ne": b""}}
+        found = self._ops.events.find(there, fields, session=session) if names else ()
         used = {_body_id(chain, event) for event in found}
         return [body_id for body_id in ids if body_id not in used]
 
