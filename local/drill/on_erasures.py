@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from eventlog.formats.governance import Erasure, Hold, Order, event_id
+from eventlog.formats.governance import AnyOrder, Erasure, Hold, event_id
 from eventlog.formats.governance_note import sign_order
 from local.drill.attack import FULL, INCREMENTAL, REPORT, Attack
 from local.drill.governance import GOVERNANCE, STRANGER, MemoryKey
@@ -79,7 +79,7 @@ def _asked() -> dict[str, Any]:
     }
 
 
-def _log(log: DrillLog, order: Order, key: MemoryKey) -> None:
+def _log(log: DrillLog, order: AnyOrder, key: MemoryKey) -> None:
     payload = {"note": sign_order(order, [key]).decode()}
     names = {"event_id": event_id(order), "event_type": order.event_type, "source_id": "eventlog/erase"}
     log.store.append("main", [new_draft("main", payload, **names)])

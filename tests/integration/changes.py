@@ -54,11 +54,11 @@ def in_transaction(db: Database[dict[str, Any]]) -> None:
         db.events.update_one({}, {"$set": {"x": 1}}, session=session)
 
 
-def erased(db: Database[dict[str, Any]], **fields: Any) -> None:
+def erased(db: Database[dict[str, Any]], **fields: Any) -> object:
     """What erasing does, with an event that has a payload, a salt and keys."""
     before = {"_id": "main/x", "payload": "{}", "salt": bytes(16), "keys": ["user:secret"], "n": 1}
     db.events.insert_one(before)
-    db.events.update_one({"_id": "main/x"}, {"$set": {"salt": b"", **fields}})
+    return db.events.update_one({"_id": "main/x"}, {"$set": {"salt": b"", **fields}})
 
 
 def keys_removed(db: Database[dict[str, Any]]) -> None:

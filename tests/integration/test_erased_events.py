@@ -9,7 +9,7 @@ from bson import Int64
 
 from eventlog.audit.workers import Workers
 from eventlog.formats.event_json import DamagedEventError, check_event, event_fields, format_event, parse_event
-from eventlog.formats.governance import ERASURE, Order, event_id
+from eventlog.formats.governance import ERASURE, AnyOrder, event_id
 from eventlog.formats.members import parse_json
 from eventlog.http.event_schemas import to_csv
 from eventlog.store.interface import Query
@@ -33,7 +33,7 @@ def event_at(log: AnchoredLog, seq: int) -> Any:
     return codec.decode_event(bytes(row.raw))
 
 
-def order(log: AnchoredLog, made: Order) -> int:
+def order(log: AnchoredLog, made: AnyOrder) -> int:
     """Log an order, and anchor it; return its seq."""
     log.store.append("main", [draft(event_id(made), event_type=made.event_type, payload=order_payload(made))])
     log.store.settle("main")

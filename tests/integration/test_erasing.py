@@ -1,4 +1,4 @@
-"""Erasures from the order to the last byte: what dies on the way, what is held, and what must not change."""
+"""MongoErasures from the order to the last byte: what dies on the way, what is held, and what must not change."""
 
 from pathlib import Path
 from threading import Event as Flag
@@ -21,7 +21,7 @@ from eventlog.ingest.appending import Ingest
 from eventlog.store.errors import CorruptionError, IdErasedError
 from eventlog.store.group_commit import GroupCommit
 from eventlog.store.interface.erasures import ErasingState
-from eventlog.store.mongo.erasures import Erasures
+from eventlog.store.mongo.erasures import MongoErasures
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.reindex import Progress, Reindexer
 from eventlog.store.mongo.store import operations_of
@@ -59,8 +59,10 @@ def test_an_order_is_anchored_before_anything_is_emptied_and_then_all_of_it_is(g
     assert governed.shown.erasure("main", REQUEST).state == "logged"
     governed.log.audit()
     assert governed.shown.erasure("main", REQUEST).state == "anchored"
+    assert governed.audited() == ("intact", 0, 3)
     done = governed.erasing().run(60)
     assert (done.emptied, done.carried_out, done.overdue) == (3, 1, None)
+    assert governed.audited() == ("intact", 3, 0)
     assert governed.erased() == ["a", "b-large", "e"]
     expected = [erased_document(old) if seq in {0, 1, 4} else old for seq, old in enumerate(before)]
     assert raw(governed)[:5] == expected
@@ -68,7 +70,7 @@ def test_an_order_is_anchored_before_anything_is_emptied_and_then_all_of_it_is(g
     shown = governed.shown.erasure("main", REQUEST)
     assert (shown.state, shown.erased, shown.held) == ("erased", 3, 0)
     assert governed.erasing().run(60).emptied == 0
-    assert Erasures(governed.log.store).state("main") == ErasingState("main", 6)
+    assert MongoErasures(governed.log.store).state("main") == ErasingState("main", 6)
 
 
 def test_what_was_given_before_verifies_after(governed: GovernedLog) -> None:
@@ -108,9 +110,9 @@ def test_a_request_stays_one_however_often_it_comes(governed: GovernedLog) -> No
     governed.log.ahead += 5000
     again = governed.erase("c", 0, "a", request=REQUEST)
     assert (again.replayed, again.event) == (True, first.event)
-    for change in ({"reason": "another"}, {"by": "somebody else"}):
+    for by, reason in (("privacy", "another"), ("somebody else", "request 118")):
         with pytest.raises(ConflictError, match="with other content"):
-            governed.erase("a", "c", request=REQUEST, **change)
+            governed.erase("a", "c", request=REQUEST, by=by, reason=reason)
     with pytest.raises(ConflictError, match="with other content"):
         governed.erase("a", request=REQUEST)
     governed.log.audit()
@@ -180,12 +182,13 @@ def test_an_order_that_no_governance_key_signed_is_not_carried_out_and_told(
         order = Erasure(**forged, time=time)
         append_order(governed.log.store, order, sign_order(order, [signer]), 1)
     governed.erase("c")
-    governed.log.audit()
+    assert [finding.kind for finding in governed.log.audit().findings] == ["erasure_invalid"] * 2
     told = Told()
-    assert governed.erasing(told).run(60).refused == 2
-    assert told.refused == [("main", 5), ("main", 6)]
-    assert governed.erased() == ["c"]
-    assert Erasures(governed.log.store).state("main").waiting == (5, 6)
+    done = governed.erasing(told).run(60)
+    assert (done.refused, told.refused) == (2, [("main", 5), ("main", 6)])
+    # While that stands nothing is anchored, so what was ordered after it waits, too.
+    assert (governed.erased(), done.overdue is None) == ([], False)
+    assert MongoErasures(governed.log.store).state("main").waiting == (5, 6, 7)
 
 
 def test_an_event_that_is_another_one_by_now_is_left_alone(governed: GovernedLog) -> None:
@@ -286,6 +289,7 @@ def test_whichever_backup_is_restored_what_was_ordered_is_erased_again(governed:
         assert [name.split("/")[1] for name in governed.bodies()] == ["d-large"], number
         assert len(governed.shown.erasures("main", 9, None)[0]) == 1
         assert governed.erase("a", "b-large", request=REQUEST).replayed
+        assert governed.audited() == ("intact", 2, 0), number
 
 
 def test_a_settler_that_was_slow_finds_an_erased_event_to_be_the_one_it_settles(governed: GovernedLog) -> None:
@@ -295,7 +299,8 @@ def test_a_settler_that_was_slow_finds_an_erased_event_to_be_the_one_it_settles(
     assert image is not None
     pending = list(image.events())
     events = governed.events()
-    Erasures(governed.log.store).erase([event for event in events if event.entry.event_id in {"e", "f", "g-large"}])
+    named = [event for event in events if event.entry.event_id in {"e", "f", "g-large"}]
+    MongoErasures(governed.log.store).erase(named)
     with operations.session() as session:
         operations.insert(pending, session)
         other = [event._replace(entry=draft(event.entry.event_id).entry) for event in pending]
@@ -306,7 +311,7 @@ def test_a_settler_that_was_slow_finds_an_erased_event_to_be_the_one_it_settles(
 
 def test_the_id_of_an_erased_event_is_gone_for_appends(governed: GovernedLog) -> None:
     given = draft("a", payload={"name": SECRET})
-    Erasures(governed.log.store).erase(governed.events()[:1])
+    MongoErasures(governed.log.store).erase(governed.events()[:1])
     log = GroupCommit(governed.log.store.append)
     with pytest.raises(IdErasedError) as one:
         log.append("main", [given])
@@ -345,7 +350,7 @@ def test_keys_go_with_the_payload_and_the_chain_counts_as_indexed(governed: Gove
 def test_the_watcher_says_nothing_of_what_erasing_does(governed: GovernedLog) -> None:
     events = governed.events()
     before = from_now(governed.log.store)
-    erasures = Erasures(governed.log.store)
+    erasures = MongoErasures(governed.log.store)
     erasures.accept("main", REQUEST)
     erasures.erase(events)
     erasures.reached(ErasingState("main", 7, (3,)))
@@ -384,3 +389,4 @@ def test_erasing_goes_on_beside_appends_and_settling(governed: GovernedLog) -> N
     assert {*appended} <= {event.entry.event_id for event in events}
     named = {event.entry.event_id for event in events if is_erased(event.entry)}
     assert named == _named(governed) >= {"a", "b-large", "c", "d-large", "e"}
+    assert governed.audited() == ("intact", len(named), 0)

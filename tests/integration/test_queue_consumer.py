@@ -14,7 +14,7 @@ from eventlog.ingest.queue_message import format_message
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.store.errors import QueueUnavailableError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed, Query
-from eventlog.store.mongo.erasures import Erasures
+from eventlog.store.mongo.erasures import MongoErasures
 from eventlog.store.mongo.store import MongoStore
 from eventlog.wiring.connection import Connection
 from eventlog.wiring.queue import QueueWiring
@@ -102,7 +102,7 @@ def test_a_message_whose_event_was_erased_is_dropped_and_the_others_of_its_chain
     """A dead letter would keep for days what was erased."""
     consume(wired, message("1"), message("2"))
     store.settle("main")
-    Erasures(store).erase(Erasures(store).settled("main", [0]).values())
+    MongoErasures(store).erase(MongoErasures(store).settled("main", [0]).values())
     again = [message("1", payload={"secret": 1}), message("3"), message("2"), message("2", payload={"other": 1})]
     records: Any = [
         {"messageId": each.message_id, "body": each.body, "attributes": {"MessageGroupId": each.group}}

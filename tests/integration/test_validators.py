@@ -16,7 +16,7 @@ from eventlog.store.interface.audits import MARK, POSITION
 from eventlog.store.interface.erasures import ErasingState
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.cosignatures import CosignatureRows, WitnessRows
-from eventlog.store.mongo.erasures import Erasures
+from eventlog.store.mongo.erasures import MongoErasures
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.schema import COLLECTIONS
 from eventlog.store.mongo.store import MongoStore, operations_of
@@ -69,7 +69,7 @@ def live(log: AnchoredLog) -> None:
 
 def erase_some(log: AnchoredLog) -> None:
     """Two events of another chain are erased, one of which has a large payload."""
-    erasures = Erasures(log.store)
+    erasures = MongoErasures(log.store)
     for text in ("short", "x" * APART_FROM):
         log.store.append("erased", [draft(chain="erased", payload={"text": text})])
     log.store.settle("erased")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.event import ChainState, Event, make_entry
-from eventlog.formats.governance import Erasure, Hold, Order, Release, event_id
+from eventlog.formats.governance import AnyOrder, Erasure, Hold, Release, event_id
 from eventlog.formats.governance_note import sign_order
 from eventlog.formats.note import Signer
 from eventlog.stored import codec
@@ -53,7 +53,7 @@ def release(held: Hold, number: int = 1) -> Release:
     return Release(**asked(number, held.origin, held.chain), hold=event_id(held))
 
 
-def order_payload(order: Order, signer: Signer = GOVERNANCE) -> Document:
+def order_payload(order: AnyOrder, signer: Signer = GOVERNANCE) -> Document:
     """The payload of the event that brings an order into its chain."""
     return {"note": sign_order(order, [signer]).decode()}
 
@@ -81,7 +81,7 @@ class GrowingChain:
         self.events += self._state.extend([entry])
         return self.events[-1]
 
-    def order(self, order: Order, signer: Signer = GOVERNANCE) -> Event:
+    def order(self, order: AnyOrder, signer: Signer = GOVERNANCE) -> Event:
         """Append the event that brings an order into the chain."""
         return self.add(order.event_type, event_id(order), **order_payload(order, signer))
 

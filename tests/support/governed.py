@@ -19,7 +19,7 @@ from eventlog.governance.requests import Wanted
 from eventlog.governance.shown import Shown
 from eventlog.store.interface.erasures import ErasureStore
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.erasures import Erasures
+from eventlog.store.mongo.erasures import MongoErasures
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import operations_of
 from eventlog.stored.bodies import APART_FROM
@@ -33,7 +33,7 @@ SECRET = "Ada Lovelace, born 10 December 1815"
 
 @dataclass
 class Told:
-    """``Notices`` that keeps what it is told."""
+    """``ErasureNotices`` that keeps what it is told."""
 
     refused: list[tuple[str, int]] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Told:
         self.errors.append(error)
 
 
-class DyingErasures(Erasures):
+class DyingErasures(MongoErasures):
     """Each write to the database is a step of its own, and so is each method."""
 
     def __init__(self, log: Any, countdown: Countdown) -> None:
@@ -90,7 +90,9 @@ class GovernedLog:
 
     @classmethod
     def make(cls, log: AnchoredLog, folder: Path) -> "GovernedLog":
-        return cls(log, new_key(folder / "governance.pem"))
+        key = new_key(folder / "governance.pem")
+        log.governance = [key.public_key]
+        return cls(log, key)
 
     @property
     def public_keys(self) -> list[bytes]:
@@ -99,7 +101,7 @@ class GovernedLog:
     def ordering(self, countdown: Countdown | None = None) -> Ordering:
         anchors: Any = DirectoryAnchors(self.log.folder / "anchors" / GOVERNANCE)
         store: Any = self.log.store
-        erasures: ErasureStore = Erasures(self.log.store)
+        erasures: ErasureStore = MongoErasures(self.log.store)
         signer: Any = self.key
         if countdown is not None:
             anchors, store, signer = (Dying(one, countdown) for one in (anchors, store, signer))
@@ -121,6 +123,12 @@ class GovernedLog:
 
     def erasing(self, told: Told | None = None, countdown: Countdown | None = None) -> Erasing:
         return Erasing(self.ordering(countdown), self.anchored(), told or Told())
+
+    def audited(self) -> tuple[str, int, int]:
+        """What a full audit says: its verdict, how many events are erased, and how many are to be."""
+        report = self.log.audit("full")
+        assert report.findings == ()
+        return report.status, report.erased, report.erasures_pending
 
     def restore(self) -> AuditReport:
         """What an operator does after a restore."""
@@ -159,7 +167,7 @@ class GovernedLog:
         """All settled events as they are stored, their payloads read from where they are."""
         self.log.store.settle(chain)
         operations = operations_of(self.log.store)
-        found = Erasures(self.log.store).settled(chain, range(1000)).values()
+        found = MongoErasures(self.log.store).settled(chain, range(1000)).values()
         return operations.read_bodies(sorted(found, key=lambda event: event.seq), None)
 
     def erased(self, chain: str = "main") -> list[str]:

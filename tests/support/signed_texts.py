@@ -11,7 +11,7 @@ from eventlog.formats.anchor import Seal, parse_claim
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import Subtree, format_cosigned, format_subtree, parse_cosigned, parse_subtree
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.governance import Erasure, Hold, Order, Release, event_id, format_order, parse_order
+from eventlog.formats.governance import AnyOrder, Erasure, Hold, Release, event_id, format_order, parse_order
 from eventlog.formats.governance_note import signed_message
 from eventlog.formats.heads import Commitment, format_commitment, parse_commitment
 from eventlog.formats.restore import Restore, format_restore, parse_restore
@@ -129,7 +129,7 @@ HOLD = st.builds(Hold, **ASKED, span=SPAN, until=st.none() | MILLIS)
 RELEASE = st.builds(Release, **ASKED, hold=st.from_regex(r"eventlog\.hold-[0-9a-f]{32}", fullmatch=True))
 
 
-def write_order(order: Order) -> bytes:
+def write_order(order: AnyOrder) -> bytes:
     """As the page of the format says."""
     kind = {"Erasure": "erasure", "Hold": "hold", "Release": "release"}[type(order).__name__]
     lines = [f"eventlog/{kind}/v1", f"{order.origin}/{order.chain}", f"request {order.request}"]

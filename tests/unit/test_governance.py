@@ -15,9 +15,9 @@ from eventlog.formats.governance import (
     MAX_BY,
     MAX_REASON,
     MAX_TARGETS,
+    AnyOrder,
     Erasure,
     Hold,
-    Order,
     Release,
     event_id,
     format_order,
@@ -41,17 +41,17 @@ ERASURE = Erasure(**ASKED, basis="gdpr-art-17", targets=((3, b"\xab" * 32), (41,
 APPROVED = replace(ERASURE, approved="the officer")
 HOLD = Hold(**ASKED, span=(2, 9), until=START + 5)
 RELEASE = Release(**ASKED, hold=event_id(HOLD))
-ORDERS: list[Order] = [ERASURE, APPROVED, HOLD, Hold(**ASKED), RELEASE]
+ORDERS: list[AnyOrder] = [ERASURE, APPROVED, HOLD, Hold(**ASKED), RELEASE]
 TEXT, HELD, FREED = format_order(APPROVED), format_order(HOLD), format_order(RELEASE)
 NO_TEXT = "not the text of an erasure, a hold or a release"
 
 
-def verified(data: bytes, *keys: Key) -> Order:
+def verified(data: bytes, *keys: Key) -> AnyOrder:
     return verify_order(data, [key.public_key for key in keys or (KEY,)], ORIGIN, CHAIN)
 
 
 @each("order", ORDERS)
-def test_an_order_comes_back_as_it_was_signed(order: Order) -> None:
+def test_an_order_comes_back_as_it_was_signed(order: AnyOrder) -> None:
     assert verified(sign_order(order, [KEY]), Key("other"), KEY) == order
     assert verified(sign_order(order, [Key("other"), KEY])) == order
 

@@ -15,7 +15,7 @@ from eventlog.anchors.store import AnchorStore
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Entry, make_entry
-from eventlog.formats.governance import Erasure, Order, event_id, format_order, parse_order
+from eventlog.formats.governance import AnyOrder, Erasure, event_id, format_order, parse_order
 from eventlog.formats.governance_note import sign_order, verify_order
 from eventlog.formats.members import members, parse_json, text
 from eventlog.formats.note import Signer
@@ -39,23 +39,23 @@ class OrderNotes:
         self._origin = origin
         self._public_keys = public_keys
 
-    def claim(self, order: Order) -> Order:
+    def claim(self, order: AnyOrder) -> AnyOrder:
         """Claim an order's text for its request; return the one that has it, which may be another's."""
         return self._create(order, "claim")
 
-    def approve(self, order: Erasure) -> Order:
+    def approve(self, order: Erasure) -> AnyOrder:
         """Keep an order's text with who approved it; return the one that is kept, which may be another's."""
         return self._create(order, "approved")
 
-    def claimed(self, chain: str, request: str) -> Order | None:
+    def claimed(self, chain: str, request: str) -> AnyOrder | None:
         """Read what a request has claimed; None if there is no such request."""
         return self._read(chain, f"{request}.claim")
 
-    def approved(self, chain: str, request: str) -> Order | None:
+    def approved(self, chain: str, request: str) -> AnyOrder | None:
         """Read what was approved of a request; None if nothing was."""
         return self._read(chain, f"{request}.approved")
 
-    def keep(self, order: Order, signers: Sequence[Signer]) -> bytes:
+    def keep(self, order: AnyOrder, signers: Sequence[Signer]) -> bytes:
         """Sign an order and keep the note for good; return the one that is kept."""
         key, note = note_key(order), sign_order(order, signers)
         if self._anchors.create(order.chain, key, note):
@@ -80,9 +80,9 @@ class OrderNotes:
             if kind == ending:
                 yield request
 
-    def notes(self, chain: str) -> Iterator[tuple[Order, bytes]]:
+    def notes(self, chain: str) -> Iterator[tuple[AnyOrder, bytes]]:
         """Iterate over the signed orders of a chain that verify, by when they were given."""
-        found: list[tuple[Order, bytes]] = []
+        found: list[tuple[AnyOrder, bytes]] = []
         for key in self._anchors.keys(chain):
             if not key.endswith(".note"):
                 continue
@@ -95,13 +95,13 @@ class OrderNotes:
                 found.append((order, data))
         yield from sorted(found, key=lambda each: (each[0].time, note_key(each[0])))
 
-    def _create(self, order: Order, ending: str) -> Order:
+    def _create(self, order: AnyOrder, ending: str) -> AnyOrder:
         key = f"{order.request}.{ending}"
         if self._anchors.create(order.chain, key, format_order(order).encode()):
             return order
         return self._read(order.chain, key) or order
 
-    def _read(self, chain: str, key: str) -> Order | None:
+    def _read(self, chain: str, key: str) -> AnyOrder | None:
         data = self._anchors.read(chain, key)
         if data is None:
             return None
@@ -114,12 +114,12 @@ class OrderNotes:
         return order
 
 
-def note_key(order: Order) -> str:
+def note_key(order: AnyOrder) -> str:
     """Return the key that a signed order is kept under."""
     return f"{event_id(order)}.note"
 
 
-def append_order(log: EventAppender, order: Order, note: bytes, now: int) -> Placed:
+def append_order(log: EventAppender, order: AnyOrder, note: bytes, now: int) -> Placed:
     """Append the event that brings a signed order into its chain; if it is there already, nothing changes.
 
     Raises:
@@ -139,7 +139,7 @@ def append_order(log: EventAppender, order: Order, note: bytes, now: int) -> Pla
     return log.append(order.chain, [Draft(entry, id_chosen=True, is_same=_is_same)])[0]
 
 
-def read_order(entry: Entry, public_keys: Sequence[bytes], origin: str) -> Order:
+def read_order(entry: Entry, public_keys: Sequence[bytes], origin: str) -> AnyOrder:
     """Read the order that an event brings into its chain.
 
     Raises:

@@ -57,7 +57,7 @@ _HOLD_ID = re.compile(rf"{re.escape(HOLD)}-[0-9a-f]{{{ID_DIGITS}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class _Asked:
     """Who asked for an order, when (milliseconds since 1970) and why; ``request`` is a UUID."""
 
     origin: str
@@ -69,7 +69,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure(Asked):
+class Erasure(_Asked):
     """The order to erase the payloads of these events: (seq, leaf hash), by seq.
 
     ``approved``: who approved it; None if nobody has to.
@@ -83,7 +83,7 @@ class Erasure(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold(Asked):
+class Hold(_Asked):
     """The order not to erase the events of these seqs, [first, after the last); None: of the whole chain.
 
     It ends at ``until`` (milliseconds since 1970) or when it is released; None: only then.
@@ -100,7 +100,7 @@ class Hold(Asked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release(Asked):
+class Release(_Asked):
     """The end of a hold, which is named by the id of its event."""
 
     hold: str
@@ -108,15 +108,15 @@ class Release(Asked):
     event_type: ClassVar[str] = RELEASE
 
 
-Order = Erasure | Hold | Release
+AnyOrder = Erasure | Hold | Release
 
 
-def event_id(order: Order) -> str:
+def event_id(order: AnyOrder) -> str:
     """Return the id of the event that brings an order into its chain: the order itself decides it."""
     return f"{order.event_type}-{sha256(format_order(order).encode()).hexdigest()[:ID_DIGITS]}"
 
 
-def format_order(order: Order) -> str:
+def format_order(order: AnyOrder) -> str:
     """Return the note text.
 
     Raises:
@@ -146,7 +146,7 @@ def format_order(order: Order) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def parse_order(text: str) -> Order:
+def parse_order(text: str) -> AnyOrder:
     """Read a note text; it is accepted only as ``format_order`` writes it.
 
     Raises:
@@ -190,7 +190,7 @@ def _release(asked: dict[str, Any], lines: list[str]) -> Release:
     return Release(**asked, hold=_value(hold), reason=_value(reason))
 
 
-_READERS: dict[str, Callable[[dict[str, Any], list[str]], Order]] = {
+_READERS: dict[str, Callable[[dict[str, Any], list[str]], AnyOrder]] = {
     "eventlog/erasure/v1": _erasure,
     "eventlog/hold/v1": _hold,
     "eventlog/release/v1": _release,
@@ -205,11 +205,11 @@ def _number(line: str) -> int:
     return parse_decimal(_value(line), line.partition(" ")[0])
 
 
-def _word(order: Order) -> str:
+def _word(order: AnyOrder) -> str:
     return {ERASURE: "erasure", HOLD: "hold", RELEASE: "release"}[order.event_type]
 
 
-def _check(order: Order) -> None:
+def _check(order: AnyOrder) -> None:
     """Refuse what can't be. A line break in one of the values could forge the lines around it."""
     if not is_key_name(order.origin) or not is_chain_name(order.chain) or not _UUID.fullmatch(order.request):
         raise EvidenceError("the name of a log or a chain, or the id of a request, can't be")

@@ -14,7 +14,7 @@ from hashlib import sha256
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.ed25519 import check_public_key
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.governance import Order, format_order, parse_order
+from eventlog.formats.governance import AnyOrder, format_order, parse_order
 from eventlog.formats.note import (
     Note,
     Signature,
@@ -29,7 +29,7 @@ from eventlog.formats.note import (
 KIND = b"\xffeventlog/governance/v1"
 
 
-def sign_order(order: Order, signers: Iterable[Signer]) -> bytes:
+def sign_order(order: AnyOrder, signers: Iterable[Signer]) -> bytes:
     """Sign an order by each signer under the name of its chain; return the note's bytes.
 
     Raises:
@@ -43,7 +43,7 @@ def sign_order(order: Order, signers: Iterable[Signer]) -> bytes:
     return format_note(Note(text, tuple(lines)))
 
 
-def verify_order(data: bytes, public_keys: Sequence[bytes], origin: str, chain: str) -> Order:
+def verify_order(data: bytes, public_keys: Sequence[bytes], origin: str, chain: str) -> AnyOrder:
     """Read an order for this chain that is signed by one of these Ed25519 public keys.
 
     Raises:

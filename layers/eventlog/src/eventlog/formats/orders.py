@@ -12,7 +12,7 @@ from eventlog.formats import governance
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.event_json import check_event
-from eventlog.formats.governance import Erasure, Hold, Order
+from eventlog.formats.governance import AnyOrder, Erasure, Hold
 from eventlog.formats.governance_note import verify_order
 from eventlog.formats.members import members, parse_json, text
 from eventlog.formats.note import parse_note
@@ -100,7 +100,7 @@ class Orders:
         else:
             self._released.add(order.hold)
 
-    def _order(self, event: Event) -> Order:
+    def _order(self, event: Event) -> AnyOrder:
         """Read the order in an event.
 
         Raises:

@@ -20,7 +20,7 @@ from eventlog.store.errors import StoreError
 from eventlog.store.interface.erasures import ErasingState, ErasureStore
 
 
-class Notices(Protocol):
+class ErasureNotices(Protocol):
     """Is told what an operator should know. No payload is in it."""
 
     def order_refused(self, chain: str, seq: int, why: str) -> None:
@@ -33,7 +33,7 @@ class Notices(Protocol):
 
 
 @dataclass(slots=True)
-class Round:
+class ErasingRound:
     """What a round over all chains did. ``overdue``: when the oldest order was given that is not carried out and could.
 
     It is in milliseconds since 1970; None if there is none.
@@ -57,20 +57,20 @@ class Erasing:
 
     ordering: Ordering
     anchored: Anchored
-    notices: Notices
+    notices: ErasureNotices
     clock: Callable[[], float] = field(default=time.monotonic)
 
     @property
     def _store(self) -> ErasureStore:
         return self.ordering.store
 
-    def run(self, seconds: float) -> Round:
+    def run(self, seconds: float) -> ErasingRound:
         """Carry out what can be, chain after chain, for so long at most; no error of one chain stops the others.
 
         Raises:
             StoreError: which chains have orders can't be read.
         """
-        done, until = Round(), self.clock() + seconds
+        done, until = ErasingRound(), self.clock() + seconds
         for chain in sorted({*self._store.chains(), *self.ordering.notes.chains()}):
             if self.clock() >= until:
                 break
@@ -81,7 +81,7 @@ class Erasing:
                 self.notices.failed(chain, error)
         return done
 
-    def _chain(self, chain: str, done: Round, until: float) -> None:
+    def _chain(self, chain: str, done: ErasingRound, until: float) -> None:
         """Go on with requests that are open, then carry out the chain's orders in their order."""
         for request in self._store.state(chain).open:
             self.ordering.finish(chain, request)
@@ -103,7 +103,7 @@ class Erasing:
             state = replace(state, next=max(state.next, event.seq + 1))
         self._store.reached(ErasingState(chain, state.next, tuple(waiting)))
 
-    def _carry_out(self, event: Event, holds: Holds, done: Round) -> bool:
+    def _carry_out(self, event: Event, holds: Holds, done: ErasingRound) -> bool:
         """Carry out the order that an event brings; return whether all of it is done."""
         ordering = self.ordering
         try:

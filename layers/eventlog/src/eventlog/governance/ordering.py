@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from eventlog.anchors.orders import OrderNotes, append_order
 from eventlog.errors import ConflictError, NotFoundError
 from eventlog.formats.event import Event
-from eventlog.formats.governance import Erasure, Hold, Order, Release, event_id
+from eventlog.formats.governance import AnyOrder, Erasure, Hold, Release, event_id
 from eventlog.formats.note import Signer
 from eventlog.formats.strict_json import Problem
 from eventlog.governance.holds import Holds, read_holds
@@ -33,7 +33,7 @@ class Ordered(NamedTuple):
     ``replayed``: the event was there before.
     """
 
-    order: Order
+    order: AnyOrder
     event: Event | None
     replayed: bool = False
 
@@ -61,7 +61,7 @@ class Ordering:
     clock: Callable[[], int]
 
     def erase(self, asking: Asking, basis: str, wanted: Sequence[Wanted]) -> Ordered:
-        """Order an erasure.
+        """AnyOrder an erasure.
 
         Raises:
             NotFoundError: there is no such chain, or some of the events are not there.
@@ -104,12 +104,12 @@ class Ordering:
         return self._proceed(claimed)
 
     def hold(self, asking: Asking, span: tuple[int, int] | None, until: int | None) -> Ordered:
-        """Order a hold; it raises what ``erase`` raises."""
+        """AnyOrder a hold; it raises what ``erase`` raises."""
         self._find(asking.chain, ())
         return self._order(Hold(**self._asked(asking), span=span, until=until))
 
     def release(self, asking: Asking, hold: str) -> Ordered:
-        """Order the release of a hold; it raises what ``erase`` raises."""
+        """AnyOrder the release of a hold; it raises what ``erase`` raises."""
         self._find(asking.chain, ())
         if self.holds(asking.chain).named(hold) is None:
             raise NotFoundError(f"There is no hold {hold} in chain {asking.chain}.")
@@ -141,15 +141,15 @@ class Ordering:
         check_order(order)
         return self._proceed(self._claimed(order) or self._claim(order))
 
-    def _claimed(self, order: Order) -> Order | None:
+    def _claimed(self, order: AnyOrder) -> AnyOrder | None:
         """Return what the request has claimed, if it is the same as now but for the time."""
         claimed = self.notes.claimed(order.chain, order.request)
         return None if claimed is None else _same(claimed, order)
 
-    def _claim(self, order: Order) -> Order:
+    def _claim(self, order: AnyOrder) -> AnyOrder:
         return _same(self.notes.claim(order), order)
 
-    def _proceed(self, claimed: Order) -> Ordered:
+    def _proceed(self, claimed: AnyOrder) -> Ordered:
         """Do steps 2 to 5, if nothing has to be waited for."""
         order = claimed
         if isinstance(claimed, Erasure) and self.approvals > 1:
@@ -177,13 +177,12 @@ class Ordering:
         self.log.settle(chain)
         ids = [name for name in wanted if isinstance(name, str)]
         seqs = [name for name in wanted if isinstance(name, int)]
-        found: dict[Wanted, Event] = {}
-        found.update(self.store.named(chain, ids) if ids else {})
-        found.update(self.store.settled(chain, seqs) if seqs else {})
-        return found
+        named = self.store.named(chain, ids) if ids else {}
+        placed = self.store.settled(chain, seqs) if seqs else {}
+        return dict[Wanted, Event]([*named.items(), *placed.items()])
 
 
-def _same(claimed: Order, order: Order) -> Order:
+def _same(claimed: AnyOrder, order: AnyOrder) -> AnyOrder:
     """Return a request's claim, if it says the same as is asked for now.
 
     Raises:

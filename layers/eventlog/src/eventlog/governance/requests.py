@@ -8,7 +8,7 @@ from eventlog.chain_names import is_own
 from eventlog.errors import ConflictError, InvalidError, NotFoundError
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
-from eventlog.formats.governance import MAX_BY, Order, format_order
+from eventlog.formats.governance import MAX_BY, AnyOrder, format_order
 from eventlog.formats.strict_json import MAX_PROBLEMS, Problem
 from eventlog.governance.holds import Holds
 
@@ -53,7 +53,7 @@ def check_not_held(wanted: Iterable[Wanted], found: Mapping[Wanted, Event], hold
         raise ConflictError(problems, "Some of the events must not be erased: a hold is in force. Nothing was logged.")
 
 
-def check_order(order: Order) -> None:
+def check_order(order: AnyOrder) -> None:
     """Check that there can be such an order, before anything is written.
 
     Raises:

@@ -24,13 +24,13 @@ from eventlog.http.access import Eraser, Holder, Reader
 from eventlog.http.answers import json_response
 from eventlog.http.callers import Caller
 from eventlog.http.governance_schemas import (
-    Asked,
+    ErasureList,
     ErasureOut,
     ErasureRequest,
-    Erasures,
     HoldOut,
     HoldRequest,
     HoldsOut,
+    OrderRequest,
     ReleaseRequest,
 )
 from eventlog.http.problems import api_router, documented
@@ -42,12 +42,12 @@ from eventlog.wiring.erase import EraseWiring
 
 _MAX_BODY = 256 << 10
 """Bytes of a request that names a thousand events by ids as long as can be."""
-Body = Annotated[bytes, Depends(raw_body(_MAX_BODY))]
+OrderBody = Annotated[bytes, Depends(raw_body(_MAX_BODY))]
 WiredErase = Annotated[EraseWiring, Depends(wired_by(EraseWiring))]
-Chain = Annotated[ChainName, Path()]
+ChainPath = Annotated[ChainName, Path()]
 RequestPath = Annotated[UUID, Path()]
 HoldPath = Annotated[str, Path(pattern=ID_PATTERN)]
-M = TypeVar("M", bound=Asked)
+M = TypeVar("M", bound=OrderRequest)
 
 
 def _read(model: type[M], body: bytes) -> M:
@@ -59,7 +59,7 @@ def _read(model: type[M], body: bytes) -> M:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
 
 
-def _asking(chain: str, caller: Caller, asked: Asked) -> Asking:
+def _asking(chain: str, caller: Caller, asked: OrderRequest) -> Asking:
     """Say who asks for what; a request that has no id gets one."""
     return Asking(chain, asked.request_id or str(uuid7()), caller.principal, asked.reason)
 
@@ -126,8 +126,8 @@ _READS = documented(404, 422, 500, 501, 503)
     responses={202: {"model": ErasureOut}, 200: {"model": ErasureOut, "description": "A replay"}, **_WRITES},
     openapi_extra=_body(ErasureRequest),
 )
-def order_erasure(caller: Eraser, wired: WiredErase, chain: Chain, body: Body) -> Response:
-    """Order that the payloads of up to 1000 events are erased; it is done once the order is anchored."""
+def order_erasure(caller: Eraser, wired: WiredErase, chain: ChainPath, body: OrderBody) -> Response:
+    """AnyOrder that the payloads of up to 1000 events are erased; it is done once the order is anchored."""
     caller.check(chain)
     asked = _read(ErasureRequest, body)
     found = wired.ordering.erase(_asking(chain, caller, asked), asked.basis, asked.events)
@@ -135,11 +135,11 @@ def order_erasure(caller: Eraser, wired: WiredErase, chain: Chain, body: Body) -
     return json_response(shown, 200 if found.replayed else 202, _where(wired, chain, found.order.request))
 
 
-@router.get("/chains/{chain}/erasures", responses={200: {"model": Erasures}, **_READS})
+@router.get("/chains/{chain}/erasures", responses={200: {"model": ErasureList}, **_READS})
 def list_erasures(
     caller: Reader,
     wired: WiredErase,
-    chain: Chain,
+    chain: ChainPath,
     before: Annotated[str | None, Query(pattern=r"^[0-9]{1,15}-[0-9]{1,16}$")] = None,
     limit: Annotated[int, Query(ge=1, le=100), DIGITS] = 20,
 ) -> Response:
@@ -153,7 +153,7 @@ def list_erasures(
 
 
 @router.get("/chains/{chain}/erasures/{erasure_id}", responses={200: {"model": ErasureOut}, **_READS})
-def get_erasure(caller: Reader, wired: WiredErase, chain: Chain, erasure_id: RequestPath) -> Response:
+def get_erasure(caller: Reader, wired: WiredErase, chain: ChainPath, erasure_id: RequestPath) -> Response:
     """One erasure, and how many of its events are erased."""
     caller.check(chain)
     return json_response(_erasure(wired.shown.erasure(chain, str(erasure_id))))
@@ -164,7 +164,7 @@ def get_erasure(caller: Reader, wired: WiredErase, chain: Chain, erasure_id: Req
     status_code=202,
     responses={202: {"model": ErasureOut}, 200: {"model": ErasureOut, "description": "A replay"}, **_WRITES},
 )
-def approve_erasure(caller: Eraser, wired: WiredErase, chain: Chain, erasure_id: RequestPath) -> Response:
+def approve_erasure(caller: Eraser, wired: WiredErase, chain: ChainPath, erasure_id: RequestPath) -> Response:
     """Approve an erasure that another caller has asked for."""
     caller.check(chain)
     found = wired.ordering.approve(chain, str(erasure_id), caller.principal)
@@ -178,7 +178,7 @@ def approve_erasure(caller: Eraser, wired: WiredErase, chain: Chain, erasure_id:
     responses={201: {"model": HoldOut}, 200: {"model": HoldOut, "description": "A replay"}, **_WRITES},
     openapi_extra=_body(HoldRequest),
 )
-def order_hold(caller: Holder, wired: WiredErase, chain: Chain, body: Body) -> Response:
+def order_hold(caller: Holder, wired: WiredErase, chain: ChainPath, body: OrderBody) -> Response:
     """Hold events of a chain, or all of it: none of them is erased as long as it is in force."""
     caller.check(chain)
     asked = _read(HoldRequest, body)
@@ -192,7 +192,7 @@ def order_hold(caller: Holder, wired: WiredErase, chain: Chain, body: Body) -> R
 
 
 @router.get("/chains/{chain}/holds", responses={200: {"model": HoldsOut}, **_READS})
-def list_holds(caller: Reader, wired: WiredErase, chain: Chain) -> Response:
+def list_holds(caller: Reader, wired: WiredErase, chain: ChainPath) -> Response:
     """All holds of a chain, the newest first, whether they are in force or not."""
     caller.check(chain)
     return json_response({"holds": [_hold(each) for each in wired.shown.holds(chain)]})
@@ -204,7 +204,7 @@ def list_holds(caller: Reader, wired: WiredErase, chain: Chain) -> Response:
     responses={201: {"model": HoldOut}, 200: {"model": HoldOut, "description": "A replay"}, **_WRITES},
     openapi_extra=_body(ReleaseRequest),
 )
-def release_hold(caller: Holder, wired: WiredErase, chain: Chain, hold_id: HoldPath, body: Body) -> Response:
+def release_hold(caller: Holder, wired: WiredErase, chain: ChainPath, hold_id: HoldPath, body: OrderBody) -> Response:
     """Release a hold."""
     caller.check(chain)
     asked = _read(ReleaseRequest, body)

@@ -11,7 +11,7 @@ from eventlog.formats.names import ID_PATTERN
 from eventlog.governance.requests import check_uuid
 
 _ID = re.compile(ID_PATTERN)
-Seq = Annotated[int, Field(ge=0, lt=2**53)]
+_Seq = Annotated[int, Field(ge=0, lt=2**53)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REASON)]
 RequestId = Annotated[str, AfterValidator(check_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 
@@ -32,7 +32,7 @@ NamedEvent = Annotated[
 """An event by its id, or by its seq."""
 
 
-class Asked(BaseModel):
+class OrderRequest(BaseModel):
     """What every order says: why, and by which request; the same request again is the same order."""
 
     model_config = {"extra": "forbid", "strict": True}
@@ -41,22 +41,22 @@ class Asked(BaseModel):
     request_id: RequestId | None = None
 
 
-class ErasureRequest(Asked):
+class ErasureRequest(OrderRequest):
     """Which events to erase, and on what ground."""
 
     events: list[NamedEvent] = Field(min_length=1, max_length=MAX_TARGETS)
     basis: Annotated[str, StringConstraints(pattern=BASIS_PATTERN)] = Field(description="Such as gdpr-art-17")
 
 
-class HoldRequest(Asked):
+class HoldRequest(OrderRequest):
     """What to hold: events from_seq to to_seq - 1; without both the whole chain, what comes later too."""
 
-    from_seq: Seq | None = None
-    to_seq: Seq | None = None
+    from_seq: _Seq | None = None
+    to_seq: _Seq | None = None
     until: EndMillis | None = Field(default=None, description="When it ends by itself; none: when it is released")
 
 
-class ReleaseRequest(Asked):
+class ReleaseRequest(OrderRequest):
     """Why a hold is released."""
 
 
@@ -78,8 +78,8 @@ class ErasureOut(BaseModel):
     reason: str
 
 
-class Erasures(BaseModel):
-    """Erasures, those that wait for an approval first, then the newest first."""
+class ErasureList(BaseModel):
+    """ErasureList, those that wait for an approval first, then the newest first."""
 
     erasures: list[ErasureOut]
     next: str | None = Field(description="The parameter before of the next page")

@@ -24,6 +24,7 @@ from eventlog.store.mongo.watch import MongoWatch
 from eventlog.wiring.connection import Connected, Wiring, per_connection
 
 if TYPE_CHECKING:
+    from eventlog.anchors.orders import OrderNotes
     from eventlog.audit.restore import Restorer
     from eventlog.audit.strike_off import Registrar
     from eventlog.audit.witness_round import Witnessing
@@ -48,6 +49,7 @@ class AuditWiring(Wiring):
             full_audit_hours=settings.full_audit_hours,
             witnessed=self._asked_witnesses.view() if self._asked_witnesses else None,
             rehash_days=settings.rehash_days,
+            governance=settings.governance_public_keys,
         )
 
     @per_connection
@@ -69,7 +71,8 @@ class AuditWiring(Wiring):
         """
         from eventlog.audit.restore import Restorer  # noqa: PLC0415  0.3 ms, and no scheduled audit restores
 
-        return Restorer(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+        anchoring, audits = self._some_anchoring, AuditStore(connected.log)
+        return Restorer(connected.log, audits, anchoring, self.auditor, orders=self._orders)
 
     @per_connection
     def registrar(self, connected: Connected) -> "Registrar":
@@ -81,6 +84,17 @@ class AuditWiring(Wiring):
         from eventlog.audit.strike_off import Registrar  # noqa: PLC0415  as above
 
         return Registrar(connected.log, AuditStore(connected.log), self._some_anchoring, self.auditor)
+
+    @property
+    def _orders(self) -> "OrderNotes | None":
+        """Where erasures and holds are kept beside the anchors; None if this log knows no governance key."""
+        settings = self.settings
+        if not settings.governance_keys or settings.anchors is None:
+            return None
+        from eventlog.anchors.orders import GOVERNANCE, OrderNotes  # noqa: PLC0415  as above
+
+        place = open_anchors(f"{settings.anchors.rstrip('/')}/{GOVERNANCE}", settings.anchor_retention_days)
+        return OrderNotes(place, settings.origin, lambda: settings.governance_public_keys)
 
     @property
     def _some_anchoring(self) -> Anchoring:

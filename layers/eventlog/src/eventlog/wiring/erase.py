@@ -13,7 +13,7 @@ from eventlog.governance.notices import ErasureLog
 from eventlog.governance.ordering import Ordering
 from eventlog.governance.shown import Shown
 from eventlog.settings import ConfigurationError, listed
-from eventlog.store.mongo.erasures import Erasures
+from eventlog.store.mongo.erasures import MongoErasures
 from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.wiring.connection import Connected, Wiring, per_connection
 
@@ -32,7 +32,7 @@ class EraseWiring(Wiring):
         self._check()
         return Ordering(
             connected.log,
-            Erasures(connected.log),
+            MongoErasures(connected.log),
             self._notes,
             signers=lambda: self._signers,
             public_keys=lambda: settings.governance_public_keys,

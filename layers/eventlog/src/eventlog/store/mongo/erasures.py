@@ -25,7 +25,7 @@ _TRIES = 5
 _BATCH = 100
 
 
-class Erasures:
+class MongoErasures:
     """``ErasureStore`` on MongoDB."""
 
     def __init__(self, log: MongoStore) -> None:
