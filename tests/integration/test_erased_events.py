@@ -8,21 +8,31 @@ import pytest
 from bson import Int64
 
 from eventlog.audit.workers import Workers
+from eventlog.evidence.export import ExportRange, export
+from eventlog.evidence.proofs import Evidence
+from eventlog.formats.bundle import TimeRange
+from eventlog.formats.bundle_check import BundleReport, verify_bundle
 from eventlog.formats.event_json import DamagedEventError, check_event, event_fields, format_event, parse_event
 from eventlog.formats.governance import ERASURE, AnyOrder, event_id
+from eventlog.formats.governance_note import KIND
 from eventlog.formats.members import parse_json
+from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.event_schemas import to_csv
 from eventlog.store.interface import Query
 from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.erased import fields_to_empty
+from tests.support import bundle_v2
 from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.erased import GOVERNANCE, TIME, erasure, hold, order_payload
 from tests.support.factories import draft
 from tests.support.profiled import profiled
 
 LARGE = "x" * bodies.APART_FROM
+LATE = 1_900_000_000_000
+"""When orders are dated, in milliseconds since 1970: after all other events."""
 ERASED = (3, 5)
 """Of these 5 has a payload that is stored apart."""
 
@@ -35,7 +45,8 @@ def event_at(log: AnchoredLog, seq: int) -> Any:
 
 def order(log: AnchoredLog, made: AnyOrder) -> int:
     """Log an order, and anchor it; return its seq."""
-    log.store.append("main", [draft(event_id(made), event_type=made.event_type, payload=order_payload(made))])
+    fields = {"event_type": made.event_type, "timestamp": LATE, "payload": order_payload(made)}
+    log.store.append("main", [draft(event_id(made), **fields)])
     log.store.settle("main")
     assert log.audit().status == "intact"
     found = log.store.get("main", event_id(made))
@@ -136,3 +147,43 @@ def test_readers_get_all_but_the_payload_and_by_which_event_it_was_erased(log: A
     assert log.store.get("main", "e5") == events[5]
     row = to_csv([events[3]]).decode().split(",")
     assert row[8:10] == ["", ""]
+
+
+def exported(log: AnchoredLog, **wanted: Any) -> tuple[BundleReport, bytes]:
+    """A bundle, or several where parts are limited, and what it shows."""
+    parts, wanted = b"", {"chain": "main"} | wanted
+    while True:
+        parts += b"".join(export(Evidence(MongoEvidenceReader(log.store)), ExportRange(**wanted)))
+        lines = parts.splitlines(keepends=True)
+        if (next_seq := orjson.loads(lines[-1])["end"]["next_seq"]) is None:
+            keys = [VerifierKey(f"{ORIGIN}/main", log.signers[0].public_key)]
+            governance = [VerifierKey(ORIGIN, GOVERNANCE.public_key, KIND)]
+            return verify_bundle(lines, keys, governance=governance), parts
+        wanted["from_seq"] = next_seq
+
+
+def test_bundles_have_what_was_erased_with_its_order_and_are_of_version_1_where_nothing_was(log: AnchoredLog) -> None:
+    log.store.append("main", [draft(f"late{n}", timestamp=LATE, payload={"n": n}) for n in range(3)])
+    log.store.settle("main")
+    log.audit()
+    _, before = exported(log)
+    assert before.startswith(b'{"format":"eventlog-bundle/v1"')
+    by = erase(log, *ERASED)
+    report, whole = exported(log)
+    assert (report.events, report.erased, whole.count(b'{"erasure":')) == (by + 1, 2, 0)
+    vkeys = (
+        format_vkey(VerifierKey(f"{ORIGIN}/main", log.signers[0].public_key)),
+        format_vkey(VerifierKey(ORIGIN, GOVERNANCE.public_key, KIND)),
+    )
+    assert bundle_v2.main(whole.decode(), *vkeys) == (by + 1, 2)
+    report, early = exported(log, to_seq=5)
+    assert (report.events, report.erased, early.count(b'{"erasure":')) == (5, 1, 1)
+    assert exported(log, from_seq=6, to_seq=by)[1].startswith(b'{"format":"eventlog-bundle/v1"')
+    report, _ = exported(log, limit=24_000)
+    assert (len(report.parts) > 1, report.events, report.erased) == (True, by + 1, 2)
+    assert report.parts[0].complete == (0, report.parts[0].next_seq)
+    log.append(1)  # behind the order, which is not of the window itself
+    log.audit()
+    report, timed = exported(log, window=TimeRange(None, LATE))
+    assert (report.events, report.erased, timed.count(b'{"erasure":')) == (13, 2, 1)
+    assert verify_bundle(before.splitlines(keepends=True), [VerifierKey(f"{ORIGIN}/main", log.signers[0].public_key)])

@@ -1,7 +1,7 @@
 """Of which ranges the command says that no event is missing, over the parts of a file."""
 
 from eventlog.formats.bundle import SeqRange, TimeRange
-from eventlog.formats.bundle_check import PartReport
+from eventlog.formats.bundle_part import PartReport
 from eventlog.formats.checkpoint import Checkpoint
 from eventlog_client.exports import complete_ranges
 

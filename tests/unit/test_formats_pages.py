@@ -26,7 +26,7 @@ from eventlog.formats.cosignature import (
     parse_cosigned,
     verify_cosignatures,
 )
-from eventlog.formats.event import ChainState, Event
+from eventlog.formats.event import ChainState, Erased, Event, make_entry
 from eventlog.formats.event_json import check_event, check_receipt, format_event, parse_event, parse_receipt, receipt_of
 from eventlog.formats.governance import Erasure, Hold, Release, event_id, format_order
 from eventlog.formats.governance_note import KIND as GOVERNANCE
@@ -62,6 +62,7 @@ from eventlog.stored.codec import decode_event, encode, encode_entry, encode_eve
 from eventlog.stored.erased import erased_document
 from eventlog.stored.keys import keys_fields
 from eventlog.stored.sequences import SequenceImage, decode_sequence, encode_sequence
+from tests.support import bundle_v2
 from tests.support.witnesses import cosigned, ed25519
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
@@ -97,7 +98,7 @@ ALL = {
     "receipt": {"receipt"},
     "checkpoint-and-seal": {"vkey", "checkpoint", "anchor-1", "digest-1", "claim-2", "anchor-2", "seal-2"},
     "proof-file": {"proof"},
-    "bundle": {"bundle"},
+    "bundle": {"bundle", "bundle-v2"},
     "tiles": {"paths", "tile", "entries"},
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
@@ -277,6 +278,47 @@ def test_the_bundle_verifies_and_is_written_anew_byte_for_byte(events: list[Even
         bundle.gap_line(bundle.Gap(2, 3, (events[2].hash,))),
         bundle.end_line(bundle.End(1, None)),
     ]
+
+
+def test_the_bundle_with_an_erased_event_verifies_and_is_written_anew(
+    events: list[Event], anchors: list[Anchor], states: list[ChainState]
+) -> None:
+    lines = text("bundle", "bundle-v2").splitlines(keepends=True)
+    note = text("governance-note", "erasure")
+    erasure = verify_order(note, [KEY.public_key], ORIGIN, CHAIN)
+    # The order is event 3 of the log, and a third anchor covers it.
+    entry = make_entry(
+        chain=CHAIN,
+        event_id=event_id(erasure),
+        event_type=erasure.event_type,
+        source_id="eventlog/erase",
+        timestamp=erasure.time,
+        received_at=erasure.time + 125,
+        principal=erasure.by,
+        payload=canonicalize({"note": note.decode()}).decode(),
+        salt=bytes(range(0x30, 0x40)),
+    )
+    (order,) = states[3].copy().extend([entry])
+    state = states[3].copy()
+    state.append(entry.content_hash)
+    seal = Seal(3, erasure.time + 60_000, sha256(anchors[1].data).digest())
+    anchor = sign_anchor(Checkpoint(LINE, 4, state.root), seal, [KEY])
+    erased = decode_event(erased_document(encode_event(events[1])))._replace(erased=Erased(3, erasure.time))
+    keys = (format_vkey(PINNED[0]),)
+    written = [
+        bundle.header_line(bundle.Header(ORIGIN, CHAIN, anchor, keys, bundle.SeqRange(1, 2), version=2)),
+        bundle.gap_line(bundle.Gap(0, 1, (events[0].hash,))),
+        bundle.erased_line(format_event(erased), 3),
+        bundle.gap_line(bundle.Gap(2, 3, (events[2].hash,))),
+        bundle.erasure_line(format_event(order)),
+        bundle.end_line(bundle.End(1, None)),
+    ]
+    assert lines == written, b"".join(written).decode()
+    governance = parse_governance_vkey(text("governance-note", "vkey").decode().strip())
+    report = verify_bundle(lines, PINNED, governance=[governance])
+    assert (report.erased, report.parts[0].complete, report.authority) == (1, (1, 2), True)
+    vkeys = (format_vkey(PINNED[0]), format_vkey(governance))
+    assert bundle_v2.main(text("bundle", "bundle-v2").decode(), *vkeys) == (1, 1)
 
 
 def test_the_tiles_are_those_of_the_example_log(events: list[Event], states: list[ChainState]) -> None:

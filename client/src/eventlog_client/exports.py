@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from eventlog.formats import bundle
-from eventlog.formats.bundle_check import PartReport
+from eventlog.formats.bundle_part import PartReport
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.members import parse_json
 from eventlog_client.errors import UnexpectedAnswerError, UnreachableError
@@ -73,7 +73,7 @@ def _part(
         for line in lines:
             destination.write(line)
             last = line
-            advance(line.startswith(b'{"event"'))
+            advance(line.startswith((b'{"event"', b'{"erased"')))
     if not last.startswith(b'{"end"'):
         raise UnreachableError("the export broke off before its end")
     try:

@@ -72,8 +72,13 @@ def parse_text(where: str, data: bytes, parse: Callable[[bytes], T]) -> T:
         raise FileChangedError(f"{where}: {error}") from error
 
 
-def verify_bundle_file(path: Path, keys: Sequence[VerifierKey], advance: Callable[[int], None]) -> BundleReport:
-    """Verify a bundle; ``advance`` gets the length of each line.
+def verify_bundle_file(
+    path: Path,
+    keys: Sequence[VerifierKey],
+    advance: Callable[[int], None],
+    governance: Sequence[VerifierKey] | None = None,
+) -> BundleReport:
+    """Verify a bundle; ``advance`` gets the length of each line. ``governance``: as ``verify_bundle`` takes it.
 
     Raises:
         EvidenceError: a line does not verify, and it is a whole line as bundles have them.
@@ -84,7 +89,7 @@ def verify_bundle_file(path: Path, keys: Sequence[VerifierKey], advance: Callabl
     # and damage after it takes nothing from what it shows.
     lines = _Lines(path, advance)
     try:
-        return verify_bundle(lines, keys)
+        return verify_bundle(lines, keys, governance=governance)
     except EvidenceError as error:
         why = lines.damage()
         if why is None:

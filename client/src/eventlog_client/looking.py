@@ -93,7 +93,7 @@ def _texts(entry: Entry) -> Iterator[str]:
     yield from (entry.event_type, entry.source_id, entry.event_id, entry.principal)
     # Every value by itself, not the JSON as a whole: a word with a quote would be escaped there, and one that begins in
     # one value could end in the next. Numbers stay the texts that they are stored as.
-    waiting: list[Any] = [json.loads(entry.payload, parse_int=str, parse_float=str)]
+    waiting: list[Any] = [json.loads(entry.payload or "{}", parse_int=str, parse_float=str)]  # nothing of an erased one
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eventlog.formats import hashing, tiles
+from eventlog.formats.bundle_erasures import PartErasures
 from eventlog.formats.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import ChainState, Event
@@ -41,6 +42,7 @@ class TiledLog(Protocol):
 class Monitor:
     """Checks one chain with pinned keys; with ``events`` it fetches and recomputes whole events, not only their leaves.
 
+    ``erasures`` judges what was erased of them.
     A checkpoint older than the trusted one may come from a server that lags behind for a moment. It is asked for again
     as long as ``again``, which may wait, returns True.
     """
@@ -49,6 +51,7 @@ class Monitor:
     chain: str
     keys: Sequence[VerifierKey]
     events: bool = False
+    erasures: PartErasures | None = None
     advance: Callable[[int], None] = lambda _: None
     again: Callable[[], bool] = lambda: False
 
@@ -112,13 +115,28 @@ class Monitor:
             for leaf in leaves:
                 append_leaf(head, leaf)
                 if self.events:
-                    _check_shown(head, next(shown, None))
+                    event = _check_shown(head, next(shown, None))
+                    if self.erasures is not None:
+                        self.erasures.take(event)
             self.advance(len(leaves))
         if head.root != checkpoint.root:
             raise EvidenceError(
                 f"the leaves the log serves don't lead to the root it signed for size {checkpoint.size}"
             )
+        if self.erasures is not None:
+            self._judge(self.erasures)
         return head
+
+    def _judge(self, erasures: PartErasures) -> None:
+        """Check that all that was erased was ordered to be, also by events that the checkpoint does not cover yet.
+
+        Raises:
+            EvidenceError: it was not.
+        """
+        for seq in erasures.missing():
+            for event in self.log.events_by_seq(self.chain, seq, seq + 1):
+                erasures.take(event)
+        erasures.finish()
 
     def _leaves(self, bundle: Tile) -> list[bytes]:
         """Return a bundle's entries, from the full one if a partial one is gone (C2SP tlog-tiles, "Partial Tiles")."""
@@ -179,12 +197,13 @@ def check_heads(trusted: Checkpoint, new: Checkpoint) -> None:
         raise EvidenceError(f"the log signed two roots for size {new.size}: it shows different histories")
 
 
-def _check_shown(head: ChainState, event: Event | None) -> None:
+def _check_shown(head: ChainState, event: Event | None) -> Event:
     seq = head.size - 1
     if event is None or event.seq != seq:
         raise EvidenceError(f"the log does not show event {seq}, which its checkpoint covers")
     if event.hash != head.hash:
         raise EvidenceError(f"event {seq} is shown with other content than the checkpoint covers")
+    return event
 
 
 def _other_origin(claimed: str, expected: Sequence[str]) -> str:

@@ -87,6 +87,12 @@ class Output:
         self.gone = self.gone or not console.write(sys.stdout, text + "\n")
 
 
+def erased_sentence(erased: int, *, authority: bool) -> str:
+    """Say how many events were erased by order of the chain itself, and whether it is known who may order that."""
+    who = "signed with a pinned governance key" if authority else "authority not checked: that takes --governance-key"
+    return f"Erased: {erased} of them, by orders that the chain has ({who})."
+
+
 def cell(value: Any) -> str:
     """Return a value as the text of a table's cell."""
     if value is None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from eventlog.formats.event import Event
+from eventlog.formats.event import Event, is_erased
 from eventlog.formats.event_json import receipt_of
 from eventlog.formats.search_keys import NO_FIELDS, DeclarationError, SearchFields, name_of
 from eventlog_client.appends import receipt_fields
@@ -44,7 +44,7 @@ class ChainFields:
         wanted = list(keys)
         if self.versions and self.versions[0].version > 1:
             return
-        if not any(version.has(event.entry.payload, wanted) for version in self.versions):
+        if is_erased(event.entry) or not any(version.has(event.entry.payload, wanted) for version in self.versions):
             why = f"event {event.seq} is shown as one that has {', '.join(wanted)}, and has not"
             raise LogMisbehavedError(why, [receipt_fields(receipt_of(event))])
 

@@ -9,6 +9,7 @@ import typer
 
 from eventlog import console
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.governance_note import parse_governance_vkey
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.formats.policy import Policy, parse_policy
 from eventlog_client.client import EventLog
@@ -37,6 +38,10 @@ def utf8(given: str | list[str] | None) -> str | list[str] | None:
 
 Key = Annotated[
     list[str], typer.Option("--key", metavar="VKEY", help="Pinned verifier key; repeatable.", callback=utf8)
+]
+GovernanceKey = Annotated[
+    list[str],
+    typer.Option("--governance-key", metavar="VKEY", help="Key that may order erasures; repeatable.", callback=utf8),
 ]
 PolicyOption = Annotated[
     Path | None, typer.Option("--policy", metavar="FILE", help="C2SP policy: witnesses that must have cosigned.")
@@ -80,6 +85,18 @@ def verifier_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...]:
         return pinned(texts)
     except EvidenceError as error:
         raise typer.BadParameter(str(error), param_hint="--key") from error
+
+
+def governance_keys(texts: Iterable[str]) -> tuple[VerifierKey, ...] | None:
+    """Read the keys that may order erasures from the command line; None: none was given, so that is not checked.
+
+    Raises:
+        typer.BadParameter: what was given is no such key; the text says what is wrong with it.
+    """
+    try:
+        return tuple(map(parse_governance_vkey, texts)) or None
+    except EvidenceError as error:
+        raise typer.BadParameter(str(error), param_hint="--governance-key") from error
 
 
 def need_keys(texts: list[str]) -> tuple[VerifierKey, ...]:

@@ -10,8 +10,17 @@ from eventlog.formats.bundle_check import BundleReport
 from eventlog_client.destination import destination, is_stdout
 from eventlog_client.exports import complete_ranges
 from eventlog_client.given_files import verify_bundle_file
-from eventlog_client.output import progress
-from eventlog_client.session import ChainOption, Key, MaxWitnessAge, PolicyOption, session_of, trust
+from eventlog_client.output import erased_sentence, progress
+from eventlog_client.session import (
+    ChainOption,
+    GovernanceKey,
+    Key,
+    MaxWitnessAge,
+    PolicyOption,
+    governance_keys,
+    session_of,
+    trust,
+)
 
 
 def export(
@@ -49,21 +58,24 @@ def export(
 
 def verify_bundle(
     context: typer.Context,
+    *,
     file: Annotated[Path, typer.Argument(help="The bundle.")],
     key: Key = [],  # noqa: B006
+    governance_key: GovernanceKey = [],  # noqa: B006
     policy: PolicyOption = None,
     max_witness_age: MaxWitnessAge = None,
 ) -> None:
     """Verify a bundle without the log.
 
     Each event, each link and the root are checked; the root must be signed with a pinned key.
+    An erased event must be named by an order in the bundle; with --governance-key that must be signed with such a key.
     With --policy each checkpoint in it must be cosigned as well.
     """
     session = session_of(context)
-    trusted = trust(key, policy, max_witness_age)
+    trusted, governance = trust(key, policy, max_witness_age), governance_keys(governance_key)
     size = file.stat().st_size
     with progress("verifying", size) as advance:
-        report = verify_bundle_file(file, trusted.keys, advance)
+        report = verify_bundle_file(file, trusted.keys, advance, governance)
     witnesses = trusted.witnesses
     witnessed = [] if witnesses is None else [witnesses.check(part.note) for part in report.parts]
     if session.output.json:
@@ -79,6 +91,8 @@ def report_fields(report: BundleReport) -> dict[str, object]:
     return {
         "verified": True,
         "events": report.events,
+        "erased": report.erased,
+        "authority_checked": report.authority,
         "complete": [{"chain": c, "from_seq": a, "to_seq": b} for c, a, b in complete_ranges(report.parts)],
         "checkpoints": [{"origin": p.checkpoint.origin, "size": p.checkpoint.size} for p in report.parts],
     }
@@ -88,6 +102,8 @@ def sentences(report: BundleReport) -> Iterator[str]:
     """Yield what a verified bundle shows, in sentences."""
     heads = {f"size {part.checkpoint.size} of {part.checkpoint.origin}" for part in report.parts}
     yield f"Verified: {report.events} events stand in the tree of {', '.join(sorted(heads))}, signed with a pinned key."
+    if report.erased:
+        yield erased_sentence(report.erased, authority=report.authority)
     for chain, start, end in complete_ranges(report.parts):
         yield (
             f"Complete: no event of chain {chain} from seq {start} to {end - 1} is missing."

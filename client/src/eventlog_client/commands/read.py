@@ -95,5 +95,6 @@ def show(output: Output, found: Iterable[Event]) -> None:
 
 
 def row(event: Event) -> dict[str, Any]:
-    """Return an event as a table's row; the payload is its canonical text."""
-    return event_fields(event) | {"payload": event.entry.payload}
+    """Return an event as a table's row; the payload is its canonical text, or says by what it was erased."""
+    erased = "" if event.erased is None else f"[erased by event {event.erased.seq}]"
+    return event_fields(event) | {"payload": event.entry.payload or erased}

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from eventlog import console
+from eventlog.formats.bundle_erasures import PartErasures
+from eventlog.formats.note import VerifierKey
 from eventlog_client.client import EventLog
 from eventlog_client.errors import (
     LogMisbehavedError,
@@ -18,9 +20,19 @@ from eventlog_client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from eventlog_client.keys import keys_of, log_of
 from eventlog_client.monitor import Monitor
-from eventlog_client.output import Output, printable, progress
-from eventlog_client.session import ChainOption, Key, MaxWitnessAge, PolicyOption, session_of, trust
+from eventlog_client.output import Output, erased_sentence, printable, progress
+from eventlog_client.session import (
+    ChainOption,
+    GovernanceKey,
+    Key,
+    MaxWitnessAge,
+    PolicyOption,
+    governance_keys,
+    session_of,
+    trust,
+)
 from eventlog_client.state import Trusted, keep_evidence, read_state, write_state
 from eventlog_client.witnesses import Witnesses
 
@@ -38,6 +50,7 @@ def verify_log(
     events: Annotated[bool, typer.Option("--events", help="Fetch the events and recompute all their hashes.")] = False,
     every: Annotated[float | None, typer.Option(min=0.1, help="Go on, with so many seconds between checks.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Check once (the default).")] = False,
+    governance_key: GovernanceKey = [],  # noqa: B006
     policy: PolicyOption = None,
     max_witness_age: MaxWitnessAge = None,
 ) -> None:
@@ -45,13 +58,16 @@ def verify_log(
 
     Checks leaf by leaf that the newest one extends the one trusted so far (with --state: in earlier runs).
     On misconduct both checkpoints are kept in a file beside the state, and the exit code is 3.
+    With --events each erased event must be named by an order of the chain, with --governance-key signed by such a key.
     With --policy a checkpoint is trusted only once it is cosigned; the exit code is 3 if it is not, but with --every
     that is told, and tried again.
     """
     if once and every is not None:
         raise typer.BadParameter("give one of --once and --every")
+    if governance_key and not events:
+        raise typer.BadParameter("orders to erase are looked at with --events only", param_hint="--governance-key")
     session = session_of(context)
-    given = trust(key, policy, max_witness_age)
+    given, governance = trust(key, policy, max_witness_age), governance_keys(governance_key)
     trusted = None if state is None else read_state(state)
     with session.log(given.vkeys, url) as log:
         # With --every the command survives an outage. It ends on what the next round can't change: no
@@ -59,9 +75,11 @@ def verify_log(
         while True:
             try:
                 patience = iter(_PATIENCE)
-                monitor = Monitor(log, chain, given.keys, events, again=lambda: _wait(next(patience, None)))  # noqa: B023
+                erasures = PartErasures(_log_of(given.keys, chain), chain, governance) if events else None
+                again = lambda: _wait(next(patience, None))  # noqa: B023, E731
+                monitor = Monitor(log, chain, given.keys, events, erasures, again=again)
                 new = _check(monitor, trusted, state, _cosigned_by(given.witnesses, log, chain))
-                _tell(session.output, trusted, new, always=every is None)
+                _tell(session.output, trusted, new, erasures, always=every is None)
                 trusted = new
             except (UnreachableError, UnexpectedAnswerError, RefusedError, NotWitnessedError) as error:
                 if every is None or (isinstance(error, RefusedError) and error.status in {401, 403}):
@@ -112,11 +130,21 @@ def _check(
     return new
 
 
-def _tell(output: Output, trusted: Trusted | None, new: Trusted, *, always: bool) -> None:
+def _log_of(keys: Sequence[VerifierKey], chain: str) -> str:
+    """Return the name of the log whose chain this is, as its pinned keys have it."""
+    return next((log_of(key.name) for key in keys_of(keys, chain)), "")
+
+
+def _tell(
+    output: Output, trusted: Trusted | None, new: Trusted, erasures: PartErasures | None, *, always: bool
+) -> None:
     """Print what a round verified, if it is news."""
     checkpoint, before = new.checkpoint, trusted.checkpoint.size if trusted else 0
     if always or trusted is None or new.note != trusted.note:
         output.say(
             f"{checkpoint.origin}: size {checkpoint.size} verified, {checkpoint.size - before} leaves of it now.",
-            {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "from": before},
+            {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "from": before}
+            | ({} if erasures is None else {"erased": erasures.erased, "authority_checked": erasures.governed}),
         )
+        if erasures is not None and erasures.erased:
+            output.say(erased_sentence(erasures.erased, authority=erasures.governed))

@@ -1,4 +1,4 @@
-"""Evidence bundles: events of a chain with everything needed to verify them without the log (NDJSON, version 1).
+"""Evidence bundles: events of a chain with everything needed to verify them without the log (NDJSON).
 
     {"format": "eventlog-bundle/v1", "origin": <log's>, "chain": ..., "checkpoint": <note>, "keys": [<vkey>, ...],
      "selection": {"from_seq": a, "to_seq": b} or {"start_time": ..., "end_time": ...}}      the header
@@ -6,6 +6,12 @@
     {"gap": [start, end], "hashes": [<hex>, ...]}             leaves left out: the nodes of ``proof.cover(start, end)``
     {"end": {"events": n, "next_seq": <where the selection goes on, or null>}}               the last line
 
+In version 2, "eventlog-bundle/v2", there may also be
+
+    {"erased": <an erased event as the API shows it>, "by": <seq>}          an event of the selection: one leaf
+    {"erasure": <an event as the API shows it>}               an order to erase that is not among the events: one leaf
+
+Version 1 is written where nothing of the selection was to be erased.
 Leaves and gaps follow from left to right and cover the checkpoint's tree; no gap follows another. Each line has one
 written form: compact, members in this order. A file may be several bundles, one after the other (its parts).
 
@@ -23,7 +29,7 @@ from eventlog.formats.members import chain_name, hex_bytes, members, text, time,
 from eventlog.formats.note import MAX_NOTE, MAX_SIGNATURES, parse_vkey
 from eventlog.formats.times import format_time
 
-FORMAT = "eventlog-bundle/v1"
+FORMATS = {1: "eventlog-bundle/v1", 2: "eventlog-bundle/v2"}
 MAX_LINE = 4 << 20
 
 
@@ -72,6 +78,7 @@ class Header:
     checkpoint: bytes
     keys: tuple[str, ...]
     selection: Selection
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ def header_line(header: Header) -> bytes:
     """Write a header."""
     return _line(
         {
-            "format": FORMAT,
+            "format": FORMATS[header.version],
             "origin": header.origin,
             "chain": header.chain,
             "checkpoint": header.checkpoint.decode(),
@@ -108,6 +115,16 @@ def header_line(header: Header) -> bytes:
 def event_line(event_json: bytes) -> bytes:
     """Write an event, given as the API shows it (``event_json.format_event``)."""
     return b'{"event":' + event_json + b"}\n"
+
+
+def erased_line(event_json: bytes, by: int) -> bytes:
+    """Write an event, given as above, that was erased by the one at seq ``by``."""
+    return b'{"erased":%b,"by":%d}\n' % (event_json, by)
+
+
+def erasure_line(event_json: bytes) -> bytes:
+    """Write an event, given as above, that is not of the selection and orders to erase some that are."""
+    return b'{"erasure":' + event_json + b"}\n"
 
 
 def gap_line(gap: Gap) -> bytes:
@@ -127,8 +144,9 @@ def parse_header(fields: Any) -> Header:
         EvidenceError: a member is missing or malformed.
     """
     known = members(fields, "a bundle's header")
-    if known.get("format") != FORMAT:
-        raise EvidenceError(f"a bundle begins with a header of the format {FORMAT}")
+    version = next((number for number, name in FORMATS.items() if name == known.get("format")), None)
+    if version is None:
+        raise EvidenceError(f"a bundle begins with a header of the format {' or '.join(FORMATS.values())}")
     chain, keys = chain_name(known), known.get("keys")
     if not isinstance(keys, list) or len(keys) > MAX_SIGNATURES or not all(type(key) is str for key in keys):
         raise EvidenceError(f"keys must be at most {MAX_SIGNATURES} verifier keys")
@@ -138,7 +156,8 @@ def parse_header(fields: Any) -> Header:
     checkpoint = text(known, "checkpoint").encode()
     if len(checkpoint) > MAX_NOTE:
         raise EvidenceError("checkpoint is too long")
-    return Header(text(known, "origin"), chain, checkpoint, tuple(keys), _parse_selection(known.get("selection")))
+    selection = _parse_selection(known.get("selection"))
+    return Header(text(known, "origin"), chain, checkpoint, tuple(keys), selection, version)
 
 
 def parse_gap(fields: Any) -> Gap:

@@ -4,135 +4,34 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventlog.formats import bundle, hashing, merkle
-from eventlog.formats.bundle import End, Gap, Header, Selection, SeqRange
-from eventlog.formats.checkpoint import Checkpoint, epoch_of, verify_checkpoint
+from eventlog.formats import bundle, hashing
+from eventlog.formats.bundle import Header
+from eventlog.formats.bundle_erasures import PartErasures
+from eventlog.formats.bundle_part import Part, PartReport
+from eventlog.formats.checkpoint import epoch_of, verify_checkpoint
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import check_event, contradiction, format_event, parse_event
+from eventlog.formats.event_json import contradiction, format_event, parse_event
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey
-from eventlog.formats.proof import cover
-
-
-@dataclass(frozen=True, slots=True)
-class PartReport:
-    """What one verified bundle shows: ``events`` events of a chain stand under the checkpoint.
-
-    ``note`` is that checkpoint byte for byte. ``complete`` is the range of seqs [start, end) of which none is missing;
-    None for a selection by time, of which nothing can show that it is complete. The range ends early where the
-    checkpoint or the part does.
-    """
-
-    origin: str
-    chain: str
-    checkpoint: Checkpoint
-    note: bytes
-    selection: Selection
-    events: int
-    complete: tuple[int, int] | None
-    next_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class BundleReport:
-    """What a verified file shows, part by part."""
+    """What a verified file shows, part by part; ``authority``: whether governance keys were given to check orders."""
 
     parts: tuple[PartReport, ...]
+    authority: bool = False
 
     @property
     def events(self) -> int:
         """Events in all parts."""
         return sum(part.events for part in self.parts)
 
-
-@dataclass(slots=True)
-class _Part:
-    """A bundle under verification: the frontier of its tree up to ``size``, and what was counted so far."""
-
-    header: Header
-    checkpoint: Checkpoint
-    size: int = 0
-    events: int = 0
-    reached: int = 0
-    """The last event's seq plus one; 0 before the first event."""
-    frontier: list[bytes] = field(default_factory=list)
-    before: bytes | None = None
-    """The hash of the leaf before ``size``, for the next event's link; None if a gap hides it."""
-    after_gap: bool = False
-
-    def take_event(self, event: Event) -> None:
-        """Add one event."""
-        if event.seq != self.size:
-            raise EvidenceError(f"event {event.seq} stands where event {self.size} belongs")
-        self._check_room(event.seq + 1)
-        if event.entry.chain != self.header.chain or not self.header.selection.has(event):
-            raise EvidenceError(f"event {event.seq} is not of the header's chain and selection")
-        check_event(event)
-        # After a gap that ends in a larger subtree the previous leaf's hash is not known. The root still covers it.
-        if self.before is not None and self.before != event.prev_hash:
-            raise EvidenceError(f"event {event.seq} is not linked to what is before it")
-        self.size = merkle.append_subtree(self.frontier, self.size, 0, event.hash)
-        self.before, self.after_gap = event.hash, False
-        self.events, self.reached = self.events + 1, self.size
-
-    def take_gap(self, gap: Gap) -> None:
-        """Add leaves that were left out."""
-        if gap.start != self.size or self.after_gap:
-            raise EvidenceError(f"a gap from {gap.start} on stands where event {self.size} belongs")
-        self._check_room(gap.end)
-        # The hashes stand for the fewest perfect subtrees that cover the gap, so their places need not be written down.
-        nodes = cover(gap.start, gap.end)
-        if len(nodes) != len(gap.hashes):
-            raise EvidenceError(f"the gap from {gap.start} to {gap.end} takes {len(nodes)} hashes")
-        for node, value in zip(nodes, gap.hashes, strict=True):
-            self.size = merkle.append_subtree(self.frontier, self.size, node.level, value)
-        # Only if the gap's last node is a leaf (level 0) is its hash the one that the next event links to.
-        self.before, self.after_gap = (None if nodes[-1].level else gap.hashes[-1]), True
-
-    def finish(self, end: End) -> PartReport:
-        """Compare the folded tree with the checkpoint."""
-        if self.size != self.checkpoint.size:
-            raise EvidenceError(f"the bundle ends at {self.size} of {self.checkpoint.size} leaves")
-        # All leaves are folded. Only now does the signed root say whether they are the log's.
-        if merkle.root(self.frontier) != self.checkpoint.root:
-            raise EvidenceError("the events and gaps do not lead to the checkpoint's root")
-        # The end line is not signed: it may only say what the verified lines above it show.
-        if end.events != self.events:
-            raise EvidenceError(f"the bundle has {self.events} events, its end says {end.events}")
-        if end.next_seq is not None and self.reached > end.next_seq:
-            raise EvidenceError("the bundle has events from its next_seq on")
-        return PartReport(
-            origin=self.header.origin,
-            chain=self.header.chain,
-            checkpoint=self.checkpoint,
-            note=self.header.checkpoint,
-            selection=self.header.selection,
-            events=self.events,
-            complete=self._complete(end),
-            next_seq=end.next_seq,
-        )
-
-    def _complete(self, end: End) -> tuple[int, int] | None:
-        """Return the range of seqs of which no event is missing; None if the selection is by time.
-
-        Events were taken in order of seq, and each is in the selection. So as many as the range is long are all of it.
-        """
-        selection = self.header.selection
-        if not isinstance(selection, SeqRange):
-            return None
-        # The range ends where the selection does, or the tree, or the part, whichever comes first.
-        start, stop = selection.from_seq, min(selection.to_seq, self.size)
-        if end.next_seq is not None:
-            stop = min(stop, end.next_seq)
-        stop = max(start, stop)
-        if self.events != stop - start:
-            raise EvidenceError(f"{stop - start} events of the selection belong here, there are {self.events}")
-        return start, stop
-
-    def _check_room(self, size: int) -> None:
-        if size > self.checkpoint.size:
-            raise EvidenceError(f"the bundle goes beyond the {self.checkpoint.size} leaves of its checkpoint")
+    @property
+    def erased(self) -> int:
+        """Erased events in all parts."""
+        return sum(part.erased for part in self.parts)
 
 
 @dataclass(slots=True)
@@ -140,7 +39,8 @@ class _File:
     """A file under verification: the parts that are done and the one under way."""
 
     keys: Sequence[VerifierKey]
-    part: _Part | None = None
+    governance: Sequence[VerifierKey] | None = None
+    part: Part | None = None
     done: list[PartReport] = field(default_factory=list)
     roots: dict[tuple[str, int], bytes] = field(default_factory=dict)
     last: Event | None = None
@@ -151,9 +51,8 @@ class _File:
         # Each kind of line is written again from what was read and must come out the same: one form only.
         if self.part is None:
             self._begin(line, bundle.parse_header(fields))
-        elif "event" in fields:
-            event = parse_event(fields["event"])
-            _same(line, bundle.event_line(format_event(event)))
+        elif "event" in fields or (self.part.header.version > 1 and "erased" in fields):
+            event = _event(line, fields)
             self.part.take_event(event)
             # Within a part, links are checked leaf by leaf. Between parts only the two events that meet can be
             # compared.
@@ -161,6 +60,10 @@ class _File:
                 self._compare(event)
             self.last = event
             return True
+        elif self.part.header.version > 1 and "erasure" in fields:
+            event = parse_event(fields["erasure"])
+            _same(line, bundle.erasure_line(format_event(event)))
+            self.part.take_erasure(event)
         elif "gap" in fields:
             gap = bundle.parse_gap(fields)
             _same(line, bundle.gap_line(gap))
@@ -190,25 +93,30 @@ class _File:
             raise EvidenceError(f"two parts have another checkpoint of size {checkpoint.size}: the log forked")
         # Seq 0 links to the genesis hash, so the first leaf is checked like every other.
         genesis = hashing.genesis(header.origin, header.chain)
-        self.part = _Part(header, checkpoint, before=genesis)
+        erasures = PartErasures(header.origin, header.chain, self.governance)
+        self.part = Part(header, checkpoint, erasures, before=genesis)
         if self.done and (self.done[-1].origin, self.done[-1].chain) != (header.origin, header.chain):
             self.last = None
 
 
 def verify_bundle(
-    lines: Iterable[bytes], keys: Sequence[VerifierKey], progress: Callable[[int], None] | None = None
+    lines: Iterable[bytes],
+    keys: Sequence[VerifierKey],
+    progress: Callable[[int], None] | None = None,
+    governance: Sequence[VerifierKey] | None = None,
 ) -> BundleReport:
     """Verify a bundle, or several one after the other, given as lines with their newlines.
 
     Every hash is derived from the events' fields, events that stand side by side are linked, and the tree's root is
     that of a checkpoint signed by one of the keys, whose names are origin lines. ``progress`` is called with the number
     of events so far. A line over 4 MiB is refused; code that splits a file into lines should bound them too.
+    ``governance``: keys, named for their logs, of which one must have signed each order to erase; None: not checked.
 
     Raises:
         EvidenceError: a line does not verify; the text names it, counted from 1.
     """
     # Each line is verified and forgotten: what is kept is a frontier of at most 63 hashes, however long the file is.
-    file, number, events = _File(keys), 0, 0
+    file, number, events = _File(keys, governance), 0, 0
     for number, line in enumerate(lines, 1):
         try:
             is_event = file.take(line)
@@ -219,7 +127,7 @@ def verify_bundle(
             progress(events)
     if file.part is not None or not file.done:
         raise EvidenceError(f"line {number + 1}: the bundle is cut off, its end line is missing")
-    return BundleReport(tuple(file.done))
+    return BundleReport(tuple(file.done), authority=governance is not None)
 
 
 def _parse_line(line: bytes) -> dict[str, Any]:
@@ -229,6 +137,14 @@ def _parse_line(line: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise EvidenceError("a line of a bundle is a JSON object")
     return fields
+
+
+def _event(line: bytes, fields: dict[str, Any]) -> Event:
+    """Read an event of the selection: one that was erased has a line of another name, which says by which event."""
+    event = parse_event(fields["event" if "event" in fields else "erased"])
+    shown = format_event(event)
+    _same(line, bundle.event_line(shown) if event.erased is None else bundle.erased_line(shown, event.erased.seq))
+    return event
 
 
 def _same(line: bytes, written: bytes) -> None:

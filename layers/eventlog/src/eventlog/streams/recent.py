@@ -7,6 +7,7 @@ import orjson
 
 from eventlog.formats.event import Event, Keys
 from eventlog.formats.event_json import DamagedEventError, format_event
+from eventlog.formats.governance import ERASURE
 from eventlog.formats.search_keys import SearchFields
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError
@@ -32,7 +33,7 @@ class Item(NamedTuple):
         if self.keys is not None and self.keys.version == rule.version:
             return wanted.issubset(self.keys.values)
         payload = orjson.loads(self.frame[self.frame.index(_DATA) + len(_DATA) :])["payload"]
-        return rule.value_has(payload, wanted)
+        return payload is not None and rule.value_has(payload, wanted)
 
 
 def item_of(event: Event) -> Item:
@@ -66,6 +67,8 @@ class RecentEvents:
     def extend(self, items: Iterable[Item]) -> None:
         """Add the next events, and drop the oldest ones to make room for them."""
         for item in items:
+            if item.event_type == ERASURE:  # what is to be erased stays in no memory: who needs it reads the database
+                self.start, self._items, self.bytes = self.end, [], 0
             self._items.append(item)
             self.bytes += len(item.frame)
         dropped = 0

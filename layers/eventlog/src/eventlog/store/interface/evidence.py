@@ -30,6 +30,13 @@ class EvidenceView(TreeView, Protocol):
         """
         ...
 
+    def ordered_to_erase(self, start: int, end: int, window: TimeRange | None) -> bool:
+        """Whether an order to erase names one of the events start <= seq < end, those of a time window if there is one.
+
+        Of a window: one between its first event and its last.
+        """
+        ...
+
 
 class EvidenceReader(Protocol):
     """Reads what evidence rests on.

@@ -14,9 +14,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from eventlog.formats.event import Entry, Event
+from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo.erased import orders_after, with_orders
 from eventlog.store.mongo.indexes import BY_TYPE
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import bodies, codec
@@ -85,8 +84,11 @@ class BodyRows:
             again = {name: codec.decode_event(raw) for name, raw in self._erased_meanwhile(gone, session).items()}
             events = [again.get(bodies.body_id(event.entry), event) for event in events]
         filled = bodies.with_payloads(events, rows) if ids else list(events)
-        orders = orders_after(filled)
-        return filled if orders is None else with_orders(filled, self.orders(orders, session))
+        if not any(is_erased(event.entry) for event in filled):
+            return filled
+        from eventlog.store.mongo.erased import orders_after, with_orders  # noqa: PLC0415  no start pays for it
+
+        return with_orders(filled, self.orders(orders_after(filled), session))
 
     def orders(self, wanted: dict[str, Any], session: ClientSession | None) -> Iterator[Event]:
         """Read what may order that events were erased; one that can't be read is left out, as an audit tells of it."""

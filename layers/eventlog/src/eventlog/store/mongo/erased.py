@@ -13,10 +13,9 @@ from eventlog.formats.governance import ERASURE, Erasure, parse_order
 from eventlog.formats.note import parse_note
 
 
-def orders_after(events: Sequence[Event]) -> dict[str, Any] | None:
-    """Build the filter of what may order that some of these events of one chain were erased; None if none was."""
-    erased = [event.seq for event in events if is_erased(event.entry)]
-    return orders_behind(events[0].entry.chain, min(erased)) if erased else None
+def orders_after(events: Sequence[Event]) -> dict[str, Any]:
+    """Build the filter of what may order that some of these events of one chain were erased."""
+    return orders_behind(events[0].entry.chain, min(event.seq for event in events if is_erased(event.entry)))
 
 
 def orders_behind(chain: str, seq: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ outside, MongoDB sorts the window's seqs and only the events at these are read.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain as chained
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from pymongo import ASCENDING
 
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.event import Event
+from eventlog.store.mongo import erased
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.cosignatures import CosignatureRows
 from eventlog.store.mongo.driver_errors import answered, mapped
@@ -49,6 +51,17 @@ class MongoEvidenceView(MongoTreeView):
         """See ``EvidenceView.events_in``; the span to read is found by the index on time."""
         span = self.span(window, end)
         return self._filled(span._replace(low=max(span.low, start)), window)
+
+    def ordered_to_erase(self, start: int, end: int, window: TimeRange | None) -> bool:
+        """See ``EvidenceView.ordered_to_erase``; of a chain without such orders nothing is read."""
+        with mapped():
+            orders = self._operations.bodies.orders(erased.orders_behind(self.chain, start), self.session)
+            if (first := next(orders, None)) is None:
+                return False
+            if window is not None:
+                span = self.span(window, end)
+                start, end = max(start, span.low), span.high
+            return any(start <= seq < end for order in chained([first], orders) for seq in erased.targets(order))
 
     def span(self, window: TimeRange, size: int) -> Span:
         """Find where the events of a time window are, below ``size``; from the window's index alone."""
