@@ -6,8 +6,13 @@ import pytest
 from bson import Binary, DatetimeMS
 from playwright.sync_api import expect
 
+from eventlog.formats.governance import event_id as names
 from eventlog.store.mongo.store import operations_of
+from eventlog.stored.erased import fields_to_empty
 from tests.browser.dashboard import ODD, ServedLog, Watched, outcomes, pin, verify
+from tests.support.anchored import ORIGIN
+from tests.support.erased import GOVERNANCE, erasure, order_payload
+from tests.support.factories import draft as new_draft
 
 STEPS = ["payload", "content", "leaf", "inclusion", "signature"]
 SERVED = {"served": "passed"}
@@ -114,6 +119,35 @@ def test_a_signature_of_another_key_than_the_pinned_one_proves_nothing(
     page = verify(look, event_id)
     assert outcomes(page) == dict.fromkeys(STEPS, "passed") | SERVED | {"signature": "skipped"}
     assert page.get_attribute(".verification", "data-outcome") == "skipped"
+
+
+def test_an_erased_event_is_grey_at_its_payload_alone_if_the_chain_orders_it(
+    look: Watched, log: ServedLog, event_id: str
+) -> None:
+    pin(look, log.vkey)
+    log.log.governance = [GOVERNANCE.public_key]
+    event = log.store.get("main", event_id)
+    assert event is not None
+    order = erasure((event.seq, event.hash), origin=ORIGIN)
+    draft = new_draft(names(order), event_type=order.event_type, payload=order_payload(order))
+    log.store.append("main", [draft])
+    log.store.settle("main")
+    log.edit(event_id, fields_to_empty(event))
+    report = log.log.audit("full")
+    assert (report.status, report.erased) == ("intact", 1)
+    page = verify(look, event_id)
+    assert outcomes(page) == dict.fromkeys(STEPS, "passed") | SERVED | {"payload": "skipped"}
+    assert page.inner_text(".verdict").startswith("Erased by order of the chain.")
+    expect(page.locator("#detail [data-erased]")).to_contain_text("Erased by order of dpo")
+    expect(page.locator("#detail [data-erased]")).to_contain_text("gdpr-art-17")
+    expect(page.locator(f"tr[data-id='{event_id}']")).to_have_attribute("data-check", "erased")
+    # The log may not say so of any event: an order that is not what was logged orders nothing.
+    forged = draft.entry.payload.replace("by dpo", "by nobody")
+    log.edit(draft.entry.event_id, {"payload": forged})
+    page = verify(look, event_id)
+    assert outcomes(page)["payload"] == "failed"
+    assert page.get_attribute(".verification", "data-outcome") == "failed"
+    expect(page.locator("#detail [data-erased=unordered]")).to_be_visible()
 
 
 def test_the_bytes_of_each_step_are_shown(look: Watched, log: ServedLog, event_id: str) -> None:

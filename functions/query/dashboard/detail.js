@@ -2,7 +2,9 @@
 
 import { h } from './dom.js'
 import { eventDownloads } from './downloading.js'
+import { erasedNotice } from './erasure.js'
 import { alike } from './evidence/canonical.js'
+import { isErased } from './evidence/fields.js'
 import { UnsupportedError } from './evidence/webcrypto.js'
 import { number, pretty } from './format.js'
 import { findingNotice } from './meaning.js'
@@ -42,7 +44,7 @@ export async function eventDetail(event, link, signal, { found, ask } = {}) {
     facts(event, ask),
     h('h3', {}, 'Payload'),
     ask && values(event, ask),
-    h('pre', { tabindex: 0 }, pretty(event.payload)),
+    isErased(event) ? await erasedNotice(event, link, signal) : h('pre', { tabindex: 0 }, pretty(event.payload)),
     h('h3', {}, 'Before and after'),
     ...(await neighbours(event, link, signal)),
   )

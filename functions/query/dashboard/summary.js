@@ -11,6 +11,7 @@ const SLASH = '\x2f'
  */
 export function valuesOf(payload, limit = 8) {
   const found = []
+  if (payload === null) return found // it was erased
   const walk = (value, path) => {
     if (found.length >= limit) return
     if (value !== null && typeof value === 'object') for (const [name, inner] of Object.entries(value)) walk(inner, [...path, name])

@@ -4,7 +4,9 @@ import { ask, ProblemError } from './api.js'
 import { certificate } from './certificate.js'
 import { fileName, save } from './downloads.js'
 import { announce, h } from './dom.js'
+import { orderOf } from './erasure.js'
 import { EvidenceError } from './evidence/bytes.js'
+import { isErased } from './evidence/fields.js'
 import { compareServed, verifyEvent } from './evidence/steps.js'
 import { subtle } from './evidence/webcrypto.js'
 import { heldTo, pin } from './keys.js'
@@ -12,6 +14,7 @@ import { ANSWERS, QUESTIONS } from './questions.js'
 
 const PINNABLE = ['no_key', 'other_key']
 const UNCHECKED = {
+  erased: 'Erased by order of the chain. All that remains is unchanged, and part of the log signed with the key you trust.',
   unanchored: 'All hashes match. Not checked yet: no signed checkpoint covers this event. The next audit signs one.',
   other_key: 'All hashes match. Not checked: the log is signed by another key than the one you pinned. That says nothing of the event.',
   no_key: 'All hashes match. Not checked: who signed the log (no key pinned).',
@@ -21,7 +24,8 @@ const OTHERWISE = 'All that could be checked matches. Not everything could be.'
 /** The outcome of all steps, and what it means in one sentence. */
 export function verdictOf(steps) {
   const outcome = ['failed', 'skipped'].find((one) => steps.some((step) => step.outcome === one)) ?? 'passed'
-  const reason = steps.find((step) => step.outcome === 'skipped')?.reason
+  const reasons = steps.filter((step) => step.outcome === 'skipped').map(({ reason }) => reason)
+  const reason = reasons.find((one) => one !== 'erased') ?? reasons[0] // what else is not checked says more
   const words = { failed: 'This event is not what was logged, or the log can’t prove that it is.', skipped: UNCHECKED[reason] ?? OTHERWISE, passed: 'Verified: unchanged, and part of the log signed with the key you trust.' }
   return { outcome, words: words[outcome] }
 }
@@ -38,6 +42,7 @@ export async function verification(event, link, signal, again) {
   const proof = await ask(`${path}/proof`, { chain }, { signal }).catch(unproven)
   const held = await heldTo(chain)
   const steps = [...(await verifyEvent(event, proof, held)), await compareServed(event, served)]
+  if (isErased(event)) await orderOf(event, signal).catch((error) => Object.assign(steps[0], unordered(error)))
   const { outcome, words } = verdictOf(steps)
   announce(words)
   const told = certificate({ event, proof, steps, words, origin: held.origin, at: new Date().toISOString() })
@@ -68,6 +73,12 @@ function unproven(error) {
 /** Of what is damaged the log gives nothing (500). Any other failure says nothing of the event, and is thrown again. */
 function damaged(error) {
   if (error instanceof ProblemError && error.isDamage) return new EvidenceError(`the log can’t give it: ${error.message}`)
+  throw error
+}
+
+/** An event that is said to be erased, and that nobody ordered to erase, is not what was logged. */
+function unordered(error) {
+  if (error instanceof EvidenceError) return { outcome: 'failed', detail: error.message }
   throw error
 }
 

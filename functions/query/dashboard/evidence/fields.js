@@ -7,6 +7,7 @@ const MEMBERS = [
   ...['chain', 'content_hash', 'event_id', 'event_type', 'hash', 'payload', 'payload_hash', 'prev_hash', 'principal'],
   ...['received_at', 'salt', 'seq', 'source_id', 'timestamp'],
 ].join()
+const ERASED_MEMBERS = [...MEMBERS.split(','), 'erased'].sort().join()
 const CHAIN = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const ID = /^[A-Za-z0-9._~:-]{1,128}$/
 const NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,256}$/u
@@ -35,9 +36,14 @@ export function text(value, what) {
 /** @param {unknown} value @returns {string} the name of a chain */
 export const chainName = (value) => matching(value, CHAIN, 'chain')
 
+/** Whether an event says that it was erased: it has neither payload nor salt then, and names a later event that orders it. */
+export const isErased = (event) => Object.hasOwn(event, 'erased')
+
 /** Check all that an event claims beside its payload, hashes and place: exactly its members, each of its kind. */
 export function checkClaims(event) {
-  if (Object.keys(event).sort().join() !== MEMBERS) throw new EvidenceError(`an event has the members ${MEMBERS}, all of them and no other`)
+  const members = isErased(event) ? ERASED_MEMBERS : MEMBERS
+  if (Object.keys(event).sort().join() !== members) throw new EvidenceError(`an event has the members ${members}, all of them and no other`)
+  if (isErased(event)) checkErased(event)
   chainName(event.chain)
   matching(event.event_id, ID, 'event_id')
   matching(event.event_type, NAME, 'event_type')
@@ -65,6 +71,13 @@ export function parseProof(shown) {
     root,
     checkpoint: checkpoint === null ? null : text(checkpoint, 'checkpoint'),
   }
+}
+
+function checkErased({ payload, salt, erased, seq }) {
+  if (payload !== null || salt !== null) throw new EvidenceError('payload and salt of an erased event are not null')
+  if (Object.keys(object(erased, 'erased')).sort().join() !== 'seq,time') throw new EvidenceError('erased has the members seq and time, both of them and no other')
+  time(erased.time, 'the time of the erasure')
+  if (whole(erased.seq, 'the seq of the erasure') <= whole(seq, 'seq')) throw new EvidenceError('an event is erased by a later one')
 }
 
 function matching(value, pattern, what) {

@@ -3,7 +3,7 @@
 
 import { EvidenceError, fromHex, same, toHex, utf8 } from './bytes.js'
 import { canonicalize } from './canonical.js'
-import { checkClaims, object, parseProof, whole } from './fields.js'
+import { checkClaims, isErased, object, parseProof, whole } from './fields.js'
 import { contentText, genesis, leaf, leafHash, payloadBytes, sha256 } from './hashing.js'
 import { foldInclusion } from './merkle.js'
 import { isOriginLine, parseCheckpoint, parseNote, signedBy, verifyNote } from './note.js'
@@ -19,7 +19,7 @@ import { UnsupportedError } from './webcrypto.js'
  * @property {string} computed
  * @property {string} claimed what the log says it is
  * @property {string} detail why it failed, or was skipped
- * @property {'unanchored' | 'no_key' | 'other_key'} [reason] why it was skipped, for who can do something about it
+ * @property {'unanchored' | 'no_key' | 'other_key' | 'erased'} [reason] why it was skipped, for who can do something about it
  */
 
 /**
@@ -95,6 +95,7 @@ async function step(id, run) {
 }
 
 async function payloadStep(event) {
+  if (isErased(event)) return { outcome: 'skipped', reason: 'erased', detail: `The payload was erased, by order of event ${whole(object(event.erased, 'erased').seq, 'its seq')} of the chain. Its hash stays, and so does all that rests on it.` }
   const bytes = payloadBytes(fromHex(event.salt, 'the salt', 16), object(event.payload, 'the payload'))
   return { input: toHex(bytes), computed: toHex(await sha256(bytes)), claimed: event.payload_hash }
 }

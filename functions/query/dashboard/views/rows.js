@@ -1,6 +1,7 @@
 // The table of events: a row for each, checked here as soon as it is shown, and red where an audit found something.
 
 import { fill, h } from '../dom.js'
+import { isErased } from '../evidence/fields.js'
 import { number } from '../format.js'
 import { meaning } from '../meaning.js'
 import { moment } from '../parts.js'
@@ -13,7 +14,7 @@ const CELLS = {
   received: (event) => h('td', { class: 'whole' }, moment(event.received_at)),
   type: (event, { select }) => h('td', { class: 'type' }, h('button', { type: 'button', class: 'quiet open', onclick: (click) => (click.stopPropagation(), select(event, click)) }, h('bdi', {}, event.event_type))),
   source: (event, { ask }) => h('td', { class: 'source' }, value(event.source_id, (button) => ask(button, 'source', event.source_id))),
-  summary: (event, { ask }) => h('td', { class: 'summary' }, valuesOf(event.payload).map(({ name, pointer, text }) => [pair(name, text, (button) => ask(button, pointer, text)), ' '])),
+  summary: (event, { ask }) => h('td', { class: 'summary' }, isErased(event) && h('span', { class: 'soft' }, 'erased'), valuesOf(event.payload).map(({ name, pointer, text }) => [pair(name, text, (button) => ask(button, pointer, text)), ' '])),
   principal: (event, { ask }) => h('td', {}, value(event.principal, (button) => ask(button, 'by', event.principal))),
   id: (event) => h('td', {}, h('code', {}, event.event_id)),
   seq: (event) => h('td', { class: 'whole' }, number(event.seq)),
