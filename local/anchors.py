@@ -26,12 +26,13 @@ def open_anchors(mongo_uri: str, *, embedded: bool) -> LocalAnchors:
     Raises:
         LocalError: the key file can't be made or read.
     """
-    settings = Settings(mongo_uri=mongo_uri)
-    if settings.anchors:
-        return LocalAnchors(settings, f"in {settings.anchors}")
+    # A policy of witnesses needs anchors, which are there only once this function has said where: so first without it.
+    if (settings := Settings(mongo_uri=mongo_uri, witness_policy="")).anchors:
+        return LocalAnchors(Settings(mongo_uri=mongo_uri), f"in {settings.anchors}")
     # Anchors belong to one database. Those in FOLDER belong to the embedded one: held against the database of a
     # MONGO_URI, they would make an honest log look tampered with.
     if not embedded:
+        settings = Settings(mongo_uri=mongo_uri)
         return LocalAnchors(settings, "none: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS to anchor this database")
     key, anchors = FOLDER / "key.pem", FOLDER / "anchors"
     try:

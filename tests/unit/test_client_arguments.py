@@ -14,6 +14,7 @@ import pytest
 from eventlog.formats.bundle import SeqRange
 from eventlog_client import EventLog, NewEvent
 from eventlog_client.appends import receipt_fields
+from eventlog_client.cli import main
 from tests.support.each import each
 from tests.support.evidence import bundle_lines, events
 from tests.unit.test_client_receipts import receipts
@@ -181,3 +182,9 @@ def test_numbers_may_be_of_any_whole_kind(recorder: Recorder) -> None:
 
     list(recorder.log.events(from_seq=Whole(), to_seq=9, sort="seq"))  # type: ignore[arg-type]
     assert (recorder.query["from_seq"], recorder.query["to_seq"]) == (["7"], ["9"])
+
+
+def test_a_log_that_can_t_be_asked_for_its_search_fields_is_told_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    """With it the qualifier may be right."""
+    assert main(["--url", "ftp://log", "query", "user:u-17"]) == 1
+    assert "ftp://log/api/v1 is not an http or https URL" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
+from local.anchors import open_anchors
 from tests.support.each import each
 from tools.package_check.template import read
 
@@ -111,3 +112,19 @@ def test_a_base_path_with_two_readings_or_like_the_log_s_own_is_refused(path: st
     with pytest.raises(ValidationError, match="EVENTLOG_BASE_PATH"):
         Settings.model_validate({"EVENTLOG_BASE_PATH": path})
     assert path.endswith("\n") or not re.search(BASE_PATH, path)
+
+
+def test_the_development_server_takes_a_policy_as_it_has_anchors_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a database that somebody else gives there are none, and the policy is refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVENTLOG_WITNESS_POLICY", "policy.txt")
+    Path(".eventlog").mkdir()
+    found = open_anchors("mongodb://127.0.0.1:1", embedded=True).settings
+    assert (found.witness_policy, found.anchors) == ("policy.txt", ".eventlog/anchors")
+    with pytest.raises(ValidationError, match="EVENTLOG_WITNESS_POLICY needs EVENTLOG_ANCHORS"):
+        open_anchors("mongodb://127.0.0.1:1", embedded=False)
+    monkeypatch.setenv("EVENTLOG_ANCHORS", "elsewhere")
+    monkeypatch.setenv("EVENTLOG_SIGNING_KEYS", ".eventlog/key.pem")
+    assert open_anchors("mongodb://127.0.0.1:1", embedded=False).settings.witness_policy == "policy.txt"

@@ -15,11 +15,13 @@ from eventlog.formats.event import Event
 from eventlog_client.arguments import Filters, OneOrMore
 from eventlog_client.client import EventLog
 from eventlog_client.commands.read import COLUMNS, row, show
-from eventlog_client.errors import ClientError
+from eventlog_client.errors import RefusedError, UnexpectedAnswerError
 from eventlog_client.looking import LOOK, Look, filters_of
 from eventlog_client.output import Output, printable, progress
 from eventlog_client.search import Search, SearchError, format_search, parse_search
 from eventlog_client.session import ChainOption, Session, session_of, utf8
+
+_NOT_FOUND = 404
 
 
 def query(
@@ -109,12 +111,19 @@ def _fields(session: Session, error: SearchError) -> list[str]:
     """Ask the log for its search fields.
 
     Raises:
-        SearchError: the one before, if the log does not say, or has none.
+        SearchError: the one before, if the log has none.
+        ClientError: the log can't be asked.
     """
+    # An older log has no such route (404), and another service says something else: neither has search fields. One that
+    # can't be reached, or refuses to say, is told of as itself: with it what was typed may be right.
     try:
         with session.log() as log:
             found = log.search_fields().newest.fields
-    except ClientError:
+    except UnexpectedAnswerError:
+        found = {}
+    except RefusedError as refused:
+        if refused.status != _NOT_FOUND:
+            raise
         found = {}
     if not found:
         raise error
