@@ -19,8 +19,9 @@ from eventlog.audit.round import NAMES, Round, encode_round, new_round
 from eventlog.audit.rounds import Rounds
 from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnavailableError
 
-AT_ONCE = 4
-"""How many chains that have grown are audited at once, if there are so many."""
+AT_ONCE = 8
+"""How many chains that have grown are audited at once, if there are so many. In the cloud such an audit waits most of
+its time: for some six requests to S3 and two signatures of KMS, one after the other."""
 TOGETHER = 64
 """How many of them are made ready together, before they are audited."""
 MANY = 40
