@@ -1,5 +1,6 @@
 """Erased events in a real database: what audits say of them, what is read for it, and what readers get."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,19 @@ from bson import Int64
 
 from eventlog.audit.workers import Workers
 from eventlog.evidence.export import ExportRange, export
-from eventlog.evidence.proofs import Evidence
+from eventlog.evidence.proofs import EventProof, Evidence
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.bundle_check import BundleReport, verify_bundle
-from eventlog.formats.event_json import DamagedEventError, check_event, event_fields, format_event, parse_event
+from eventlog.formats.event import is_erased
+from eventlog.formats.event_json import (
+    DamagedEventError,
+    check_event,
+    check_receipt,
+    event_fields,
+    format_event,
+    parse_event,
+    receipt_of,
+)
 from eventlog.formats.governance import ERASURE, AnyOrder, event_id
 from eventlog.formats.governance_note import KIND
 from eventlog.formats.members import parse_json
@@ -24,6 +34,7 @@ from eventlog.store.mongo.evidence import MongoEvidenceReader
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.erased import fields_to_empty
+from eventlog.stored.errors import NotOursError
 from tests.support import bundle_v2
 from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.erased import GOVERNANCE, TIME, erasure, hold, order_payload
@@ -187,3 +198,37 @@ def test_bundles_have_what_was_erased_with_its_order_and_are_of_version_1_where_
     report, timed = exported(log, window=TimeRange(None, LATE))
     assert (report.events, report.erased, timed.count(b'{"erasure":')) == (13, 2, 1)
     assert verify_bundle(before.splitlines(keepends=True), [VerifierKey(f"{ORIGIN}/main", log.signers[0].public_key)])
+
+
+def signed_part(proof: EventProof) -> list[Any]:
+    """All of a proof but the event itself."""
+    return [getattr(proof, each.name) for each in fields(proof) if each.name != "event"]
+
+
+def test_what_was_signed_and_given_before_verifies_after_byte_for_byte(log: AnchoredLog) -> None:
+    def given() -> list[Any]:
+        evidence = Evidence(MongoEvidenceReader(log.store))
+        found = [log.store.get("main", f"e{seq}") or event_at(log, seq) for seq in range(12)]
+        proofs = [signed_part(evidence.proof("main", f"e{seq}", 12)) for seq in range(12)]
+        return [[receipt_of(event) for event in found], proofs, evidence.checkpoint("main", 12)]
+
+    before = given()
+    erase(log, *ERASED)
+    after = given()
+    assert after == before
+    for receipt in after[0]:
+        check_receipt(receipt)
+
+
+def test_an_erasure_between_the_reads_of_an_event_and_of_its_payload_is_no_damage(log: AnchoredLog) -> None:
+    """Payloads that are stored apart are read after their events: one that is gone by then was erased meanwhile."""
+    operations = operations_of(log.store)
+    rows = [bytes(row.raw) for row in operations.raw_events.find({"chain": "main", "seq": {"$lt": 12}}).sort("seq", 1)]
+    by = erase(log, 5)
+    joined = list(operations.bodies.joined(iter(rows), None))
+    assert [is_erased(codec.decode_event(bodies.split(row)[0]).entry) for row in joined].index(True) == 5
+    shown = operations.bodies.fill([codec.decode_event(row) for row in rows], None)
+    assert [event.erased.seq for event in shown if event.erased] == [by]
+    operations.events.update_one({"chain": "main", "seq": 5}, {"$set": {"salt": bytes(16)}})
+    with pytest.raises(NotOursError, match="is missing"):
+        operations.bodies.fill([codec.decode_event(row) for row in rows], None)

@@ -176,6 +176,20 @@ def test_an_order_that_came_after_the_audit_had_begun_counts() -> None:
     assert (found(report), report.erased) == ([], 4)
 
 
+def test_orders_are_read_again_before_anybody_is_accused() -> None:
+    """What was ordered, anchored and erased after an audit has read the orders."""
+
+    class Meanwhile(Rows):
+        def of_types(self, name: str, types: list[str], start: int, after: object) -> list[bytes]:
+            found = super().of_types(name, types, start, after)
+            return [raw for raw in found if self.asked > 2 or codec.decode(raw)["seq"] < 30]
+
+    rows = Meanwhile()
+    report = audit(rows, pool=Pool(rows))
+    assert (found(report), report.erased) == ([], 4)
+    assert rows.asked > 2
+
+
 def test_an_audit_of_what_is_new_counts_what_is_new() -> None:
     rows, run = Rows(), new_run(SIZE, from_seq=10)
     verified = new_run(10)

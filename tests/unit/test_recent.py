@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventlog.formats.governance import ERASURE
 from eventlog.streams.recent import Item, RecentEvents
 
 
@@ -39,3 +40,11 @@ def test_one_event_that_is_larger_than_all_may_be_is_gone_at_once() -> None:
     recent = RecentEvents(0, max_bytes=50)
     recent.extend([item(0, 60)])
     assert (recent.start, recent.end, recent.bytes, recent.since(0, 1), recent.since(1, 1)) == (1, 1, 0, None, [])
+
+
+def test_what_came_before_an_order_to_erase_is_forgotten_and_read_from_the_database_by_who_needs_it() -> None:
+    recent = RecentEvents(0)
+    recent.extend([item(seq) for seq in range(5)])
+    recent.extend([Item(5, ERASURE, "s", b"order"), item(6)])
+    assert (recent.since(4, 9), [one.seq for one in recent.since(5, 9) or ()]) == (None, [5, 6])
+    assert (recent.start, recent.end, recent.bytes) == (5, 7, 15)

@@ -36,6 +36,8 @@ def audit(
         session.output.document(report.fields)
     else:
         session.output.say(f"{report.events_checked} events of chain {report.chain} checked: {report.status}.")
+        if erased := report.fields.get("erased"):
+            session.output.say(f"{erased} of them were erased, by orders that the chain has.")
         session.output.table(COLUMNS, report.findings)
     # Findings count even before the audit is done; without any, only a finished audit says that the chain is intact.
     if report.status == "tampered" or report.findings:
