@@ -216,6 +216,13 @@ def test_the_head_of_a_chain_is_proven_up_to_the_registry_s_checkpoint(page: Pag
     first = lines_changed(HEAD["registry"]["checkpoint"])[0]
     altered_lines.append(HEAD | {"registry": HEAD["registry"] | {"checkpoint": first}})
     assert verified(*altered_lines, keys=(key,)) == ["EvidenceError"] * 3
+    odd = [HEAD | {name: value} for name in HEAD for value in ODD_VALUES]
+    odd += [HEAD | {"registry": HEAD["registry"] | {name: value}} for name in HEAD["registry"] for value in ODD_VALUES]
+    odd += [HEAD | {"event": HEAD["event"] | {name: value}} for name in HEAD["event"] for value in ODD_VALUES]
+    assert verified(*odd, *ODD_VALUES, keys=(key,)) == ["EvidenceError"] * (len(odd) + len(ODD_VALUES))
+
+
+ODD_VALUES: list[Any] = [None, True, -1, 1.5, 2**53, "", "x", "é", [], [1], ["x"], {}, {"x": 1}]
 
 
 DAY = "2026-11-23T12:00:00"

@@ -78,6 +78,7 @@ def test_an_edit_turns_its_step_red(look: Watched, log: ServedLog, event_id: str
         assert (edit, outcomes(page)) == (edit, expected)
         assert page.get_attribute(".verification", "data-outcome") == "failed", edit
         expect(page.locator("#detail [data-check=failed]")).to_be_visible()  # and before anybody asked
+        expect(page.locator("tbody tr[data-check=failed]")).to_have_count(1)  # its row, which no audit has seen yet
         log.edit(event_id, {name: honest[name] for name in update})
 
 
