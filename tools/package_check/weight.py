@@ -21,8 +21,8 @@ ZIPPED = 20_000_000
 FUNCTION = 12_000
 """Bytes of a function's own files: a handler with its routes has 9 kB at most; more code belongs to the layer."""
 
-DASHBOARD = 400_000
-"""Bytes of the dashboard beside the query function's handler: 350 kB at the time of writing, 145 of them for charts.
+DASHBOARD = 430_000
+"""Bytes of the dashboard beside the query function's handler: 410 kB at the time of writing, 145 of them for charts.
 
 Only the query function has it, and reads it only when somebody opens the dashboard, so it is not part of the layer. A
 browser fetches all of it at the first visit.
