@@ -1,6 +1,7 @@
 """Where a token may go: by https, or within this machine; and which proxies requests take."""
 
 import ipaddress
+import ssl
 
 import httpx2
 
@@ -43,7 +44,12 @@ def direct(url: httpx2.URL | str) -> httpx2.BaseTransport | None:
 
     A proxy would look for the log on its own machine. Elsewhere HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY count.
     """
-    return httpx2.HTTPTransport() if _is_loopback(httpx2.URL(url).host) else None
+    address = httpx2.URL(url)
+    if not _is_loopback(address.host):
+        return None
+    # Loading the authorities' certificates is most of a command's time here, and plain http asks for none: a context
+    # that trusts nobody is enough.
+    return httpx2.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.scheme == "http" else True)
 
 
 def check_secrets(address: httpx2.URL, token: str | None) -> None:
