@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -79,9 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
+        return int(_command()(args=given or ["--help"], prog_name="eventlog", standalone_mode=False) or 0)
     except (typer.TyperException, ClientError, EvidenceError, OSError) as error:
         return _explain(error)
+
+
+@cache
+def _command() -> Any:
+    """Return all commands with their options; to make them takes longer than most commands."""
+    return typer.main.get_command(app)
 
 
 def _explain(error: Exception) -> int:
