@@ -204,9 +204,14 @@ def test_behind_api_gateway_a_token_makes_nobody_known(settings: Settings, tmp_p
     behind.app.state.connection.close()
 
 
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The API's description, as the functions have it."""
+    return ThroughGateway(Settings()).app.openapi()
+
+
 @pytest.mark.parametrize("route", ROUTES)
-def test_the_document_names_scope_and_refusals(route: str, settings: Settings) -> None:
-    document = ThroughGateway(settings).app.openapi()
+def test_the_document_names_scope_and_refusals(route: str, document: dict[str, Any]) -> None:
     method, path = route.split()
     operation = document["paths"][path.replace(":path", "")][method.lower()]
     (scheme,) = document["components"]["securitySchemes"]
