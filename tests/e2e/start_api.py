@@ -12,6 +12,7 @@ import httpx2
 from pymongo import MongoClient
 
 from local.machine import free_port
+from tests.support import plain_http
 from tests.support.processes import ROOT, Running, serving
 
 PASSWORD = "the administrator's: @/?%"
@@ -39,7 +40,7 @@ class StartApi(Running):
         headers = dict(options.pop("headers", {}))
         if who:
             headers["Authorization"] = f"Bearer {self.token(who)}"
-        return httpx2.request(method, f"{self.url}{path}", headers=headers, timeout=60, **options)
+        return plain_http.request(method, f"{self.url}{path}", headers=headers, timeout=60, **options)
 
     def post(self, event_id: str, who: str = "writer", **fields: Any) -> httpx2.Response:
         return self.ask(who, "POST", fields.pop("path", "/api/v1/events"), json=event(event_id, **fields))
@@ -47,7 +48,7 @@ class StartApi(Running):
     def invoke(self, function: str, payload: Any) -> Any:
         """The answer of a function that is called directly, as Lambda's Invoke API does."""
         path = f"/2015-03-31/functions/{function}/invocations"
-        answer = httpx2.post(f"{self.url}{path}", content=json.dumps(payload), timeout=60)
+        answer = plain_http.post(f"{self.url}{path}", content=json.dumps(payload), timeout=60)
         assert "X-Amz-Function-Error" not in answer.headers, answer.text
         return answer.json()
 

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-import httpx2
-
 from local.demo.week import week
 from local.machine import free_port
+from tests.support import plain_http
 from tests.support.processes import behind_a_proxy, run, server
 
 END = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
@@ -28,7 +27,7 @@ def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None
     with server(tmp_path) as running:
         result = run(tmp_path, "local.demo.week", EVENTLOG_URL=running.url, **behind_a_proxy())
         assert (result.returncode, result.stderr) == (0, "")
-        chain = httpx2.get(f"{running.url}/api/v1/chains/main").json()
+        chain = plain_http.get(f"{running.url}/api/v1/chains/main").json()
     assert f"Logged {chain['size']} events of a week" in result.stdout
     assert chain["last_audit"]["status"] == "intact"
 

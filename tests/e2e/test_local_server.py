@@ -14,6 +14,7 @@ import pytest
 from local.machine import HOST, free_port
 from local.mongod.embedded import EmbeddedMongo
 from local.mongod.process import MongodProcess
+from tests.support import plain_http
 from tests.support.processes import Running, run, run_here, serve, server
 
 EVENT = {
@@ -50,7 +51,7 @@ def refusal(result: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 def append(running: Running, **fields: Any) -> dict[str, Any]:
-    answer = httpx2.post(f"{running.url}/api/v1/events", json=EVENT | fields)
+    answer = plain_http.post(f"{running.url}/api/v1/events", json=EVENT | fields)
     assert answer.status_code == 201, answer.text
     receipt: dict[str, Any] = answer.json()
     return receipt
@@ -116,7 +117,7 @@ def test_ctrl_c_stops_both_and_the_next_run_finds_the_same_chain(tmp_path: Path)
         assert not accepts_connections(running.port)
         assert not accepts_connections(mongo_port)
     with server(tmp_path) as running:
-        found = httpx2.get(f"{running.url}/api/v1/events/{first['event_id']}").json()
+        found = plain_http.get(f"{running.url}/api/v1/events/{first['event_id']}").json()
         assert found["hash"] == first["hash"]
         assert append(running)["prev_hash"] == first["hash"]
         assert running.end_with(signal.SIGTERM) == 0
@@ -134,12 +135,12 @@ def test_the_commands_it_prints_work(tmp_path: Path, shared_mongo: EmbeddedMongo
         commands = running.stdout.replace("\\\n", "").splitlines()
         log, find, audit = [shlex.split(line) for line in commands if line.strip().startswith("curl")]
         assert post(log).status_code == 201
-        assert [event["seq"] for event in httpx2.get(find[-1]).json()["events"]] == [0]
+        assert [event["seq"] for event in plain_http.get(find[-1]).json()["events"]] == [0]
         assert post(audit).json()["status"] == "intact"
-        assert httpx2.get(f"{running.url}/docs").is_success
+        assert plain_http.get(f"{running.url}/docs").is_success
         assert f"{running.url}/docs" in running.stdout
         assert f"Starting ...\nLook at the log: {running.url}\n" in running.stdout
-        page = httpx2.get(running.url)
+        page = plain_http.get(running.url)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
@@ -148,7 +149,7 @@ def post(curl: list[str]) -> httpx2.Response:
     program, method, verb, url, header, content_type, data, content = curl
     assert (program, method, verb, header, data) == ("curl", "-X", "POST", "-H", "-d")
     name, value = content_type.split(": ")
-    return httpx2.post(url, content=content, headers={name: value})
+    return plain_http.post(url, content=content, headers={name: value})
 
 
 def test_settings_come_from_a_dotenv_file_too(tmp_path: Path, shared_mongo: EmbeddedMongo) -> None:

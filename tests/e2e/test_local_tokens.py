@@ -5,12 +5,12 @@ import stat
 from hashlib import sha256
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from admin import token
 from eventlog_client import EventLog, RefusedError
 from local.machine import free_port
+from tests.support import plain_http
 from tests.support.processes import run, run_here, serve, server
 
 SECRET = "s3cr3t-token"
@@ -55,8 +55,8 @@ def test_with_tokens_it_serves_every_address_and_demands_one_everywhere(tmp_path
     reader = make_token(tmp_path, "office", "--scope", "events:read")
     with server(tmp_path, HOST="0.0.0.0", EVENTLOG_TOKENS="tokens.json") as running:
         health = f"{running.url}/api/v1/health"
-        assert httpx2.get(health).status_code == 401
-        assert httpx2.get(health, headers={"Host": "log.example.com"}).status_code == 401
+        assert plain_http.get(health).status_code == 401
+        assert plain_http.get(health, headers={"Host": "log.example.com"}).status_code == 401
         with EventLog(running.url, token=writer) as log:
             receipt = log.append("t", "s", {}, chain="acme.orders")
             with pytest.raises(RefusedError, match="There is no chain main"):

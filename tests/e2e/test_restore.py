@@ -4,9 +4,8 @@ import shutil
 import signal
 from pathlib import Path
 
-import httpx2
-
 from local import declaration
+from tests.support import plain_http
 from tests.support.processes import Running, run, run_here, server
 
 EVENT = {"event_type": "t", "source_id": "s", "timestamp": "2026-11-23T12:00:00Z", "payload": {}}
@@ -14,8 +13,8 @@ EVENT = {"event_type": "t", "source_id": "s", "timestamp": "2026-11-23T12:00:00Z
 
 def append_and_audit(running: Running) -> dict[str, object]:
     """One event more, and the report of a full audit."""
-    assert httpx2.post(f"{running.url}/api/v1/events", json=EVENT).status_code == 201
-    answer = httpx2.post(f"{running.url}/api/v1/audits", json={"mode": "full"}, timeout=30)
+    assert plain_http.post(f"{running.url}/api/v1/events", json=EVENT).status_code == 201
+    answer = plain_http.post(f"{running.url}/api/v1/audits", json={"mode": "full"}, timeout=30)
     report: dict[str, object] = answer.json()
     return report
 
@@ -41,7 +40,7 @@ def test_a_restored_backup_is_found_declared_and_intact_again(tmp_path: Path) ->
     assert (again.returncode, "nothing was lost" in again.stderr) == (1, True)
     with server(tmp_path) as running:
         assert append_and_audit(running)["status"] == "intact"
-        checkpoint = httpx2.get(f"{running.url}/api/v1/chains/main/checkpoint").text
+        checkpoint = plain_http.get(f"{running.url}/api/v1/chains/main/checkpoint").text
         assert checkpoint.startswith("localhost/eventlog/main~2\n4\n")
 
 

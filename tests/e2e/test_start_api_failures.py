@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from local.machine import wait_until
 from tests.e2e.start_api import StartApi, event, family, is_running, start
+from tests.support import plain_http
 from tests.support.processes import SECONDS
 
 LIMIT = 5
@@ -106,7 +106,7 @@ def test_a_page_of_large_events_stays_within_what_lambda_answers(api: StartApi) 
 
 
 def test_an_unknown_function_can_not_be_invoked(api: StartApi) -> None:
-    answer = httpx2.post(f"{api.url}/2015-03-31/functions/NoFunction/invocations", content=json.dumps({}))
+    answer = plain_http.post(f"{api.url}/2015-03-31/functions/NoFunction/invocations", content=json.dumps({}))
     assert answer.status_code == 404
 
 

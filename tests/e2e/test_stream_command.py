@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from pymongo import MongoClient
 
@@ -18,6 +17,7 @@ from eventlog.formats.note import format_vkey
 from eventlog.store.mongo.store import open_log
 from local.machine import wait_until
 from local.mongod.embedded import EmbeddedMongo
+from tests.support import plain_http
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.event_source import PATH, Interpreter, Subscriber
 from tests.support.processes import SECONDS, Running, environment, run, server
@@ -33,7 +33,7 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongo]:
 
 
 def post(running: Running, chain: str) -> None:
-    assert httpx2.post(f"{running.url}/api/v1/events", json=EVENT | {"chain": chain}).status_code == 201
+    assert plain_http.post(f"{running.url}/api/v1/events", json=EVENT | {"chain": chain}).status_code == 201
 
 
 def sign(mongo: EmbeddedMongo, chain: str) -> None:
@@ -121,7 +121,7 @@ def test_ctrl_c_ends_a_server_at_once_though_it_streams(mongo: EmbeddedMongo, tm
 def frames_only(url: str, last_id: str) -> Interpreter:
     """What an EventSource makes of one answer that ends."""
     headers = {"Accept": "text/event-stream", "Last-Event-ID": last_id}
-    answer = httpx2.get(f"{url}{PATH}", params={"chain": "stopped"}, headers=headers, timeout=SECONDS)
+    answer = plain_http.get(f"{url}{PATH}", params={"chain": "stopped"}, headers=headers, timeout=SECONDS)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
     source = Interpreter()
     source.feed(answer.text)
@@ -137,7 +137,7 @@ def test_a_database_that_is_stopped_for_a_while_ends_no_event_source(mongo: Embe
         os.kill(pid, signal.SIGSTOP)
         try:
             source = frames_only(running.url, "-1")
-            assert httpx2.get(f"{running.url}{PATH}?chain=stopped", timeout=SECONDS).status_code == 503
+            assert plain_http.get(f"{running.url}{PATH}?chain=stopped", timeout=SECONDS).status_code == 503
         finally:
             os.kill(pid, signal.SIGCONT)
         (end,) = source.messages

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from pymongo import MongoClient
@@ -15,6 +14,7 @@ from eventlog.store.mongo.store import MongoStore
 from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
 from local.server import build_app
+from tests.support import plain_http
 from tests.support.anchoring import put_anchor
 from tests.support.event_source import PATH, Message, Subscriber
 from tests.support.factories import draft
@@ -33,7 +33,7 @@ def test_an_event_is_shown_as_a_query_shows_it_with_its_seq_as_the_id(url: str, 
     append(store, payload={"n": 1e16, "ü": "é"})
     subscriber = Subscriber(url, from_seq=0)
     message = subscriber.until("message")
-    shown = httpx2.get(f"{url}/api/v1/events").text
+    shown = plain_http.get(f"{url}/api/v1/events").text
     assert message.id == "0"
     assert f'{{"events":[{message.data}],' in shown
 
@@ -140,7 +140,7 @@ def test_who_filters_is_told_how_far_the_chain_was_read(
     ["x", "1.0", "01", "+1", "-2", "1e3", "9" * 19, "1 2", "1,2", "0x1", "\u0661".encode().decode("latin-1")],
 )
 def test_a_last_event_id_that_is_none_is_refused(url: str, text: str) -> None:
-    answer = httpx2.get(f"{url}{PATH}", headers={b"Last-Event-ID": text.encode("latin-1")})
+    answer = plain_http.get(f"{url}{PATH}", headers={b"Last-Event-ID": text.encode("latin-1")})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/header/Last-Event-ID"]
 
@@ -158,19 +158,19 @@ def test_a_last_event_id_that_is_none_is_refused(url: str, text: str) -> None:
     ],
 )
 def test_bad_parameters_are_refused_before_anything_is_sent(url: str, query: str, pointer: str) -> None:
-    answer = httpx2.get(f"{url}{PATH}?{query}")
+    answer = plain_http.get(f"{url}{PATH}?{query}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 def test_nobody_can_append_an_event_whose_place_the_stream_takes(url: str, store: MongoStore) -> None:
     event = {"event_type": "t", "timestamp": "2026-01-01T00:00:00Z", "source_id": "s", "payload": {}}
-    answer = httpx2.post(f"{url}/api/v1/events", json=event | {"event_id": "stream"})
+    answer = plain_http.post(f"{url}/api/v1/events", json=event | {"event_id": "stream"})
     assert answer.status_code == 422
     assert "stream" in answer.json()["errors"][0]["detail"]
     store.append("main", [draft("stream")])  # as one could before
-    assert httpx2.get(f"{url}/api/v1/events").json()["events"][0]["event_id"] == "stream"
-    assert httpx2.get(f"{url}/api/v1/events/stream/proof", params={"size": 1}).status_code == 200
+    assert plain_http.get(f"{url}/api/v1/events").json()["events"][0]["event_id"] == "stream"
+    assert plain_http.get(f"{url}/api/v1/events/stream/proof", params={"size": 1}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_not_even_a_stored_payload_that_was_tampered_with_breaks_a_frame(
     messages = Subscriber(url, from_seq=0).take(3)
     assert [(message.type, message.id) for message in messages] == [("head", "-1"), ("message", "0"), ("message", "1")]
     client[database].events.update_one({"seq": 0}, {"$set": {"payload": '{"n":\n\nid: 7\r\rdata: {}\n\n1}'}})
-    answer = httpx2.get(f"{url}{PATH}", params={"from_seq": 0})
+    answer = plain_http.get(f"{url}{PATH}", params={"from_seq": 0})
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "data: {}" not in answer.text
 
@@ -204,7 +204,7 @@ def test_it_ends_where_an_event_is_missing(
     append(store, 1200)
     store.settle("main")
     client[database].events.delete_one({"seq": 700})
-    answer = httpx2.get(f"{url}{PATH}", params={"from_seq": 700})
+    answer = plain_http.get(f"{url}{PATH}", params={"from_seq": 700})
     assert answer.status_code == 500
     subscriber = Subscriber(url, from_seq=0)
     end = subscriber.until("end")
@@ -229,7 +229,7 @@ def test_a_database_that_is_away_is_told_before_anything_is_sent() -> None:
     settings = Settings(mongo_uri="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", mongo_database="x")
     app = build_app(settings)
     with served(app) as url:
-        answer = httpx2.get(f"{url}{PATH}", timeout=30)
+        answer = plain_http.get(f"{url}{PATH}", timeout=30)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     app.state.connection.close()
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
 from local.machine import wait_until
+from tests.support import plain_http
 from tests.support.access import STREAM, Grant, Sample, ThroughGateway, WithTokens
 from tests.support.event_source import Interpreter, Message
 from tests.support.factories import draft
@@ -47,7 +47,7 @@ def follow(url: str, chain: str, grant: Grant) -> list[Message]:
     source = Interpreter()
     headers = {"Authorization": f"Bearer {grant.token()}"}
     parameters: dict[str, str | int] = {"chain": chain, "from_seq": 0}
-    with httpx2.stream("GET", f"{url}{STREAM}", params=parameters, headers=headers, timeout=20) as answer:
+    with plain_http.stream("GET", f"{url}{STREAM}", params=parameters, headers=headers, timeout=20) as answer:
         assert answer.status_code == 200
         for text in answer.iter_text():
             source.feed(text)
@@ -57,8 +57,8 @@ def follow(url: str, chain: str, grant: Grant) -> list[Message]:
 
 
 def test_who_is_not_known_or_lacks_the_scope_is_refused(url: str, gateway: ThroughGateway) -> None:
-    assert httpx2.get(f"{url}{STREAM}").status_code == 401
-    refused = httpx2.get(f"{url}{STREAM}", headers={"Authorization": f"Bearer {WRITER.token()}"})
+    assert plain_http.get(f"{url}{STREAM}").status_code == 401
+    refused = plain_http.get(f"{url}{STREAM}", headers={"Authorization": f"Bearer {WRITER.token()}"})
     assert (refused.status_code, refused.json()["detail"]) == (403, "This needs the scope events:read.")
     assert [gateway.call("GET", Sample(STREAM), grant).status for grant in (None, WRITER)] == [401, 403]
 
@@ -89,7 +89,7 @@ def test_a_caller_has_so_many_streams_and_gets_a_new_one_once_it_closes_one(sett
 
         def status(grant: Grant, chain: str) -> int:
             headers = {"Authorization": f"Bearer {grant.token()}"}
-            asked = httpx2.stream("GET", f"{url}{STREAM}", params={"chain": chain}, headers=headers, timeout=20)
+            asked = plain_http.stream("GET", f"{url}{STREAM}", params={"chain": chain}, headers=headers, timeout=20)
             answer = opened.enter_context(asked)
             if answer.status_code == 429:
                 detail = answer.read().decode()

@@ -3,7 +3,6 @@
 import threading
 from typing import Any
 
-import httpx2
 import pytest
 from bson import DatetimeMS
 from pymongo import MongoClient
@@ -14,6 +13,7 @@ from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from eventlog.streams import watcher
 from eventlog.streams.readers import EndedError, Subscription
+from tests.support import plain_http
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
@@ -33,7 +33,7 @@ def test_an_event_that_cannot_be_written_ends_the_streams_that_come_to_it(url: s
     for subscriber in (live, late):
         end = subscriber.until("end")
         assert (end.value, end.id) == ({"reason": "damaged"}, "0")
-    answer = httpx2.get(f"{url}{PATH}", params={"from_seq": 1})
+    answer = plain_http.get(f"{url}{PATH}", params={"from_seq": 1})
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
 
 

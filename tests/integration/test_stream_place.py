@@ -27,6 +27,7 @@ from local.limits import Limits
 from local.server import build_app
 from tests.infrastructure.invoke import Context
 from tests.integration.test_stream_lambda import SAMPLE
+from tests.support import plain_http
 from tests.support.event_source import PATH, Interpreter, Message, Subscriber
 from tests.support.factories import draft
 from tests.support.serving import served
@@ -171,7 +172,7 @@ def test_other_events_in_the_places_of_those_that_were_shown_do_not_come_as_thei
 def test_an_empty_last_event_id_is_as_none(url: str, store: MongoStore, mongo_uri: str, database: str) -> None:
     append(store, 3)
     expected = [("head", {"chain": "main", "size": 3}, "2")]
-    with httpx2.stream("GET", f"{url}{PATH}", headers={"Last-Event-ID": ""}, timeout=30) as answer:
+    with plain_http.stream("GET", f"{url}{PATH}", headers={"Last-Event-ID": ""}, timeout=30) as answer:
         assert answer.status_code == 200
         source = Interpreter()
         for text in answer.iter_text():
@@ -184,7 +185,7 @@ def test_an_empty_last_event_id_is_as_none(url: str, store: MongoStore, mongo_ur
         for malformed in ("x", "-2", "1,2", " ", "01"):
             status, _, body = ask(last_event_id=malformed)
             assert (status, json.loads(body)["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
-    twice = httpx2.get(f"{url}{PATH}", headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "2")])
+    twice = plain_http.get(f"{url}{PATH}", headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "2")])
     assert (twice.status_code, twice.json()["errors"][0]["pointer"]) == (422, "/header/Last-Event-ID")
 
 
@@ -210,7 +211,7 @@ def test_who_takes_frames_only_is_told_in_a_frame_what_may_pass(
 
         def on_server(**headers: str) -> Answer:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
-            answer = httpx2.get(f"{url}{PATH}", headers=sent)
+            answer = plain_http.get(f"{url}{PATH}", headers=sent)
             return answer.status_code, dict(answer.headers), answer.text
 
         for ask in (on_server, through_gateway):
@@ -235,7 +236,7 @@ def test_who_takes_frames_only_is_told_in_a_frame_what_may_pass(
 def test_what_asking_again_can_not_help_ends_an_event_source(
     url: str, query: str, headers: dict[str, str], expected: int
 ) -> None:
-    answer = httpx2.get(f"{url}{PATH}?{query}", headers=FRAMES_ONLY | headers)
+    answer = plain_http.get(f"{url}{PATH}?{query}", headers=FRAMES_ONLY | headers)
     assert (answer.status_code, answer.headers["content-type"]) == (expected, "application/problem+json")
 
 
@@ -257,7 +258,7 @@ def test_a_crowded_server_is_no_end_of_an_event_source() -> None:
     app = build_app(AWAY)
     with closing(app.state.connection), served(app, limits=Limits(connections=1)) as url, httpx2.Client() as other:
         other.get(f"{url}{PATH}?limit=1")  # whose connection is kept
-        answer = httpx2.get(f"{url}{PATH}", headers=FRAMES_ONLY, timeout=30)
+        answer = plain_http.get(f"{url}{PATH}", headers=FRAMES_ONLY, timeout=30)
     (end,) = read(answer.text).messages
     assert (answer.status_code, end.value["status"]) == (200, 503)
     assert end.value["detail"] == "This server has 1 connections, which is all it takes."
@@ -268,5 +269,5 @@ def test_streams_are_left_when_they_could_not_begin(app: Any, url: str, monkeypa
         raise StoreUnavailableError("not now")
 
     monkeypatch.setattr(StreamReader, "start", fail)
-    assert httpx2.get(f"{url}{PATH}", headers=FRAMES_ONLY).status_code == 200
+    assert plain_http.get(f"{url}{PATH}", headers=FRAMES_ONLY).status_code == 200
     assert wiring_of(app, QueryWiring).streams._readers == 0

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from pymongo import MongoClient
@@ -23,6 +22,7 @@ from eventlog.streams import streams
 from eventlog.wiring.query import QueryWiring
 from local.machine import wait_until
 from local.server import build_app
+from tests.support import plain_http
 from tests.support.event_source import PATH, Subscriber
 from tests.support.factories import draft
 
@@ -206,14 +206,14 @@ def test_more_readers_than_a_server_takes_are_refused(url: str, monkeypatch: pyt
     held = [Subscriber(url) for _ in range(2)]
     for subscriber in held:
         subscriber.until("head")
-    answer = httpx2.get(f"{url}{PATH}")
+    answer = plain_http.get(f"{url}{PATH}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     held.pop().close()
     wait_until("a place", lambda: is_streamed(url))
 
 
 def is_streamed(url: str) -> bool:
-    with httpx2.stream("GET", f"{url}{PATH}") as answer:
+    with plain_http.stream("GET", f"{url}{PATH}") as answer:
         return answer.status_code == 200
 
 

@@ -16,6 +16,7 @@ import httpx2
 
 from local.machine import HOST, free_port, wait_until
 from local.main import main
+from tests.support import plain_http
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 90
@@ -51,7 +52,7 @@ class Running:
         """Whether it takes requests; fails with what it said if it ended instead."""
         assert self.process.poll() is None, self.output
         try:
-            return httpx2.get(f"{self.url}/openapi.json").is_success
+            return plain_http.get(f"{self.url}/dashboard/config.json").is_success
         except httpx2.TransportError:
             return False
 

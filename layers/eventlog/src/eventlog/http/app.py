@@ -40,8 +40,8 @@ def create_app(*routers: APIRouter, title: str, settings: Settings | None = None
     app.state.connection = connection = Connection(settings)
     app.state.wirings = {}
     app.state.callers = Callers(lambda: connection.settings, anonymous=anonymous)
-    # Problem documents say which methods a path has, so they need the routes. A router that is included has the framework
-    # build each of its routes once more, at the app's first request: 70 ms for the whole API. These are built already.
+    # Problem documents say which methods a path has, so they need the routes. Of a router that is included the
+    # framework builds each route once more, at the first request: 70 ms for the whole API. These are built already.
     app.state.routes = [route for router in routers for route in router.routes]
     app.router.routes.extend(app.state.routes)
     problems.install(app)
