@@ -38,7 +38,7 @@ from tests.support.refused import (
 )
 from tests.support.witnesses import cosigned, ed25519, ml_dsa
 from tests.unit.test_formats_pages import KEY, ORIGIN
-from tests.unit.test_heads import BROKEN, REGISTRY
+from tests.unit.test_heads import BROKEN, ODD_VALUES, REGISTRY
 from tests.unit.test_heads import PROOF as HEAD
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -220,9 +220,6 @@ def test_the_head_of_a_chain_is_proven_up_to_the_registry_s_checkpoint(page: Pag
     odd += [HEAD | {"registry": HEAD["registry"] | {name: value}} for name in HEAD["registry"] for value in ODD_VALUES]
     odd += [HEAD | {"event": HEAD["event"] | {name: value}} for name in HEAD["event"] for value in ODD_VALUES]
     assert verified(*odd, *ODD_VALUES, keys=(key,)) == ["EvidenceError"] * (len(odd) + len(ODD_VALUES))
-
-
-ODD_VALUES: list[Any] = [None, True, -1, 1.5, 2**53, "", "x", "é", [], [1], ["x"], {}, {"x": 1}]
 
 
 DAY = "2026-11-23T12:00:00"

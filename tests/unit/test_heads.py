@@ -137,6 +137,19 @@ def test_a_proof_that_is_changed_anywhere_does_not_verify(name: str) -> None:
         verify_head_proof(parse_head_proof(shown), ORIGIN, [KEY.public_key], REGISTRY)
 
 
+ODD_VALUES: list[Any] = [None, True, -1, 1.5, 2**53, "", "x", "é", [], [1], ["x"], {}, {"x": 1}]
+
+
+def test_members_that_are_something_else_are_refused_as_no_evidence() -> None:
+    """Each member of the proof, of its event and of what it has of the registry; the page is held to the same."""
+    odd: list[Any] = [PROOF | {name: value} for name in PROOF for value in ODD_VALUES]
+    for inner in ("registry", "event"):
+        odd += [PROOF | {inner: PROOF[inner] | {name: value}} for name in PROOF[inner] for value in ODD_VALUES]
+    for shown in (*odd, *ODD_VALUES):
+        with pytest.raises(EvidenceError):
+            verify_head_proof(parse_head_proof(shown), ORIGIN, [KEY.public_key], REGISTRY)
+
+
 @pytest.mark.parametrize(("origin", "registry"), [("log.example/other", REGISTRY), (ORIGIN, "main")])
 def test_a_proof_is_of_one_log_and_its_registry(origin: str, registry: str) -> None:
     verify_head_proof(parse_head_proof(PROOF), ORIGIN, [KEY.public_key], REGISTRY)
