@@ -4,6 +4,8 @@ import os
 import signal
 from collections.abc import Callable
 
+from pymongo.errors import NotPrimaryError
+
 from local.mongod.embedded import EmbeddedMongo, is_primary, wait_until
 
 
@@ -30,8 +32,12 @@ def fail_over(nodes: list[EmbeddedMongo], how: str, meanwhile: Callable[[], None
     others = [node for node in nodes if node is not primary]
     with primary.client() as client:
         pid = client.admin.command("serverStatus")["pid"]
-        if how == "step down":
-            client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=0, force=True)
+        try:
+            if how == "step down":
+                client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=0, force=True)
+        except NotPrimaryError:  # it has lost its office since it was found, as the machine is busy: another has it
+            fail_over(nodes, how, meanwhile)
+            return
     if how == "kill":
         primary.kill()
     elif how == "pause":  # it wakes up with writes that arrived meanwhile, and takes itself for the primary
