@@ -1,5 +1,6 @@
 // What a verification found, as a page of text to print or keep.
 
+import { isErased } from './evidence/fields.js'
 import { pretty } from './format.js'
 import { ANSWERS, QUESTIONS } from './questions.js'
 
@@ -35,7 +36,7 @@ export function certificate({ event, proof, steps, words, origin, at }) {
     '',
     'Payload',
     '',
-    pretty(event.payload),
+    isErased(event) ? `Erased, by order of event ${event.erased.seq} of the chain, ${event.erased.time}` : pretty(event.payload),
     ...checkpoint,
     '',
     'This was computed in a browser, by a page that the log served. To rely on nobody, verify the proof with',
