@@ -16,6 +16,7 @@ from eventlog.audit.report import AuditReport, new_report
 from eventlog.audit.run import AnchorWalk, AuditRun
 from eventlog.audit.run_documents import encode_run, read_run
 from eventlog.audit.scan import Pass
+from eventlog.audit.segment_worker import decode_answer, encode_answer
 from eventlog.formats.governance import Erasure
 from eventlog.stored import codec
 from eventlog.verify.fast_path import Segment, verify_segment
@@ -89,7 +90,7 @@ class Pool:
     def segment(self, start: int) -> Segment | None:
         found = verify_segment("main", start, start + SEGMENT, self._rows.scan("", start, start + SEGMENT))
         self.answered += found is not None
-        return found
+        return decode_answer(encode_answer(found))
 
 
 def new_run(size: int, trusts_since: int | None = None, from_seq: int = 0) -> AuditRun:
