@@ -42,7 +42,7 @@ _GO = "(address) => (history.pushState(null, '', address), dispatchEvent(new Pop
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MeasuredView:
     """A view by its address, and what is there when it is ready.
 
     ``act``: what is done in it once it is there; then the time is from that to ``ready``.
@@ -56,8 +56,8 @@ class View:
     """Whether the page itself is loaded, too, as by an address that somebody types."""
 
 
-def _events(name: str, query: str, *more: str) -> View:
-    return View(name, f"view=events{query}", (f"{_ROWS}, .empty", _CHECKED, *more))
+def _events(name: str, query: str, *more: str) -> MeasuredView:
+    return MeasuredView(name, f"view=events{query}", (f"{_ROWS}, .empty", _CHECKED, *more))
 
 
 def _go_on(page: Page) -> None:
@@ -70,12 +70,12 @@ def _open_and_verify(page: Page) -> None:
 
 
 VIEWS = (
-    View("the page, loaded anew, with the overview", "", (".tile", ".uplot canvas"), anew=True),
-    View("overview, a week by type", "", (".tile", ".uplot canvas")),
-    View("overview, a week by source", "by=source_id", (".tile", ".uplot canvas")),
+    MeasuredView("the page, loaded anew, with the overview", "", (".tile", ".uplot canvas"), anew=True),
+    MeasuredView("overview, a week by type", "", (".tile", ".uplot canvas")),
+    MeasuredView("overview, a week by source", "by=source_id", (".tile", ".uplot canvas")),
     _events("events: the newest 50, and the chart of all", "", _CHART),
     _events("events: the newest 50", "&order=desc"),
-    View(
+    MeasuredView(
         "events: from there to the next 50",
         "view=events",
         ("#newer", _CHECKED),
@@ -88,11 +88,11 @@ VIEWS = (
     _events("events of a search field and a prefix of types", "&key=template:E7&event_type=sshd.in*", _CHART),
     _events("events of two search fields", "&key=template:E7&key=pid:21000"),
     _events("events, oldest first", "&order=asc"),
-    View("an event, opened and verified", "view=events", (".verification",), _open_and_verify),
-    View("chain, at its end", "view=chain", (".chain-picture rect.chosen", ".facts")),
-    View("chain, in the middle", "view=chain&seq={middle}", (".chain-picture rect.chosen", ".facts")),
-    View("audits", "view=audits", ("main table",)),
-    View("keys", "view=keys", ("#vkey",)),
+    MeasuredView("an event, opened and verified", "view=events", (".verification",), _open_and_verify),
+    MeasuredView("chain, at its end", "view=chain", (".chain-picture rect.chosen", ".facts")),
+    MeasuredView("chain, in the middle", "view=chain&seq={middle}", (".chain-picture rect.chosen", ".facts")),
+    MeasuredView("audits", "view=audits", ("main table",)),
+    MeasuredView("keys", "view=keys", ("#vkey",)),
 )
 _NOTE = (
     "A chain of {count:,} events, one a second until now, with three search fields, audited and anchored; the server in"
