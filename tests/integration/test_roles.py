@@ -13,10 +13,12 @@ from eventlog.anchors.registry import Registry
 from eventlog.audit.watch import Watched, Watcher
 from eventlog.audit.workers import Workers
 from eventlog.formats.governance import event_id
+from eventlog.formats.name_filter import NameFilter
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
+from eventlog.store.interface import Query
 from eventlog.store.mongo.audits import AuditStore
-from eventlog.store.mongo.store import operations_of
+from eventlog.store.mongo.store import open_log, operations_of
 from eventlog.store.mongo.watch import MongoWatch
 from functions.chain_audit.app import routers as audit_routers
 from functions.ingest.app import routers as ingest_routers
@@ -105,6 +107,11 @@ def test_query_reads_pages_single_events_chains_proofs_tiles_and_exports(log: Se
         described = api.get(chain).json()
         assert described["last_checkpoint"]["size"] == 20
         assert described["last_audit"]["status"] == "intact"
+    with log.mongo.client() as administrator:
+        open_log(administrator, log.database, ORIGIN).make_search_indexes()
+    with log.store("query") as reader:  # counts what each of these has, and walks the rarest
+        wanted = Query(chain="main", keys=frozenset({"user:a", "ip:b"}), event_types=NameFilter.of(["user.*"]))
+        assert (reader.page(wanted).events, reader.page(wanted).size) == ([], 20)
 
 
 def test_the_audit_verifies_anchors_and_keeps_its_reports(log: SecuredLog, tmp_path: Path) -> None:
