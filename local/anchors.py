@@ -1,9 +1,10 @@
-"""The development server's signing key and the directory of its anchors, beside the embedded MongoDB."""
+"""The development server's keys and the directory of its anchors, beside the embedded MongoDB."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.formats.governance_note import KIND
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.settings import Settings
 from eventlog.store.errors import SigningError
@@ -34,14 +35,21 @@ def open_anchors(mongo_uri: str, *, embedded: bool) -> LocalAnchors:
     if not embedded:
         settings = Settings(mongo_uri=mongo_uri)
         return LocalAnchors(settings, "none: set EVENTLOG_ANCHORS and EVENTLOG_SIGNING_KEYS to anchor this database")
-    key, anchors = FOLDER / "key.pem", FOLDER / "anchors"
+    key, governance, anchors = FOLDER / "key.pem", FOLDER / "governance.pem", FOLDER / "anchors"
     try:
         create_key_file(key)
-        public_key = KeyFile(key).public_key
+        create_key_file(governance)
+        public_key, orders = KeyFile(key).public_key, KeyFile(governance).public_key
     except (OSError, SigningError) as error:
         raise LocalError(f"The signing key can't be used: {error}.") from error
     vkey = format_vkey(VerifierKey(f"{settings.origin}/main", public_key))
-    settings = Settings(mongo_uri=mongo_uri, anchors=str(anchors), signing_keys=str(key))
+    settings = Settings(
+        mongo_uri=mongo_uri,
+        anchors=str(anchors),
+        signing_keys=str(key),
+        governance_keys=settings.governance_keys or format_vkey(VerifierKey(settings.origin, orders, KIND)),
+        governance_signing_key=settings.governance_signing_key or str(governance),
+    )
     return LocalAnchors(
         settings, f"in {anchors.absolute()}, each minute; who keeps this key can check the log:\n           {vkey}"
     )

@@ -21,13 +21,16 @@ from eventlog.http.tokens import read_tokens
 from eventlog.http.wired import wiring_of
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.wiring.audit import AuditWiring
+from eventlog.wiring.erase import EraseWiring
 from eventlog.wiring.query import QueryWiring
 from functions.chain_audit import app as chain_audit
+from functions.erase import app as erase
 from functions.ingest import app as ingest
 from functions.query import app as query
 from functions.stream import app as stream
 from local.anchors import open_anchors
 from local.database import open_database
+from local.erasing import EraseThread
 from local.hosts import OwnHosts
 from local.limits import BoundedHeaders, Crowded, Deadlines, Limits
 from local.machine import LocalError, url_of
@@ -73,6 +76,7 @@ def build_app(settings: Settings) -> FastAPI:
         *query.routers,
         query.dashboard_router,
         *chain_audit.routers,
+        *erase.routers,
         reference,
     )
     app = create_app(*routers, title="local", settings=settings, anonymous=not settings.tokens)
@@ -224,10 +228,12 @@ def serve(
         reads = wiring_of(app, QueryWiring)
         settling = SettleSchedule(reads.log)
         watching = WatchThread(wiring_of(app, AuditWiring), tell)
+        erasing = EraseThread(wiring_of(app, EraseWiring), tell)
         declare_fields(lambda: wiring_of(app, AuditWiring).declaring)  # at once: the first event is found by them
         audits.start()
         watching.start()
         settling.start()
+        erasing.start()
         try:
             Server(app, bound, lambda: tell(banner), reads.end_streams, limits).serve_forever()
         finally:
@@ -235,4 +241,5 @@ def serve(
                 signal.signal(number, signal.SIG_IGN)  # what is left takes a moment and should not be cut short
             audits.stop()
             settling.stop()
+            erasing.stop()
             watching.stop()

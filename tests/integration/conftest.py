@@ -13,6 +13,7 @@ from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import MongoStore
 from functions.chain_audit.app import routers as audit_routers
+from functions.erase.app import routers as erase_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
 from functions.stream.app import routers as stream_routers
@@ -42,6 +43,7 @@ def make_api(mongo_uri: str) -> MakeApi:
             *stream_routers,
             *query_routers,
             *audit_routers,
+            *erase_routers,
             title="local",
             settings=settings,
             anonymous=True,

@@ -10,7 +10,20 @@ import pytest
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect, open_log
 from eventlog.stored.anchor_copies import AnchorCopy
-from tests.support.access import EVENT, ROUTES, SAMPLES, SCOPES, Answer, Grant, Sample, ThroughGateway, Way, WithTokens
+from tests.support.access import (
+    EVENT,
+    ROUTES,
+    SAMPLES,
+    SCOPES,
+    Answer,
+    Grant,
+    Sample,
+    ThroughGateway,
+    Way,
+    WithTokens,
+    governing,
+    order_some,
+)
 from tests.support.anchoring import put_anchor, put_heads
 
 OWN, THEIRS, MISSING = "own.a", "theirs.a", "missing.a"
@@ -22,10 +35,11 @@ MakeWay = Callable[[Settings], Way]
 
 
 @pytest.fixture(scope="module")
-def settings(mongo_uri: str) -> Iterator[Settings]:
+def settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A log with a chain of the limited caller's and one of somebody else's."""
     name = f"test_{uuid4().hex[:12]}"
-    yield Settings(mongo_uri=mongo_uri, mongo_database=name)
+    plain = Settings(mongo_uri=mongo_uri, mongo_database=name)
+    yield governing(plain, tmp_path_factory.mktemp("governing"))
     with connect(mongo_uri) as client:
         client.drop_database(name)
 
@@ -54,6 +68,7 @@ def audits(settings: Settings, mongo_uri: str) -> dict[str, str]:
             made.call("POST", Sample(batch.path, json=[batch.json[0] | {"event_id": "e"}, batch.json[1]]), UNLIMITED)
             report = made.call("POST", SAMPLES["POST /api/v1/audits"].about(chain), UNLIMITED).json()
             found[chain] = report["audit_id"]
+            order_some(made, chain, UNLIMITED)
             anchors.append(put_anchor(store, chain=chain, size=2))
         put_heads(store, *anchors)
     made.app.state.connection.close()
@@ -106,12 +121,12 @@ def test_without_its_scope_a_caller_is_refused_though_with_every_other(
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_its_scope_is_all_that_a_route_needs(route: str, ask: Ask) -> None:
-    assert ask(route, OWN, ONLY[SAMPLES[route].scope]).status in {200, 201}
+    assert ask(route, OWN, ONLY[SAMPLES[route].scope]).status in {200, 201, 202}
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_own_chains_are_there_for_a_limited_caller(route: str, ask: Ask) -> None:
-    assert ask(route, OWN, LIMITED).status in {200, 201}
+    assert ask(route, OWN, LIMITED).status in {200, 201, 202}
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -12,7 +12,7 @@ from eventlog.errors import BatchErasedError, ConflictError, InvalidError, NotFo
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.anchor import verify_anchor
 from eventlog.formats.event import ChainState, Keys, is_erased
-from eventlog.formats.governance import Erasure, event_id
+from eventlog.formats.governance import Erasure
 from eventlog.formats.governance_note import sign_order
 from eventlog.formats.hashing import genesis
 from eventlog.formats.proof import verify_inclusion
@@ -155,8 +155,8 @@ def test_a_hold_stops_orders_and_what_was_ordered_before_it(governed: GovernedLo
     assert governed.erased() == ["c"]
     assert governed.shown.erasure("main", REQUEST)[2:] == ("anchored", 1, 1)
     with pytest.raises(NotFoundError, match="There is no hold"):
-        ordering.release(governed.asking(), "eventlog.hold-" + "0" * 32)
-    ordering.release(governed.asking(), event_id(held.order))
+        ordering.release(governed.asking(), REQUEST)
+    ordering.release(governed.asking(), held.order.request)
     governed.erase("b-large")
     governed.log.audit()
     governed.erasing().run(60)

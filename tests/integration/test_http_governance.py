@@ -14,13 +14,16 @@ from eventlog.http.governance import carry_out
 from eventlog.http.wired import wiring_of
 from eventlog.settings import ConfigurationError, Settings
 from eventlog.wiring.erase import EraseWiring
+from eventlog_client.cli import main
 from functions.erase.app import handler
 from functions.erase.app import routers as erase_routers
 from functions.ingest.app import routers as ingest_routers
+from functions.query.app import routers as query_routers
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
 from tests.support.callers import by_jwt
 from tests.support.gateway import BehindGateway
 from tests.support.governed import REQUEST
+from tests.support.serving import served
 
 CHAIN = "/api/v1/chains/main"
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {"name": "Ada"}}
@@ -31,7 +34,7 @@ ASKED = {"events": ["a"], "basis": "gdpr-art-17", "reason": "request 118", "requ
 def settings(mongo_uri: str, database: str, log: AnchoredLog, tmp_path: Path) -> Settings:
     """Those of a log that can erase."""
     key = new_key(tmp_path / "governance.pem")
-    assert log.signers  # their file is there
+    log.governance = [key.public_key]
     return Settings(
         mongo_uri=mongo_uri,
         mongo_database=database,
@@ -46,7 +49,7 @@ def settings(mongo_uri: str, database: str, log: AnchoredLog, tmp_path: Path) ->
 @pytest.fixture
 def api(settings: Settings) -> Iterator[TestClient]:
     """The routes, with three events a, b and c."""
-    app = create_app(*ingest_routers, *erase_routers, title="x", settings=settings, anonymous=True)
+    app = create_app(*ingest_routers, *query_routers, *erase_routers, title="x", settings=settings, anonymous=True)
     with TestClient(app) as client:
         for name in ("a", "b", "c"):
             assert client.post("/api/v1/events", json=EVENT | {"event_id": name}).status_code == 201
@@ -117,8 +120,8 @@ def test_what_is_refused_names_the_field_and_nothing_is_logged(api: TestClient, 
         "Chain main has no event x, seq 9; nothing was logged.",
     )
     assert api.post("/api/v1/chains/other/erasures", json=ASKED).status_code == 404
-    for path in (f"{CHAIN}/erasures/{REQUEST}", "/api/v1/chains/other/erasures"):
-        assert api.get(path).status_code == (404 if REQUEST in path else 200)
+    for path in (f"{CHAIN}/erasures/{REQUEST}", "/api/v1/chains/other/erasures", "/api/v1/chains/other/holds"):
+        assert api.get(path).status_code == 404
     assert api.get(f"{CHAIN}/erasures/x").status_code == 422
     assert size(log) == 3
 
@@ -146,18 +149,45 @@ def test_a_hold_is_set_listed_and_released(api: TestClient, log: AnchoredLog) ->
     assert api.post(f"{CHAIN}/holds", json=asked).status_code == 200
     refused = api.post(f"{CHAIN}/erasures", json=ASKED | {"request_id": REQUEST.replace("1", "2")})
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/events/0")
-    assert hold["hold_id"] in refused.json()["errors"][0]["detail"]
+    assert hold["event_id"] in refused.json()["errors"][0]["detail"]
     path, why = (
         f"{CHAIN}/holds/{hold['hold_id']}/release",
         {"reason": "settled", "request_id": REQUEST.replace("1", "3")},
     )
-    assert api.post(path.replace(hold["hold_id"], "x"), json=why).status_code == 404
+    assert api.post(path.replace(REQUEST, REQUEST.replace("1", "9")), json=why).status_code == 404
     released = api.post(path, json=why)
     assert (released.status_code, released.json()["in_force"], released.json()["released"]["seq"]) == (201, False, 4)
     assert api.post(path, json=why).status_code == 200
     assert api.get(f"{CHAIN}/holds").json() == {"holds": [released.json()]}
     assert api.post(f"{CHAIN}/erasures", json=ASKED | {"request_id": REQUEST.replace("1", "2")}).status_code == 202
     assert size(log) == 6
+
+
+def test_the_command_finds_what_matches_and_has_it_erased(
+    api: TestClient, log: AnchoredLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, payload in (("d", {"user": {"id": "u-1"}, "n": 7}), ("e", {"user": "u-1"}), ("f", {"n": 7})):
+        api.post("/api/v1/events", json=EVENT | {"event_id": name, "payload": payload})
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["--url", url, *arguments])
+        lines = capsys.readouterr().out.splitlines(keepends=True)
+        return code, "".join(line for line in lines if not line.startswith("{"))  # the server's own are in JSON
+
+    with served(api.app) as url:
+        assert run("erase", "--match", "payload.n=7", "--dry-run") == (0, "f\nd\n2 events would be erased.\n")
+        assert run("erase", "--match", "payload.user.id=u-1", "--match", "payload.n=7", "--dry-run")[1].count("\n") == 2
+        assert run("erase", "--match", "payload.user=nobody", "--reason", "r")[1].startswith("No event matches")
+        assert size(log) == 6
+        for wrong in (["erase"], ["erase", "d"], ["erase", "d", "--match", "payload.n=7"], ["erase", "--match", "n=7"]):
+            assert run(*wrong)[0] == 2
+        code, shown = run("erase", "--match", "payload.n=7", "--reason", "request 118")
+        assert (code, "logged" in shown, "dead letters" in shown) == (0, True, True)
+        assert run("erase", "nothing", "--reason", "r")[0] == 1
+        assert [line.split("\t")[1:3] for line in run("erasures")[1].splitlines()] == [["logged", "2"]]
+        api.post(f"{CHAIN}/holds", json={"reason": "proceedings"})
+        assert run("holds")[1].split("\t")[1:2] == ["True"]
+    assert size(log) == 8
 
 
 def test_another_caller_approves(settings: Settings, log: AnchoredLog) -> None:

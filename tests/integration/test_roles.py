@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 from eventlog.anchors.registry import Registry
 from eventlog.audit.watch import Watched, Watcher
 from eventlog.audit.workers import Workers
-from eventlog.formats.governance import event_id
 from eventlog.formats.name_filter import NameFilter
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
@@ -222,7 +221,7 @@ def test_the_erasing_user_orders_and_carries_out_erasures_and_holds(log: Secured
         governed = GovernedLog(AnchoredLog(store, tmp_path, signers=of_audit.log.signers), of_audit.key)
         GovernedLog(AnchoredLog(ingest, tmp_path), of_audit.key).append("a", "b-large", "c")
         held = governed.ordering().hold(governed.asking(), (2, 3), None)
-        governed.ordering().release(governed.asking(), event_id(held.order))
+        governed.ordering().release(governed.asking(), held.order.request)
         many = [draft(payload={"n": number}) for number in range(300)]  # so many that their order is stored apart
         ingest.append("main", many)
         governed.erase("a", "b-large", *(each.entry.event_id for each in many))

@@ -12,9 +12,13 @@ import orjson
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from eventlog.anchors.signing import KeyFile, create_key_file
+from eventlog.formats.governance_note import KIND
+from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.app import create_app, lambda_handler
 from eventlog.settings import Settings
 from functions.chain_audit.app import routers as audit_routers
+from functions.erase.app import routers as erase_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
 from functions.stream.app import routers as stream_routers
@@ -23,7 +27,7 @@ from tests.support.callers import by_jwt, gateway_event
 
 STREAM = "/api/v1/events/stream"
 """A route of its own kind: on a server its answer has no end (tests/integration/test_stream_access.py)."""
-ROUTERS = (*ingest_routers, *stream_routers, *query_routers, *audit_routers)
+ROUTERS = (*ingest_routers, *stream_routers, *query_routers, *audit_routers, *erase_routers)
 ROUTES = sorted(
     f"{method} {route.path}"
     for router in ROUTERS
@@ -63,6 +67,10 @@ class Sample:
 _IN = {"chain": "{chain}"}
 _YEARS = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2030-01-01T00:00:00Z"}
 _CHAIN = f"{API}/chains/{{chain}}"
+_ORDER: dict[str, Any] = {"reason": "request 118"}
+REQUEST = "01936f00-0000-7000-8000-000000000001"
+HELD = "01936f00-0000-7000-8000-000000000002"
+"""By which an erasure and a hold were asked for, in each chain that there is."""
 SAMPLES = {
     "POST /api/v1/events": Sample(f"{API}/events", "events:write", json=EVENT | _IN),
     "POST /api/v1/events/batch": Sample(f"{API}/events/batch", "events:write", json=[EVENT | _IN] * 2),
@@ -96,8 +104,25 @@ SAMPLES = {
     "GET /api/v1/health": Sample(f"{API}/health", missing=None),
     "POST /api/v1/audits": Sample(f"{API}/audits", "audits:write", json=_IN),
     "GET /api/v1/audits": Sample(f"{API}/audits", params=_IN, missing=None),
+    "POST /api/v1/chains/{chain}/erasures": Sample(
+        f"{_CHAIN}/erasures", "events:erase", json=_ORDER | {"events": ["e"], "basis": "gdpr-art-17"}
+    ),
+    "GET /api/v1/chains/{chain}/erasures": Sample(f"{_CHAIN}/erasures"),
+    "GET /api/v1/chains/{chain}/erasures/{erasure_id}": Sample(f"{_CHAIN}/erasures/{REQUEST}"),
+    "POST /api/v1/chains/{chain}/erasures/{erasure_id}/approve": Sample(
+        f"{_CHAIN}/erasures/{REQUEST}/approve", "events:erase"
+    ),
+    "POST /api/v1/chains/{chain}/holds": Sample(
+        f"{_CHAIN}/holds", "holds:write", json=_ORDER | {"from_seq": 1000, "to_seq": 2000}
+    ),
+    "GET /api/v1/chains/{chain}/holds": Sample(f"{_CHAIN}/holds"),
+    "POST /api/v1/chains/{chain}/holds/{hold_id}/release": Sample(
+        f"{_CHAIN}/holds/{HELD}/release", "holds:write", json=_ORDER
+    ),
     "GET /api/v1/audits/{audit_id}": Sample(f"{API}/audits/{{audit}}", missing="There is no audit {audit}."),
 }
+ORDERED = {"POST /api/v1/chains/{chain}/erasures": REQUEST, "POST /api/v1/chains/{chain}/holds": HELD}
+"""What makes that erasure and that hold."""
 SCOPES = frozenset(sample.scope for sample in SAMPLES.values())
 
 
@@ -198,3 +223,27 @@ def body_of(sample: Sample) -> tuple[bytes, dict[str, str]]:
     if sample.json is None:
         return b"", {}
     return orjson.dumps(sample.json), {"content-type": "application/json"}
+
+
+def order_some(way: Way, chain: str, grant: Grant) -> None:
+    """Have an erasure and a hold ordered in a chain that has event ``e``."""
+    for order, request in ORDERED.items():
+        asked = SAMPLES[order].about(chain)
+        answer = way.call("POST", Sample(asked.path, json=asked.json | {"request_id": request}), grant)
+        assert answer.status in {201, 202}
+
+
+def governing(settings: Settings, folder: Path) -> Settings:
+    """The settings of a log in which erasures and holds can be ordered."""
+    keys = {name: folder / f"{name}.pem" for name in ("signing", "governance")}
+    for path in keys.values():
+        create_key_file(path)
+    vkey = VerifierKey(settings.origin, KeyFile(keys["governance"]).public_key, KIND)
+    return settings.model_copy(
+        update={
+            "anchors": str(folder / "anchors"),
+            "signing_keys": str(keys["signing"]),
+            "governance_keys": format_vkey(vkey),
+            "governance_signing_key": str(keys["governance"]),
+        }
+    )

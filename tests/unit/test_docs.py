@@ -12,6 +12,7 @@ from eventlog.http.problems import STATUS
 from eventlog.settings import Settings
 from eventlog.verify.findings import FindingKind
 from functions.chain_audit import app as chain_audit
+from functions.erase import app as erase
 from functions.ingest import app as ingest
 from functions.query import app as query
 from functions.stream import app as stream
@@ -32,7 +33,7 @@ PAGES = sorted(
 ROUTES = sorted(
     {
         f"{method} {route.path.replace(':path', '')}"
-        for function in (ingest, stream, query, chain_audit, witness)
+        for function in (ingest, stream, query, chain_audit, erase, witness)
         for route in function.app.state.routes
         for method in route.methods
     }

@@ -22,9 +22,15 @@ UNCLEAR = [
     *("a//b", "/a", "a%2F%2Fb", "a/../b", "a/%2e%2e/b", "a/./b", "a%3Fb", "a%23b", "a%2", "a%zz", "a%", "a%EF%BF%BD"),
 ]
 GOOD = {"chain": "acme.a", "event_id": "e:1", "audit_id": "0" * 36, "level": "0", "tile": "x001/067", "file": "main.js"}
+GOOD |= dict.fromkeys(("erasure_id", "hold_id"), "00000000-0000-7000-8000-000000000000")
 PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 PATHS = [*sorted({route.partition(" ")[2] for route in ROUTES if "{" in route}), "/dashboard/{file:path}"]
 Status = Callable[[str, str], int]
+
+
+def method_of(route: str) -> str:
+    """GET, unless a path takes only what is posted."""
+    return "POST" if f"POST {route}" in ROUTES and f"GET {route}" not in ROUTES else "GET"
 
 
 def filled(route: str, **values: str) -> str:
@@ -42,11 +48,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def of_server(app: Any) -> Status:
     """The status that the development server answers, which decodes as uvicorn does."""
 
-    def ask(raw: str, _: str) -> int:
+    def ask(raw: str, route: str) -> int:
         sent: list[dict[str, Any]] = []
         scope = {
             "type": "http",
-            "method": "GET",
+            "method": method_of(route),
             "scheme": "http",
             "http_version": "1.1",
             "root_path": "",
@@ -75,8 +81,14 @@ def of_gateway(app: Any) -> Status:
 
     def ask(raw: str, route: str) -> int:
         path = unquote_to_bytes(raw).decode(errors="replace")
-        key = f"GET {route.replace(':path}', '+}')}"
-        http = {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.10", "userAgent": "test"}
+        key = f"{method_of(route)} {route.replace(':path}', '+}')}"
+        http = {
+            "method": method_of(route),
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "203.0.113.10",
+            "userAgent": "test",
+        }
         event = {
             "version": "2.0",
             "routeKey": key,

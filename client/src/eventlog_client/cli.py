@@ -14,6 +14,7 @@ from eventlog_client.commands import (
     audit,
     bundle,
     compare,
+    erase,
     heads,
     keys,
     policy,
@@ -53,6 +54,9 @@ app.command()(watch.verify_log)
 app.command()(compare.compare)
 app.command()(audit.audit)
 app.command()(status.status)
+app.command()(erase.erase)
+app.command()(erase.erasures)
+app.command()(erase.holds)
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(witness.app, name="witness")

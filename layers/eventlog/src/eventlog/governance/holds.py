@@ -33,9 +33,9 @@ class Holds:
         """Return a hold in force on the event at a seq; None if it may be erased."""
         return next((each for each in self.all if each.hold.covers(seq) and each.in_force(now)), None)
 
-    def named(self, name: str) -> LoggedHold | None:
-        """Return the hold whose event has this id."""
-        return next((each for each in self.all if event_id(each.hold) == name), None)
+    def asked(self, request: str) -> LoggedHold | None:
+        """Return the hold that was asked for by this request."""
+        return next((each for each in self.all if each.hold.request == request), None)
 
 
 def read_holds(store: ErasureStore, chain: str, public_keys: Iterable[bytes], origin: str) -> Holds:

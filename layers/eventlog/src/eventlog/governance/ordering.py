@@ -61,7 +61,7 @@ class Ordering:
     clock: Callable[[], int]
 
     def erase(self, asking: Asking, basis: str, wanted: Sequence[Wanted]) -> Ordered:
-        """AnyOrder an erasure.
+        """Order an erasure.
 
         Raises:
             NotFoundError: there is no such chain, or some of the events are not there.
@@ -104,16 +104,17 @@ class Ordering:
         return self._proceed(claimed)
 
     def hold(self, asking: Asking, span: tuple[int, int] | None, until: int | None) -> Ordered:
-        """AnyOrder a hold; it raises what ``erase`` raises."""
+        """Order a hold; it raises what ``erase`` raises."""
         self._find(asking.chain, ())
         return self._order(Hold(**self._asked(asking), span=span, until=until))
 
-    def release(self, asking: Asking, hold: str) -> Ordered:
-        """AnyOrder the release of a hold; it raises what ``erase`` raises."""
+    def release(self, asking: Asking, request: str) -> Ordered:
+        """Order the release of the hold that this request asked for; it raises what ``erase`` raises."""
         self._find(asking.chain, ())
-        if self.holds(asking.chain).named(hold) is None:
-            raise NotFoundError(f"There is no hold {hold} in chain {asking.chain}.")
-        return self._order(Release(**self._asked(asking), hold=hold))
+        held = self.holds(asking.chain).asked(request)
+        if held is None:
+            raise NotFoundError(f"There is no hold {request} in chain {asking.chain}.")
+        return self._order(Release(**self._asked(asking), hold=held.event.entry.event_id))
 
     def holds(self, chain: str) -> Holds:
         """Read the holds of a chain, what was pending included.

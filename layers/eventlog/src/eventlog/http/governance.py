@@ -9,11 +9,10 @@ from pydantic import BaseModel, ValidationError
 from uuid_utils.compat import uuid7
 
 from eventlog.clock import now_millis
-from eventlog.errors import InvalidError, NotSetUpError
+from eventlog.errors import InvalidError, NotFoundError, NotSetUpError
 from eventlog.fields import ChainName, pointer
 from eventlog.formats import strict_json
 from eventlog.formats.governance import event_id
-from eventlog.formats.names import ID_PATTERN
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import format_time
 from eventlog.governance.holds import LoggedHold
@@ -35,7 +34,7 @@ from eventlog.http.governance_schemas import (
 )
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query_strings import DIGITS
-from eventlog.http.requests import raw_body
+from eventlog.http.requests import SmallBody, raw_body
 from eventlog.http.wired import wired_by
 from eventlog.store.interface import Position
 from eventlog.wiring.erase import EraseWiring
@@ -46,7 +45,6 @@ OrderBody = Annotated[bytes, Depends(raw_body(_MAX_BODY))]
 WiredErase = Annotated[EraseWiring, Depends(wired_by(EraseWiring))]
 ChainPath = Annotated[ChainName, Path()]
 RequestPath = Annotated[UUID, Path()]
-HoldPath = Annotated[str, Path(pattern=ID_PATTERN)]
 M = TypeVar("M", bound=OrderRequest)
 
 
@@ -57,6 +55,14 @@ def _read(model: type[M], body: bytes) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidError([Problem(pointer(e["loc"]), e["msg"]) for e in error.errors(include_url=False)]) from error
+
+
+def _check(caller: Caller, wired: EraseWiring, chain: str) -> None:
+    """Refuse a chain that is not there, or not for this caller, in the same words."""
+    caller.check(chain)
+    ordering = wired.ordering  # first of all whether this log can do that
+    if ordering.log.chain(chain) is None:
+        raise NotFoundError(f"There is no chain {chain}.")
 
 
 def _asking(chain: str, caller: Caller, asked: OrderRequest) -> Asking:
@@ -87,7 +93,8 @@ def _hold(found: LoggedHold) -> dict[str, Any]:
     hold, release = found.hold, found.release
     first, stop = hold.span or (None, None)
     return {
-        "hold_id": event_id(hold),
+        "hold_id": hold.request,
+        "event_id": event_id(hold),
         "chain": hold.chain,
         "seq": found.event.seq,
         "from_seq": first,
@@ -127,8 +134,8 @@ _READS = documented(404, 422, 500, 501, 503)
     openapi_extra=_body(ErasureRequest),
 )
 def order_erasure(caller: Eraser, wired: WiredErase, chain: ChainPath, body: OrderBody) -> Response:
-    """AnyOrder that the payloads of up to 1000 events are erased; it is done once the order is anchored."""
-    caller.check(chain)
+    """Order that the payloads of up to 1000 events are erased; it is done once the order is anchored."""
+    _check(caller, wired, chain)
     asked = _read(ErasureRequest, body)
     found = wired.ordering.erase(_asking(chain, caller, asked), asked.basis, asked.events)
     shown = _erasure(wired.shown.ordered(found))
@@ -144,7 +151,7 @@ def list_erasures(
     limit: Annotated[int, Query(ge=1, le=100), DIGITS] = 20,
 ) -> Response:
     """Erasures of a chain, the newest first; the first page begins with those that wait for an approval."""
-    caller.check(chain)
+    _check(caller, wired, chain)
     after = None if before is None else Position(*map(int, before.split("-")))
     found, last = wired.shown.erasures(chain, limit, after)
     waiting = list(wired.shown.waiting(chain)) if before is None else []
@@ -155,7 +162,7 @@ def list_erasures(
 @router.get("/chains/{chain}/erasures/{erasure_id}", responses={200: {"model": ErasureOut}, **_READS})
 def get_erasure(caller: Reader, wired: WiredErase, chain: ChainPath, erasure_id: RequestPath) -> Response:
     """One erasure, and how many of its events are erased."""
-    caller.check(chain)
+    _check(caller, wired, chain)
     return json_response(_erasure(wired.shown.erasure(chain, str(erasure_id))))
 
 
@@ -164,9 +171,13 @@ def get_erasure(caller: Reader, wired: WiredErase, chain: ChainPath, erasure_id:
     status_code=202,
     responses={202: {"model": ErasureOut}, 200: {"model": ErasureOut, "description": "A replay"}, **_WRITES},
 )
-def approve_erasure(caller: Eraser, wired: WiredErase, chain: ChainPath, erasure_id: RequestPath) -> Response:
+def approve_erasure(
+    caller: Eraser, wired: WiredErase, chain: ChainPath, erasure_id: RequestPath, body: SmallBody
+) -> Response:
     """Approve an erasure that another caller has asked for."""
-    caller.check(chain)
+    _check(caller, wired, chain)
+    if body:
+        raise InvalidError([Problem("", "an approval has no body: the erasure that it approves is in the path")])
     found = wired.ordering.approve(chain, str(erasure_id), caller.principal)
     shown = _erasure(wired.shown.ordered(found))
     return json_response(shown, 200 if found.replayed else 202, _where(wired, chain, found.order.request))
@@ -180,7 +191,7 @@ def approve_erasure(caller: Eraser, wired: WiredErase, chain: ChainPath, erasure
 )
 def order_hold(caller: Holder, wired: WiredErase, chain: ChainPath, body: OrderBody) -> Response:
     """Hold events of a chain, or all of it: none of them is erased as long as it is in force."""
-    caller.check(chain)
+    _check(caller, wired, chain)
     asked = _read(HoldRequest, body)
     span: tuple[int, int] | None = None
     if asked.from_seq is not None or asked.to_seq is not None:
@@ -188,13 +199,13 @@ def order_hold(caller: Holder, wired: WiredErase, chain: ChainPath, body: OrderB
             raise InvalidError([Problem("/to_seq", "from_seq and a to_seq that is larger come together, or neither")])
         span = asked.from_seq, asked.to_seq
     found = wired.ordering.hold(_asking(chain, caller, asked), span, asked.until)
-    return _held(wired, chain, event_id(found.order), replayed=found.replayed)
+    return _held(wired, chain, found.order.request, replayed=found.replayed)
 
 
 @router.get("/chains/{chain}/holds", responses={200: {"model": HoldsOut}, **_READS})
 def list_holds(caller: Reader, wired: WiredErase, chain: ChainPath) -> Response:
     """All holds of a chain, the newest first, whether they are in force or not."""
-    caller.check(chain)
+    _check(caller, wired, chain)
     return json_response({"holds": [_hold(each) for each in wired.shown.holds(chain)]})
 
 
@@ -204,12 +215,14 @@ def list_holds(caller: Reader, wired: WiredErase, chain: ChainPath) -> Response:
     responses={201: {"model": HoldOut}, 200: {"model": HoldOut, "description": "A replay"}, **_WRITES},
     openapi_extra=_body(ReleaseRequest),
 )
-def release_hold(caller: Holder, wired: WiredErase, chain: ChainPath, hold_id: HoldPath, body: OrderBody) -> Response:
+def release_hold(
+    caller: Holder, wired: WiredErase, chain: ChainPath, hold_id: RequestPath, body: OrderBody
+) -> Response:
     """Release a hold."""
-    caller.check(chain)
+    _check(caller, wired, chain)
     asked = _read(ReleaseRequest, body)
-    found = wired.ordering.release(_asking(chain, caller, asked), hold_id)
-    return _held(wired, chain, hold_id, replayed=found.replayed)
+    found = wired.ordering.release(_asking(chain, caller, asked), str(hold_id))
+    return _held(wired, chain, str(hold_id), replayed=found.replayed)
 
 
 def carry_out(wired: EraseWiring, seconds: float) -> dict[str, Any]:
@@ -226,6 +239,6 @@ def carry_out(wired: EraseWiring, seconds: float) -> dict[str, Any]:
 
 def _held(wired: EraseWiring, chain: str, hold_id: str, *, replayed: bool) -> Response:
     """A hold as it stands in its chain now."""
-    found = wired.ordering.holds(chain).named(hold_id)
+    found = wired.ordering.holds(chain).asked(hold_id)
     assert found is not None
     return json_response(_hold(found), 200 if replayed else 201)

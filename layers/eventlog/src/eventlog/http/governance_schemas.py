@@ -97,7 +97,8 @@ class Released(BaseModel):
 class HoldOut(BaseModel):
     """A hold."""
 
-    hold_id: str = Field(description="The id of its event")
+    hold_id: str = Field(description="The request's id")
+    event_id: str = Field(description="The event that orders it")
     chain: str
     seq: int
     from_seq: int | None = Field(description="null: the whole chain")
