@@ -23,6 +23,7 @@ REFUSED_BY_ROUTERS = {
     "hide rows by an index with a filter",
     "let seqs be taken twice",
     "plant an event whose chain is an array",
+    "rename a chain among very many idle ones",
 }
 """They change a shard key, or drop its index, which is for who reaches a shard itself."""
 RENAMING = {f"put a view in the place of {name}" for name in ("events", "sequences", "checkpoints", "audits")}

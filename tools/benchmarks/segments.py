@@ -7,6 +7,7 @@ item re-hashes a stretch of segments and signs their results, or counts the chai
 the processes counts, which a short chain is not worth. Then the round concludes, in one process, on what was signed.
 """
 
+import os
 import re
 import sys
 import tempfile
@@ -15,11 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
+
+from pymongo import MongoClient
 
 from eventlog.anchors.signing import create_key_file
 from eventlog.http.audits import plan_shared, run_scheduled
 from eventlog.settings import Settings
-from eventlog.store.mongo.store import connect
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
 from local.mongod.embedded import EmbeddedMongo
@@ -75,10 +78,11 @@ def shared(wired: AuditWiring, count: int) -> float:
 
 def main() -> None:
     """Seed a chain and share its audit, by one process and by two in turn."""
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
     segments = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     with tempfile.TemporaryDirectory() as name, EmbeddedMongo(Path(name, "db")) as mongo:
         create_key_file(Path(name, "key"))
-        with connect(mongo.uri) as client:
+        with MongoClient[dict[str, Any]](mongo.uri) as client:  # which waits for indexes to be made
             seed.seed(client, DATABASE, CHAIN, segments * SEGMENT + 100)
         settings = Settings(mongo_uri=mongo.uri, mongo_database=DATABASE, EVENTLOG_ORIGIN=seed.ORIGIN)
         settings.anchors, settings.signing_keys = str(Path(name, "anchors")), str(Path(name, "key"))
