@@ -24,8 +24,7 @@ from starlette.testclient import TestClient
 from eventlog.http.app import create_app
 from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect
-from tests.integration.conftest import MakeApi
-from tests.support.access import ROUTERS, SCOPES
+from tests.support.access import ROUTERS, SCOPES, governing
 from tests.support.anchoring import put_anchor
 from tests.support.callers import by_jwt
 from tests.support.gateway import BehindGateway
@@ -54,6 +53,13 @@ ROUTES = [
     "POST /api/v1/audits",
     "GET /api/v1/audits",
     "GET /api/v1/audits/{audit_id}",
+    "POST /api/v1/chains/{chain}/erasures",
+    "GET /api/v1/chains/{chain}/erasures",
+    "GET /api/v1/chains/{chain}/erasures/{erasure_id}",
+    "POST /api/v1/chains/{chain}/erasures/{erasure_id}/approve",
+    "POST /api/v1/chains/{chain}/holds",
+    "GET /api/v1/chains/{chain}/holds",
+    "POST /api/v1/chains/{chain}/holds/{hold_id}/release",
 ]
 STREAM = "GET /api/v1/events/stream"
 """On a server its answer has no end: one frame of it is read."""
@@ -77,10 +83,12 @@ class Log(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def log(make_api: MakeApi, mongo_uri: str) -> Iterator[Log]:
-    """A log that has an event and a checkpoint."""
+def log(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+    """A log that has an event and a checkpoint, and takes orders to erase and to hold."""
     name = f"test_{uuid4().hex[:12]}"
-    with make_api(name) as api:
+    settings = Settings(mongo_uri=mongo_uri, mongo_database=name, stream_seconds=STREAM_SECONDS)
+    settings = governing(settings, tmp_path_factory.mktemp("log"))
+    with TestClient(create_app(*ROUTERS, title="local", settings=settings, anonymous=True)) as api:
         event = {
             "event_id": "e",
             "event_type": "t",
@@ -97,12 +105,12 @@ def log(make_api: MakeApi, mongo_uri: str) -> Iterator[Log]:
         document = schemathesis.openapi.from_dict(described)
         document.app = api.app
         document.config.max_stream_events = 1
-        settings = Settings(mongo_uri=mongo_uri, mongo_database=name, stream_seconds=STREAM_SECONDS)
         app = create_app(*ROUTERS, title="function", settings=settings)
         gateway = BehindGateway(app, by_jwt(sub="someone", scope=" ".join(SCOPES)))
         yield Log(document, gateway)
         gateway.close()
         app.state.connection.close()
+        api.app.state.connection.close()  # type: ignore[attr-defined]
     with connect(mongo_uri) as client:
         client.drop_database(name)
 
