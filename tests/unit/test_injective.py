@@ -73,7 +73,9 @@ def calls(names: set[str]) -> Iterator[str]:
         for path in sorted((ROOT / base).rglob("*.py")):
             place = path.relative_to(ROOT / base).with_suffix("").parts
             module = ".".join(place if base.startswith("layers") else (base.split("/")[-1], *place))
-            yield from (f"{module}:{where}" for where in _callers(ast.parse(path.read_text()), names, "<module>"))
+            text = path.read_text()
+            if any(name in text for name in names):
+                yield from (f"{module}:{where}" for where in _callers(ast.parse(text), names, "<module>"))
 
 
 def _callers(node: ast.AST, names: set[str], where: str) -> Iterator[str]:
