@@ -10,8 +10,8 @@ from eventlog.http.app import create_app, lambda_handler
 from eventlog.http.wired import wiring_of
 from eventlog.wiring.erase import EraseWiring
 
-SECONDS = 240.0
-"""What one invocation of the schedule has; the next goes on."""
+SECONDS = 50.0
+"""What one invocation of the schedule has; the next, a minute after it began, goes on."""
 routers = (governance.router,)
 app = create_app(*routers, title="erase")
 _http = lambda_handler(app)

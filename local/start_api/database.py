@@ -16,6 +16,7 @@ USERS = {  # the template's parameter for the secret of each user
     "IngestMongoSecretArn": "eventlog-ingest",
     "QueryMongoSecretArn": "eventlog-query",
     "AuditMongoSecretArn": "eventlog-audit",
+    "EraseMongoSecretArn": "eventlog-erase",
 }
 
 

@@ -32,7 +32,9 @@ class KmsServer:
         self.calls: list[str] = []
 
     def make_key(self, key_id: str) -> Ed25519PrivateKey:
-        """Make a key under an id."""
+        """Make a key under an id; one that is there stays."""
+        if key_id in self.keys:
+            return self.keys[key_id]
         key = self.keys[key_id] = Ed25519PrivateKey.generate()
         self.public[key_id] = key.public_key()
         return key

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from eventlog.formats.governance_note import KIND
+from eventlog.formats.note import VerifierKey, format_vkey
 from local.start_api import aws, database, edge
 from local.start_api.aws import LocalAws
 from local.start_api.build import build, emulator, link_image
@@ -89,6 +91,9 @@ def _resolve(template: Path, mongo: database.LocalDatabase, local_aws: LocalAws,
     }
     # SAM serves what a condition leaves out, too: so there is a witness, and a name for it.
     parameters = {"LogOrigin": ORIGIN, "WitnessName": WITNESS, **chosen, "MongoDatabase": database.DATABASE}
+    # An operator gives the governance key's verifier key in a second deployment; here the key is made before the stack.
+    public = local_aws.kms.make_key("GovernanceKey").public_key().public_bytes_raw()
+    parameters = {"GovernanceKeys": format_vkey(VerifierKey(parameters["LogOrigin"], public, KIND)), **parameters}
     return Served(template, {**local_aws.symbols(declared(template)), **secrets, **parameters})
 
 

@@ -15,6 +15,7 @@ EVERYONE: tuple[tuple[str, list[str], list[str] | None], ...] = (
     ("writer", ["events:write"], None),
     ("reader", ["events:read"], None),
     ("auditor", ["events:read", "audits:write"], None),
+    ("eraser", ["events:read", "events:erase", "holds:write"], None),
     ("acme", ["events:read", "events:write", "audits:write"], ["acme", "acme.*"]),
 )
 

@@ -13,7 +13,7 @@ from local.machine import wait_until
 from tests.e2e.start_api import StartApi, family, is_running, start
 from tests.infrastructure import sam
 
-AUDITOR, READER, WRITER = "auditor", "reader", "writer"
+AUDITOR, ERASER, READER, WRITER = "auditor", "eraser", "reader", "writer"
 # In an order in which each finds what it asks for: the caller, and the answer's status.
 REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("post-event", "post-batch", "post-batch-ndjson"), (WRITER, 201)),
@@ -32,6 +32,10 @@ REQUESTS: dict[str, tuple[str | None, int]] = {
     **dict.fromkeys(("get-dashboard", "get-dashboard-config", "get-dashboard-file"), (None, 200)),
     "post-event-async": (WRITER, 202),
     **dict.fromkeys(("post-witness-checkpoint", "get-witness", "get-witness-checkpoint"), (None, 200)),
+    **dict.fromkeys(("post-hold", "post-hold-release"), (ERASER, 201)),
+    "post-erasure": (ERASER, 202),
+    "post-erasure-approval": (ERASER, 200),
+    **dict.fromkeys(("get-holds", "get-erasures", "get-erasure"), (READER, 200)),
     "get-head": (READER, 200),
 }
 INVOCATIONS = {
@@ -40,6 +44,7 @@ INVOCATIONS = {
     "share-full-audit": "ChainAuditFunction",
     "share-segment": "ChainAuditFunction",
     "queue-batch": "IngestQueueFunction",
+    "schedule-erase": "EraseFunction",
     "witness-add-log": "WitnessFunction",
 }
 ORIGIN = "https://pages.example.com"
@@ -98,6 +103,17 @@ def test_a_schedule_audits_every_chain(api: StartApi, name: str) -> None:
     audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]
     assert {audit["chain"] for audit in audits} >= {"main", "eventlog.registry"}
     assert {audit["status"] for audit in audits} == {"intact"}
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_was_ordered_and_is_anchored_is_erased_by_the_schedule(api: StartApi) -> None:
+    """By its own user of the database, with the stack's governance key and what is kept in the bucket of anchors."""
+    done = api.invoke(INVOCATIONS["schedule-erase"], sam.sample("schedule-erase"))
+    assert (done["emptied"], done["carried_out"], done["refused"], done["failed"]) == (2, 1, 0, 0)
+    assert send(api, READER, sam.sample("get-erasure")).json()["state"] == "erased"
+    report = send(api, AUDITOR, sam.sample("post-audit")).json()
+    assert (report["status"], report["erased"], report["findings"]) == ("intact", 2, [])
+    assert api.metrics("EraseFunction", "EventsErased") == [2]
 
 
 @pytest.mark.usefixtures("answers")

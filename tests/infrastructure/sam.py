@@ -25,6 +25,7 @@ FUNCTIONS = {
     "ChainAuditFunction": "chain_audit",
     "AuditRequestsFunction": "chain_audit",
     "IngestQueueFunction": "ingest_queue",
+    "EraseFunction": "erase",
     "WitnessFunction": "witness",
 }
 

@@ -20,6 +20,8 @@ NEEDED = {
 """A value for each parameter that has no default."""
 WITNESS = {"WitnessName": "witness.example.com/w1"}
 """With these there is a witness."""
+ERASING = {"EraseMongoSecretArn": f"{ACCOUNT}erase-AbCdEf", "GovernanceKeys": "old+1+x"}
+"""With these events can be erased."""
 _ABSENT = object()
 
 

@@ -17,9 +17,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from admin.setup import Setup
-from eventlog.anchors.signing import create_key_file
+from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.formats.cosignature import parse_cosigner_vkey, verify_cosignatures
-from eventlog.formats.note import parse_note
+from eventlog.formats.governance_note import KIND
+from eventlog.formats.note import VerifierKey, format_vkey, parse_note
 from eventlog.formats.proof import verify_inclusion
 from eventlog.formats.witness_protocol import parse_answer
 from eventlog.ingest.queue_message import parse_message
@@ -52,6 +53,11 @@ CALLS = {
         *("get-dashboard", "get-dashboard-config", "get-dashboard-file"),
     ],
     "IngestQueueFunction": ["queue-batch"],
+    "EraseFunction": [
+        *("post-hold", "get-holds", "post-hold-release"),
+        *("post-erasure", "get-erasures", "get-erasure", "post-erasure-approval"),
+        "schedule-erase",
+    ],
     "WitnessFunction": ["witness-add-log", "post-witness-checkpoint", "get-witness", "get-witness-checkpoint"],
 }
 RUNTIME = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"]
@@ -67,7 +73,10 @@ class Artifacts:
         self.database = f"artifacts_{uuid.uuid4().hex}"
         self.output = ""
         self.key = scratch / "key.pem"
-        create_key_file(self.key)
+        self.orders = scratch / "orders.pem"
+        for key in (self.key, self.orders):
+            create_key_file(key)
+        self.governance = format_vkey(VerifierKey(ORIGIN, KeyFile(self.orders).public_key, KIND))
         self.runtime = scratch / "runtime"
         self.runtime.mkdir()
         for name in RUNTIME:
@@ -87,11 +96,13 @@ class Artifacts:
         fixed = {name: value for name, value in variables.items() if isinstance(value, str)}
         path = [self.built / function, self.built / "EventLogLayer" / "python", self.runtime]
         evidence = {"EVENTLOG_ANCHORS": str(self.scratch / "anchors"), "EVENTLOG_SIGNING_KEYS": str(self.key)}
+        orders = {"EVENTLOG_GOVERNANCE_KEYS": self.governance, "EVENTLOG_GOVERNANCE_SIGNING_KEY": str(self.orders)}
         witness = {"EVENTLOG_WITNESS_NAME": "witness.example/w1", "EVENTLOG_WITNESS_KEYS": str(self.key)}
         witness |= {"EVENTLOG_WITNESS_STATE": "s3://witness", "AWS_ENDPOINT_URL_S3": self.sqs}
         return (
             fixed
             | (evidence if "EVENTLOG_ANCHORS" in variables else {})
+            | {name: value for name, value in orders.items() if name in variables}
             | (witness if "EVENTLOG_WITNESS_STATE" in variables else {})
             | {
                 "PYTHONDONTWRITEBYTECODE": "1",  # the build is shared
@@ -341,6 +352,26 @@ def test_audit_on_schedule_goes_through_every_chain(answers: dict[str, sam.Json]
     audits = answers[f"schedule-{mode}"]["audits"]
     assert all(audit.pop("audit_id") for audit in audits)
     assert audits == [{"chain": chain, "mode": mode, "status": "intact"} for chain in ("main", "eventlog.registry")]
+
+
+def test_what_is_held_is_released_and_what_is_ordered_to_be_erased_waits_for_its_anchor(
+    artifacts: Artifacts, answers: dict[str, sam.Json]
+) -> None:
+    held = body(answers["post-hold"], 201)
+    assert (held["in_force"], body(answers["get-holds"], 200)["holds"]) == (True, [held])
+    assert body(answers["post-hold-release"], 201)["in_force"] is False
+    ordered = body(answers["post-erasure"], 202)
+    assert (ordered["state"], ordered["events"], ordered["by"]) == ("logged", 2, "privacy-desk-3")
+    assert body(answers["get-erasures"], 200)["erasures"][0]["event_id"] == ordered["event_id"]
+    assert body(answers["get-erasure"], 200) == body(answers["post-erasure-approval"], 200) == ordered
+    assert (answers["schedule-erase"]["emptied"], answers["schedule-erase"]["carried_out"]) == (0, 0)
+    artifacts.call("ChainAuditFunction", ["schedule-incremental"])  # anchors it
+    done, now = artifacts.call("EraseFunction", ["schedule-erase", "get-erasure"])
+    assert (done["emptied"], done["carried_out"], done["failed"]) == (2, 1, 0)
+    assert (body(now, 200)["state"], body(now, 200)["erased"]) == ("erased", 2)
+    (full,) = artifacts.call("AuditRequestsFunction", ["post-audit"])
+    report = body(full, 200)
+    assert (report["status"], report["erased"], report["findings"]) == ("intact", 2, [])
 
 
 def test_the_witness_knows_a_log_cosigns_it_and_shows_what_it_cosigned(answers: dict[str, sam.Json]) -> None:

@@ -41,6 +41,7 @@ AUDIT |= {"eventlog.verify.verifier", "eventlog.http.audit_schemas"}
 QUEUE = {"eventlog.ingest.deliveries", "eventlog.ingest.queue_consumer", "eventlog.ingest.cloudevents"}
 QUEUE |= {"eventlog.wiring.queue"}
 OWN = {"ingest": INGEST, "query": QUERY, "stream": STREAM, "chain_audit": AUDIT, "ingest_queue": QUEUE}
+OWN["erase"] = {"eventlog.http.governance", "eventlog.wiring.erase", "eventlog.governance.ordering"}
 OWN["witness"] = {"eventlog.http.witness", "eventlog.wiring.witness", "eventlog.witness.witness"}
 OWN = OWN | {name: OWN[name] | SUBMISSIONS for name in ("ingest", "ingest_queue")}
 

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from eventlog.settings import Settings
+from functions.erase.app import SECONDS
 from tests.infrastructure import sam
-from tests.infrastructure.stack import NEEDED, WITNESS, deployed
+from tests.infrastructure.stack import ERASING, NEEDED, WITNESS, deployed
 
 LAMBDA = "AWS::Lambda::Function"
 HTTP_SAMPLES = [name for name in sam.samples() if "routeKey" in sam.sample(name)]
@@ -19,12 +20,16 @@ SECRETS = {
     "ChainAuditFunction": "AuditMongoSecretArn",
     "AuditRequestsFunction": "AuditMongoSecretArn",
     "IngestQueueFunction": "IngestMongoSecretArn",
+    "EraseFunction": "EraseMongoSecretArn",
 }
-_ANCHORS: sam.Json = {
+_EVIDENCE: sam.Json = {
     "EVENTLOG_ANCHORS": "s3://${AnchorBucket}",
     "EVENTLOG_ANCHOR_RETENTION_DAYS": 7,
     "EVENTLOG_SIGNING_KEYS": "kms:${SigningKey}",
     "EVENTLOG_RETIRED_KEYS": "old",
+    "EVENTLOG_GOVERNANCE_KEYS": ERASING["GovernanceKeys"],
+}
+_ANCHORS: sam.Json = _EVIDENCE | {
     "EVENTLOG_WITNESS_POLICY": "ssm:/log/witnesses",
     "EVENTLOG_WITNESS_CHAINS": "main, shop*",
     "EVENTLOG_WITNESS_FRESH_SECONDS": 60,
@@ -60,6 +65,10 @@ OWN_SETTINGS: dict[str, sam.Json] = {
         "EVENTLOG_PAYLOADS_APART_FROM": 4096,
         "EVENTLOG_SEARCH_FIELDS": "user=/user; ip=/ip",
     },
+    "EraseFunction": _EVIDENCE
+    | _CALLERS
+    | {"EVENTLOG_PAYLOADS_APART_FROM": 4096, "EVENTLOG_ERASURE_APPROVALS": 2}
+    | {"EVENTLOG_GOVERNANCE_SIGNING_KEY": "kms:${GovernanceKey}"},
     "WitnessFunction": {
         "EVENTLOG_WITNESS_NAME": "witness.example.com/w1",
         "EVENTLOG_WITNESS_KEYS": "kms:${WitnessKey}",
@@ -69,6 +78,8 @@ OWN_SETTINGS: dict[str, sam.Json] = {
 }
 CHOSEN: dict[str, str | int] = {
     **WITNESS,
+    **ERASING,
+    "ErasureApprovals": 2,
     "AsyncByDefault": "true",
     "NewChainsPerDay": 7,
     "PayloadsApartFrom": 4096,
@@ -99,7 +110,7 @@ def test_only_what_nobody_can_guess_has_to_be_given() -> None:
     assert {name for name, found in parameters.items() if "Default" not in found} == NEEDED.keys()
 
 
-@pytest.mark.parametrize("name", [name for name in NEEDED if name.endswith("SecretArn")])
+@pytest.mark.parametrize("name", [name for name in {**NEEDED, **ERASING} if name.endswith("SecretArn")])
 def test_a_secret_is_one_of_secrets_manager_or_a_parameter_of_ssm(name: str) -> None:
     pattern = sam.source()["Parameters"][name]["AllowedPattern"]
     for good in NEEDED.values():
@@ -122,7 +133,7 @@ def test_every_function_gets_the_settings_it_reads_and_no_others(name: str) -> N
     variables = deployed(**CHOSEN).properties(name)["Environment"]["Variables"]
     database: sam.Json = {}
     if name in SECRETS:  # the witness has nothing to do with the log and its database
-        secret = {"MONGO_URI_SECRET": NEEDED[SECRETS[name]]}
+        secret = {"MONGO_URI_SECRET": (NEEDED | ERASING)[SECRETS[name]]}
         database = secret | {"MONGO_DATABASE": "eventlog", "EVENTLOG_ORIGIN": NEEDED["LogOrigin"]}
     common: sam.Json = database | {
         "MONGO_POOL_SIZE": "4",
@@ -154,6 +165,20 @@ def test_functions_behind_the_api_end_before_the_api_gives_up() -> None:
     assert (timeouts["ChainAuditFunction"], timeouts["AuditRequestsFunction"]) == (900, 60)
 
 
+def test_a_round_of_erasing_hardly_meets_the_next_and_ends_before_its_function_would() -> None:
+    """The last order that a round begins with may have 1,000 events and the API's own 30 s."""
+    assert SECONDS < 60
+    assert sam.of_type(LAMBDA)["EraseFunction"]["Timeout"] > SECONDS + 30
+
+
+def test_without_a_secret_for_it_the_function_that_erases_knows_no_key_and_no_database() -> None:
+    """It answers 501 then (tests/integration/test_http_governance.py)."""
+    variables = deployed(GovernanceKeys="old+1+x").properties("EraseFunction")["Environment"]["Variables"]
+    assert (variables["MONGO_URI_SECRET"], variables["EVENTLOG_GOVERNANCE_SIGNING_KEY"]) == ("", "")
+    assert "ReadTheSecret" not in str(deployed().statements("EraseFunctionRole"))
+    assert not {"GovernanceKey", "GovernanceKeyAlias"} & deployed().resources.keys()
+
+
 def test_a_live_stream_ends_before_its_function_would() -> None:
     """Running out of time is an error, which raises an alarm; waiting for events is none."""
     variables = deployed(**CHOSEN).properties("StreamFunction")["Environment"]["Variables"]
@@ -176,7 +201,7 @@ def test_the_dashboard_s_settings_are_ones_that_the_function_takes() -> None:
 def test_every_function_has_memory_and_executions_of_its_own() -> None:
     chosen: dict[str, str | int] = {"IngestConcurrency": 1, "QueryConcurrency": 2, "StreamConcurrency": 5}
     chosen |= {**WITNESS, "WitnessConcurrency": 7}
-    functions = deployed(**chosen, AuditConcurrency=6, QueueConcurrency=4).of_type(LAMBDA)
+    functions = deployed(**chosen, AuditConcurrency=6, QueueConcurrency=4, EraseConcurrency=8).of_type(LAMBDA)
     assert {
         name: (found["MemorySize"], found["ReservedConcurrentExecutions"]) for name, found in functions.items()
     } == {
@@ -186,12 +211,13 @@ def test_every_function_has_memory_and_executions_of_its_own() -> None:
         "ChainAuditFunction": (1769, 3),
         "AuditRequestsFunction": (1769, 6),
         "IngestQueueFunction": (1024, 4),
+        "EraseFunction": (1024, 8),
         "WitnessFunction": (1024, 7),
     }
 
 
 def test_an_account_with_a_small_quota_reserves_no_executions() -> None:
-    none = {f"{name}Concurrency": 0 for name in ("Ingest", "Query", "Stream", "Audit", "Witness")}
+    none = {f"{name}Concurrency": 0 for name in ("Ingest", "Query", "Stream", "Audit", "Erase", "Witness")}
     functions = deployed(**none, **WITNESS).of_type(LAMBDA)
     assert not [name for name, found in functions.items() if "ReservedConcurrentExecutions" in found]
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import WITNESS, deployed, listed
+from tests.infrastructure.stack import ERASING, WITNESS, deployed, listed
 
 ALARM = "AWS::CloudWatch::Alarm"
 TOPIC = ["${AlarmTopic}"]
 NAMESPACE = "EventLog/${AWS::StackName}"
-AUDIT = {"service": "eventlog-chain_audit"}
+AUDIT, ERASES = {"service": "eventlog-chain_audit"}, {"service": "eventlog-erase"}
 FUNCTIONS = [name.removesuffix("Function") for name in sam.FUNCTIONS]
 WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "TamperingFound": (NAMESPACE, "AuditFindings", AUDIT, "Sum", ">", 0),
@@ -22,6 +22,8 @@ WATCHED: dict[str, tuple[str, str, dict[str, str], str, str, int]] = {
     "IncrementalAuditMissing": (NAMESPACE, "AuditsFinished", AUDIT | {"mode": "incremental"}, "Sum", "<", 1),
     "AuditIncomplete": (NAMESPACE, "IncompleteAudits", AUDIT, "Sum", ">", 0),
     "EventsUnanchored": (NAMESPACE, "UnanchoredEvents", AUDIT, "Maximum", ">", 0),
+    "ErasureLag": (NAMESPACE, "ErasureLag", ERASES, "Maximum", ">", 3600),
+    "ErasuresFailed": (NAMESPACE, "ErasuresFailed", ERASES, "Minimum", ">", 0),
     "Witness": (NAMESPACE, "WitnessAlarms", {"service": "eventlog-witness"}, "Sum", ">", 0),
     "ApiErrors": ("AWS/ApiGateway", "5xx", {"ApiId": "${HttpApi}"}, "Sum", ">=", 5),
     "DeadLetters": (
@@ -45,7 +47,7 @@ COMPARISONS = {
 
 
 def alarms(**parameters: str | int) -> dict[str, sam.Json]:
-    found = deployed(**WITNESS, **parameters).of_type(ALARM)
+    found = deployed(**WITNESS, **ERASING, **parameters).of_type(ALARM)
     return {name.removesuffix("Alarm"): alarm for name, alarm in found.items()}
 
 
@@ -62,9 +64,9 @@ def test_an_alarm_watches_its_metric(name: str) -> None:
     assert (*watched, comparison, alarm["Threshold"]) == WATCHED[name]
 
 
-def test_without_a_witness_nobody_is_told_of_one() -> None:
+def test_without_a_witness_or_a_governance_key_nobody_is_told_of_one() -> None:
     absent = alarms().keys() - {name.removesuffix("Alarm") for name in deployed().of_type(ALARM)}
-    assert absent == {"Witness", "WitnessErrors", "WitnessThrottles"}
+    assert absent == {"Witness", "WitnessErrors", "WitnessThrottles", "ErasureLag", "ErasuresFailed"}
 
 
 def test_an_alarm_is_sent_and_so_is_its_end() -> None:
@@ -80,9 +82,9 @@ def test_an_alarm_has_the_name_of_its_stack_and_the_section_to_read_on() -> None
         assert alarm["AlarmDescription"].endswith(f" See docs/runbook.md#{section}")
 
 
-def test_only_a_missing_audit_is_an_alarm_without_data() -> None:
+def test_only_a_missing_audit_or_round_of_erasing_is_an_alarm_without_data() -> None:
     breaching = {name for name, alarm in alarms().items() if alarm["TreatMissingData"] == "breaching"}
-    assert breaching == {"IncrementalAuditMissing", "FullAuditMissing"}
+    assert breaching == {"IncrementalAuditMissing", "FullAuditMissing", "ErasureLag"}
     assert {alarm["TreatMissingData"] for alarm in alarms().values()} == {"breaching", "notBreaching"}
 
 
@@ -209,12 +211,12 @@ def test_the_alarms_and_rules_of_this_account_publish_over_tls() -> None:
     ],
 )
 def test_whoever_changes_what_protects_the_evidence_is_reported(rule: str, section: str, calls: set[str]) -> None:
-    found = deployed(SigningKeys="second-and-first", **WITNESS).properties(rule)
+    found = deployed(SigningKeys="second-and-first", **WITNESS, **ERASING).properties(rule)
     detail = found["EventPattern"]["detail"]
     (target,) = found["Targets"]
     assert calls <= set(detail["eventName"])
     concerned = detail.get("resources", {}).get("ARN") or detail["requestParameters"]["bucketName"]
-    keys = ["${SigningKey.Arn}", "${SecondSigningKey.Arn}", "${WitnessKey.Arn}"]
+    keys = ["${SigningKey.Arn}", "${SecondSigningKey.Arn}", "${WitnessKey.Arn}", "${GovernanceKey.Arn}"]
     assert concerned in (keys, ["${AnchorBucket}", "${WitnessBucket}"])
     assert target["Arn"] == "${AlarmTopic}"
     assert f"docs/runbook.md#{section}" in target["InputTransformer"]["InputTemplate"]
@@ -228,7 +230,7 @@ def dashboard(**parameters: str | int) -> list[sam.Json]:
     return [widget["properties"] for widget in body["widgets"]]
 
 
-@pytest.mark.parametrize("parameters", [{}, WITNESS])
+@pytest.mark.parametrize("parameters", [{}, WITNESS, ERASING])
 def test_the_dashboard_shows_every_alarm(parameters: dict[str, str | int]) -> None:
     (shown,) = [found["alarms"] for found in dashboard(**parameters) if "alarms" in found]
     assert set(shown) == {f"${{{name}.Arn}}" for name in deployed(**parameters).of_type(ALARM)}

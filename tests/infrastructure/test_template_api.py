@@ -31,16 +31,24 @@ OPEN = both("/", "/dashboard/config.json", "/dashboard/{file+}")
 """All of the log that may be asked without a token: the files of the dashboard."""
 COSIGNS = {"POST /witness/add-checkpoint", *both("/witness/", "/witness/{origin_hash}/checkpoint")}
 """What strangers may ask of a witness."""
+ERASURES, HOLDS = "/api/v1/chains/{chain}/erasures", "/api/v1/chains/{chain}/holds"
 COSTLY = {
     "POST /api/v1/audits",
     *both("/api/v1/audits", "/api/v1/audits/{audit_id}", "/api/v1/export"),
     *both("/api/v1/standing", "/api/v1/stats"),
+    *both(ERASURES, f"{ERASURES}/{{erasure_id}}", HOLDS),
+    *(f"POST {ERASURES}{path}" for path in ("", "/{erasure_id}/approve")),
+    *(f"POST {HOLDS}{path}" for path in ("", "/{hold_id}/release")),
 }
 STREAM = both("/api/v1/events/stream")
 WRITES = {
     "POST /api/v1/events": "events:write",
     "POST /api/v1/events/batch": "events:write",
     "POST /api/v1/audits": "audits:write",
+    f"POST {ERASURES}": "events:erase",
+    f"POST {ERASURES}/{{erasure_id}}/approve": "events:erase",
+    f"POST {HOLDS}": "holds:write",
+    f"POST {HOLDS}/{{hold_id}}/release": "holds:write",
 }
 
 
@@ -151,8 +159,8 @@ def test_requests_are_limited_and_those_that_cost_most_more_tightly() -> None:
         limits["DefaultRouteSettings"]["ThrottlingRateLimit"],
         limits["DefaultRouteSettings"]["ThrottlingBurstLimit"],
     ) == (300, 400)
-    of_the_audit = {key for key, target in sam.routes().items() if target == "AuditRequestsFunction"}
-    assert of_the_audit <= COSTLY, "it has few executions"
+    small = {key for key, target in sam.routes().items() if target in {"AuditRequestsFunction", "EraseFunction"}}
+    assert small <= COSTLY, "they have few executions"
     assert routes.keys() == COSTLY | STREAM
     assert routes.keys() <= sam.routes().keys()
     for key, route in routes.items():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import NEEDED, WITNESS, deployed
+from tests.infrastructure.stack import ERASING, NEEDED, WITNESS, deployed
 
 ALIAS = "AWS::Lambda::Alias"
 VERSION = "AWS::Lambda::Version"
@@ -27,8 +27,16 @@ def test_a_schedule_sends_its_sample_event_to_the_alias_in_time(mode: str) -> No
     assert found["FlexibleTimeWindow"] == {"Mode": "OFF"}
 
 
+def test_what_is_anchored_is_erased_within_a_minute_where_a_governance_key_counts() -> None:
+    found = schedule("erase", **ERASING)
+    assert json.loads(found["Target"]["Input"]) == sam.sample("schedule-erase")
+    assert (found["Target"]["Arn"], found["ScheduleExpression"]) == ("${EraseFunctionAliaslive}", "rate(1 minute)")
+    states = [schedule("erase", **given)["State"] for given in ({}, {"EraseMongoSecretArn": "x"}, ERASING)]
+    assert states == ["DISABLED", "DISABLED", "ENABLED"]
+
+
 def test_there_are_no_other_schedules() -> None:
-    assert len(deployed().of_type("AWS::Scheduler::Schedule")) == 2
+    assert len(deployed().of_type("AWS::Scheduler::Schedule")) == 3
 
 
 @pytest.mark.parametrize(("minutes", "rate"), [(1, "rate(1 minute)"), (2, "rate(2 minutes)"), (15, "rate(15 minutes)")])
@@ -50,9 +58,12 @@ def test_a_call_that_was_refused_is_tried_again_until_it_is_of_no_use(mode: str,
 
 
 def test_an_audit_that_failed_is_tried_once_more() -> None:
-    (found,) = deployed().of_type("AWS::Lambda::EventInvokeConfig").values()
-    assert (found["FunctionName"], found["Qualifier"]) == ("${ChainAuditFunction}", "live")
-    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (1, 900)
+    """A round of erasing is not: the next one is a minute away."""
+    configs = deployed().of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert {found["Qualifier"] for found in configs} == {"live"}
+    assert {
+        found["FunctionName"]: (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) for found in configs
+    } == {"${ChainAuditFunction}": (1, 900), "${EraseFunction}": (0, 60)}
 
 
 def test_an_alarm_for_a_missing_audit_leaves_time_for_two_more() -> None:
@@ -105,19 +116,20 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
 @pytest.mark.parametrize(
     ("parameter", "value", "concerned"),
     [
-        *(("LogLevel", "DEBUG", 7), ("LogOrigin", "other", 6), ("MongoDatabase", "other", 6), ("Tracing", "Active", 7)),
-        *(("SubnetIds", "subnet-a", 6), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 2)),
+        *(("LogLevel", "DEBUG", 8), ("LogOrigin", "other", 7), ("MongoDatabase", "other", 7), ("Tracing", "Active", 8)),
+        *(("SubnetIds", "subnet-a", 7), ("IngestMongoSecretArn", "other", 2), ("QueryMongoSecretArn", "other", 2)),
         *(
             ("AuditMongoSecretArn", "other", 2),
-            ("ChainsClaim", "other", 4),
-            ("BasePath", "/o", 5),
+            ("ChainsClaim", "other", 5),
+            ("BasePath", "/o", 6),
             ("AsyncByDefault", "true", 1),
         ),
-        *(("RetiredKeys", "other", 2), ("AnchorRetentionDays", "7", 2), ("SigningKeys", "second-and-first", 2)),
+        *(("RetiredKeys", "other", 3), ("AnchorRetentionDays", "7", 3), ("SigningKeys", "second-and-first", 3)),
         *(("WitnessPolicy", "/witnesses", 2), ("WitnessChains", "main", 2), ("WitnessFreshSeconds", "60", 2)),
         ("NewChainsPerDay", "7", 1),
-        ("PayloadsApartFrom", "8192", 2),
+        ("PayloadsApartFrom", "8192", 3),
         ("WitnessName", "witness.example.com/w2", 1),
+        *(("EraseMongoSecretArn", "other", 1), ("GovernanceKeys", "other", 3), ("ErasureApprovals", "2", 1)),
     ],
 )
 def test_a_function_gets_a_new_version_when_a_parameter_that_it_runs_with_changes(

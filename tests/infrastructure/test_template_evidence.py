@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from tests.infrastructure import sam
-from tests.infrastructure.stack import deployed
+from tests.infrastructure.stack import ERASING, deployed
 
 OBJECTS = "${AnchorBucket.Arn}/*"
+ORDERS = "${AnchorBucket.Arn}/_governance/*"
+ERASE_ROLE = {"AWS": "${EraseFunctionRole.Arn}"}
 AUDIT_ROLE = {"AWS": ["${ChainAuditFunctionRole.Arn}", "${AuditRequestsFunctionRole.Arn}"]}
 ROOT = {"AWS": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
 BOTH = {"SigningKeys": "second-and-first"}
@@ -69,7 +71,10 @@ def test_administrators_of_a_key_can_neither_sign_nor_grant_it(key: str) -> None
 
 @pytest.mark.parametrize("key", KEYS)
 def test_nobody_else_has_anything_to_do_with_a_key(key: str) -> None:
-    assert [statement["Principal"] for statement in key_statements(key).values()] == [ROOT, AUDIT_ROLE, AUDIT_ROLE]
+    """What erases verifies anchors: it asks for the public half, and can't sign."""
+    found = [statement["Principal"] for statement in key_statements(key).values()]
+    assert found == [ROOT, AUDIT_ROLE, AUDIT_ROLE, ERASE_ROLE]
+    assert key_statements(key)["WhatErasesVerifiesAnchors"]["Action"] == "kms:GetPublicKey"
     assert "kms:" not in json.dumps(deployed(**BOTH).of_type("AWS::IAM::Role"))
 
 
@@ -117,7 +122,6 @@ def test_the_bucket_is_private_and_encrypted() -> None:
     [
         ("OverTlsOnly", "s3:*", {"Bool": {"aws:SecureTransport": "false"}}),
         ("OverNewTlsOnly", "s3:*", {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
-        ("TheAuditAloneAdds", "s3:PutObject", {"ArnNotEquals": {"aws:PrincipalArn": AUDIT_ROLE["AWS"]}}),
         ("NeverOverwritten", "s3:PutObject", {"Null": {"s3:if-none-match": "true"}}),
         (
             "EncryptedAsTheBucketSays",
@@ -149,6 +153,16 @@ def test_the_bucket_refuses_everybody(sid: str, action: str, condition: Any) -> 
     assert statement.get("Condition") == condition
 
 
+def test_the_audit_alone_adds_what_is_no_order_and_what_erases_alone_adds_orders() -> None:
+    common = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject"}
+    for sid, where, role in (
+        ("TheAuditAloneAdds", {"NotResource": ORDERS}, AUDIT_ROLE["AWS"]),
+        ("WhatErasesAloneAddsOrders", {"Resource": ORDERS}, ERASE_ROLE["AWS"]),
+    ):
+        condition = {"ArnNotEquals": {"aws:PrincipalArn": role}}
+        assert refusals()[sid] == {"Sid": sid, **common, **where, "Condition": condition}
+
+
 @pytest.mark.parametrize("sid", ["OverTlsOnly", "OverNewTlsOnly"])
 def test_the_bucket_itself_is_reached_over_tls_only_too(sid: str) -> None:
     assert refusals()[sid]["Resource"] == ["${AnchorBucket.Arn}", OBJECTS]
@@ -158,7 +172,23 @@ def test_the_bucket_lets_nobody_in() -> None:
     assert {statement["Effect"] for statement in refusals().values()} == {"Deny"}
 
 
-@pytest.mark.parametrize("name", ["SigningKey", "SecondSigningKey", "AnchorBucket", "AnchorBucketPolicy"])
+def test_the_governance_key_is_as_a_signing_key_but_what_erases_alone_signs_with_it() -> None:
+    own, other = (deployed(**ERASING).properties(name) for name in ("GovernanceKey", "SigningKey"))
+    assert own | {"KeyPolicy": "", "Description": ""} == other | {"KeyPolicy": "", "Description": ""}
+    found = {each["Sid"]: each for each in own["KeyPolicy"]["Statement"]}
+    others = {each["Sid"]: each for each in other["KeyPolicy"]["Statement"]}
+    assert found == {
+        "AdministratorsDoNotSign": others["AdministratorsDoNotSign"],
+        "WhatErasesSigns": others["TheAuditSigns"] | {"Sid": "WhatErasesSigns", "Principal": ERASE_ROLE},
+        "WhatErasesKnowsItsPublicKey": others["TheAuditKnowsItsPublicKey"]
+        | {"Sid": "WhatErasesKnowsItsPublicKey", "Principal": ERASE_ROLE},
+    }
+    assert deployed(**ERASING).outputs["GovernanceKeyId"]["Value"] == "${GovernanceKey}"
+
+
+@pytest.mark.parametrize(
+    "name", ["SigningKey", "SecondSigningKey", "GovernanceKey", "AnchorBucket", "AnchorBucketPolicy"]
+)
 def test_evidence_outlives_the_stack(name: str) -> None:
     resource = sam.resources()[name]
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.stack import ACCOUNT, deployed
+from tests.infrastructure.stack import ACCOUNT, ERASING, deployed
 from tests.support.each import each
 
 FUNCTION = "${ChainAuditFunction}"
@@ -49,6 +49,7 @@ TOLD: dict[str, list[Call]] = {
     "SecretChangeRule": [
         ("secretsmanager", "PutSecretValue", {"secretId": f"{ACCOUNT}ingest-AbCdEf"}),
         ("secretsmanager", "UpdateSecretVersionStage", {"secretId": f"{ACCOUNT}query-AbCdEf"}),
+        ("secretsmanager", "PutSecretValue", {"secretId": f"{ACCOUNT}erase-AbCdEf"}),
         ("secretsmanager", "PutSecretValue", {"secretId": "ingest"}),
         ("secretsmanager", "DeleteSecret", {"secretId": f"{ACCOUNT}ingest-AbCdEf"}),
         ("ssm", "PutParameter", {"name": "/audit"}),
@@ -119,7 +120,7 @@ def event(call: Call) -> dict[str, Any]:
 
 
 def pattern_of(rule: str) -> Any:
-    return deployed().properties(rule)["EventPattern"]
+    return deployed(**ERASING).properties(rule)["EventPattern"]
 
 
 def test_every_rule_is_tried() -> None:
@@ -156,5 +157,5 @@ def test_functions_run_signed_code_alone_where_a_configuration_says_so() -> None
     arn = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdef0"
     functions = deployed(CodeSigningConfigArn=arn).of_type("AWS::Lambda::Function")
     assert {found["CodeSigningConfigArn"] for found in functions.values()} == {arn}
-    assert len(functions) == 6
+    assert len(functions) == 7
     assert not any("CodeSigningConfigArn" in found for found in deployed().of_type("AWS::Lambda::Function").values())

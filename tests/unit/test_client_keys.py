@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from eventlog.formats.errors import EvidenceError
+from eventlog.formats.governance_note import parse_governance_vkey
 from eventlog.formats.note import parse_vkey
 from eventlog_client.keys import KeyFileError, chain_of, keys_of, log_of, new_key_file, pinned, vkey_of_file
 from tests.support.anchoring import KEY
@@ -38,6 +39,14 @@ def test_the_public_half_alone_gives_the_same_verifier_key(tmp_path: Path) -> No
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "public").write_bytes(public)
     assert vkey_of_file(tmp_path / "private", NAME) == vkey_of_file(tmp_path / "public", NAME)
+
+
+def test_a_key_that_orders_erasures_has_a_verifier_key_of_its_own_type(tmp_path: Path) -> None:
+    new_key_file(tmp_path / "key")
+    vkey = vkey_of_file(tmp_path / "key", "example.com/log", governance=True)
+    assert parse_governance_vkey(vkey).public_key == parse_vkey(vkey_of_file(tmp_path / "key", NAME)).public_key
+    with pytest.raises(KeyFileError, match="can't be a key's name"):
+        vkey_of_file(tmp_path / "key", "a b", governance=True)
 
 
 def test_a_key_of_another_kind_or_none_is_refused(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_each_function_has_its_own_environment_with_every_name_resolved(served: 
         "StreamFunction": "arn:of:eventlog-query",
         "ChainAuditFunction": "arn:of:eventlog-audit",
         "AuditRequestsFunction": "arn:of:eventlog-audit",
+        "EraseFunction": "arn:of:eventlog-erase",
     }
     ingest, audit = functions["IngestFunction"].variables, functions["ChainAuditFunction"].variables
     assert ingest["EVENTLOG_QUEUE_URL"] == f"{MOTO}/123456789012/IngestQueue.fifo"

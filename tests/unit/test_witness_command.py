@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from eventlog.formats.cosignature import parse_cosigner_vkey, verify_cosignatures
+from eventlog.formats.governance_note import parse_governance_vkey
 from eventlog.formats.note import Note, format_note, parse_note
 from eventlog.formats.witness_protocol import MAX_REQUEST, format_answer, origin_hash, parse_answer
 from eventlog.witness.keys import load_witness_key
@@ -190,6 +191,11 @@ def test_keys_show_gives_a_witness_s_verifier_key(folder: Path) -> None:
         assert parse_cosigner_vkey(done.stdout.strip()).name == NAME
 
 
+def test_keys_show_gives_the_verifier_key_of_what_orders_erasures(folder: Path) -> None:
+    done = run_here(folder, main, "keys", "show", "ed25519", "--name", "log.example/events", "--governance")
+    assert parse_governance_vkey(done.stdout.strip()).name == "log.example/events"
+
+
 @each(
     "arguments, code, words",
     [
@@ -198,6 +204,7 @@ def test_keys_show_gives_a_witness_s_verifier_key(folder: Path) -> None:
         (("witness", "serve", "--directory", "memory", "--name", NAME, "--key", "memory"), 1, "memory: Is a directory"),
         (("witness", "serve", "--directory", "memory", "--name", NAME, "--key", "policy"), 2, "unencrypted PEM key"),
         (("keys", "show", "ml-dsa", "--name", NAME), 1, "is not an Ed25519 key"),
+        (("keys", "show", "ed25519", "--name", NAME, "--witness", "--governance"), 2, "and not both"),
         (("keys", "show", "policy", "--name", NAME, "--witness"), 1, "unencrypted PEM key"),
         (("keys", "show", "nowhere", "--name", NAME, "--witness"), 1, "can't read nowhere"),
     ],

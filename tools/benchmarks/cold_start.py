@@ -24,6 +24,7 @@ FUNCTIONS = {
     "stream": "StreamFunction",
     "chain_audit": "ChainAuditFunction",
     "ingest_queue": "IngestQueueFunction",
+    "erase": "EraseFunction",
     "witness": "WitnessFunction",
 }
 FLOOR, HANDLER = "import fastapi, mangum, orjson, pymongo, uuid_utils", "import app"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from eventlog.files import create_file
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.note import VerifierKey, format_vkey, parse_vkey
+from eventlog.formats.governance_note import KIND, parse_governance_vkey
+from eventlog.formats.note import ED25519, VerifierKey, format_vkey, parse_vkey
 from eventlog_client.arguments import OneOrMore, names
 from eventlog_client.errors import ClientError
 
@@ -74,8 +75,8 @@ def new_key_file(path: Path, *, ml_dsa: bool = False) -> None:
         raise KeyFileError(f"can't make {path}: {error.strerror}") from error
 
 
-def vkey_of_file(path: Path, name: str) -> str:
-    """Return the verifier key of a key file (private or public, PEM) under a name.
+def vkey_of_file(path: Path, name: str, *, governance: bool = False) -> str:
+    """Return the verifier key of a key file (private or public, PEM) under a name, or its one as a governance key.
 
     Raises:
         KeyFileError: the file can't be read or is not an Ed25519 key, or no key can have this name.
@@ -103,9 +104,9 @@ def vkey_of_file(path: Path, name: str) -> str:
     public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
     if not isinstance(public, Ed25519PublicKey):
         raise KeyFileError(f"{path} is not an Ed25519 key")
-    vkey = format_vkey(VerifierKey(name, public.public_bytes_raw()))
+    vkey = format_vkey(VerifierKey(name, public.public_bytes_raw(), KIND if governance else ED25519))
     try:
-        parse_vkey(vkey)
+        (parse_governance_vkey if governance else parse_vkey)(vkey)
     except EvidenceError as error:
         raise KeyFileError(f"{name!r} can't be a key's name: {error}") from error
     return vkey

@@ -37,9 +37,14 @@ def show(
         str, typer.Option(help="The key's name: an origin line such as example.com/log/main.", callback=utf8)
     ],
     witness: Annotated[bool, typer.Option("--witness", help="As a witness's key, for policies.")] = False,
+    governance: Annotated[
+        bool, typer.Option("--governance", help="As a key that orders erasures; the name is the log's origin.")
+    ] = False,
 ) -> None:
     """Print the verifier key (vkey) of a key file: what others pin."""
-    vkey = witness_vkey_of_file(file, name) if witness else vkey_of_file(file, name)
+    if witness and governance:
+        raise typer.BadParameter("a key is a witness's or orders erasures, and not both", param_hint="--governance")
+    vkey = witness_vkey_of_file(file, name) if witness else vkey_of_file(file, name, governance=governance)
     output = session_of(context).output
     if output.json:
         output.document({"vkey": vkey})

@@ -21,15 +21,19 @@ from eventlog.wiring.connection import Connected, Wiring, per_connection
 class EraseWiring(Wiring):
     """Orders erasures and holds, and carries erasures out. It has the governance key, and no other function does."""
 
-    @per_connection
-    def ordering(self, connected: Connected) -> Ordering:
-        """Build what gives orders.
+    @property
+    def ordering(self) -> Ordering:
+        """Return what gives orders; where nothing is set up no connection is tried, as there need be no database's URI.
 
         Raises:
             NotSetUpError: there is no governance key, or nothing is anchored.
         """
-        settings = self.settings
         self._check()
+        return self._ordering
+
+    @per_connection
+    def _ordering(self, connected: Connected) -> Ordering:
+        settings = self.settings
         return Ordering(
             connected.log,
             MongoErasures(connected.log),
@@ -41,9 +45,14 @@ class EraseWiring(Wiring):
             clock=now_millis,
         )
 
+    @property
+    def erasing(self) -> Erasing:
+        """Return what carries out erasures; it raises what ``ordering`` raises."""
+        self._check()
+        return self._erasing
+
     @per_connection
-    def erasing(self, connected: Connected) -> Erasing:
-        """Build what carries out erasures; it raises what ``ordering`` raises."""
+    def _erasing(self, connected: Connected) -> Erasing:
         return Erasing(self.ordering, self._anchored(connected), ErasureLog())
 
     @per_connection
