@@ -84,7 +84,7 @@ class LocalAws:
         for arn in served.of_type(TOPIC):
             self.client("sns").create_topic(Name=arn.rpartition(":")[2])
         for name, key in served.of_type(KEY).items():
-            if key.get("KeySpec") == "ECC_NIST_EDWARDS25519":
+            if key.get("KeySpec") == "ECC_NIST_EDWARDS25519" and name not in self.kms.keys:  # one may be there before
                 self.kms.make_key(name)
 
     def _make_bucket(self, name: str, properties: Json) -> None:
