@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.walk import AnchorReader, Reached, note_key
 from eventlog.store.errors import AnchorsUnavailableError
 
 
@@ -130,3 +132,14 @@ def test_a_full_disk_without_hard_links_leaves_no_part_of_an_object(
     with pytest.raises(AnchorsUnavailableError, match="No space left"):
         store.create("main", "1.note", b"x")
     assert list((tmp_path / "main").iterdir()) == []
+
+
+def test_a_walk_that_is_left_midway_holds_no_thread(store: DirectoryAnchors) -> None:
+    """The garbage collector may close it in a thread that is just starting, which can't wait for others."""
+    for number in range(1, 4):
+        store.create("main", note_key(number), b"no anchor")
+    before = threading.active_count()
+    steps = AnchorReader(store, "main", [], ["example.com/log"], lambda *_: False).walk(Reached(), [])
+    next(steps)
+    assert threading.active_count() == before
+    steps.close()  # type: ignore[attr-defined]

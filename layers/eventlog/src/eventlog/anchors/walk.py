@@ -150,12 +150,16 @@ class AnchorReader:
         """Iterate over keys and what is there, without claims and notes of other kinds; some are read ahead."""
         found = self.store.keys(self.chain, after) if listed is None else iter(listed)
         keys = (key for key in found if not self._is_other(key))
-        with ThreadPoolExecutor(_READERS) as readers:
-            while batch := list(islice(keys, _READ_AHEAD)):
-                read = partial(self.store.read, self.chain)
-                # One alone, which is all there is of most chains in a round, is not worth a thread.
-                contents = list(readers.map(read, batch) if len(batch) > 1 else map(read, batch))
-                yield from zip(batch, (content or b"" for content in contents), strict=True)
+        read = partial(self.store.read, self.chain)
+        while batch := list(islice(keys, _READ_AHEAD)):
+            # Threads of each batch alone: whoever stops midway leaves this generator to the garbage collector, which
+            # may close it in any thread, one that is just starting too, and there it must not wait for threads.
+            if len(batch) > 1:
+                with ThreadPoolExecutor(_READERS) as readers:
+                    contents = list(readers.map(read, batch))
+            else:  # all that there is of most chains in a round is not worth a thread
+                contents = list(map(read, batch))
+            yield from zip(batch, (content or b"" for content in contents), strict=True)
 
     def _is_other(self, key: str) -> bool:
         return _OTHER.fullmatch(key) is not None or is_strike_off(self.chain, key)
