@@ -147,7 +147,7 @@ class GoingRound:
         """
         waiting = deque(found.left)
         are_many = found.mode == "incremental" and len(waiting) > MANY
-        threads = ThreadPoolExecutor(AT_ONCE)  # none is started before it is needed
+        threads, left_midway = ThreadPoolExecutor(AT_ONCE), False  # none is started before it is needed
         try:
             while waiting:
                 if self._audited and time.monotonic() >= until:
@@ -163,8 +163,11 @@ class GoingRound:
                 for chain, outcomes in zip(chains, done, strict=True):
                     for outcome in outcomes:
                         yield from self._report(chain, outcome, found)
+        except GeneratorExit:  # perhaps by the garbage collector, in a thread that must not wait for others
+            left_midway = True
+            raise
         finally:
-            threads.shutdown(cancel_futures=True)
+            threads.shutdown(wait=not left_midway, cancel_futures=True)
 
     def _audit(self, chain: str, mode: Mode, until: float, *, at_least: bool) -> list[_Outcome]:
         """Audit one chain; what came of it, or nothing if time is up. ``at_least``: it is begun all the same."""
