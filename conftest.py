@@ -3,9 +3,11 @@
 Each tier's own set-up is in the conftest.py of its folder; helpers are in tests/support.
 """
 
+import logging
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -134,6 +136,26 @@ def database(databases: Databases, request: pytest.FixtureRequest) -> Iterator[s
 @pytest.fixture
 def store(client: MongoClient[dict[str, Any]], database: str) -> MongoStore:
     return open_log(client, database, "example.com/log")
+
+
+class _Output:
+    """What standard output is at the moment of each write; pytest changes it between a test's phases."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def capsys(capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[str]:
+    """Also what loggers print that an earlier test has made: each keeps the output that it was made with."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        handler = getattr(logger, "powertools_handler", None)
+        if isinstance(handler, logging.StreamHandler):
+            handler.stream = _Output()  # setStream would flush the one before, which may be closed
+    return capsys
 
 
 @pytest.fixture(scope="session")
