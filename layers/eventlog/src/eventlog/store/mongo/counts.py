@@ -10,9 +10,9 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import ExecutionTimeout
 
 from eventlog.formats.event import Entry
-from eventlog.formats.name_filter import NameFilter
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface.counts import NOTHING, Buckets, Counts
+from eventlog.store.mongo.count_scans import filters_of, scanned
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.names import values_of
 from eventlog.store.mongo.operations import Operations
@@ -22,6 +22,9 @@ from eventlog.store.mongo.walked import walked_of
 
 MAX_COUNTED = 1_000_000
 """How many keys of an index one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
+
+MANY = 50_000
+"""Events from which on they are counted by ``count_scans``: grouping fewer takes 0.1 s at most, in one command."""
 
 MAX_SECONDS = 10.0
 """What counting may take: with a million different values it is much slower, and the function has 25 s in all."""
@@ -40,6 +43,8 @@ class EventCounter:
                 image = self._operations.read_sequence(buckets.chain, session)
             if image is None:
                 return NOTHING
+            if (counts := self._scanned(buckets, image.settled.size, session)) is not None:
+                return counts
             # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.
             pending = [event.entry for event in image.events() if _fits(buckets, event.entry)]
             values = {getattr(entry, buckets.by) for entry in pending} if buckets.by else set()
@@ -51,6 +56,33 @@ class EventCounter:
                 pipeline = [{"$match": match}, *limits, *_groups(buckets, most, values)]
                 found = _aggregate(self._operations, pipeline, buckets, session)
         return replace(_sum(found, pending, buckets), indexed_version=indexed)
+
+    def _scanned(self, buckets: Buckets, settled: int, session: ClientSession) -> Counts | None:
+        """Count so many events that it is worth while without looking at them; None: let MongoDB group them.
+
+        Raises:
+            TooManyEventsError: more fit than may be counted.
+        """
+        # An index of keys has no types and no sources. A router asks all shards, for each stretch.
+        if settled <= MANY or buckets.keys or self._operations.routed:
+            return None
+        most = MANY if settled <= MAX_COUNTED else MAX_COUNTED
+        index = _index(replace(buckets, by=None))
+        fitting = _count(self._operations, _fitting(self._operations, buckets, session), index, most + 1)
+        if fitting > MAX_COUNTED:
+            raise _too_many()
+        if fitting <= MANY:
+            return None
+        try:
+            read = scanned(self._operations, buckets, round(1000 * MAX_SECONDS))
+        except ExecutionTimeout as error:
+            raise _too_slow() from error
+        if read is None:
+            return None
+        image, found = read
+        by_value = {value: each for value, each in found.items() if value is not None}
+        counts = Counts(sum(found.values(), Counter()), by_value)
+        return _with_pending(counts, [event.entry for event in image.events() if _fits(buckets, event.entry)], buckets)
 
     def _limits(self, match: dict[str, Any], buckets: Buckets, settled: int) -> list[dict[str, Any]]:
         """Return the stages that bound what is counted.
@@ -65,7 +97,7 @@ class EventCounter:
             return []
         if not self._operations.routed:
             return [{"$limit": MAX_COUNTED + 1}]
-        if _count(self._operations, match, _index(buckets)) > MAX_COUNTED:
+        if _count(self._operations, match, _index(buckets), MAX_COUNTED + 1) > MAX_COUNTED:
             raise _too_many()
         return []
 
@@ -81,17 +113,18 @@ def _fits(buckets: Buckets, entry: Entry) -> bool:
 
 def _match(operations: Operations, buckets: Buckets, settled: int, session: ClientSession) -> dict[str, Any]:
     """Build the filter of the settled events to count, each field of which an index has."""
+    return _fitting(operations, buckets, session) | {"seq": {"$lt": Int64(settled)}}
+
+
+def _fitting(operations: Operations, buckets: Buckets, session: ClientSession) -> dict[str, Any]:
+    """Build the filter of the events to count; some that it finds may not be settled yet."""
     times = {"$gte": DatetimeMS(buckets.start), "$lt": DatetimeMS(buckets.end)}
-    values = values_of(operations, buckets.chain, _filters(buckets), times, session)
+    values = values_of(operations, buckets.chain, filters_of(buckets), times, session)
     names: dict[str, Any] = {field: {"$in": list(found)} for field, found in values.items()}
     if buckets.keys:
         walked = walked_of(operations, {"chain": buckets.chain, "timestamp": times}, buckets.keys, {}, session)
         names |= with_keys(buckets.keys, walked)
-    return {"chain": buckets.chain, **names, "timestamp": times, "seq": {"$lt": Int64(settled)}}
-
-
-def _filters(buckets: Buckets) -> dict[str, NameFilter]:
-    return {"event_type": buckets.event_types, "source_id": buckets.source_ids}
+    return {"chain": buckets.chain, **names, "timestamp": times}
 
 
 def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> Counts:
@@ -100,6 +133,10 @@ def _sum(found: dict[str, Any], pending: Sequence[Entry], buckets: Buckets) -> C
     # A value may be in both parts, with the same counts: those of all settled events that have it.
     for row in (row for part in ("most", "pending") for row in found.get(part, ())):
         counts.by_value[row["_id"]] = Counter({each["start"]: each["count"] for each in row["counts"]})
+    return _with_pending(counts, pending, buckets)
+
+
+def _with_pending(counts: Counts, pending: Sequence[Entry], buckets: Buckets) -> Counts:
     # MongoDB has not seen the pending events. Their values were counted by it in any case, so these sums are whole.
     for entry in pending:
         start = entry.timestamp - entry.timestamp % buckets.width
@@ -119,9 +156,9 @@ def _too_slow() -> TooManyEventsError:
     return TooManyEventsError(f"counting the events of this range takes more than {MAX_SECONDS:g} seconds")
 
 
-def _count(operations: Operations, match: dict[str, Any], index: dict[str, int]) -> int:
-    """Count what fits, up to one more than may be counted."""
-    command: dict[str, Any] = {"count": operations.events.name, "query": match, "hint": index, "limit": MAX_COUNTED + 1}
+def _count(operations: Operations, match: dict[str, Any], index: dict[str, int], most: int) -> int:
+    """Count what fits, up to so many."""
+    command: dict[str, Any] = {"count": operations.events.name, "query": match, "hint": index, "limit": most}
     limits = {"maxTimeMS": round(1000 * MAX_SECONDS), "readConcern": {"level": "majority"}}
     try:
         return int(operations.events.database.command(command | limits)["n"])
@@ -165,5 +202,5 @@ def _index(buckets: Buckets) -> dict[str, int]:
     """Return the index that has every field that is asked for, so that no event is read; for keys, theirs."""
     if buckets.keys:
         return dict(BY_KEY.keys)
-    named = [field for field, names in _filters(buckets).items() if names or field == buckets.by]
+    named = [field for field, names in filters_of(buckets).items() if names or field == buckets.by]
     return dict.fromkeys(("chain", *named, "timestamp", "seq"), 1)

@@ -1,0 +1,116 @@
+"""Counts the events of a long chain without looking at them: each bucket of each value is a stretch of an index.
+
+MongoDB counts a stretch by a COUNT_SCAN, several times as fast as it reads and groups the same keys. No stretch has a
+bound on ``seq``, so events that are being settled, which are still pending, are in it; they are subtracted. That is
+exact, as all of it is read as of one moment, in a snapshot session.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from bson import DatetimeMS, Int64
+from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
+
+from eventlog.formats.name_filter import NameFilter
+from eventlog.store.errors import TooManyNamesError
+from eventlog.store.interface.counts import Buckets
+from eventlog.store.mongo.names import Values, values_of
+from eventlog.store.mongo.operations import Operations
+from eventlog.stored.sequences import SequenceImage
+
+MAX_STRETCHES = 1000
+"""Stretches that one answer counts, each some 0.2 ms besides its keys; where there are more, MongoDB groups."""
+_A_COMMAND = 500
+"""Stretches that one command counts: a pipeline has 1000 stages at most (``internalPipelineLengthLimit``)."""
+_EVERY = NameFilter(prefixes=("",))
+_NO_SNAPSHOT = {239, 246}
+"""SnapshotTooOld; SnapshotUnavailable, as when an index has just been made."""
+
+Found = Mapping[str | None, Counter[int]]
+"""Settled events by value and start of their bucket; without values, None has all."""
+
+
+def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[SequenceImage, Found] | None:
+    """Count a chain's settled events; return what the chain was then, too.
+
+    ``millis``: what each command may take. None: there are too many stretches, or no snapshot can be read.
+
+    Raises:
+        ExecutionTimeout: it takes longer.
+    """
+    with operations.client.start_session(snapshot=True) as session:
+        try:
+            image = operations.read_sequence(buckets.chain, session)
+            values = _values(operations, buckets, session)
+            stretches = list(_stretches(buckets, values))
+            if image is None or len(stretches) > MAX_STRETCHES:
+                return None
+            found: dict[str | None, Counter[int]] = {}
+            for first in range(0, len(stretches), _A_COMMAND):
+                pipeline = _union(operations, stretches[first : first + _A_COMMAND])
+                rows = operations.events.aggregate(pipeline, session=session, maxTimeMS=millis, batchSize=_A_COMMAND)
+                for row in rows:
+                    found.setdefault(row["value"], Counter())[row["start"]] += row["count"]
+            for value, start in _pending_too(operations, buckets, values, image.settled.size, session):
+                found[value][start] -= 1
+        except TooManyNamesError:
+            return None
+        except OperationFailure as error:
+            if error.code not in _NO_SNAPSHOT:
+                raise
+            return None
+    return image, {value: +counts for value, counts in found.items() if counts.total()}
+
+
+def filters_of(buckets: Buckets) -> dict[str, NameFilter]:
+    """Return what is asked of each field."""
+    return {"event_type": buckets.event_types, "source_id": buckets.source_ids}
+
+
+def _values(operations: Operations, buckets: Buckets, session: ClientSession) -> Values:
+    """Find the values to count: those that are asked for, and all of the field that has series."""
+    wanted = filters_of(buckets)
+    if buckets.by:
+        wanted[buckets.by] = wanted[buckets.by] or _EVERY
+    return values_of(operations, buckets.chain, wanted, _times(buckets.start, buckets.end), session)
+
+
+def _stretches(buckets: Buckets, values: Values) -> Iterator[tuple[str | None, int, dict[str, Any]]]:
+    """Give each stretch with its value and its bucket."""
+    for chosen in product(*values.values()):
+        names = dict(zip(values, chosen, strict=True))
+        value = names[buckets.by] if buckets.by else None
+        for start in buckets.starts:
+            times = _times(max(start, buckets.start), min(start + buckets.width, buckets.end))
+            yield value, start, {"chain": buckets.chain, **names, "timestamp": times}
+
+
+def _union(operations: Operations, stretches: list[tuple[str | None, int, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Build one pipeline that counts them all, and gives a row for each that has events."""
+    first, *others = (_counted(*stretch) for stretch in stretches)
+    return first + [{"$unionWith": {"coll": operations.events.name, "pipeline": other}} for other in others]
+
+
+def _counted(value: str | None, start: int, match: dict[str, Any]) -> list[dict[str, Any]]:
+    """Build the stages that count one stretch; MongoDB takes the one index in which it is a stretch."""
+    return [{"$match": match}, {"$count": "count"}, {"$set": {"value": {"$literal": value}, "start": Int64(start)}}]
+
+
+def _pending_too(
+    operations: Operations, buckets: Buckets, values: Values, settled: int, session: ClientSession
+) -> Iterator[tuple[str | None, int]]:
+    """Give value and bucket of each counted event that is pending still: a block at most, as a rule none."""
+    names: dict[str, Any] = {field: {"$in": list(found)} for field, found in values.items()}
+    times = _times(buckets.start, buckets.end)
+    match = {"chain": buckets.chain, "seq": {"$gte": Int64(settled)}, "timestamp": times, **names}
+    fields = {"_id": 0, "timestamp": 1} | ({buckets.by: 1} if buckets.by else {})
+    for row in operations.events.find(match, fields, hint=[("chain", 1), ("seq", 1)], session=session):
+        millis = int(row["timestamp"])
+        yield row[buckets.by] if buckets.by else None, millis - millis % buckets.width
+
+
+def _times(start: int, end: int) -> dict[str, Any]:
+    return {"$gte": DatetimeMS(start), "$lt": DatetimeMS(end)}
