@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eventlog.console import run as run_command
 from local.mongod.embedded import EmbeddedMongo
-from tools.benchmarks import append, audit, cold_start, growth, http, query, shards, stream, views
+from tools.benchmarks import append, audit, cold_start, growth, http, http_reads, query, shards, stream, views
 from tools.benchmarks.measure import BenchmarkReport, Run
 from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
@@ -18,6 +18,7 @@ from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, wri
 BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "append": append.run,
     "http": http.run,
+    "http_reads": http_reads.run,
     "stream": stream.run,
     "query": query.run,
     "views": views.run,

@@ -59,8 +59,8 @@ def run(run: Run) -> BenchmarkReport:
     with ExitStack() as opened:
         clients = opened.enter_context(closing(Clients(2)))
         ports = {
-            "ours": opened.enter_context(served(ours, run.uri, _OURS)),
-            "bare": opened.enter_context(served(bare, run.uri, _BARE)),
+            "ours": opened.enter_context(served(ours, run.uri, _OURS)).port,
+            "bare": opened.enter_context(served(bare, run.uri, _BARE)).port,
         }
         rows = [_row(case, clients, ports, rounds, seconds) for case in CASES]
     return BenchmarkReport([Table("POST over HTTP", _NOTE.format(rounds=rounds, seconds=seconds), _COLUMNS, rows)])

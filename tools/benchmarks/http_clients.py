@@ -124,7 +124,7 @@ def _receive(connection: socket.socket) -> None:
         data += _more(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = _LENGTH.search(head)
-    if not head.startswith(b"HTTP/1.1 201") or length is None:
+    if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")) or length is None:
         raise RuntimeError(f"answered {data[:500]!r}")
     missing = int(length[1]) - len(body)
     while missing > 0:

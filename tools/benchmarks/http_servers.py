@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from bson import DatetimeMS, Int64
@@ -26,6 +27,18 @@ from local.server import Server, build_app
 
 CHAIN = "main"
 MakeApp = Callable[[str, str], FastAPI]
+
+
+class Served(NamedTuple):
+    """A server: its port, and the id of its process."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that the process has taken so far."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def ours(uri: str, database: str) -> FastAPI:
@@ -80,15 +93,15 @@ def bare(uri: str, database: str) -> FastAPI:
 
 
 @contextmanager
-def served(make: MakeApp, uri: str, database: str) -> Iterator[int]:
-    """Run an app as ``make run`` does while the context lasts; yield its port."""
+def served(make: MakeApp, uri: str, database: str) -> Iterator[Served]:
+    """Run an app as ``make run`` does while the context lasts."""
     context = multiprocessing.get_context("spawn")
     mine, its = context.Pipe()
     process = context.Process(target=_serve, args=(its, make, uri, database), daemon=True)
     process.start()
     its.close()
     try:
-        yield mine.recv()
+        yield Served(mine.recv(), process.pid or 0)
     finally:
         mine.close()
         process.join(10)

@@ -100,9 +100,9 @@ def _row(run: Run, count: int, seconds: int, bare: Sequence[float]) -> list[str]
     sent: dict[int, float] = {}
     told: dict[int, float] = {}
     with (
-        served(ours, run.uri, database) as port,
-        httpx2.Client(base_url=f"http://{HOST}:{port}", transport=httpx2.HTTPTransport()) as log,
-        Subscribers(port, count) as subscribers,
+        served(ours, run.uri, database) as server,
+        httpx2.Client(base_url=f"http://{HOST}:{server.port}", transport=httpx2.HTTPTransport()) as log,
+        Subscribers(server.port, count) as subscribers,
     ):
 
         def post() -> None:
