@@ -21,9 +21,10 @@ COLUMNS = ("erasure_id", "state", "events", "erased", "held", "time", "by", "bas
 HOLD_COLUMNS = ("hold_id", "in_force", "from_seq", "to_seq", "until", "time", "by", "reason")
 COPIES = """\
 The payloads, their salts and search keys are emptied once the order is anchored. Copies that the log can't reach:
-MongoDB's record of changes (oplog: hours to days), backups until they age out, messages in the queue and among the
-dead letters (up to 14 days), bundles and exports that were given away, other systems that events were sent to, and
-browsers. docs/erasure.md says what to do about each."""
+MongoDB's record of changes (oplog: hours to days), its data files until their space is used again, its own log where an
+append was slow, backups until they age out, messages in the queue and among the dead letters (up to 14 days), bundles
+and exports that were given away, other systems that events were sent to, and browsers. docs/erasure.md says what to do
+about each."""
 
 
 def erase(
