@@ -2,7 +2,7 @@
 
     python -m tools.benchmarks.many_chains [CHAINS] [GROWN]
 
-The chains are written straight into a database and a directory of anchors, as audits would have left them: to have them
+The last round is over a log in which one chain was removed, one renamed and one rolled back. The chains are written straight into a database and a directory of anchors, as audits would have left them: to have them
 audited one by one would take minutes. Processor time is that of this process and of mongod.
 """
 
@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bson import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
@@ -114,6 +115,31 @@ class Seeded:
         reports = self.auditor.audit_all("incremental", 3600)
         return len(reports), {report.status for report in reports}
 
+    def attack(self) -> None:
+        """Remove one chain, rename another, and put a third, which has grown, back to what it was before."""
+        back, removed, renamed = self.names[0], *self.names[-2:]
+        last = {"chain": back, "seq": 2}
+        before = self.held["events"].find_one({"chain": back, "seq": 1}) or {}
+        self.held["events"].delete_one(last)
+        self.held["checkpoints"].delete_many({"chain": back, "size": 3})
+        settled = {"settled.size": Int64(2), "settled.hash": before["hash"], "size": Int64(2)}
+        self.held["sequences"].update_one({"_id": back}, {"$set": settled})
+        for name in ("events", "checkpoints", "audits"):
+            self.held[name].delete_many({"chain": removed})
+            self.held[name].update_many({"chain": renamed}, {"$set": {"chain": "other"}})
+        self.held["sequences"].delete_one({"_id": removed})
+        sequence = self.held["sequences"].find_one_and_delete({"_id": renamed}) or {}
+        self.held["sequences"].insert_one(sequence | {"_id": "other"})
+
+    def found(self) -> list[str]:
+        """Run a round, and list what it found: chain, kind and place."""
+        reports = self.auditor.audit_all("incremental", 3600)
+        return sorted(
+            f"{report.chain or 'database'} {finding.kind} {'' if finding.seq is None else finding.seq}".strip()
+            for report in reports
+            for finding in report.findings
+        )
+
 
 def _parts(names: list[str], size: int) -> Iterator[list[str]]:
     return (names[at : at + size] for at in range(0, len(names), size))
@@ -180,6 +206,10 @@ def main() -> None:
         with measured(f"{grown} of {count} grown", client, log.folder):
             found = log.round()
         print(f"  audited {found[0]}: {found[1]}")
+        log.attack()
+        with measured("one removed, one renamed, one rolled back", client, log.folder):
+            for line in log.found():
+                print(f"  {line}")
 
 
 if __name__ == "__main__":
