@@ -132,6 +132,7 @@ def test_what_takes_too_long_to_count_is_refused_and_not_tried_again(
     assert "takes more than 0.001 seconds" in answer.json()["errors"][0]["detail"]
 
 
+@pytest.mark.replica_set  # a router does not explain
 @pytest.mark.usefixtures("filled")
 def test_no_document_is_read(store: MongoStore) -> None:
     store.settle("main")

@@ -189,10 +189,12 @@ def test_not_even_a_stored_payload_that_was_tampered_with_breaks_a_frame(
 ) -> None:
     append(store, 2)
     store.settle("main")
-    client[database].events.update_one({"seq": 0}, {"$set": {"payload": '{"n":\n\n\r\r1}'}})
+    client[database].events.update_one({"chain": "main", "seq": 0}, {"$set": {"payload": '{"n":\n\n\r\r1}'}})
     messages = Subscriber(url, from_seq=0).take(3)
     assert [(message.type, message.id) for message in messages] == [("head", "-1"), ("message", "0"), ("message", "1")]
-    client[database].events.update_one({"seq": 0}, {"$set": {"payload": '{"n":\n\nid: 7\r\rdata: {}\n\n1}'}})
+    client[database].events.update_one(
+        {"chain": "main", "seq": 0}, {"$set": {"payload": '{"n":\n\nid: 7\r\rdata: {}\n\n1}'}}
+    )
     answer = plain_http.get(f"{url}{PATH}", params={"from_seq": 0})
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "data: {}" not in answer.text
@@ -203,7 +205,7 @@ def test_it_ends_where_an_event_is_missing(
 ) -> None:
     append(store, 1200)
     store.settle("main")
-    client[database].events.delete_one({"seq": 700})
+    client[database].events.delete_one({"chain": "main", "seq": 700})
     answer = plain_http.get(f"{url}{PATH}", params={"from_seq": 700})
     assert answer.status_code == 500
     subscriber = Subscriber(url, from_seq=0)

@@ -2,8 +2,9 @@
 
     python -m tools.benchmarks.many_chains [CHAINS] [GROWN]
 
-The last round is over a log in which one chain was removed, one renamed and one rolled back. The chains are written straight into a database and a directory of anchors, as audits would have left them: to have them
-audited one by one would take minutes. Processor time is that of this process and of mongod.
+The chains are written straight into a database and a directory of anchors, as audits would have left them: to have them
+audited one by one would take minutes. The last round is over a log in which one chain was removed, one renamed and one
+rolled back. Processor time is that of this process and of mongod.
 """
 
 import os
@@ -43,6 +44,7 @@ from eventlog.stored.anchor_copies import copy_fields
 from eventlog.stored.heads import KnownHead, KnownHeads
 from eventlog.stored.sequences import SequenceImage, encode_sequence
 from local.mongod.embedded import EmbeddedMongo
+from tools.benchmarks.measure import processor_seconds
 
 ORIGIN = "example.com/log"
 _DAY = 86_400_000
@@ -163,20 +165,15 @@ def _entry(chain: str, number: int, now: int, event_id: str = "") -> Any:
 def measured(what: str, client: MongoClient[dict[str, Any]], folder: Path) -> Iterator[None]:
     """Print the time, the processor's time, the commands and the new files of a piece of work."""
     pid = client.admin.command("serverStatus")["pid"]
-    before = (time.monotonic(), time.process_time(), _seconds(int(pid)), _commands(client), _files(folder))
+    before = (time.monotonic(), time.process_time(), processor_seconds(int(pid)), _commands(client), _files(folder))
     yield
-    after = (time.monotonic(), time.process_time(), _seconds(int(pid)), _commands(client), _files(folder))
+    after = (time.monotonic(), time.process_time(), processor_seconds(int(pid)), _commands(client), _files(folder))
     wall, ours, mongod, commands, files = (later - earlier for earlier, later in zip(before, after, strict=True))
     print(
         f"{what}: {wall:.1f} s; processor {ours:.1f} s here, {mongod:.1f} s mongod; "
         f"{commands:.0f} commands, {files:.0f} objects",
         flush=True,
     )
-
-
-def _seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _commands(client: MongoClient[dict[str, Any]]) -> int:

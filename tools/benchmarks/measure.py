@@ -1,7 +1,9 @@
 """What all benchmarks share: alternate runs, medians, percentiles, and tables of results."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
@@ -58,6 +60,12 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """Return the nearest-rank percentile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def processor_seconds(pid: int) -> float:
+    """Return what a living process has used of processors so far. For Linux (proc(5), ``/proc/pid/stat``)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def judged(value: float, *, floor: float | None = None, ceiling: float | None = None) -> str:
