@@ -148,6 +148,7 @@ def test_payloads_that_are_stored_apart_are_indexed_anew_too_and_one_that_is_gon
 FIELDS_OF_THREE = "user=/user; ip=/ip; order=/order"
 
 
+@pytest.mark.replica_set  # a router has no profiler
 def test_three_fields_cost_an_append_no_command_and_the_bytes_of_their_keys_alone(
     mongo_uri: str, database: str, client: MongoClient[dict[str, Any]]
 ) -> None:

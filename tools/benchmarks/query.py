@@ -22,6 +22,8 @@ from tools.benchmarks.stored import stored
 
 LIMIT = 100
 CEILING = 1.3
+WORST = 5
+"""Combinations that the page shows by themselves."""
 _TYPES = ("sshd.auth_failure", "sshd.disconnect", "sshd.failed_password", "sshd.closed")
 _SOURCES = data.SOURCES[:5]
 _TIMES = ("p50 ms", "p99 ms", "bare p50", "bare p99")
@@ -144,7 +146,7 @@ def run(run: Run) -> BenchmarkReport:
     """Run the query benchmark; return its tables."""
     count = 20_000 if run.quick else 1_000_000
     results = measure(run, stored(run, count), count)
-    return BenchmarkReport([_summary(count, results), _every_case(len(results[0].ours), results)])
+    return BenchmarkReport([_summary(count, results), _worst(len(results[0].ours), results)])
 
 
 def _summary(count: int, results: Sequence[PageResult]) -> Table:
@@ -183,16 +185,20 @@ def _group(results: Sequence[PageResult]) -> list[str]:
     ]
 
 
-def _every_case(rounds: int, results: Sequence[PageResult]) -> Table:
+def _worst(rounds: int, results: Sequence[PageResult]) -> Table:
+    # By ratio, and whatever examined more than it may: that would not show in times of a log that is in the cache.
+    worst = sorted(results, key=lambda result: -result.ratio)[:WORST]
+    worst += [result for result in results if result.examined.keys > result.most_keys and result not in worst]
     columns = ["filters", "order", "page", *_TIMES, "ratio", "keys examined", "documents", "merged scans"]
     return Table(
-        "Queries: every combination",
-        f"Of {rounds} pages each, so the p99 is nearly the slowest. Keys and documents are explain's, over all finds "
+        f"Queries: the {WORST} worst of {len(results)} combinations",
+        f"By ratio, and any that examines more keys than it may. Of {rounds} pages each, so the p99 is nearly the "
+        "slowest. Keys and documents are explain's, over all finds "
         "of a page: one of each for every event and one more to see whether others follow. Several types or sources "
         "are as many index scans merged in order, and each scan beyond the first takes one key more to know where it "
         "starts; so at most limit + 10, or limit + merged scans where there are more than 10 of them.",
         columns,
-        [_row(result) for result in results],
+        [_row(result) for result in worst],
     )
 
 
