@@ -11,7 +11,7 @@ from eventlog.formats.times import format_time
 from tools.benchmarks import data
 from tools.benchmarks.http_clients import Clients
 from tools.benchmarks.http_plain_reads import plain, seed_plain
-from tools.benchmarks.http_servers import Served, ours, served
+from tools.benchmarks.http_servers import ServedApp, ours, served
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.stored import stored
 from tools.benchmarks.writers import Load
@@ -95,11 +95,11 @@ def run(run: Run) -> BenchmarkReport:
     return BenchmarkReport([Table("Pages over HTTP", note, _COLUMNS, rows)])
 
 
-def _row(case: ReadCase, clients: Clients, servers: dict[str, Served], sizes: tuple[int, float, int]) -> list[str]:
+def _row(case: ReadCase, clients: Clients, servers: dict[str, ServedApp], sizes: tuple[int, float, int]) -> list[str]:
     rounds, seconds, count = sizes
     requests = case.requests(Random(case.limit), count)
 
-    def load(server: Served, seconds: float = seconds) -> _Round:
+    def load(server: ServedApp, seconds: float = seconds) -> _Round:
         before = server.cpu()
         found = clients.run(server.port, requests, case.connections, seconds)
         return _Round(found, (server.cpu() - before) / len(found.millis))

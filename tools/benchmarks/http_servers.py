@@ -29,7 +29,7 @@ CHAIN = "main"
 MakeApp = Callable[[str, str], FastAPI]
 
 
-class Served(NamedTuple):
+class ServedApp(NamedTuple):
     """A server: its port, and the id of its process."""
 
     port: int
@@ -93,7 +93,7 @@ def bare(uri: str, database: str) -> FastAPI:
 
 
 @contextmanager
-def served(make: MakeApp, uri: str, database: str) -> Iterator[Served]:
+def served(make: MakeApp, uri: str, database: str) -> Iterator[ServedApp]:
     """Run an app as ``make run`` does while the context lasts."""
     context = multiprocessing.get_context("spawn")
     mine, its = context.Pipe()
@@ -101,7 +101,7 @@ def served(make: MakeApp, uri: str, database: str) -> Iterator[Served]:
     process.start()
     its.close()
     try:
-        yield Served(mine.recv(), process.pid or 0)
+        yield ServedApp(mine.recv(), process.pid or 0)
     finally:
         mine.close()
         process.join(10)

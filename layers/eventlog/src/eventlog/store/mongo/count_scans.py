@@ -29,11 +29,11 @@ _EVERY = NameFilter(prefixes=("",))
 _NO_SNAPSHOT = {239, 246}
 """SnapshotTooOld; SnapshotUnavailable, as when an index has just been made."""
 
-Found = Mapping[str | None, Counter[int]]
+SettledCounts = Mapping[str | None, Counter[int]]
 """Settled events by value and start of their bucket; without values, None has all."""
 
 
-def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[SequenceImage, Found] | None:
+def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[SequenceImage, SettledCounts] | None:
     """Count a chain's settled events; return what the chain was then, too.
 
     ``millis``: what each command may take. None: there are too many stretches, or no snapshot can be read.
