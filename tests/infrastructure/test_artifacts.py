@@ -62,6 +62,7 @@ CALLS = {
 }
 RUNTIME = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"]
 """What the layer leaves to Lambda's runtime."""
+SECOND_REQUEST = "01936f00-0000-7000-8000-000000000022"
 RECEIPT = {"event_id", "chain", "seq", "timestamp", "received_at", "content_hash", "prev_hash", "hash"}
 
 
@@ -123,14 +124,14 @@ class Artifacts:
     def call(self, function: str, names: list[str]) -> list[sam.Json]:
         return self.send(function, [sam.sample(name) for name in names])
 
-    def send(self, function: str, given_events: list[sam.Json]) -> list[sam.Json]:
+    def send(self, function: str, given_events: list[sam.Json], **settings: str) -> list[sam.Json]:
         answers = self.scratch / f"{uuid.uuid4()}.json"
         events = [self.scratch / f"{uuid.uuid4()}.json" for _ in given_events]
         for path, event in zip(events, given_events, strict=True):
             path.write_text(json.dumps(event), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-S", "-P", Path(__file__).with_name("invoke.py"), answers, *events],
-            env=self.environment(function),
+            env=self.environment(function) | settings,
             cwd=self.scratch,
             capture_output=True,
             text=True,
@@ -372,6 +373,35 @@ def test_what_is_held_is_released_and_what_is_ordered_to_be_erased_waits_for_its
     (full,) = artifacts.call("AuditRequestsFunction", ["post-audit"])
     report = body(full, 200)
     assert (report["status"], report["erased"], report["findings"]) == ("intact", 2, [])
+
+
+def asked_by(name: str, principal: str, **changed: str) -> sam.Json:
+    """A sample event of another caller, of another request and with another body."""
+    text = json.dumps(sam.sample(name)).replace("01936f00-0000-7000-8000-000000000011", SECOND_REQUEST)
+    event: sam.Json = json.loads(text)
+    event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = principal
+    return event | changed
+
+
+@pytest.mark.usefixtures("answers")
+def test_where_two_people_erase_the_second_one_orders_it(artifacts: Artifacts) -> None:
+    body_of = json.dumps({"events": [{"seq": 5}], "basis": "gdpr-art-17", "reason": "2", "request_id": SECOND_REQUEST})
+    asks = asked_by("post-erasure", "desk", body=body_of)
+    approvals = [asked_by("post-erasure-approval", principal) for principal in ("desk", "officer", "officer")]
+    shown = asked_by("get-erasure", "officer")
+    given = artifacts.send("EraseFunction", [asks, shown, *approvals], EVENTLOG_ERASURE_APPROVALS="2")
+    waits, looked, refused, approved, again = given
+    assert (body(waits, 202)["state"], body(waits, 202)["seq"], len(body(looked, 200)["seqs"])) == ("waiting", None, 1)
+    assert "desk asked for this erasure" in body(refused, 409)["detail"]
+    ordered = body(approved, 202)
+    assert (ordered["state"], ordered["by"], ordered["approved_by"]) == ("logged", "desk", "officer")
+    assert body(again, 200) == ordered
+    artifacts.call("ChainAuditFunction", ["schedule-incremental"])  # anchors it
+    events = [sam.sample("schedule-erase"), shown]
+    done, now = artifacts.send("EraseFunction", events, EVENTLOG_ERASURE_APPROVALS="2")
+    assert (done["emptied"], body(now, 200)["state"], body(now, 200)["approved_by"]) == (1, "erased", "officer")
+    (full,) = artifacts.call("AuditRequestsFunction", ["post-audit"])
+    assert (body(full, 200)["status"], body(full, 200)["findings"]) == ("intact", [])
 
 
 def test_the_witness_knows_a_log_cosigns_it_and_shows_what_it_cosigned(answers: dict[str, sam.Json]) -> None:

@@ -1,5 +1,6 @@
 """Erasures and holds over HTTP: what is answered at each step, and what is refused with nothing logged."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,8 @@ def test_an_erasure_from_the_request_to_the_last_answer(api: TestClient, log: An
     ordered = api.post(f"{CHAIN}/erasures", json=ASKED | {"events": ["a", {"seq": 1}]})
     assert (ordered.status_code, ordered.headers["location"]) == (202, f"{CHAIN}/erasures/{REQUEST}")
     told = ordered.json()
-    assert (told["erasure_id"], told["seq"], told["events"], told["state"], told["by"]) == (
-        *(REQUEST, 3, 2, "logged", "anonymous"),
-    )
+    assert [told[name] for name in ("erasure_id", "seq", "events", "by")] == [REQUEST, 3, 2, "anonymous"]
+    assert told["state"] == "logged"
     again = api.post(f"{CHAIN}/erasures", json=ASKED | {"events": ["b", "a"]})
     assert (again.status_code, again.json()) == (200, told)
     other = api.post(f"{CHAIN}/erasures", json=ASKED)
@@ -79,8 +79,10 @@ def test_an_erasure_from_the_request_to_the_last_answer(api: TestClient, log: An
     done = carry_out(wiring_of(api.app, EraseWiring), 60)  # type: ignore[arg-type]
     assert (done["emptied"], done["failed"]) == (2, 0)
     assert api.get(f"{CHAIN}/erasures/{REQUEST}").json() == told | {"state": "erased", "erased": 2}
+    assert told["seqs"] == [0, 1]
     listed = api.get(f"{CHAIN}/erasures").json()
-    assert listed == {"erasures": [told | {"state": "erased", "erased": None, "held": None}], "next": None}
+    shown = told | {"state": "erased", "seqs": None, "erased": None, "held": None}
+    assert listed == {"erasures": [shown], "next": None}
     gone = api.post("/api/v1/events", json=EVENT | {"event_id": "a"})
     assert (gone.status_code, gone.json()["errors"]) == (
         410,
@@ -188,6 +190,68 @@ def test_the_command_finds_what_matches_and_has_it_erased(
         api.post(f"{CHAIN}/holds", json={"reason": "proceedings"})
         assert run("holds")[1].split("\t")[1:2] == ["True"]
     assert size(log) == 8
+
+
+def test_commands_hold_and_release(api: TestClient, log: AnchoredLog, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(api.app) as url:
+
+        def run(*arguments: str) -> tuple[int, Any]:
+            code = main(["--url", url, "--json", *arguments])
+            lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+            return code, next((line for line in lines if "level" not in line and "_aws" not in line), None)
+
+        some = ["hold", "--reason", "proceedings", "--from-seq", "0", "--to-seq", "2", "--id", REQUEST]
+        code, held = run(*some)
+        assert (code, held["hold_id"], held["in_force"], held["from_seq"], held["to_seq"]) == (0, REQUEST, True, 0, 2)
+        assert run(*some) == (0, held)
+        assert run(*some[:-2], "--until", "2999-01-01T00:00:00Z")[1]["until"] == "2999-01-01T00:00:00.000Z"
+        assert run("hold", "--reason", "all of it", "--until", "soon")[0] == 1
+        assert run("hold", "--from-seq", "0", "--to-seq", "2")[0] == 2
+        assert run("erase", "a", "--reason", "request 118") == (1, None)
+        whole = run("hold", "--reason", "all of it")[1]
+        assert (whole["from_seq"], whole["to_seq"], whole["until"]) == (None, None, None)
+        assert run("release", REQUEST.replace("1", "9"), "--reason", "settled") == (1, None)
+        assert run("release", "../erasures", "--reason", "settled") == (1, None)
+        found = run("holds")[1]["holds"]
+        assert [hold["in_force"] for hold in found] == [True] * 3
+        for hold in found:
+            code, released = run("release", hold["hold_id"], "--reason", "settled")
+            assert (code, released["in_force"], released["released"]["by"]) == (0, False, "anonymous")
+        assert run("erase", "a", "--reason", "request 118")[0] == 0
+    assert size(log) == 3 + 3 + 3 + 1
+
+
+def test_commands_of_two_people_erase(settings: Settings, log: AnchoredLog, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.erasure_approvals = 2
+    app = create_app(*ingest_routers, *query_routers, *erase_routers, title="x", settings=settings)
+    every = "events:read events:write events:erase"
+    people = {name: BehindGateway(app, by_jwt(sub=name, scope=every)) for name in ("privacy", "officer")}
+
+    def run(name: str, *arguments: str) -> tuple[int, str]:
+        with served(people[name]) as url:
+            code = main(["--url", url, *arguments])
+        lines = capsys.readouterr().out.splitlines(keepends=True)
+        return code, "".join(line for line in lines if not line.startswith(('{"level', '{"_aws')))
+
+    try:
+        TestClient(people["privacy"]).post("/api/v1/events", json=EVENT | {"event_id": "a"})
+        code, told = run("privacy", "erase", "a", "--reason", "request 118")
+        asked = told.split("\t")[0]
+        assert (code, "waiting" in told, "eventlog approve" in told, "dead letters" in told) == (0, True, True, False)
+        assert json.loads(run("officer", "erasures", asked)[1])["seqs"] == [0]
+        assert run("privacy", "approve", asked)[0] == 1
+        assert run("officer", "approve", asked.replace(asked[0], "x"))[0] == 1
+        assert size(log) == 1
+        code, told = run("officer", "approve", asked)
+        assert (code, told.split("\t")[:3], "dead letters" in told) == (0, [asked, "logged", "1"], True)
+        shown = json.loads(run("officer", "erasures", asked)[1])
+        assert (shown["by"], shown["approved_by"], shown["state"]) == ("privacy", "officer", "logged")
+        assert run("privacy", "--json", "approve", asked)[0] == 0  # it is approved: a replay
+    finally:
+        for way in people.values():
+            way.close()
+        app.state.connection.close()
+    assert size(log) == 2
 
 
 def test_another_caller_approves(settings: Settings, log: AnchoredLog) -> None:

@@ -16,6 +16,7 @@ from eventlog_client.commands import (
     compare,
     erase,
     heads,
+    hold,
     keys,
     policy,
     proofs,
@@ -56,7 +57,10 @@ app.command()(audit.audit)
 app.command()(status.status)
 app.command()(erase.erase)
 app.command()(erase.erasures)
-app.command()(erase.holds)
+app.command()(erase.approve)
+app.command()(hold.hold)
+app.command()(hold.holds)
+app.command()(hold.release)
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(witness.app, name="witness")

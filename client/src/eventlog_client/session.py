@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -51,6 +52,11 @@ MaxWitnessAge = Annotated[
     typer.Option("--max-witness-age", min=0, metavar="SECONDS", help="Cosignatures that are older don't count."),
 ]
 ChainOption = Annotated[str, typer.Option("--chain", help="Which chain.", callback=utf8)]
+
+
+def chain_path(chain: str) -> str:
+    """Return where a chain's own routes are."""
+    return f"/chains/{quote(chain, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``eventlog erase``, ``erasures`` and ``holds``: what is to be erased, what became of it, and what must not be."""
+"""``eventlog erase``, ``erasures`` and ``approve``: what is to be erased, and what became of it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,12 +13,11 @@ from eventlog.formats.event import Event, is_erased
 from eventlog_client.appends import json_text
 from eventlog_client.client import EventLog
 from eventlog_client.output import progress
-from eventlog_client.session import ChainOption, Session, session_of, utf8
+from eventlog_client.session import ChainOption, Session, chain_path, session_of, utf8
 
 MOST = 1000
 """Events that one order names at most."""
 COLUMNS = ("erasure_id", "state", "events", "erased", "held", "time", "by", "basis", "reason")
-HOLD_COLUMNS = ("hold_id", "in_force", "from_seq", "to_seq", "until", "time", "by", "reason")
 COPIES = """\
 The payloads, their salts and search keys are emptied once the order is anchored. Copies that the log can't reach:
 MongoDB's record of changes (oplog: hours to days), its data files until their space is used again, its own log where an
@@ -59,22 +58,34 @@ def erase(
         orders = []
         while some := list(islice(named, MOST)):
             order = {"events": some, "basis": basis, "reason": reason, "request_id": str(uuid4())}
-            orders.append(log.transport.post(f"{_at(chain)}/erasures", json_text(order)).object())
+            orders.append(log.transport.post(f"{chain_path(chain)}/erasures", json_text(order)).object())
     if session.output.json:
         session.output.document({"erasures": orders})
         return
     session.output.table(COLUMNS, orders)
-    session.output.say(COPIES)
+    if any(order.get("state") == "waiting" for order in orders):
+        session.output.say("Nothing is ordered yet: somebody else has to approve it (eventlog approve).")
+    else:
+        session.output.say(COPIES)
 
 
-def erasures(context: typer.Context, chain: ChainOption = "main") -> None:
+def erasures(
+    context: typer.Context,
+    erasure_id: Annotated[
+        str | None, typer.Argument(help="Only this one, with the seqs of the events that it names.", callback=utf8)
+    ] = None,
+    chain: ChainOption = "main",
+) -> None:
     """List the erasures of a chain, the newest first, and how far each is."""
     session = session_of(context)
     with session.log() as log:
+        if erasure_id is not None:
+            session.output.document(log.transport.get(_of(chain, erasure_id), {}).object())
+            return
         shown: list[dict[str, Any]] = []
         before: str | None = None
         while True:
-            page = log.transport.get(f"{_at(chain)}/erasures", {"before": before, "limit": 100}).object()
+            page = log.transport.get(f"{chain_path(chain)}/erasures", {"before": before, "limit": 100}).object()
             shown += page.get("erasures", [])
             before = page.get("next")
             if before is None:
@@ -85,15 +96,20 @@ def erasures(context: typer.Context, chain: ChainOption = "main") -> None:
         session.output.table(COLUMNS, shown)
 
 
-def holds(context: typer.Context, chain: ChainOption = "main") -> None:
-    """List the holds of a chain, the newest first, whether they are in force or not."""
+def approve(
+    context: typer.Context,
+    erasure_id: Annotated[str, typer.Argument(help="As erasures shows it.", callback=utf8)],
+    chain: ChainOption = "main",
+) -> None:
+    """Approve an erasure that somebody else has asked for: look at it with erasures first."""
     session = session_of(context)
     with session.log() as log:
-        answer = log.transport.get(f"{_at(chain)}/holds", {}).object()
+        answer = log.transport.post(f"{_of(chain, erasure_id)}/approve", b"").object()
     if session.output.json:
         session.output.document(answer)
-    else:
-        session.output.table(HOLD_COLUMNS, answer.get("holds", []))
+        return
+    session.output.table(COLUMNS, [answer])
+    session.output.say(COPIES)
 
 
 def _list(session: Session, found: list[str]) -> None:
@@ -145,5 +161,5 @@ def _at_path(value: Any, names: list[str]) -> str | None:
     return None if isinstance(value, (dict, list)) or value is None else orjson.dumps(value).decode()
 
 
-def _at(chain: str) -> str:
-    return f"/chains/{quote(chain, safe='')}"
+def _of(chain: str, erasure_id: str) -> str:
+    return f"{chain_path(chain)}/erasures/{quote(erasure_id, safe='')}"

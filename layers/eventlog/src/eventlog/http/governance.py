@@ -70,7 +70,7 @@ def _asking(chain: str, caller: Caller, asked: OrderRequest) -> Asking:
     return Asking(chain, asked.request_id or str(uuid7()), caller.principal, asked.reason)
 
 
-def _erasure(found: ErasureShown) -> dict[str, Any]:
+def _erasure(found: ErasureShown, *, listed: bool = False) -> dict[str, Any]:
     order, event = found.order, found.event
     return {
         "erasure_id": order.request,
@@ -79,6 +79,7 @@ def _erasure(found: ErasureShown) -> dict[str, Any]:
         "event_id": event and event.entry.event_id,
         "seq": event and event.seq,
         "events": len(order.targets),
+        "seqs": None if listed else [seq for seq, _ in order.targets],
         "erased": found.erased,
         "held": found.held,
         "time": format_time(order.time),
@@ -155,7 +156,7 @@ def list_erasures(
     after = None if before is None else Position(*map(int, before.split("-")))
     found, last = wired.shown.erasures(chain, limit, after)
     waiting = list(wired.shown.waiting(chain)) if before is None else []
-    shown = [_erasure(each) for each in [*waiting, *found]]
+    shown = [_erasure(each, listed=True) for each in [*waiting, *found]]
     return json_response({"erasures": shown, "next": last and f"{last.timestamp}-{last.seq}"})
 
 

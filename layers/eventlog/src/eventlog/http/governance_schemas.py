@@ -69,6 +69,7 @@ class ErasureOut(BaseModel):
     event_id: str | None = Field(description="The event that orders it; null while it waits for an approval")
     seq: int | None
     events: int = Field(description="How many events it names")
+    seqs: list[int] | None = Field(description="Which; null in a list")
     erased: int | None = Field(description="How many of them are erased; null in a list")
     held: int | None = Field(description="How many of the others a hold keeps; null in a list")
     time: str
