@@ -10,8 +10,8 @@ from eventlog_client.appends import json_text
 from eventlog_client.session import ChainOption, chain_path, session_of, utf8
 
 COLUMNS = ("hold_id", "in_force", "from_seq", "to_seq", "until", "time", "by", "reason")
-Reason = Annotated[str, typer.Option(help="One line. It stays for ever: name nobody.", callback=utf8)]
-RequestId = Annotated[
+ReasonOption = Annotated[str, typer.Option(help="One line. It stays for ever: name nobody.", callback=utf8)]
+RequestOption = Annotated[
     str | None,
     typer.Option("--id", metavar="UUID", help="The request's, to send it again without a second one.", callback=utf8),
 ]
@@ -20,11 +20,11 @@ RequestId = Annotated[
 def hold(
     context: typer.Context,
     *,
-    reason: Reason,
+    reason: ReasonOption,
     from_seq: Annotated[int | None, typer.Option(min=0, help="From this event on.")] = None,
     to_seq: Annotated[int | None, typer.Option(min=1, help="Before this one.")] = None,
     until: Annotated[str | None, typer.Option(help="When it ends by itself (RFC 3339).", callback=utf8)] = None,
-    request_id: RequestId = None,
+    request_id: RequestOption = None,
     chain: ChainOption = "main",
 ) -> None:
     """Keep events of a chain from being erased: all of it, what comes later too, or those from a seq to another."""
@@ -47,8 +47,8 @@ def release(
     context: typer.Context,
     hold_id: Annotated[str, typer.Argument(help="As holds shows it.", callback=utf8)],
     *,
-    reason: Reason,
-    request_id: RequestId = None,
+    reason: ReasonOption,
+    request_id: RequestOption = None,
     chain: ChainOption = "main",
 ) -> None:
     """Release a hold: what it kept may be erased again."""
