@@ -19,6 +19,7 @@ from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface.counts import Buckets
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.sessions import snapshot_session
 from eventlog.stored.sequences import SequenceImage
 
 MAX_STRETCHES = 1000
@@ -41,7 +42,7 @@ def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[Sequ
     Raises:
         ExecutionTimeout: it takes longer.
     """
-    with operations.client.start_session(snapshot=True) as session:
+    with snapshot_session(operations.client) as session:
         try:
             image = operations.read_sequence(buckets.chain, session)
             values = _values(operations, buckets, session)
