@@ -95,8 +95,8 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     scanned = count_scans.scanned
 
-    def watched(operations: Operations, buckets: Buckets, millis: int) -> object:
-        read = scanned(operations, buckets, millis)
+    def watched(operations: Operations, buckets: Buckets, size: int, millis: int) -> object:
+        read = scanned(operations, buckets, size, millis)
         if read is not None:
             seen.append(read[0].settled.size)
         return read
@@ -168,6 +168,12 @@ def test_where_no_snapshot_can_be_read_events_are_grouped(
 
     monkeypatch.setattr(count_scans, "_values", refused)
     assert shown(EventCounter(store).count(asked("event_type"), 12)) == expected
+
+
+def test_a_snapshot_older_than_what_was_shown_is_not_counted(store: MongoStore, filled: int) -> None:
+    operations, buckets = operations_of(store), asked()
+    assert count_scans.scanned(operations, buckets, filled + 1, 1000) is None
+    assert count_scans.scanned(operations, buckets, filled, 1000) is not None
 
 
 def test_more_events_than_the_limit_are_refused_before_they_are_counted(

@@ -34,10 +34,13 @@ SettledCounts = Mapping[str | None, Counter[int]]
 """Settled events by value and start of their bucket; without values, None has all."""
 
 
-def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[SequenceImage, SettledCounts] | None:
+def scanned(
+    operations: Operations, buckets: Buckets, size: int, millis: int
+) -> tuple[SequenceImage, SettledCounts] | None:
     """Count a chain's settled events; return what the chain was then, too.
 
-    ``millis``: what each command may take. None: there are too many stretches, or no snapshot can be read.
+    None: there are too many stretches, or no snapshot can be read that has ``size`` events: after a failover a majority
+    may be known to have fewer than an earlier read showed. ``millis``: what each command may take.
 
     Raises:
         ExecutionTimeout: it takes longer.
@@ -47,7 +50,7 @@ def scanned(operations: Operations, buckets: Buckets, millis: int) -> tuple[Sequ
             image = operations.read_sequence(buckets.chain, session)
             values = _values(operations, buckets, session)
             stretches = list(_stretches(buckets, values))
-            if image is None or len(stretches) > MAX_STRETCHES:
+            if image is None or image.size < size or len(stretches) > MAX_STRETCHES:
                 return None
             found: dict[str | None, Counter[int]] = {}
             for first in range(0, len(stretches), _A_COMMAND):

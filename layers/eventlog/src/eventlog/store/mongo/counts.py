@@ -19,6 +19,7 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.walked import walked_of
+from eventlog.stored.sequences import SequenceImage
 
 MAX_COUNTED = 1_000_000
 """How many keys of an index one answer examines; MongoDB 6.0.5 reads and groups 1.3 million of them a second."""
@@ -43,7 +44,7 @@ class EventCounter:
                 image = self._operations.read_sequence(buckets.chain, session)
             if image is None:
                 return NOTHING
-            if (counts := self._scanned(buckets, image.settled.size, session)) is not None:
+            if (counts := self._scanned(buckets, image, session)) is not None:
                 return counts
             # Settled events are counted by MongoDB, up to the settled size of this very image; pending ones here.
             pending = [event.entry for event in image.events() if _fits(buckets, event.entry)]
@@ -57,13 +58,14 @@ class EventCounter:
                 found = _aggregate(self._operations, pipeline, buckets, session)
         return replace(_sum(found, pending, buckets), indexed_version=indexed)
 
-    def _scanned(self, buckets: Buckets, settled: int, session: ClientSession) -> Counts | None:
+    def _scanned(self, buckets: Buckets, before: SequenceImage, session: ClientSession) -> Counts | None:
         """Count so many events that it is worth while without looking at them; None: let MongoDB group them.
 
         Raises:
             TooManyEventsError: more fit than may be counted.
         """
         # An index of keys has no types and no sources. A router asks all shards, for each stretch.
+        settled = before.settled.size
         if settled <= MANY or buckets.keys or self._operations.routed:
             return None
         most = MANY if settled <= MAX_COUNTED else MAX_COUNTED
@@ -74,7 +76,7 @@ class EventCounter:
         if fitting <= MANY:
             return None
         try:
-            read = scanned(self._operations, buckets, round(1000 * MAX_SECONDS))
+            read = scanned(self._operations, buckets, before.size, round(1000 * MAX_SECONDS))
         except ExecutionTimeout as error:
             raise _too_slow() from error
         if read is None:
