@@ -178,11 +178,11 @@ class Meanwhile(Operations):
 
     meanwhile: Callable[[], object] | None = None
 
-    def insert(self, events: Any, session: Any) -> None:
+    def insert(self, *args: Any) -> None:
         if self.meanwhile is not None:
             act, self.meanwhile = self.meanwhile, None
             act()
-        super().insert(events, session)
+        super().insert(*args)
 
 
 @pytest.mark.usefixtures("blocks")

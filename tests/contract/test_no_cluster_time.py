@@ -27,7 +27,7 @@ def test_a_reply_without_a_time_is_understood(store: MongoStore) -> None:
     assert found is not None
     found["pending"] = [{"content_hash": bytes(32)}]
     found["size"] = Int64(2)
-    assert push_image({"value": found}, 0).time is None
+    assert push_image({"value": found}, ()).time is None
 
 
 def test_chosen_ids_are_found_all_the_same(client: MongoClient[dict[str, Any]], database: str) -> None:

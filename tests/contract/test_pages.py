@@ -112,7 +112,7 @@ def settle_first(store: MongoStore, chain: str, count: int) -> None:
         after = image.settled.copy()
         for event in found:
             after.append(event.entry.content_hash)
-        Settler(operations_of(store), chain)._store(found, after)
+        Settler(operations_of(store), chain)._store(found, [codec.encode_entry(event.entry) for event in found], after)
         wait_until("a majority to have the trim", lambda: settled_size(store, chain) >= after.size)
 
 

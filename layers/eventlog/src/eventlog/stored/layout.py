@@ -143,13 +143,16 @@ def hash_of_erased(raw: bytes, place: int) -> bytes | None:
     return raw[start : start + 32] if raw.startswith(_NO_SALT, place) else None
 
 
-def _ending(salt: bytes, nodes: int) -> bytes:
-    """Build the template of what follows the payload, for so many nodes."""
-    names = (b"payload_hash", b"content_hash", b"prev_hash", b"hash")
-    fixed = salt + b"".join(map(_hash, names))
+def _ending(salt: bytes, links: bytes) -> bytes:
+    """Build the template of what follows the payload."""
+    return b"%b%b%b%b\0" % (salt, _hash(b"payload_hash"), _hash(b"content_hash"), links)
+
+
+def _links(nodes: int) -> bytes:
+    """Build the template of the fields that a pending entry does not have, for so many nodes."""
     items = b"".join(_hash(b"%d" % number) for number in range(nodes))
-    size = 5 + len(items) + 30 * nodes  # each %b stands for 32 bytes
-    return b"%b\x04nodes\0%b%b\0\0" % (fixed, size.to_bytes(4, "little").replace(b"%", b"%%"), items)
+    size = (5 + len(items) + 30 * nodes).to_bytes(4, "little")  # each %b stands for 32 bytes
+    return b"%b%b\x04nodes\0%b%b\0" % (_hash(b"prev_hash"), _hash(b"hash"), size.replace(b"%", b"%%"), items)
 
 
 def _hash(name: bytes) -> bytes:
@@ -159,7 +162,9 @@ def _hash(name: bytes) -> bytes:
 _SALT = b"\0\x05salt\0\x10\0\0\0\0%b"
 _EMPTY_SALT = b"\0\x05salt\0\0\0\0\0\0"
 _NO_SALT = _EMPTY_SALT + _hash(b"payload_hash")[:-2]
-ENDINGS = tuple(_ending(_SALT, nodes) for nodes in range(64))
+LINKS = tuple(map(_links, range(64)))
+"""What stands in a document from prev_hash to nodes, by the number of nodes."""
+ENDINGS = tuple(_ending(_SALT, links) for links in LINKS)
 """What follows the payload, by the number of nodes: salt, payload_hash, content_hash, prev_hash, hash and nodes."""
-ERASED_ENDINGS = tuple(_ending(_EMPTY_SALT, nodes) for nodes in range(64))
+ERASED_ENDINGS = tuple(_ending(_EMPTY_SALT, links) for links in LINKS)
 """The same of erased events, whose salt is empty."""

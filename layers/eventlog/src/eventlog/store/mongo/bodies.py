@@ -10,18 +10,17 @@ from itertools import islice
 from typing import Any
 
 from bson import Binary
-from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.mongo.indexes import BY_TYPE
+from eventlog.store.mongo.inserting import insert_all
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
 
-_DUPLICATE_KEY = 11000
 _APART = b"\x12payload_bytes\0"
 """What the document of an event has in it if its payload is stored apart; other documents may, too."""
 
@@ -41,20 +40,9 @@ class BodyRows:
             StoreUnavailableError: not known to be committed by a majority.
         """
         fresh = {bodies.body_id(entry): bodies.encode_body(entry, at) for entry in entries}
-        command = {
-            "insert": self.rows.name,
-            "documents": [RawBSONDocument(row) for row in fresh.values()],
-            "ordered": False,
-            "writeConcern": self._database.write_concern.document,
-        }
         with causal_session(self._database.client) as session:
-            # Unordered: all were tried. A duplicate is a row of our own, of a try that was not acknowledged, and counts
-            # once a majority read shows it. After any other error it is not known what was stored.
-            reply = self._database.command(command, session=session)
-            failed = reply.get("writeErrors", [])
-            if "writeConcernError" in reply or any(e["code"] != _DUPLICATE_KEY for e in failed):
-                raise StoreUnavailableError("MongoDB: storing payloads was not acknowledged")
-            if failed:
+            # A duplicate is a row of our own, of a try that was not acknowledged.
+            if insert_all(self._database, self.rows.name, fresh.values(), session):
                 self._check_duplicates(fresh, session)
 
     def _check_duplicates(self, fresh: Mapping[str, bytes], session: ClientSession) -> None:

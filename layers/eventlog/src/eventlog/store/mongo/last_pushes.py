@@ -1,6 +1,7 @@
 """What a process remembers of its own last pushes."""
 
 import time
+from dataclasses import replace
 
 from eventlog.formats.event import ChainState
 from eventlog.store.mongo.push import PushImage
@@ -20,10 +21,10 @@ class LastPushes:
         self._pushes: dict[str, tuple[float, PushImage, ChainState]] = {}
 
     def put(self, chain: str, image: PushImage, state: ChainState) -> None:
-        """Remember a push. Once there are very many chains, forget all of them and begin again."""
+        """Remember a push, but not its entries. Once there are very many chains, forget all of them and begin again."""
         if len(self._pushes) >= _CHAINS:
             self._pushes.clear()
-        self._pushes[chain] = (time.monotonic(), image, state)
+        self._pushes[chain] = (time.monotonic(), replace(image, own=()), state)
 
     def knows(self, chain: str) -> bool:
         """Whether this process has pushed to the chain lately, however long ago: so it exists, as chains do not go."""

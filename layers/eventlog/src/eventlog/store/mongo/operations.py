@@ -15,7 +15,6 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import (
     AutoReconnect,
-    BulkWriteError,
     DuplicateKeyError,
     OperationFailure,
     ServerSelectionTimeoutError,
@@ -30,6 +29,7 @@ from eventlog.store.mongo import indexes
 from eventlog.store.mongo.answers import is_over
 from eventlog.store.mongo.bodies import BodyRows
 from eventlog.store.mongo.by_id import ById
+from eventlog.store.mongo.inserting import insert_all
 from eventlog.store.mongo.push import (
     DAMAGED,
     PUSH_SECONDS,
@@ -48,7 +48,6 @@ from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequen
 RawCollection = Collection[RawBSONDocument]
 
 _MAJORITY = WriteConcern(w="majority", wtimeout=4000)  # less than a push may take: the answer says what became of it
-_DUPLICATE_KEY = 11000
 
 
 class Operations:
@@ -191,7 +190,7 @@ class Operations:
             UnknownOutcomeError: it was not acknowledged, and may or may not be in.
             CorruptionError: the sequence document is damaged.
         """
-        command, size = push_command(chain, entries, bound, stored_at)
+        command, own = push_command(chain, entries, bound, stored_at)
         command["writeConcern"] = _MAJORITY.document
         try:
             with pymongo.timeout(PUSH_SECONDS):
@@ -202,25 +201,20 @@ class Operations:
             raise UnknownOutcomeError(in_flight=not is_over(error)) from error
         if "writeConcernError" in reply:  # applied, and no majority has it yet: it may still be rolled back
             raise UnknownOutcomeError(in_flight=False)
-        return None if reply["value"] is None else push_image(reply, size)
+        return None if reply["value"] is None else push_image(reply, own)
 
-    def insert(self, events: Sequence[Event], session: ClientSession) -> None:
+    def insert(self, events: Sequence[Event], session: ClientSession, documents: Sequence[bytes] | None = None) -> None:
         """Insert events (w: majority); identical ones that exist are fine once a majority read shows them.
+
+        ``documents``: those of the events, if they are encoded already.
 
         Raises:
             CorruptionError: another document stands in an event's place.
             StoreUnavailableError: not known to be committed by a majority.
         """
-        documents = [codec.encode_event(event) for event in events]
-        try:
-            self.raw_events.insert_many(map(RawBSONDocument, documents), ordered=False, session=session)
-        except BulkWriteError as error:
-            # Unordered: all inserts were tried. A duplicate means that another settler was here, or that something else
-            # stands in the place; a read tells which. After any other error it is not known what was stored.
-            details = error.details or {}
-            failed = details.get("writeErrors", [])
-            if details.get("writeConcernErrors") or any(e["code"] != _DUPLICATE_KEY for e in failed):
-                raise StoreUnavailableError("MongoDB: settling was not acknowledged") from error
+        documents = documents or [codec.encode_event(event) for event in events]
+        # A duplicate means that another settler was here, or that something else stands in the place; a read tells.
+        if insert_all(self._db, self.events.name, documents, session):
             self._check_duplicates(events, set(documents), session)
 
     def trim(

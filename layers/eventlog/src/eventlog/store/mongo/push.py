@@ -8,6 +8,7 @@ from bson import DatetimeMS, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats.event import ChainState, Entry
+from eventlog.formats.hashing import HASH_SIZE
 from eventlog.store.errors import CorruptionError
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
@@ -37,7 +38,7 @@ class PushImage:
     """What a sequence document held right after our own acknowledged push; it is majority-committed.
 
     ``pending`` are the content hashes of the pending entries, ours last. ``waiting_bytes`` are those of the entries
-    that were pending before our ``own_bytes``. ``ids`` are the pending event ids, None if the push had no bound.
+    that were pending before our ``own``, encoded. ``ids`` are the pending event ids, None if the push had no bound.
     ``time`` is the cluster time then; None in the first moments of a replica set with access control, which does not
     say it yet.
     """
@@ -45,7 +46,7 @@ class PushImage:
     settled: ChainState
     pending: list[bytes]
     waiting_bytes: int
-    own_bytes: int
+    own: Sequence[bytes]
     ids: frozenset[str] | None
     time: Timestamp | None
 
@@ -54,11 +55,16 @@ class PushImage:
         """The chain's size, our entries included."""
         return self.settled.size + len(self.pending)
 
+    @property
+    def own_bytes(self) -> int:
+        """How many bytes our own entries have."""
+        return sum(map(len, self.own))
+
 
 def push_command(
     chain: str, entries: Sequence[Entry], bound: int | None, stored_at: int | None
-) -> tuple[dict[str, Any], int]:
-    """Build the command of ``Operations.push``; return it and how many bytes the entries have."""
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Build the command of ``Operations.push``; return it and the entries as it has them."""
     encoded = [codec.encode_entry(entry) for entry in entries]
     size = sum(map(len, encoded))
     query: dict[str, Any] = {"_id": chain, "pending_bytes": {"$lt": PENDING_LIMIT}}
@@ -86,7 +92,7 @@ def push_command(
         "new": True,
         "fields": fields,
     }
-    return command, size
+    return command, encoded
 
 
 def content_hashes(found: dict[str, Any]) -> list[bytes]:
@@ -95,14 +101,17 @@ def content_hashes(found: dict[str, Any]) -> list[bytes]:
     Raises:
         CorruptionError: one is missing or is none.
     """
-    hashes: list[Any] = [item.get("content_hash") if isinstance(item, dict) else None for item in found["pending"]]
-    if any(type(content_hash) is not bytes or len(content_hash) != 32 for content_hash in hashes):
+    try:
+        hashes = [item["content_hash"] for item in found["pending"]]
+    except (KeyError, TypeError):  # TypeError: an entry is no document
+        raise CorruptionError(DAMAGED) from None
+    if hashes and ({*map(type, hashes)} != {bytes} or {*map(len, hashes)} != {HASH_SIZE}):
         raise CorruptionError(DAMAGED)
     return hashes
 
 
-def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
-    """Read the reply to an acknowledged push.
+def push_image(reply: dict[str, Any], own: Sequence[bytes]) -> PushImage:
+    """Read the reply to an acknowledged push of these entries.
 
     Raises:
         CorruptionError: the document is not what pushes make.
@@ -118,5 +127,5 @@ def push_image(reply: dict[str, Any], own_bytes: int) -> PushImage:
     pending = content_hashes(found)
     if found["size"] != state.size + len(pending):
         raise CorruptionError(DAMAGED)
-    waiting = int(found["pending_bytes"]) - own_bytes
-    return PushImage(state, pending, waiting, own_bytes, ids, reply.get("operationTime"))
+    waiting = int(found["pending_bytes"]) - sum(map(len, own))
+    return PushImage(state, pending, waiting, own, ids, reply.get("operationTime"))

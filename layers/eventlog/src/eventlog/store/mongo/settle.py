@@ -20,6 +20,7 @@ from eventlog.formats.event import ChainState, Event
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PushImage
 from eventlog.stored import codec
+from eventlog.stored.placing import place
 from eventlog.stored.sequences import SequenceImage
 
 BLOCK = 96
@@ -60,7 +61,7 @@ class Settler:
             # A large push, a chain's first one, or one that completes a block and is alone: settle our own entries,
             # which we have at hand. If others' entries wait before ours, the trim fails, as it drops from the front
             # only; then those who settle these find ours in events and trim them too.
-            self._store(events, after.copy(), size=image.own_bytes, trims=1, alone=not waiting)
+            self._store(events, image.own, after.copy(), trims=1, alone=not waiting)
         elif start < end and not overdue:
             # A small push completes a block that others have begun: settle the block, reading their entries.
             self._block(image, events, max(start, image.settled.size), end)
@@ -104,21 +105,23 @@ class Settler:
         state = image.settled.copy()
         for content_hash in image.pending[: first - state.size]:
             state.append(content_hash)
-        self._store(list(state.extend([*others, *(event.entry for event in events[: end - before])])), state)
+        settled = list(state.extend([*others, *(event.entry for event in events[: end - before])]))
+        self._store(settled, [*map(codec.encode_entry, others), *image.own[: end - before]], state)
 
     def _all(self, image: SequenceImage, session: ClientSession | None = None) -> None:
         """Insert what isn't stored yet, and trim all that was pending in an image that a majority read gave."""
         stored = self._ops.read_raw(self._chain, image.settled.size, image.size)
         state = image.settled.copy()
-        self._store(list(state.extend(image.pending)), state, stored=stored, session=session)
+        events = list(state.extend(image.pending))
+        self._store(events, [*map(codec.encode_entry, image.pending)], state, stored=stored, session=session)
 
     def _store(
         self,
         events: Sequence[Event],
+        entries: Sequence[bytes],
         after: ChainState,
         *,
         stored: AbstractSet[bytes] = frozenset(),
-        size: int | None = None,
         trims: int = BLOCK,
         alone: bool = False,
         session: ClientSession | None = None,
@@ -130,19 +133,20 @@ class Settler:
 
         Args:
             events: What to settle, contiguous.
+            entries: The same as pending entries, encoded.
             after: The chain's state after them.
             stored: Documents that a majority read has found in ``events``; they are not inserted again.
-            size: The bytes of the events as pending entries, if known.
             trims: If so many entries or more are pending then, those that others have stored meanwhile are trimmed too.
             alone: Nothing else was pending just now.
             session: Where the caller reads on.
         """
         before = (events[0].seq, events[0].prev_hash, events[0].entry.content_hash)
-        missing = [event for event in events if not stored or codec.encode_event(event) not in stored]
+        documents = map(place, events, entries)
+        missing = {document: event for event, document in zip(events, documents, strict=True) if document not in stored}
         if missing:
             with self._ops.session() as inserting:
-                self._ops.insert(missing, inserting)
-        size = size or sum(len(codec.encode_entry(event.entry)) for event in events)
+                self._ops.insert([*missing.values()], inserting, [*missing])
+        size = sum(map(len, entries))
         if alone and self._ops.trim_all(self._chain, before, after, size):  # cheap; fails if more was pushed meanwhile
             return
         left = self._ops.trim(self._chain, before, after, size, session)
