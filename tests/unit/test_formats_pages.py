@@ -103,6 +103,7 @@ ALL = {
     "restore-note": {"restore", "vkey"},
     "strike-off-note": {"strike-off", "vkey"},
     "governance-note": {"erasure", "signed", "vkey", "event-id", "hold", "release"},
+    "encrypted-members": {"payload", "key", "nonce", "plaintext", "additional-data", "ciphertext", "encrypted"},
     "round-note": {"round", "key"},
     "heads": {"leaves", "root", "signed", "payload", "proof"},
     "segment-note": {"segment", "key"},
