@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from eventlog.formats.event import Event
 from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore
@@ -56,7 +57,7 @@ class Explainer:
         self._store = MongoStore(operations, "")
         self._database = operations.events.database
 
-    def page(self, query: Query) -> Page:
+    def page(self, query: Query) -> Page[Event]:
         """Read a page."""
         return self._store.page(query)
 

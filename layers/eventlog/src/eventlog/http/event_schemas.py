@@ -8,7 +8,6 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, Field
 
 from eventlog.formats.event import Event
@@ -64,16 +63,6 @@ class EventPage(BaseModel):
     next_cursor: str | None
     settled_size: int = Field(description="How many of the chain's events have moved to their final place")
     search: Indexed | None = Field(default=None, description="With key alone")
-
-
-def to_json(events: Iterable[Event]) -> bytes:
-    """The items of an array, with commas between them."""
-    return orjson.dumps(list(map(event_fields, events)))[1:-1]
-
-
-def to_ndjson(events: Iterable[Event]) -> bytes:
-    """One event a line, lossless."""
-    return b"".join(orjson.dumps(event_fields(event), option=orjson.OPT_APPEND_NEWLINE) for event in events)
 
 
 def to_csv(events: Iterable[Event]) -> bytes:

@@ -97,13 +97,13 @@ def decode_events(batch: bytes) -> list[Event]:
     return [_decode_document(document) for document in documents]
 
 
-def sizes(batch: bytes) -> Iterator[int]:
-    """Iterate over the sizes in bytes of the documents in a batch."""
+def documents(batch: bytes) -> Iterator[bytes]:
+    """Iterate over the documents in a batch."""
     start = 0
     while start < len(batch):
-        size = int.from_bytes(batch[start : start + 4], "little")
-        yield size
-        start += size
+        end = start + int.from_bytes(batch[start : start + 4], "little")
+        yield batch[start:end]
+        start = end
 
 
 def decode_entry(document: Any, chain: str) -> Entry:

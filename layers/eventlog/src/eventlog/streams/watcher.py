@@ -241,7 +241,7 @@ class ChainWatcher(threading.Thread):
                 loop.call_soon_threadsafe(_wake, listeners)
 
 
-def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page:
+def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page[Event]:
     """Read a page of a chain's events from ``seq`` on, of which none may be missing.
 
     Raises:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from eventlog.formats.event import ChainState, Entry, Event
 from eventlog.formats.name_filter import ANY, NameFilter
 
 Order = Literal["asc", "desc"]
+E = TypeVar("E", Event, bytes)
 
 PAGE_BYTES = 4 << 20
 """A page ends early once its documents have so many bytes, unless a query says otherwise."""
@@ -66,14 +67,16 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Events in order, whether more follow, the chain's size they were read at, and how many were settled then.
+class Page(Generic[E]):
+    """Events in order, as they are or as their texts, and whether more follow.
+
+    Also the chain's size that they were read at, and how many were settled then.
 
     ``indexed_version``: for a query by keys the lowest version that any of the chain's events has its keys by, 0 if one
     has none; None of an empty chain.
     """
 
-    events: list[Event]
+    events: list[E]
     more: bool
     size: int
     settled_size: int
@@ -151,11 +154,20 @@ class EventReader(Protocol):
         """Return the event with this id, or None if none was acknowledged."""
         ...
 
-    def page(self, query: Query) -> Page:
+    def page(self, query: Query) -> Page[Event]:
         """Return one page of events.
 
         Raises:
             TooManyNamesError: the chain has too many types or sources that fit.
+        """
+        ...
+
+    def texts(self, query: Query) -> Page[bytes]:
+        """Return the same page as the JSON texts of its events (``event_json.format_event``), which is faster.
+
+        Raises:
+            TooManyNamesError: as ``page``.
+            DamagedEventError: as ``format_event``.
         """
         ...
 

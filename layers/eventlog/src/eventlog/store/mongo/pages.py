@@ -8,22 +8,26 @@ a busy millisecond again.
 
 import heapq
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import DatetimeMS, Int64
 from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 
 from eventlog.formats.event import Event
+from eventlog.formats.event_json import format_event
 from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import Page, Query
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.raw_reads import read_documents
 from eventlog.store.mongo.search_index import BY_KEY, has_keys, indexed_version, needed_index, with_keys
 from eventlog.store.mongo.walked import walked_of
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage
+from eventlog.stored.texts import event_texts
 
 _MERGED_SCANS = 200
 """MongoDB makes at most so many ordered scans of an ``$in`` (internalQueryMaxScansToExplode); of an ``$or``, as many as
@@ -32,36 +36,81 @@ it has."""
 _MAX_SEQ = 2**63 - 1
 
 _Filter = dict[str, Any]
-_Found = tuple[Event, int]
-"""An event and how many bytes it takes."""
 
 
-def read_page(operations: Operations, query: Query) -> Page:
+_Found = tuple[int, int, int, Event | bytes]
+"""An event, or its text, behind what orders it, timestamp and seq, and how many bytes it takes."""
+
+
+class _Walked(NamedTuple):
+    """What a page has: the events of it, and what else a ``Page`` says."""
+
+    events: list[Event | bytes]
+    more: bool
+    size: int
+    settled_size: int
+    indexed_version: int | None = None
+
+
+def read_page(operations: Operations, query: Query) -> Page[Event]:
     """Read a page; see ``EventReader.page``."""
     with operations.session() as session:
-        image = operations.read_sequence(query.chain, session)
-        if image is None:
-            return Page([], more=False, size=0, settled_size=0)
-        # Later pages show no event beyond the size at the first page, so that a cursor comes to an end.
-        size = image.size if query.size is None else min(query.size, image.size)
-        indexed = indexed_version(operations, image, session) if query.keys else None
-        found = _settled(operations, query, min(size, image.settled.size), session)
-        if pending := _pending(query, image, size):
-            found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
-        if query.sort == "seq":
-            found = _without_gap(found, query, size)
-        # One event beyond the page is looked at, which says that there are more. A page has one event at least.
-        events: list[Event] = []
-        taken, more = 0, False
-        for event, length in found:
-            more = len(events) == query.limit or taken >= query.max_bytes
-            if more:
-                break
-            events.append(event)
-            taken += length
+        found = _walk(operations, query, _as_events, session)
         # Payloads that are stored apart are read last, those of the page alone.
-        events = operations.read_bodies(events, session)
-    return Page(events, more, size, image.settled.size, indexed)
+        events = operations.read_bodies([event for event in found.events if isinstance(event, Event)], session)
+    return Page(events, found.more, found.size, found.settled_size, found.indexed_version)
+
+
+def read_texts(operations: Operations, query: Query) -> Page[bytes]:
+    """Read a page as texts; see ``EventReader.texts``."""
+    with operations.session() as session:
+        found = _walk(operations, query, partial(_as_texts, query.chain), session)
+        events = iter(operations.read_bodies([event for event in found.events if isinstance(event, Event)], session))
+    texts = [one if isinstance(one, bytes) else format_event(next(events)) for one in found.events]
+    return Page(texts, found.more, found.size, found.settled_size, found.indexed_version)
+
+
+def _walk(
+    operations: Operations, query: Query, read: Callable[[list[bytes]], Iterator[_Found]], session: ClientSession
+) -> _Walked:
+    """Read a page's events; ``read`` makes them of the documents of a batch, as events or as texts."""
+    image = operations.read_sequence(query.chain, session)
+    if image is None:
+        return _Walked([], more=False, size=0, settled_size=0)
+    # Later pages show no event beyond the size at the first page, so that a cursor comes to an end.
+    size = image.size if query.size is None else min(query.size, image.size)
+    indexed = indexed_version(operations, image, session) if query.keys else None
+    settled = _settled(operations, query, min(size, image.settled.size), session)
+    found: Iterator[_Found] = (each for documents in settled for each in read(documents))
+    if pending := _pending(query, image, size):
+        found = heapq.merge(found, pending, key=_key(query), reverse=query.order == "desc")
+    if query.sort == "seq":
+        found = _without_gap(found, query, size)
+    # One event beyond the page is looked at, which says that there are more. A page has one event at least.
+    events: list[Event | bytes] = []
+    taken, more = 0, False
+    for _, _, length, event in found:
+        more = len(events) == query.limit or taken >= query.max_bytes
+        if more:
+            break
+        events.append(event)
+        taken += length
+    return _Walked(events, more, size, image.settled.size, indexed)
+
+
+def _as_events(documents: list[bytes]) -> Iterator[_Found]:
+    for raw in documents:
+        event = codec.decode_event(raw)
+        yield event.entry.timestamp, event.seq, len(raw) + (event.entry.payload_bytes or 0), event
+
+
+def _as_texts(chain: str, documents: list[bytes]) -> Iterator[_Found]:
+    for raw, written in zip(documents, event_texts(chain, documents), strict=True):
+        if written is None:
+            yield from _as_events([raw])
+        else:
+            timestamp, seq, text = written
+            yield timestamp, seq, len(raw), text
 
 
 def filter_of(query: Query, size: int, values: Values, walked: str | None = None) -> _Filter:
@@ -98,7 +147,8 @@ def index_of(query: Query, walked: str | None = None) -> list[tuple[str, int]]:
     return [(name, ASCENDING) for name in [*names, "timestamp", "seq"]]
 
 
-def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[_Found]:
+def _settled(operations: Operations, query: Query, size: int, session: ClientSession) -> Iterator[list[bytes]]:
+    """Yield batches of settled documents, those of the page first."""
     if not size:  # nothing is settled: MongoDB may not even have the index yet, which it would call an error
         return
     # Read in the page's session, after the sequence document: each event that is settled there has its names here.
@@ -112,23 +162,22 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
         walked = walked_of(operations, within, query.keys, values, session)
     direction = ASCENDING if query.order == "asc" else DESCENDING
     order = [(name, direction) for name in (("seq",) if query.sort == "seq" else ("timestamp", "seq"))]
-    batches: Iterator[Any] = operations.events.find_raw_batches(
-        filter_of(query, size, values, walked),
-        session=session,
-        sort=order,
-        hint=index_of(query, walked),
-        limit=query.limit + 1,
-    )
+    find = {
+        "find": operations.events.name,
+        "filter": filter_of(query, size, values, walked),
+        "sort": dict(order),
+        "hint": dict(index_of(query, walked)),
+        "limit": query.limit + 1,
+        "batchSize": query.limit + 1,  # all in one round trip, up to 16 MiB; of itself MongoDB sends 101 at first
+    }
     with needed_index():
-        for batch in batches:
-            for event, length in zip(codec.decode_events(batch), codec.sizes(batch), strict=True):
-                yield event, length + (event.entry.payload_bytes or 0)
+        yield from read_documents(operations.events.database, find, session)
 
 
 def _pending(query: Query, image: SequenceImage, size: int) -> list[_Found]:
     """Return the pending events of the page and those after it, in order."""
     found = [
-        (event, event.entry.payload_bytes or len(event.entry.payload))
+        (event.entry.timestamp, event.seq, event.entry.payload_bytes or len(event.entry.payload), event)
         for event in image.events()
         if event.seq < size and _fits(query, event)
     ]
@@ -145,7 +194,7 @@ def _without_gap(found: Iterator[_Found], query: Query, size: int) -> Iterator[_
     seqs = range(low, min(high, size))
     for seq in seqs if query.order == "asc" else reversed(seqs):
         each = next(found, None)
-        if each is None or each[0].seq != seq:
+        if each is None or each[1] != seq:
             raise CorruptionError(f"event {seq} of chain {query.chain} is missing; run an audit")
         yield each
 
@@ -173,8 +222,8 @@ def _fits(query: Query, event: Event) -> bool:
 
 def _key(query: Query) -> Callable[[_Found], tuple[int, int]]:
     if query.sort == "seq":
-        return lambda found: (0, found[0].seq)
-    return lambda found: (found[0].entry.timestamp, found[0].seq)
+        return lambda found: (0, found[1])
+    return lambda found: (found[0], found[1])
 
 
 def _seq_bounds(query: Query) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from eventlog.store.mongo.chain_filter import among
 from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.last_pushes import LastPushes
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.pages import read_page
+from eventlog.store.mongo.pages import read_page, read_texts
 from eventlog.store.mongo.quotas import open_chain
 from eventlog.store.mongo.settle import Settler
 from eventlog.stored.bodies import APART_FROM, put_apart
@@ -138,10 +138,15 @@ class MongoStore:
             found = found or self._operations.read_events(chain, [event_id], session)
             return next(iter(self._operations.read_bodies(found[:1], session)), None)
 
-    def page(self, query: Query) -> Page:
+    def page(self, query: Query) -> Page[Event]:
         """See ``EventReader.page``."""
         with answered(self._operations.client):
             return read_page(self._operations, query)
+
+    def texts(self, query: Query) -> Page[bytes]:
+        """See ``EventReader.texts``."""
+        with answered(self._operations.client):
+            return read_texts(self._operations, query)
 
     def chains(self, after: str, limit: int, names: Sequence[str] | None = None) -> list[Chain | UnreadableChain]:
         """See ``EventReader.chains``."""

@@ -1,0 +1,74 @@
+"""Finds whose documents stay the bytes that the server sent: the driver makes an object of each, of bytes too."""
+
+from collections.abc import Iterator
+from struct import unpack_from
+from typing import Any
+
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import AutoReconnect
+
+from eventlog.stored import codec
+from eventlog.stored.errors import NotOursError
+
+_MAJORITY = {"level": "majority"}
+_DOCUMENT = 3
+"""The type of an element of an array that is a document (bsonspec.org)."""
+
+
+def read_documents(
+    database: Database[dict[str, Any]], find: dict[str, Any], session: ClientSession
+) -> Iterator[list[bytes]]:
+    """Run a ``find`` command (majority, causally after what the session has read); yield batches of documents.
+
+    It is tried once more where the connection was lost, as the driver does it for its own reads.
+
+    Raises:
+        NotOursError: an answer is none of a cursor.
+    """
+    time = session.operation_time
+    concern = _MAJORITY if time is None else _MAJORITY | {"afterClusterTime": time}
+    command = find | {"readConcern": concern}
+    try:
+        reply = _run(database, command, session)
+    except AutoReconnect:
+        reply = _run(database, command, session)
+    number: Int64 = Int64(0)
+    try:
+        while True:
+            number, documents = _opened(reply)
+            yield documents
+            if not number:
+                return
+            more = {"getMore": number, "collection": find["find"]}
+            reply = _run(database, more, session)
+    finally:
+        if number:  # nobody wants the rest
+            database.command({"killCursors": find["find"], "cursors": [number]}, session=session)
+
+
+def _run(database: Database[dict[str, Any]], command: dict[str, Any], session: ClientSession) -> RawBSONDocument:
+    return database.command(command, codec_options=codec.RAW, session=session)
+
+
+def _opened(reply: RawBSONDocument) -> tuple[Int64, list[bytes]]:
+    """Return a cursor's number, 0 if it has no more, and its documents."""
+    cursor = reply["cursor"]
+    raw = bytes(cursor.raw)
+    # A server writes the batch first, and then what is short: number and name.
+    at = raw.index(0, 5) + 1
+    if raw[4] != 4 or not raw[5:at].endswith(b"Batch\0"):
+        raise NotOursError("an answer does not begin with a batch")
+    end = at + unpack_from("<i", raw, at)[0]
+    documents = list(_items(raw, at + 4, end - 1))
+    rest = codec.decode((len(raw) - end + 4).to_bytes(4, "little") + raw[end:])
+    return rest["id"], documents
+
+
+def _items(raw: bytes, at: int, end: int) -> Iterator[bytes]:
+    while at < end and raw[at] == _DOCUMENT:
+        start = raw.index(0, at) + 1
+        at = start + unpack_from("<i", raw, start)[0]
+        yield raw[start:at]

@@ -1,0 +1,116 @@
+"""Reading documents as bytes: all of them, no cursor is left open; and how many round trips a page takes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from eventlog.store.interface import Query
+from eventlog.store.mongo import raw_reads
+from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.raw_reads import read_documents
+from eventlog.store.mongo.sessions import causal_session
+from eventlog.store.mongo.store import MongoStore
+from tests.support.factories import draft
+
+CHAIN = "main"
+FIND = {"find": "events", "filter": {"chain": CHAIN}, "sort": {"seq": 1}}
+
+
+class Commands(CommandListener):
+    """Counts the commands that are sent."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.sent[event.command_name] += 1
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+def operations(mongo_uri: str, database: str, commands: Commands) -> Iterator[Operations]:
+    client: MongoClient[dict[str, Any]] = MongoClient(mongo_uri, retryWrites=False, event_listeners=[commands])
+    with client:
+        made = Operations(client, database)
+        made.ensure_indexes()
+        yield made
+
+
+@pytest.fixture
+def store(operations: Operations) -> MongoStore:
+    made = MongoStore(operations, "log.example")
+    made.append(CHAIN, [draft(f"e{number:03}") for number in range(205)])
+    made.settle(CHAIN)
+    return made
+
+
+def stored(operations: Operations) -> list[bytes]:
+    return [bytes(found.raw) for found in operations.raw_events.find({"chain": CHAIN}, sort=[("seq", 1)])]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("size", [1, 100, 204, 205, 206, 1000])
+def test_every_batch_comes_whatever_its_size(operations: Operations, size: int) -> None:
+    with causal_session(operations.client) as session:
+        found = list(read_documents(operations.events.database, FIND | {"batchSize": size}, session))
+    assert [raw for batch in found for raw in batch] == stored(operations)
+    assert len(found[0]) == min(size, 205)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_cursor_is_closed_that_nobody_reads_to_its_end(operations: Operations, commands: Commands) -> None:
+    with causal_session(operations.client) as session:
+        batches = read_documents(operations.events.database, FIND | {"batchSize": 10}, session)
+        next(batches)
+        assert not commands.sent["killCursors"]
+        batches.close()  # type: ignore[attr-defined]
+    assert commands.sent["killCursors"] == 1
+
+
+def test_a_read_whose_connection_was_lost_is_tried_once_more(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, lost = raw_reads._run, [True]
+
+    def losing(*asked: Any) -> Any:
+        if lost and lost.pop():
+            raise AutoReconnect("lost")
+        return run(*asked)
+
+    monkeypatch.setattr(raw_reads, "_run", losing)
+    assert len(store.page(Query(chain=CHAIN, limit=3)).events) == 3
+    assert not lost
+
+
+@pytest.mark.parametrize("limit", [1, 100, 101, 204, 205, 1000])
+def test_a_page_takes_two_round_trips_whatever_its_length(store: MongoStore, commands: Commands, limit: int) -> None:
+    for read in (store.page, store.texts):
+        commands.sent.clear()
+        assert len(read(Query(chain=CHAIN, limit=limit)).events) == min(limit, 205)  # type: ignore[operator]
+        assert commands.sent == {"find": 2}  # the sequence document, and the events
+
+
+def test_where_nothing_is_settled_or_no_chain_is_one_round_trip_is_all(
+    operations: Operations, commands: Commands
+) -> None:
+    store = MongoStore(operations, "log.example")
+    operations.create("idle", "log.example")
+    commands.sent.clear()
+    assert store.texts(Query(chain="idle")).events == []
+    assert store.texts(Query(chain="none")).events == []
+    assert commands.sent == {"find": 2}
