@@ -77,9 +77,9 @@ def test_a_cursor_is_closed_that_nobody_reads_to_its_end(operations: Operations,
     with causal_session(operations.client) as session:
         batches = read_documents(operations.events.database, FIND | {"batchSize": 10}, session)
         next(batches)
-        assert not commands.sent["killCursors"]
+        before = commands.sent["killCursors"]
         batches.close()  # type: ignore[attr-defined]
-    assert commands.sent["killCursors"] == 1
+    assert (before, commands.sent["killCursors"]) == (0, 1)
 
 
 def test_a_read_whose_connection_was_lost_is_tried_once_more(
@@ -101,7 +101,7 @@ def test_a_read_whose_connection_was_lost_is_tried_once_more(
 def test_a_page_takes_two_round_trips_whatever_its_length(store: MongoStore, commands: Commands, limit: int) -> None:
     for read in (store.page, store.texts):
         commands.sent.clear()
-        assert len(read(Query(chain=CHAIN, limit=limit)).events) == min(limit, 205)  # type: ignore[operator]
+        assert len(read(Query(chain=CHAIN, limit=limit)).events) == min(limit, 205)
         assert commands.sent == {"find": 2}  # the sequence document, and the events
 
 

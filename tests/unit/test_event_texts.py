@@ -1,5 +1,7 @@
 """Events written from their stored bytes are, byte for byte, what decoding and writing them one by one gives."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ def with_keys(event: Event, keys: Keys | None) -> Event:
     payload=st.sampled_from(["{}", '{"a":"é\\u0000\\"😀"}', '{"n":[1.5,{}]}']),
 )
 def test_whatever_is_in_it_an_event_is_written_as_by_itself(
-    named: dict[str, str], timestamp: int, keys: Keys | None, payload: str
+    named: dict[str, Any], timestamp: int, keys: Keys | None, payload: str
 ) -> None:
     found = [with_keys(event, keys) for event in events(9, timestamp=timestamp, payload=payload, **named)]
     raw = [codec.encode_event(event) for event in found]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eventlog.console import run as run_command
 from local.mongod.embedded import EmbeddedMongo
-from tools.benchmarks import append, audit, cold_start, growth, http, http_reads, query, shards, stream, views
+from tools.benchmarks import append, audit, cold_start, deployed, growth, http, http_reads, query, shards, stream, views
 from tools.benchmarks.measure import BenchmarkReport, Run
 from tools.benchmarks.report import BenchmarkOutcome, FailedBenchmark, text, write
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Run], BenchmarkReport]] = {
     "audit": audit.run,
     "shards": shards.run,
     "cold_start": cold_start.run,
+    "deployed": deployed.run,
 }
 NOT_QUICK = {"views"}
 """What the short run leaves out, unless it is named: a browser and many visits."""

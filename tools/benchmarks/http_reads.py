@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from eventlog.formats.times import format_time
 from tools.benchmarks import data
 from tools.benchmarks.http_clients import Clients
-from tools.benchmarks.http_plain_reads import plain, seed_plain
 from tools.benchmarks.http_servers import ServedApp, ours, served
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
+from tools.benchmarks.plain_app import plain
+from tools.benchmarks.plain_events import seed_plain
 from tools.benchmarks.stored import stored
 from tools.benchmarks.writers import Load
 

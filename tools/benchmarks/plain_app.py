@@ -1,19 +1,15 @@
-"""What ``tools.benchmarks.http_reads`` compares with: a plain log's page of events, in FastAPI and one find."""
+"""A plain log, as FastAPI's tutorial would have it: one insert, one find. It needs nothing of ours.
 
-from datetime import datetime
-from random import Random
+``tools.benchmarks.http_reads`` serves it, and ``tools.benchmarks.deployed`` builds a function of this file.
+"""
+
+import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import FastAPI, Query
 from pydantic import BaseModel, Field
-from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
-
-from eventlog.stored.fields import date
-from tools.benchmarks import data
-
-_FILTERS = ((), ("event_type",), ("source_id",), ("event_type", "source_id"))
-_BATCH = 5_000
+from pymongo import ASCENDING, DESCENDING, MongoClient
 
 
 class PlainQuery(BaseModel):
@@ -35,16 +31,21 @@ class PlainQuery(BaseModel):
         return found | ({"timestamp": times} if times else {})
 
 
-class PlainEvent(BaseModel):
+class PlainNew(BaseModel):
+    """What a client posts."""
+
+    event_type: str = Field(min_length=1, max_length=256)
+    source_id: str = Field(min_length=1, max_length=256)
+    timestamp: datetime
+    payload: dict[str, Any]
+
+
+class PlainEvent(PlainNew):
     """An event with neither place nor hash: half of the fields that the log shows."""
 
     event_id: str
-    event_type: str
-    source_id: str
-    timestamp: datetime
     received_at: datetime
     principal: str
-    payload: dict[str, Any]
 
 
 class PlainPage(BaseModel):
@@ -55,10 +56,18 @@ class PlainPage(BaseModel):
 
 
 def plain(uri: str, database: str) -> FastAPI:
-    """Make the app of FastAPI's tutorial: a model of the query, a find, and a model of the answer."""
+    """Make the app: models of what comes in and goes out, and MongoDB's driver."""
     app = FastAPI(title="plain")
-    client: MongoClient[dict[str, Any]] = MongoClient(uri, readConcernLevel="majority")
+    client: MongoClient[dict[str, Any]] = MongoClient(uri, readConcernLevel="majority", w="majority")
     events = client[database]["events"]
+
+    @app.post("/api/v1/events", status_code=201)
+    def append_event(event: PlainNew) -> dict[str, str]:
+        event_id = str(uuid.uuid4())
+        given = event.model_dump()
+        now = datetime.now(UTC)
+        events.insert_one(given | {"_id": event_id, "event_id": event_id, "received_at": now, "principal": "anonymous"})
+        return {"event_id": event_id}
 
     @app.get("/api/v1/events")
     def list_events(query: Annotated[PlainQuery, Query()]) -> PlainPage:
@@ -69,27 +78,3 @@ def plain(uri: str, database: str) -> FastAPI:
         return {"events": found, "next_time": following}  # type: ignore[return-value]
 
     return app
-
-
-def seed_plain(client: MongoClient[Any], database: str, count: int) -> None:
-    """Store as many events as ``seed.seed`` does, of the same sizes, with the indexes that such pages need."""
-    events = client[database]["events"]
-    events.create_indexes([IndexModel([(name, 1) for name in (*names, "timestamp")]) for names in _FILTERS])
-    for first in range(0, count, _BATCH):
-        rng = Random(first)
-        payloads = data.payloads(rng, _BATCH)
-        events.insert_many(_document(rng, payload, first + place) for place, payload in enumerate(payloads))
-
-
-def _document(rng: Random, payload: str, number: int) -> dict[str, Any]:
-    entry = data.entry(rng, "main", payload, data.START + number * 1000)
-    return {
-        "_id": entry.event_id,
-        "event_id": entry.event_id,
-        "event_type": entry.event_type,
-        "source_id": entry.source_id,
-        "timestamp": date(entry.timestamp),
-        "received_at": date(entry.received_at),
-        "principal": entry.principal,
-        "payload": orjson.loads(payload),
-    }
