@@ -14,7 +14,7 @@ from eventlog.store.mongo.store import MongoStore, connect, open_log, operations
 from local.server import build_app
 from tests.browser.dashboard import ServedLog, Watched
 from tests.support.anchored import ORIGIN, AnchoredLog
-from tests.support.serving import FilesOnce, served
+from tests.support.serving import served
 from tools.chromium import find_chromium
 
 Wrap = Callable[[Any], Any]
@@ -48,7 +48,7 @@ def serve(
         **more,
     )
     app = build_app(settings)
-    with served(wrap(FilesOnce(app)), port) as url:
+    with served(wrap(app), port) as url:
         yield ServedLog(url, anchored, app)
     app.state.connection.close()
 

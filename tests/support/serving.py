@@ -40,35 +40,6 @@ def _end_streams(app: Any) -> None:
         wiring_of(app, QueryWiring).end_streams()
 
 
-class FilesOnce:
-    """ASGI middleware: what the app answered to a plain request for a file of the dashboard, it need not answer again.
-
-    A page asks for some seventy, and each page of a test for all of them anew: its profile has nothing in its cache.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-        self._answers: dict[str, list[Any]] = {}
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path = scope.get("path", "")
-        plain = scope["type"] == "http" and scope["method"] == "GET" and "/dashboard/" in path
-        # A conditional request has an answer of its own, and so has the configuration, which follows the settings.
-        if not plain or path.endswith(".json") or b"if-none-match" in dict(scope["headers"]):
-            await self.app(scope, receive, send)
-            return
-        if path not in self._answers:
-            messages: list[Any] = []
-
-            async def keep(message: Any) -> None:
-                messages.append(message)
-
-            await self.app(scope, receive, keep)
-            self._answers[path] = messages
-        for message in self._answers[path]:
-            await send(message)
-
-
 class Lying:
     """ASGI middleware: the app's answers, each changed by ``change``, which is honest until a test sets it."""
 

@@ -5,19 +5,24 @@ import { allChains } from './chains.js'
 import { HOME } from './home.js'
 import { chainPicker } from './picker.js'
 import { empty, errorBox, loading } from './parts.js'
-import { onTheWay } from './reach.js'
 import { configuration, finishSignIn, isSignedIn, isSignedOut, signIn, signOut, useToken } from './session.js'
 import { learn, nameView, showStanding } from './standing.js'
 import { themeButton } from './theme.js'
 import { zoneButton } from './zone.js'
+import * as audits from './views/audits.js'
+import * as chain from './views/chain.js'
+import * as events from './views/events.js'
+import * as keys from './views/keys.js'
+import * as overview from './views/overview.js'
+import * as runbook from './views/runbook.js'
 
 const VIEWS = {
-  overview: ['Overview', () => import('./views/overview.js')],
-  events: ['Events', () => import('./views/events.js')],
-  chain: ['Chain', () => import('./views/chain.js')],
-  audits: ['Audits', () => import('./views/audits.js')],
-  keys: ['Keys', () => import('./views/keys.js')],
-  runbook: ['What to do now', () => import('./views/runbook.js')],
+  overview: ['Overview', overview],
+  events: ['Events', events],
+  chain: ['Chain', chain],
+  audits: ['Audits', audits],
+  keys: ['Keys', keys],
+  runbook: ['What to do now', runbook],
 }
 const HIDDEN = ['runbook'] // not in the navigation
 
@@ -68,14 +73,13 @@ async function show() {
   const { signal } = leaving
   if (!state().has('chain')) named()
   const name = Object.hasOwn(VIEWS, state().get('view')) ? state().get('view') : 'overview'
-  const [title, load] = VIEWS[name]
+  const [title, view] = VIEWS[name]
   nameView(title)
   const focused = document.activeElement
   showNavigation(name, signal)
   showStanding({ chain: chainName(), signal })
   fill(main, loading())
   try {
-    const view = await onTheWay(load(), 'Can’t reach the server.')
     const shown = await view.render({ state: state(), chain: chainName(), go, link, signal })
     if (!signal.aborted) fill(main, h('h1', {}, view.heading?.(state()) ?? title), shown)
   } catch (error) {

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from eventlog.errors import NotFoundError
 from eventlog.http.access import SCOPES
 from eventlog.http.answers import json_response
+from eventlog.http.joined import join_modules, join_sheets
 from eventlog.http.query import WiredQuery
 from eventlog.settings import Settings, listed
 
@@ -28,6 +29,10 @@ PAGE_HEADERS = {
 """Of every page of ours, beside its Content-Security-Policy."""
 
 
+_JOINED = {"main.js": join_modules, "style.css": join_sheets}
+"""What the page itself asks for: served with all that it imports, which are some sixty files."""
+
+
 class Files:
     """The files of a folder that may be served, read once."""
 
@@ -38,12 +43,17 @@ class Files:
     def _found(self) -> dict[str, tuple[bytes, str, str]]:
         """Content, media type and ETag by path; nothing else is ever opened, whatever a request names."""
         found = {}
-        for path in self._folder.rglob("*"):
-            if path.suffix in _TYPES:
-                content = path.read_bytes()
-                tag = f'"{b64encode(sha256(content).digest()[:18]).decode()}"'
-                found[path.relative_to(self._folder).as_posix()] = content, _TYPES[path.suffix], tag
+        for name, text in self._texts().items():
+            content = text.encode()
+            tag = f'"{b64encode(sha256(content).digest()[:18]).decode()}"'
+            found[name] = content, _TYPES[PurePosixPath(name).suffix], tag
         return found
+
+    def _texts(self) -> dict[str, str]:
+        """What is served by path: each file as it is, but for those that are joined."""
+        paths = [path for path in self._folder.rglob("*") if path.suffix in _TYPES]
+        texts = {path.relative_to(self._folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+        return texts | {name: join(texts, name) for name, join in _JOINED.items() if name in texts}
 
     def answer(self, request: Request, name: str, policy: str) -> Response:
         """The file, or 304 if the client has it.
