@@ -10,7 +10,11 @@ from bson import Int64
 from pymongo import MongoClient
 from starlette.testclient import TestClient
 
+from eventlog.formats.governance import ERASURE
 from eventlog.stored.bodies import APART_FROM
+from eventlog.stored.erased import fields_to_empty
+from tests.support.erased import TIME, erasure, order_payload
+from tests.support.factories import draft
 
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "event_id": "e", "payload": {"n": 1}}
 FORGED = ['{"n":1},"principal":"somebody","more":{}', "", "[1]", '{"n":1', "{}{}", "null"]
@@ -92,3 +96,35 @@ def test_a_payload_stored_apart_that_is_not_the_event_s_never_reaches_an_answer(
     kind = "payload_missing" if damage == "removed" else "payload_mismatch"
     assert [(finding["kind"], finding["seq"]) for finding in report["findings"]] == [(kind, 1)]
     assert api.get("/api/v1/events?limit=1&order=asc").status_code == 200
+
+
+@pytest.mark.parametrize("n", [1, "x" * APART_FROM], ids=["inside", "apart"])
+def test_an_event_that_is_empty_and_that_nobody_ordered_to_erase_is_damaged(
+    api: TestClient, client: MongoClient[dict[str, Any]], database: str, n: Any
+) -> None:
+    """Emptied as an erasure empties; the orders that the chain has name other events, or none."""
+    assert api.post("/api/v1/events", json=EVENT | {"payload": {"n": n}}).status_code == 201
+    log = api.app.state.connection.log  # type: ignore[attr-defined]
+    event = log.get("main", "e")
+    orders = [erasure((0, bytes(32))), erasure((7, event.hash), number=2)]
+    payloads = [*map(order_payload, orders), {"note": "erase 0"}, {"note": 0}]
+    log.append("main", [draft(event_type=ERASURE, timestamp=TIME + n, payload=p) for n, p in enumerate(payloads)])
+    log.settle("main")
+    client[database].events.update_one({"event_id": "e"}, {"$set": fields_to_empty(event)})
+    client[database].bodies.delete_many({})
+    refused_everywhere(api)
+    assert api.get("/api/v1/events/e/receipt").status_code == 200  # it rests on hashes alone
+    assert api.post("/api/v1/events", json=EVENT | {"payload": {"n": n}}).status_code == 410
+    assert api.get("/api/v1/events?limit=1&sort=seq&order=asc&from_seq=1").status_code == 200
+    report = api.post("/api/v1/audits", json={"mode": "full"}).json()
+    assert ("payload_missing", 0) in [(found["kind"], found["seq"]) for found in report["findings"]]
+
+
+def test_an_event_that_is_empty_before_it_is_settled_is_damaged(
+    api: TestClient, client: MongoClient[dict[str, Any]], database: str
+) -> None:
+    assert api.post("/api/v1/events", json=EVENT).status_code == 201
+    api.app.state.connection.log.settle("main")  # type: ignore[attr-defined]
+    client[database].events.update_one({}, {"$set": {"salt": b""}})
+    forge(client[database], "", settled=False)
+    refused_everywhere(api)
