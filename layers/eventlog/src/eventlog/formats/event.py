@@ -78,6 +78,15 @@ class ChainState:
         self.size, self.hash = seq + 1, digest
         return seq, prev_hash, digest, nodes
 
+    def fold(self, content_hashes: Iterable[bytes]) -> None:
+        """Extend by content hashes of whose events nothing else is asked."""
+        seq, digest = self.size, self.hash
+        for content_hash in content_hashes:
+            digest = hashing.leaf_hash(hashing.leaf(seq, digest, content_hash))
+            merkle.append_leaf(self.frontier, seq, digest)
+            seq += 1
+        self.size, self.hash = seq, digest
+
     def extend(self, entries: Iterable[Entry]) -> Iterator[Event]:
         """Yield an event for each entry, at the next seq."""
         for entry in entries:

@@ -45,6 +45,8 @@ _TYPES = {**_EVENT_TYPES, **_ENTRY_TYPES}
 _NAMES = ("_id", "v", "chain", *_ENTRY_TYPES, "seq", "prev_hash", "hash", "nodes")
 _VALUE_TYPES = tuple(_TYPES[name] for name in _NAMES)
 _values = itemgetter(*_NAMES)
+_entry_values = itemgetter(*_ENTRY_TYPES)
+_ENTRY_VALUE_TYPES = tuple(_ENTRY_TYPES.values())
 
 
 def document_id(chain: str, event_id: str) -> str:
@@ -115,13 +117,18 @@ def decode_entry(document: Any, chain: str) -> Entry:
     apart = _payload_bytes(document)
     if apart is not None:
         document = document | {"payload": ""}
-    check_types(document, _ENTRY_TYPES)
+    try:
+        values = _entry_values(document)
+    except (KeyError, TypeError):
+        values = ()  # a field is missing, or it is no document: the check below says which
+    if tuple(map(type, values)) != _ENTRY_VALUE_TYPES:
+        check_types(document, _ENTRY_TYPES)
     _check_lengths(document, apart)
     if not document["salt"]:  # what is pending is settled first, and erased there
         raise NotOursError("a pending event is erased")
-    fields = {name: document[name] for name in _ENTRY_TYPES}
-    fields["timestamp"], fields["received_at"] = int(fields["timestamp"]), int(fields["received_at"])
-    return Entry(chain=chain, **fields, payload_bytes=apart, keys=read_keys(document))
+    event_id, kind, source_id, at, received, principal, payload, salt, digest, content = values
+    times, keys = (int(at), int(received)), read_keys(document)
+    return Entry(chain, event_id, kind, source_id, *times, principal, payload, salt, digest, content, apart, keys)
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

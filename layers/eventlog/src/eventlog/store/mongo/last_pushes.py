@@ -1,7 +1,6 @@
 """What a process remembers of its own last pushes."""
 
 import time
-from dataclasses import replace
 
 from eventlog.formats.event import ChainState
 from eventlog.store.mongo.push import PushImage
@@ -24,7 +23,7 @@ class LastPushes:
         """Remember a push, but not its entries. Once there are very many chains, forget all of them and begin again."""
         if len(self._pushes) >= _CHAINS:
             self._pushes.clear()
-        self._pushes[chain] = (time.monotonic(), replace(image, own=()), state)
+        self._pushes[chain] = (time.monotonic(), image._replace(own=()), state)
 
     def knows(self, chain: str) -> bool:
         """Whether this process has pushed to the chain lately, however long ago: so it exists, as chains do not go."""
@@ -51,6 +50,5 @@ class LastPushes:
             if image.pending[later.size - image.settled.size - 1] == last.pending[-1]:
                 state = later
         state = state.copy()
-        for content_hash in image.pending[state.size - image.settled.size : len(image.pending) - count]:
-            state.append(content_hash)
+        state.fold(image.pending[state.size - image.settled.size : len(image.pending) - count])
         return state

@@ -1,8 +1,7 @@
 """The push that commits events: its command, what the server answers, and when its outcome is unknown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import DatetimeMS, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
@@ -33,8 +32,7 @@ class UnknownOutcomeError(Exception):
         self.in_flight = in_flight
 
 
-@dataclass(frozen=True, slots=True)
-class PushImage:
+class PushImage(NamedTuple):
     """What a sequence document held right after our own acknowledged push; it is majority-committed.
 
     ``pending`` are the content hashes of the pending entries, ours last. ``waiting_bytes`` are those of the entries

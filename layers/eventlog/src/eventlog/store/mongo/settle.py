@@ -103,8 +103,7 @@ class Settler:
             return
         # Fold over what was settled since the image, to the state before the first entry that is still pending.
         state = image.settled.copy()
-        for content_hash in image.pending[: first - state.size]:
-            state.append(content_hash)
+        state.fold(image.pending[: first - state.size])
         settled = list(state.extend([*others, *(event.entry for event in events[: end - before])]))
         self._store(settled, [*map(codec.encode_entry, others), *image.own[: end - before]], state)
 

@@ -192,8 +192,7 @@ def _is_whole(value: object) -> bool:
 def _chain(raw: bytes) -> Chain:
     image = decode_sequence(raw)
     state = image.settled.copy()
-    for entry in image.pending:
-        state.append(entry.content_hash)
+    state.fold(entry.content_hash for entry in image.pending)
     return Chain(image.chain, image.origin, image.settled.size, state)
 
 
