@@ -1,6 +1,6 @@
 """Erased events in a real database: what audits say of them, what is read for it, and what readers get."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from eventlog.evidence.export import ExportRange, export
 from eventlog.evidence.proofs import EventProof, Evidence
 from eventlog.formats.bundle import TimeRange
 from eventlog.formats.bundle_check import BundleReport, verify_bundle
-from eventlog.formats.event import is_erased
+from eventlog.formats.event import Erased, is_erased
 from eventlog.formats.event_json import (
     DamagedEventError,
     check_event,
@@ -31,7 +31,7 @@ from eventlog.http.event_schemas import to_csv
 from eventlog.store.interface import Query
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.evidence import MongoEvidenceReader
-from eventlog.store.mongo.store import MongoStore, operations_of
+from eventlog.store.mongo.store import MongoStore, open_log, operations_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.erased import fields_to_empty
 from eventlog.stored.errors import NotOursError
@@ -39,7 +39,7 @@ from tests.support import bundle_v2
 from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.erased import GOVERNANCE, TIME, erasure, hold, order_payload
 from tests.support.factories import draft
-from tests.support.profiled import profiled
+from tests.support.profiled import DOCUMENTS, profiled
 
 LARGE = "x" * bodies.APART_FROM
 LATE = 1_900_000_000_000
@@ -232,3 +232,37 @@ def test_an_erasure_between_the_reads_of_an_event_and_of_its_payload_is_no_damag
     operations.events.update_one({"chain": "main", "seq": 5}, {"$set": {"salt": bytes(16)}})
     with pytest.raises(NotOursError, match="is missing"):
         operations.bodies.fill([codec.decode_event(row) for row in rows], None)
+
+
+def orders_read(log: AnchoredLog, *seqs: int) -> int:
+    """Documents of orders that a page of these events reads; the page itself is one each."""
+    operations = operations_of(log.store)
+    with profiled(operations.client[operations.events.database.name], DOCUMENTS) as cost:
+        for seq in seqs:
+            (event,) = log.store.page(Query(chain="main", limit=1, sort="seq", order="asc", from_seq=seq)).events
+            assert event.seq == seq
+            assert event.erased is not None
+    return sum(count for kind, count in cost.items() if kind.startswith("events ") and "event_type" in kind)
+
+
+def test_a_process_reads_each_order_once_and_then_those_that_a_page_needs(log: AnchoredLog) -> None:
+    for seq in range(8):
+        erase(log, seq, number=seq + 1)
+    log.store = open_log(operations_of(log.store).client, operations_of(log.store).events.database.name, ORIGIN)
+    assert orders_read(log, 3) == 8
+    assert orders_read(log, 3, 5, 0) == 3
+    erase(log, 8, number=9)
+    assert orders_read(log, 3, 8, 8) == 1 + 3
+
+
+def test_what_a_process_has_seen_of_another_state_of_the_chain_is_read_anew(log: AnchoredLog) -> None:
+    by = erase(log, 3)
+    page = Query(chain="main", limit=1, sort="seq", order="asc", from_seq=3)
+    assert log.store.page(page).events[0].erased == Erased(by, TIME + 1)
+    seen = operations_of(log.store).bodies._seen
+    seen.add("main", [(1, [3])])  # no order stands there
+    assert log.store.page(page).events[0].erased == Erased(by, TIME + 1)
+    seen.add("main", [(by + 9, [7])])  # the chain is shorter than it was
+    late = erase(log, 4, number=2)
+    assert log.store.page(replace(page, from_seq=4)).events[0].erased == Erased(late, TIME + 2)
+    assert seen.upto("main") == late

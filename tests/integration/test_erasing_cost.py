@@ -68,6 +68,19 @@ def appended(client: Client, mongo_uri: str, database: str) -> tuple[Cost, Cost]
 
 
 @pytest.mark.new_database
+def test_an_append_with_the_id_of_an_erased_event_reads_no_order(
+    client: Client, mongo_uri: str, database: str, tmp_path: Path
+) -> None:
+    grown(tmp_path, client, database, erased=True)
+    settings = Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_ORIGIN=ORIGIN)
+    app = create_app(*routers, title="local", settings=settings, anonymous=True)
+    with closing(app.state.connection), TestClient(app) as api, counted(client[database]) as asked:
+        for name in NAMES[:4]:
+            assert api.post("/api/v1/events", json=EVENT | {"event_id": name}).status_code == 410
+    assert not [kind for kind in asked if "event_type" in kind or "bodies" in kind]
+
+
+@pytest.mark.new_database
 def test_a_chain_with_erased_events_is_asked_what_one_without_any_is_asked_by_appends(
     client: Client, mongo_uri: str, database: str, tmp_path: Path
 ) -> None:

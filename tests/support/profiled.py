@@ -11,14 +11,20 @@ Cost = Counter[str]
 """Keys and documents examined, or operations, by their kind: collection, operation, the fields that it asks by."""
 
 
+KEYS, DOCUMENTS = "keysExamined", "docsExamined"
+
+
 @contextmanager
-def profiled(database: Database[dict[str, Any]]) -> Iterator[Cost]:
-    """Count what is examined in a database while the block runs; it is there after the block."""
+def profiled(database: Database[dict[str, Any]], *what: str) -> Iterator[Cost]:
+    """Count what is examined in a database while the block runs: keys and documents, or only one of both.
+
+    The number is there after the block.
+    """
     cost = Cost()
     with _observed(database) as asked:
         yield cost
     for found in asked:
-        cost[_kind(found)] += found.get("keysExamined", 0) + found.get("docsExamined", 0)
+        cost[_kind(found)] += sum(found.get(name, 0) for name in what or (KEYS, DOCUMENTS))
 
 
 @contextmanager

@@ -148,7 +148,9 @@ class Appender:
                     ids = [i for i in self._drafts if i not in events]
                     settled = self._ops.read_events(self._chain, ids, session) if ids else []
                     events.update((e.entry.event_id, e) for e in settled)
-                    there = self._ops.read_bodies([events[i] for i in self._drafts if i in events], session)
+                    there = [events[i] for i in self._drafts if i in events]
+                    if not any(is_erased(event.entry) for event in there):  # one refuses them all: no order is read
+                        there = self._ops.read_bodies(there, session)
             except ServerSelectionTimeoutError:  # it has waited long enough for a primary
                 raise
             except ConnectionFailure:

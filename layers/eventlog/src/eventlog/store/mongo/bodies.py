@@ -15,8 +15,9 @@ from pymongo.database import Database
 
 from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
-from eventlog.store.mongo.indexes import BY_TYPE
+from eventlog.store.mongo.indexes import BY_SEQ, BY_TYPE
 from eventlog.store.mongo.inserting import insert_all
+from eventlog.store.mongo.seen_orders import SeenOrders
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
@@ -31,6 +32,7 @@ class BodyRows:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
         self.rows = database["bodies"].with_options(codec_options=codec.RAW)
+        self._seen = SeenOrders()
 
     def insert(self, entries: Iterable[Entry], at: int) -> None:
         """Insert the payloads of entries (w: majority), all in one round trip; a second time does no harm.
@@ -72,16 +74,38 @@ class BodyRows:
             again = {name: codec.decode_event(raw) for name, raw in self._erased_meanwhile(gone, session).items()}
             events = [again.get(bodies.body_id(event.entry), event) for event in events]
         filled = bodies.with_payloads(events, rows) if ids else list(events)
-        if not any(is_erased(event.entry) for event in filled):
-            return filled
-        from eventlog.store.mongo.erased import orders_after, with_orders  # noqa: PLC0415  no start pays for it
+        return self._with_orders(filled, session) if any(is_erased(event.entry) for event in filled) else filled
 
-        return with_orders(filled, self.orders(orders_after(filled), session))
+    def _with_orders(self, events: Sequence[Event], session: ClientSession | None) -> list[Event]:
+        """Say of the erased events of one chain by which order each was erased."""
+        from eventlog.store.mongo import erased  # noqa: PLC0415  no start pays for it
+
+        # Read are the orders that this process has not seen yet, one after the other, and those that it has seen to
+        # name any of these events. Where that leaves an event without one, the chain may be another than it was, as
+        # after a restore: then all are read once more.
+        chain, seen = events[0].entry.chain, self._seen
+        wanted = {event.seq for event in events if is_erased(event.entry)}
+        found = list(events)
+        for before in dict.fromkeys((seen.upto(chain), -1)):
+            if before < 0:
+                seen.forget(chain)
+            fresh, kept = list[tuple[int, list[int]]](), list[Event]()
+            for order in self.orders(erased.orders_behind(chain, before), session):
+                fresh.append((order.seq, named := erased.targets(order)))
+                if not wanted.isdisjoint(named):
+                    kept.append(order)
+            if again := seen.naming(chain, wanted):
+                kept += self.orders(erased.orders_at(chain, again), session)
+            seen.add(chain, fresh)
+            found = erased.with_orders(events, kept)
+            if all(event.erased for event in found if event.seq in wanted):
+                break
+        return found
 
     def orders(self, wanted: dict[str, Any], session: ClientSession | None) -> Iterator[Event]:
         """Read what may order that events were erased; one that can't be read is left out, as an audit tells of it."""
         rows = self._database["events"].with_options(codec_options=codec.RAW)
-        found = rows.find(wanted, session=session, hint=BY_TYPE.keys)
+        found = rows.find(wanted, session=session, hint=(BY_SEQ if "$in" in wanted["seq"] else BY_TYPE).keys)
         for raw in self.joined((bytes(row.raw) for row in found), session):
             document, row = bodies.split(raw)
             with suppress(NotOursError):

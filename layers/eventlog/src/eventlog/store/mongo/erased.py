@@ -13,14 +13,14 @@ from eventlog.formats.governance import ERASURE, Erasure, parse_order
 from eventlog.formats.note import parse_note
 
 
-def orders_after(events: Sequence[Event]) -> dict[str, Any]:
-    """Build the filter of what may order that some of these events of one chain were erased."""
-    return orders_behind(events[0].entry.chain, min(event.seq for event in events if is_erased(event.entry)))
-
-
 def orders_behind(chain: str, seq: int) -> dict[str, Any]:
-    """Build the filter of what may order that events from ``seq`` on were erased."""
+    """Build the filter of what may order that events from ``seq`` on were erased: what stands behind that."""
     return {"chain": chain, "event_type": ERASURE, "seq": {"$gt": Int64(seq)}}
+
+
+def orders_at(chain: str, seqs: Iterable[int]) -> dict[str, Any]:
+    """Build the filter of the orders at these seqs."""
+    return {"chain": chain, "event_type": ERASURE, "seq": {"$in": list(map(Int64, sorted(seqs)))}}
 
 
 def targets(order: Event) -> list[int]:

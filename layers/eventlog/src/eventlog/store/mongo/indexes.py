@@ -46,9 +46,10 @@ class ShardKey:
         return self.keys[0][1] == HASHED
 
 
+BY_SEQ = Index(("chain", "seq"), unique=True)
 BY_TYPE = Index(("chain", "event_type", "timestamp", "seq"))
 EVENTS = (
-    Index(("chain", "seq"), unique=True),
+    BY_SEQ,
     Index(("chain", "timestamp", "seq")),
     BY_TYPE,
     Index(("chain", "source_id", "timestamp", "seq")),
