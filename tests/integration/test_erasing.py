@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -164,6 +165,23 @@ def test_a_hold_stops_orders_and_what_was_ordered_before_it(governed: GovernedLo
     assert [each.in_force(0) for each in ordering.holds("main").all] == [False]
 
 
+def test_a_hold_that_is_set_while_a_round_is_under_way_counts(governed: GovernedLog) -> None:
+    for name in ("a", "c"):
+        governed.erase(name)
+    governed.log.audit()
+    erasing, erase = governed.erasing(), MongoErasures.erase
+
+    def hold_then_erase(store: MongoErasures, events: Any) -> int:
+        """Somebody gets the answer 201 after the first order was looked at, and before it is carried out."""
+        if not governed.ordering().holds("main").all:
+            governed.ordering().hold(governed.asking(), (2, 3), None)
+        return erase(store, events)
+
+    with patch.object(MongoErasures, "erase", hold_then_erase):
+        done = erasing.run(60)
+    assert (done.emptied, done.held, governed.erased()) == (1, 1, ["a"])
+
+
 def test_a_hold_ends_at_its_time(governed: GovernedLog) -> None:
     governed.ordering().hold(governed.asking(), None, governed.log.now() + 60_000)
     with pytest.raises(ConflictError, match="a hold is in force"):
@@ -231,7 +249,7 @@ def test_wherever_ordering_and_erasing_die_they_go_on(governed: GovernedLog) -> 
         except DiedError:
             continue
         break
-    assert carrying == 20
+    assert carrying == 32
     assert governed.erased() == [f"v{number}-large" for number in range(1, step + 1)]
     assert [name.split("/")[1] for name in governed.bodies()] == [
         *("b-large", "d-large"),
@@ -390,3 +408,16 @@ def test_erasing_goes_on_beside_appends_and_settling(governed: GovernedLog) -> N
     named = {event.entry.event_id for event in events if is_erased(event.entry)}
     assert named == _named(governed) >= {"a", "b-large", "c", "d-large", "e"}
     assert governed.audited() == ("intact", len(named), 0)
+
+
+def test_a_finding_keeps_later_orders_from_being_carried_out_and_not_those_that_were_anchored(
+    governed: GovernedLog,
+) -> None:
+    governed.erase("a")
+    governed.log.audit()
+    operations_of(governed.log.store).events.update_one({"event_id": "c"}, {"$set": {"principal": "somebody"}})
+    assert governed.log.audit("full").status == "tampered"
+    governed.erase("d-large")
+    governed.log.audit("full")
+    governed.erasing().run(60)
+    assert governed.erased() == ["a"]

@@ -32,7 +32,10 @@ def erase(
     *,
     match: Annotated[
         list[str],
-        typer.Option(help="payload.user=u-1: events with this value there, found by reading them all.", callback=utf8),
+        typer.Option(
+            help="payload.user=u-1: events with this value there, in arrays too, found by reading them all.",
+            callback=utf8,
+        ),
     ] = [],  # noqa: B006
     field: Annotated[list[str], typer.Option(help="user=u-1: events found by this search field.", callback=utf8)] = [],  # noqa: B006
     basis: Annotated[str, typer.Option(help="The ground, such as gdpr-art-17.", callback=utf8)] = "gdpr-art-17",
@@ -55,10 +58,17 @@ def erase(
             _list(session, found)
             return
         named = iter(found)
-        orders = []
-        while some := list(islice(named, MOST)):
-            order = {"events": some, "basis": basis, "reason": reason, "request_id": str(uuid4())}
-            orders.append(log.transport.post(f"{chain_path(chain)}/erasures", json_text(order)).object())
+        orders: list[dict[str, Any]] = []
+        try:
+            while some := list(islice(named, MOST)):
+                order = {"events": some, "basis": basis, "reason": reason, "request_id": str(uuid4())}
+                orders.append(log.transport.post(f"{chain_path(chain)}/erasures", json_text(order)).object())
+        finally:  # what was ordered is said, even if the next order is refused
+            if orders:
+                _show(session, orders)
+
+
+def _show(session: Session, orders: list[dict[str, Any]]) -> None:
     if session.output.json:
         session.output.document({"erasures": orders})
         return
@@ -131,7 +141,7 @@ def _matching(log: EventLog, chain: str, match: list[str], field: list[str]) -> 
             if is_erased(entry) or entry.event_type.startswith("eventlog."):
                 continue
             payload = orjson.loads(entry.payload)
-            if all(_at_path(payload, path) == value for path, value in wanted):
+            if all(value in _values_at(payload, path) for path, value in wanted):
                 yield event
 
 
@@ -151,14 +161,18 @@ def _place(text: str) -> tuple[list[str], str]:
     return names[1:], value
 
 
-def _at_path(value: Any, names: list[str]) -> str | None:
-    for name in names:
-        if not isinstance(value, dict) or name not in value:
-            return None
-        value = value[name]
-    if isinstance(value, str):
-        return value
-    return None if isinstance(value, (dict, list)) or value is None else orjson.dumps(value).decode()
+def _values_at(value: Any, names: list[str]) -> Iterator[str]:
+    """Yield what stands at a place, as text; of each array all elements, on the way and at its end."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _values_at(each, names)
+    elif names:
+        if isinstance(value, dict) and names[0] in value:
+            yield from _values_at(value[names[0]], names[1:])
+    elif isinstance(value, str):
+        yield value
+    elif value is not None and not isinstance(value, dict):
+        yield orjson.dumps(value).decode()
 
 
 def _of(chain: str, erasure_id: str) -> str:

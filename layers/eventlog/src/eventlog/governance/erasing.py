@@ -14,7 +14,6 @@ from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
 from eventlog.formats.governance import ERASURE, Erasure
 from eventlog.governance.anchored import Anchored
-from eventlog.governance.holds import Holds
 from eventlog.governance.ordering import Ordering
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.erasures import ErasingState, ErasureStore
@@ -88,7 +87,7 @@ class Erasing:
         found = self.ordering.log.chain(chain)
         if found is None:
             return
-        holds = self.ordering.holds(chain)  # it settles what is pending, too
+        self.ordering.log.settle(chain)
         state = self._store.state(chain)
         if state.next > found.state.size:  # the chain is shorter than it was: a backup of it alone was restored
             state = ErasingState(chain)
@@ -96,14 +95,14 @@ class Erasing:
         for event in self._store.orders(chain, (ERASURE,), state.next, state.waiting):
             if self.clock() >= until:
                 break
-            if self._carry_out(event, holds, done):
+            if self._carry_out(event, done):
                 waiting = [seq for seq in waiting if seq != event.seq]
             elif event.seq not in waiting:
                 waiting.append(event.seq)
             state = replace(state, next=max(state.next, event.seq + 1))
         self._store.reached(ErasingState(chain, state.next, tuple(waiting)))
 
-    def _carry_out(self, event: Event, holds: Holds, done: ErasingRound) -> bool:
+    def _carry_out(self, event: Event, done: ErasingRound) -> bool:
         """Carry out the order that an event brings; return whether all of it is done."""
         ordering = self.ordering
         try:
@@ -117,11 +116,12 @@ class Erasing:
         if not self.anchored.covers(event):
             done.waits(order)
             return False
-        now = ordering.clock()
         named = self._store.settled(order.chain, (seq for seq, _ in order.targets))
         events = [found for seq, leaf in order.targets if (found := named.get(seq)) and found.hash == leaf]
         # An erasure says nothing of what comes after it: after a restore another event may stand there.
         events = [found for found in events if found.seq < event.seq]
+        # Holds are read last, and for each order: one that was set since the round began counts.
+        holds, now = ordering.holds(order.chain), ordering.clock()
         free = [found for found in events if holds.on(found.seq, now) is None]
         done.emptied += self._store.erase(free)
         done.carried_out += len(free) == len(events)
