@@ -18,7 +18,6 @@ REQUEST_SECONDS = 12.0
 _REFUSED = {13, 18}
 """Unauthorized, as the user of a living connection was removed; AuthenticationFailed."""
 _ATLAS_ERROR = 8000
-_WITH_PRIMARY = "ReplicaSetWithPrimary"
 
 
 @contextmanager
@@ -55,10 +54,8 @@ def answered(client: MongoClient[Any]) -> Iterator[None]:
     """
     with mapped():
         # Is there a server to write to? That is asked of what the driver knows. If there is none, it waits for one no
-        # longer than the connection's own limit; with the limit below it would wait for all of that. That a set has a
-        # primary is told at once; of other kinds of deployments the driver has to look at each server.
-        if client.topology_description.topology_type_name != _WITH_PRIMARY:
-            client.is_mongos  # noqa: B018
+        # longer than the connection's own limit; with the limit below it would wait for all of that.
+        client.is_mongos  # noqa: B018
         with pymongo.timeout(REQUEST_SECONDS):
             yield
 

@@ -245,10 +245,11 @@ class Operations:
 
     def trim_all(self, chain: str, before: SettledHead, after: ChainState, size: int) -> bool:
         """Trim as ``trim`` does, if nothing else is pending; return whether that was so. Cheaper for many entries."""
-        update = {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}
-        sequences = self.sequences.with_options(write_concern=WriteConcern(w=1))
+        update = {"$set": {"settled": settled_fields(after), "pending": [], "pending_bytes": Int64(0)}}
         place = place_of(chain, before) | {"size": Int64(after.size), "pending_bytes": Int64(size)}
-        return sequences.update_one(place, {"$set": update}).matched_count == 1
+        updates = {"updates": [{"q": place, "u": update}], "writeConcern": {"w": 1}}
+        found = self._db.command({"update": self.sequences.name, **updates})
+        return bool(found["n"] == 1)
 
     def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
         """Tell corruption from an event that is there but not yet committed, which only majority reads can.
