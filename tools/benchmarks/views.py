@@ -187,8 +187,8 @@ def _log(run: Run, count: int) -> Iterator[str]:
             run_scheduled(wiring, "incremental")  # declares the search fields
             seed(client, DATABASE, "main", count, start=now_millis() - count * 1000, fields=FIELDS)
             run_scheduled(wiring, "full")
-        with served(partial(_app, Path(folder)), run.uri, DATABASE) as port:
-            yield f"http://127.0.0.1:{port}"
+        with served(partial(_app, Path(folder)), run.uri, DATABASE) as server:
+            yield f"http://127.0.0.1:{server.port}"
         client.drop_database(DATABASE)
 
 
