@@ -18,6 +18,8 @@ from eventlog.formats.governance_note import sign_order
 from eventlog.formats.hashing import genesis
 from eventlog.formats.proof import verify_inclusion
 from eventlog.formats.search_keys import SearchFields, parse_fields
+from eventlog.governance import erasing
+from eventlog.governance.erasing import minute_of
 from eventlog.ingest.appending import Ingest
 from eventlog.store.errors import CorruptionError, IdErasedError
 from eventlog.store.group_commit import GroupCommit
@@ -36,8 +38,9 @@ from tests.support.watched import from_now, told_since
 
 
 @pytest.fixture
-def governed(log: AnchoredLog, tmp_path: Path) -> GovernedLog:
-    """Five events, of which two have large payloads, and one of them is pending."""
+def governed(log: AnchoredLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GovernedLog:
+    """Five events, of which two have large payloads, and one of them is pending. No minute is that of older orders."""
+    monkeypatch.setattr(erasing, "minute_of", lambda _: -1)
     governed = GovernedLog.make(log, tmp_path)
     governed.append("a", "b-large", "c", "d-large")
     log.store.settle("main")
@@ -169,7 +172,7 @@ def test_a_hold_that_is_set_while_a_round_is_under_way_counts(governed: Governed
     for name in ("a", "c"):
         governed.erase(name)
     governed.log.audit()
-    erasing, erase = governed.erasing(), MongoErasures.erase
+    under_way, erase = governed.erasing(), MongoErasures.erase
 
     def hold_then_erase(store: MongoErasures, events: Any) -> int:
         """Somebody gets the answer 201 after the first order was looked at, and before it is carried out."""
@@ -178,7 +181,7 @@ def test_a_hold_that_is_set_while_a_round_is_under_way_counts(governed: Governed
         return erase(store, events)
 
     with patch.object(MongoErasures, "erase", hold_then_erase):
-        done = erasing.run(60)
+        done = under_way.run(60)
     assert (done.emptied, done.held, governed.erased()) == (1, 1, ["a"])
 
 
@@ -308,6 +311,35 @@ def test_whichever_backup_is_restored_what_was_ordered_is_erased_again(governed:
         assert len(governed.shown.erasures("main", 9, None)[0]) == 1
         assert governed.erase("a", "b-large", request=REQUEST).replayed
         assert governed.audited() == ("intact", 2, 0), number
+
+
+def test_what_alone_was_put_back_is_erased_again_within_a_day(
+    governed: GovernedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of a backup, and not how far erasing had come: each order is looked at again once a day."""
+    backup = back_up(governed)
+    governed.erase("a", "b-large", request=REQUEST)
+    governed.log.audit()
+    governed.erasing().run(60)
+    database = operations_of(governed.log.store).events.database
+    for row in backup["events"][:2]:
+        database.events.replace_one({"_id": row["_id"]}, row)
+    database.bodies.insert_many(row for row in backup["bodies"] if "b-large" in row["_id"])
+    assert governed.audited() == ("intact", 0, 2)
+    emptied = list[int]()
+    monkeypatch.setattr(erasing, "minute_of", lambda _: 7)
+    for minute in (6, 7, 8):
+        governed.log.ahead += (minute * 60_000 - governed.log.now()) % (24 * 3_600_000)
+        done = governed.erasing().run(60)
+        emptied.append(done.emptied)
+        assert (done.carried_out, done.held, done.failed) == (0, 0, 0)
+    assert (emptied, governed.erased()) == ([0, 2, 0], ["a", "b-large"])
+    assert [name.split("/")[1] for name in governed.bodies()] == ["d-large"]
+
+
+def test_each_chain_has_a_minute_of_the_day_in_which_older_orders_are_looked_at_again() -> None:
+    minutes = {minute_of(f"chain-{number}") for number in range(2000)}
+    assert (min(minutes) >= 0, max(minutes) < 24 * 60, len(minutes) > 720) == (True, True, True)
 
 
 def test_a_settler_that_was_slow_finds_an_erased_event_to_be_the_one_it_settles(governed: GovernedLog) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+from zlib import crc32
 
 from eventlog.anchors.orders import read_order
 from eventlog.formats.errors import EvidenceError
@@ -17,6 +18,13 @@ from eventlog.governance.anchored import Anchored
 from eventlog.governance.ordering import Ordering
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.erasures import ErasingState, ErasureStore
+
+_DAY = 24 * 60
+
+
+def minute_of(chain: str) -> int:
+    """Return the minute of the day, in UTC, in which a chain's older orders are looked at again."""
+    return crc32(chain.encode()) % _DAY
 
 
 class ErasureNotices(Protocol):
@@ -69,12 +77,17 @@ class Erasing:
         Raises:
             StoreError: which chains have orders can't be read.
         """
+        # Once a day, when all that is new is done, older orders of a chain are looked at again, too.
         done, until = ErasingRound(), self.clock() + seconds
-        for chain in sorted({*self._store.chains(), *self.ordering.notes.chains()}):
+        chains = sorted({*self._store.chains(), *self.ordering.notes.chains()})
+        now = self.ordering.clock() // 60_000 % _DAY
+        again = [chain for chain in chains if minute_of(chain) == now]
+        work = [*((self._chain, chain) for chain in chains), *((self._again, chain) for chain in again)]
+        for step, chain in work:
             if self.clock() >= until:
                 break
             try:
-                self._chain(chain, done, until)
+                step(chain, done, until)
             except StoreError as error:
                 done.failed += 1
                 self.notices.failed(chain, error)
@@ -101,6 +114,18 @@ class Erasing:
                 waiting.append(event.seq)
             state = replace(state, next=max(state.next, event.seq + 1))
         self._store.reached(ErasingState(chain, state.next, tuple(waiting)))
+
+    def _again(self, chain: str, done: ErasingRound, until: float) -> None:
+        """Look at orders that were carried out: what was put back since, from a backup of some events, is emptied."""
+        state = self._store.state(chain)
+        for event in self._store.orders(chain, (ERASURE,), 0):
+            if event.seq >= state.next or self.clock() >= until:
+                break
+            if event.seq in state.waiting:
+                continue
+            looked = ErasingRound()
+            self._carry_out(event, looked)
+            done.emptied += looked.emptied
 
     def _carry_out(self, event: Event, done: ErasingRound) -> bool:
         """Carry out the order that an event brings; return whether all of it is done."""
