@@ -25,6 +25,8 @@ from eventlog.formats.strict_json import Problem
 
 _SENDABLE = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
 """Printable ASCII; a percent sign only before two hexadecimal digits (RFC 3986, sections 2.1 and 3.4)."""
+_KNOWN = "parameters that are known"
+"""Where a route keeps them; no attribute has blanks in its name."""
 
 
 def check_query_string(request: Request) -> None:
@@ -58,7 +60,9 @@ def _unreadable(raw: bytes) -> Iterator[Problem]:
 def _misplaced(request: Request) -> Iterator[Problem]:
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = _parameters(route.dependant)
+    known: dict[str, bool] | None = route.__dict__.get(_KNOWN)
+    if known is None:  # the same for every request
+        known = route.__dict__[_KNOWN] = _parameters(route.dependant)
     counts = Counter(name for name, _ in request.query_params.multi_items())
     for name, count in counts.items():
         if name not in known:
