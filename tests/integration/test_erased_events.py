@@ -245,6 +245,7 @@ def orders_read(log: AnchoredLog, *seqs: int) -> int:
     return sum(count for kind, count in cost.items() if kind.startswith("events ") and "event_type" in kind)
 
 
+@pytest.mark.replica_set
 def test_a_process_reads_each_order_once_and_then_those_that_a_page_needs(log: AnchoredLog) -> None:
     for seq in range(8):
         erase(log, seq, number=seq + 1)

@@ -216,7 +216,7 @@ def test_an_event_that_is_another_one_by_now_is_left_alone(governed: GovernedLog
     governed.erase("a", "c")
     governed.log.audit()
     events = operations_of(governed.log.store).events
-    events.update_one({"event_id": "a"}, {"$set": {"hash": bytes(32)}})
+    events.update_one({"chain": "main", "seq": 0}, {"$set": {"hash": bytes(32)}})
     governed.erasing().run(60)
     assert governed.erased() == ["c"]
 
@@ -293,7 +293,9 @@ def test_whichever_backup_is_restored_what_was_ordered_is_erased_again(governed:
     backups.append(back_up(governed))
     governed.log.audit()
     backups.append(back_up(governed))
-    operations_of(governed.log.store).events.update_one({"event_id": "a"}, {"$set": {"payload": "", "salt": b""}})
+    operations_of(governed.log.store).events.update_one(
+        {"chain": "main", "seq": 0}, {"$set": {"payload": "", "salt": b""}}
+    )
     backups.append(back_up(governed))
     governed.erasing().run(60)
     backups.append(back_up(governed))
@@ -447,7 +449,9 @@ def test_a_finding_keeps_later_orders_from_being_carried_out_and_not_those_that_
 ) -> None:
     governed.erase("a")
     governed.log.audit()
-    operations_of(governed.log.store).events.update_one({"event_id": "c"}, {"$set": {"principal": "somebody"}})
+    operations_of(governed.log.store).events.update_one(
+        {"chain": "main", "seq": 2}, {"$set": {"principal": "somebody"}}
+    )
     assert governed.log.audit("full").status == "tampered"
     governed.erase("d-large")
     governed.log.audit("full")
