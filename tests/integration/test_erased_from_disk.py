@@ -17,13 +17,10 @@ from pymongo.errors import NotPrimaryError, PyMongoError
 from pymongo.write_concern import WriteConcern
 from starlette.testclient import TestClient
 
-from eventlog.formats.governance_note import KIND
-from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.app import create_app
 from eventlog.http.audits import run_scheduled
 from eventlog.http.governance import carry_out
 from eventlog.http.wired import wiring_of
-from eventlog.settings import Settings
 from eventlog.store.mongo.store import connect
 from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.audit import AuditWiring
@@ -31,8 +28,9 @@ from eventlog.wiring.erase import EraseWiring
 from functions.erase.app import routers as erase_routers
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_set, wait_until
 from tests.support.access import ROUTERS
-from tests.support.anchored import ORIGIN, new_key
+from tests.support.anchored import new_key
 from tests.support.failovers import primary_of
+from tests.support.governed import governed_settings
 
 COUNT, ERASED = 12, (1, 4, 7, 10)
 """Events, and which of them are erased; of these, and of the others, some have payloads that are stored apart."""
@@ -95,18 +93,8 @@ def nodes(tmp_path: Path) -> Iterator[list[Readable]]:
 
 @pytest.fixture
 def app(nodes: list[Readable], tmp_path: Path) -> Iterator[FastAPI]:
-    key = new_key(tmp_path / "governance.pem")
     new_key(tmp_path / "key")
-    settings = Settings(
-        mongo_uri=replica_set_uri(nodes),
-        mongo_database="log",
-        search_fields="user=/user",
-        EVENTLOG_ORIGIN=ORIGIN,
-        EVENTLOG_ANCHORS=str(tmp_path / "anchors"),
-        EVENTLOG_SIGNING_KEYS=str(tmp_path / "key"),
-        EVENTLOG_GOVERNANCE_KEYS=format_vkey(VerifierKey(ORIGIN, key.public_key, KIND)),
-        EVENTLOG_GOVERNANCE_SIGNING_KEY=str(tmp_path / "governance.pem"),
-    )
+    settings = governed_settings(replica_set_uri(nodes), "log", tmp_path, search_fields="user=/user")
     app = create_app(*ROUTERS, *erase_routers, title="x", settings=settings, anonymous=True)
     with closing(app.state.connection):
         yield app

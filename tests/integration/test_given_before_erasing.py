@@ -14,20 +14,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from eventlog.formats.governance_note import KIND
 from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.app import create_app
 from eventlog.http.governance import carry_out
 from eventlog.http.wired import wiring_of
-from eventlog.settings import Settings
 from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.erase import EraseWiring
 from eventlog_client.cli import main
 from functions.erase.app import routers as erase_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
-from tests.support.anchored import ORIGIN, AnchoredLog, new_key
-from tests.support.governed import SECRET
+from tests.support.anchored import ORIGIN, AnchoredLog
+from tests.support.governed import SECRET, governed_settings
 from tests.support.serving import served
 
 API, CHAIN = "/api/v1", "/api/v1/chains/main"
@@ -52,17 +50,8 @@ FILES = [f"{API}/events/{name}/proof?{AT}" for name in NAMES]
 @pytest.fixture
 def app(log: AnchoredLog, mongo_uri: str, database: str, tmp_path: Path) -> Iterator[FastAPI]:
     """A log whose chain main has two checkpoints, and another chain beside it."""
-    key = new_key(tmp_path / "governance.pem")
-    log.governance = [key.public_key]
-    settings = Settings(
-        mongo_uri=mongo_uri,
-        mongo_database=database,
-        EVENTLOG_ORIGIN=ORIGIN,
-        EVENTLOG_ANCHORS=str(tmp_path / "anchors"),
-        EVENTLOG_SIGNING_KEYS=str(tmp_path / "key"),
-        EVENTLOG_GOVERNANCE_KEYS=format_vkey(VerifierKey(ORIGIN, key.public_key, KIND)),
-        EVENTLOG_GOVERNANCE_SIGNING_KEY=str(tmp_path / "governance.pem"),
-    )
+    settings = governed_settings(mongo_uri, database, tmp_path)
+    log.governance = settings.governance_public_keys
     app = create_app(*ingest_routers, *query_routers, *erase_routers, title="x", settings=settings, anonymous=True)
     with closing(app.state.connection):
         yield app

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from eventlog.formats.governance_note import KIND
-from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.app import create_app
 from eventlog.http.governance import carry_out
 from eventlog.http.wired import wiring_of
@@ -18,10 +16,10 @@ from functions.erase.app import handler
 from functions.erase.app import routers as erase_routers
 from functions.ingest.app import routers as ingest_routers
 from functions.query.app import routers as query_routers
-from tests.support.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.anchored import AnchoredLog
 from tests.support.callers import by_jwt
 from tests.support.gateway import BehindGateway
-from tests.support.governed import REQUEST
+from tests.support.governed import REQUEST, governed_settings
 
 CHAIN = "/api/v1/chains/main"
 EVENT = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {"name": "Ada"}}
@@ -31,17 +29,9 @@ ASKED = {"events": ["a"], "basis": "gdpr-art-17", "reason": "request 118", "requ
 @pytest.fixture
 def settings(mongo_uri: str, database: str, log: AnchoredLog, tmp_path: Path) -> Settings:
     """Those of a log that can erase."""
-    key = new_key(tmp_path / "governance.pem")
-    log.governance = [key.public_key]
-    return Settings(
-        mongo_uri=mongo_uri,
-        mongo_database=database,
-        EVENTLOG_ORIGIN=ORIGIN,
-        EVENTLOG_ANCHORS=str(tmp_path / "anchors"),
-        EVENTLOG_SIGNING_KEYS=str(tmp_path / "key"),
-        EVENTLOG_GOVERNANCE_KEYS=format_vkey(VerifierKey(ORIGIN, key.public_key, KIND)),
-        EVENTLOG_GOVERNANCE_SIGNING_KEY=str(tmp_path / "governance.pem"),
-    )
+    settings = governed_settings(mongo_uri, database, tmp_path)
+    log.governance = settings.governance_public_keys
+    return settings
 
 
 @pytest.fixture

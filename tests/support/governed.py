@@ -11,12 +11,14 @@ from eventlog.anchors.store import AnchorStore
 from eventlog.audit.report import AuditReport
 from eventlog.audit.restore import Restorer
 from eventlog.formats.event import Event, is_erased
-from eventlog.formats.note import Signer
+from eventlog.formats.governance_note import KIND
+from eventlog.formats.note import Signer, VerifierKey, format_vkey
 from eventlog.governance.anchored import Anchored
 from eventlog.governance.erasing import Erasing
 from eventlog.governance.ordering import Asking, Ordered, Ordering
 from eventlog.governance.requests import Wanted
 from eventlog.governance.shown import Shown
+from eventlog.settings import Settings
 from eventlog.store.interface.erasures import ErasureStore
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.erasures import MongoErasures
@@ -78,6 +80,21 @@ class _Steps:
 class _Rows:
     def __init__(self, bodies: Any, countdown: Countdown) -> None:
         self.rows = Dying(bodies.rows, countdown)
+
+
+def governed_settings(mongo_uri: str, database: str, folder: Path, **more: Any) -> Settings:
+    """Settings of a log that can erase, whose keys and anchors are in a folder; the governance key is made."""
+    key = new_key(folder / "governance.pem")
+    return Settings(
+        mongo_uri=mongo_uri,
+        mongo_database=database,
+        EVENTLOG_ORIGIN=ORIGIN,
+        EVENTLOG_ANCHORS=str(folder / "anchors"),
+        EVENTLOG_SIGNING_KEYS=str(folder / "key"),
+        EVENTLOG_GOVERNANCE_KEYS=format_vkey(VerifierKey(ORIGIN, key.public_key, KIND)),
+        EVENTLOG_GOVERNANCE_SIGNING_KEY=str(folder / "governance.pem"),
+        **more,
+    )
 
 
 @dataclass
