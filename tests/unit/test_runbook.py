@@ -4,15 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from eventlog.telemetry.metrics import UNITS
+from tools.package_check.template import read
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
-SOURCE = yaml_parse(TEMPLATE)
+SOURCE = read(ROOT / "template.yaml").written
 RESOURCES = SOURCE["Resources"]
 ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
 assert ALARMS, "the template has none"

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,5 +59,10 @@ class Template:
 
 
 def read(path: Path) -> Template:
-    """Parse a template file."""
-    return Template(yaml_parse(path.read_text(encoding="utf-8")))
+    """Parse a template file; who reads the same text again gets the same object, which is not to be changed."""
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> Template:
+    return Template(yaml_parse(text))
