@@ -85,12 +85,12 @@ def test_everything_that_a_log_writes_passes(log: AnchoredLog) -> None:
     assert operations_of(log.store).audits.count_documents({"_id": {"$in": [POSITION, MARK]}}) == 2
 
 
-@pytest.mark.parametrize("declared", COLLECTIONS, ids=lambda declared: declared.name)
-def test_what_a_log_without_validators_wrote_fits_them(store: MongoStore, tmp_path: Path, declared: Any) -> None:
+def test_what_a_log_without_validators_wrote_fits_them(store: MongoStore, tmp_path: Path) -> None:
     live(log := AnchoredLog(store, tmp_path))
     erase_some(log)
-    held = operations_of(store).events.database[declared.name].with_options(codec_options=RAW)
-    assert held.count_documents(declared.validator) == held.count_documents({}) > 0
+    for declared in COLLECTIONS:
+        held = operations_of(store).events.database[declared.name].with_options(codec_options=RAW)
+        assert held.count_documents(declared.validator) == held.count_documents({}) > 0, declared.name
 
 
 def test_reports_of_every_kind_pass(log: AnchoredLog) -> None:
