@@ -1,4 +1,4 @@
-"""Chromium once a module, a context of its own for each test; every test fails on any error in the page."""
+"""Chromium once a process, a context of its own for each test; every test fails on any error in the page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +23,9 @@ LAN = "log.lan"
 expect.set_options(timeout=30_000)  # what a page shows in the end, on a busy machine too
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Of this module alone: while Playwright runs, so does an event loop of its own, and no other can here."""
+    """Of this folder alone: while Playwright runs, so does an event loop of its own, and no other can here."""
     path = find_chromium()
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {LAN} 127.0.0.1"]
@@ -69,8 +69,10 @@ def watch(browser: Browser, home: str, *others: str, zone: str | None = None) ->
     """A page in a fresh profile, in a time zone; whatever goes wrong in it fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id=zone)
     watched = Watched(context.new_page(), home, others)
-    yield watched
-    context.close()
+    try:
+        yield watched
+    finally:
+        context.close()
     assert watched.troubles == []
 
 
