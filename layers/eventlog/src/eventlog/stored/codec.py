@@ -6,7 +6,7 @@ stored document with a fresh encoding byte for byte. Decoding checks every type 
 Specified in docs/formats/event-and-chain.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -97,15 +97,6 @@ def decode_events(batch: bytes) -> list[Event]:
     except (InvalidBSON, ValueError, OverflowError) as error:
         raise NotOursError(f"not decodable: {type(error).__name__}") from error
     return [_decode_document(document) for document in documents]
-
-
-def documents(batch: bytes) -> Iterator[bytes]:
-    """Iterate over the documents in a batch."""
-    start = 0
-    while start < len(batch):
-        end = start + int.from_bytes(batch[start : start + 4], "little")
-        yield batch[start:end]
-        start = end
 
 
 def decode_entry(document: Any, chain: str) -> Entry:

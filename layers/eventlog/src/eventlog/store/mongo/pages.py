@@ -99,8 +99,7 @@ def _walk(
 
 
 def _as_events(documents: list[bytes]) -> Iterator[_Found]:
-    for raw in documents:
-        event = codec.decode_event(raw)
+    for raw, event in zip(documents, codec.decode_events(b"".join(documents)), strict=True):
         yield event.entry.timestamp, event.seq, len(raw) + (event.entry.payload_bytes or 0), event
 
 
