@@ -36,6 +36,7 @@ WHOLE = {
     "audit.heads:_unchanged": "a sequence document, byte for byte",
     "audit.heads:_digest": "a public key",
     "formats.head_proof:leaf": "an anchor, byte for byte",
+    "governance.erasing:minute_of": "the name of a chain, for a minute of the day",
     "audit.resuming:_unreadable": "a stored row, byte for byte, for an id",
 }
 """What hashes one thing as it is, so that there is no border in it."""
