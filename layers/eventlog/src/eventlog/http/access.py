@@ -115,18 +115,6 @@ class _Access(SecurityBase):
 
 
 _access = _Access()
-
-
-async def reader(request: Request) -> Caller:
-    """Return who calls, as ``caller: Reader`` does, where the framework is not asked for it.
-
-    Raises:
-        AccessError: the caller is unknown, or may not read events.
-        InvalidError: the query string can't be read in one way.
-    """
-    return await _access(request, SecurityScopes([EVENTS_READ]))
-
-
 Reader = Annotated[Caller, Security(_access, scopes=[EVENTS_READ])]
 Writer = Annotated[Caller, Security(_access, scopes=[EVENTS_WRITE])]
 AuditStarter = Annotated[Caller, Security(_access, scopes=[AUDITS_WRITE])]

@@ -1,7 +1,7 @@
 """``GET /api/v1/events``: a page of events, in the form that the client accepts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import Depends, Query, Request, Response
@@ -11,41 +11,27 @@ from eventlog.formats.event import Event
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.times import parse_time
 from eventlog.http import answers
-from eventlog.http.access import Reader, reader
+from eventlog.http.access import Reader
 from eventlog.http.answers import json_response
 from eventlog.http.cursor import format_cursor
-from eventlog.http.direct import query_model, read_directly
 from eventlog.http.event_query import EventQuery
 from eventlog.http.event_schemas import EventPage, csv_header, to_csv
 from eventlog.http.negotiation import Accepts
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.search_query import checked_keys, indexed_fields
-from eventlog.http.wired import wiring_of
 from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface import Page, Position
 from eventlog.store.interface import Query as StoreQuery
 from eventlog.wiring.query import QueryWiring
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
-_accepts = Accepts(JSON, NDJSON, CSV)
-PageType = Annotated[str, Depends(_accepts)]
+PageType = Annotated[str, Depends(Accepts(JSON, NDJSON, CSV))]
 EXPORTS = {"content": {NDJSON: {"schema": {"type": "string"}}, CSV: {"schema": {"type": "string"}}}}
 _NOTHING: Page[bytes] = Page([], more=False, size=0, settled_size=0)
 """The page of a chain that does not exist, or that the caller may not see."""
 
 router = api_router("query")
-
-
-async def _arguments(request: Request) -> tuple[Any, ...]:
-    """Read what ``list_events`` is given: what its signature declares, in the order in which that is found out."""
-    caller = await reader(request)
-    accepted = await _accepts(request)
-    wired = wiring_of(request.app, QueryWiring)
-    return caller, wired, request, query_model(EventQuery, request), accepted
-
-
-read_directly(router, _arguments)
 
 
 @router.get("/events", responses={200: {"model": EventPage, **EXPORTS}, **documented(406, 422, 500, 503)})
