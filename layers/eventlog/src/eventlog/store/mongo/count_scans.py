@@ -2,40 +2,42 @@
 
 MongoDB counts a stretch by a COUNT_SCAN, several times as fast as it reads and groups the same keys. No stretch has a
 bound on ``seq``, so events that are being settled, which are still pending, are in it; they are subtracted. That is
-exact, as all of it is read as of one moment, in a snapshot session.
+exact, as all of it is read as of one moment, from one snapshot.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, product
 from typing import Any
 
 from bson import DatetimeMS, Int64
 from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from eventlog.formats.name_filter import NameFilter
 from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface.counts import Buckets
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.sessions import snapshot_session
+from eventlog.store.mongo.snapshots import Snapshot, read_snapshot
 from eventlog.stored.sequences import SequenceImage
 
 MAX_STRETCHES = 1000
-"""Stretches that one answer counts, each some 0.2 ms besides its keys; where there are more, MongoDB groups."""
-_A_COMMAND = 500
-"""Stretches that one command counts: a pipeline has 1000 stages at most (``internalPipelineLengthLimit``)."""
+"""Stretches that one answer counts, each some 0.2 ms besides its keys; where there are more, MongoDB groups. A pipeline
+has 1000 stages at most (``internalPipelineLengthLimit``), and each of two has half of them."""
 _EVERY = NameFilter(prefixes=("",))
 _NO_SNAPSHOT = {239, 246}
 """SnapshotTooOld; SnapshotUnavailable, as when an index has just been made."""
 
+_Stretch = tuple[str | None, int, dict[str, Any]]
+"""A value, the start of a bucket, and the filter of what is counted for the two."""
 SettledCounts = Mapping[str | None, Counter[int]]
 """Settled events by value and start of their bucket; without values, None has all."""
 
 
 def scanned(
-    operations: Operations, buckets: Buckets, size: int, millis: int
+    operations: Operations, buckets: Buckets, size: int, millis: int, session: ClientSession
 ) -> tuple[SequenceImage, SettledCounts] | None:
     """Count a chain's settled events; return what the chain was then, too.
 
@@ -45,28 +47,26 @@ def scanned(
     Raises:
         ExecutionTimeout: it takes longer.
     """
-    with snapshot_session(operations.client) as session:
-        try:
-            image = operations.read_sequence(buckets.chain, session)
-            values = _values(operations, buckets, session)
-            stretches = list(_stretches(buckets, values))
-            if image is None or image.size < size or len(stretches) > MAX_STRETCHES:
-                return None
-            found: dict[str | None, Counter[int]] = {}
-            for first in range(0, len(stretches), _A_COMMAND):
-                pipeline = _union(operations, stretches[first : first + _A_COMMAND])
-                rows = operations.events.aggregate(pipeline, session=session, maxTimeMS=millis, batchSize=_A_COMMAND)
-                for row in rows:
-                    found.setdefault(row["value"], Counter())[row["start"]] += row["count"]
-            for value, start in _pending_too(operations, buckets, values, image.settled.size, session):
-                found[value][start] -= 1
-        except TooManyNamesError:
+    try:
+        snapshot = read_snapshot(operations, buckets.chain, session)
+        if snapshot is None or snapshot.image.size < size:
             return None
-        except OperationFailure as error:
-            if error.code not in _NO_SNAPSHOT:
-                raise
+        values = _values(operations, buckets, session)  # of the snapshot, and of what came after it
+        stretches = list(_stretches(buckets, values))
+        if len(stretches) > MAX_STRETCHES:
             return None
-    return image, {value: +counts for value, counts in found.items() if counts.total()}
+        found: dict[str | None, Counter[int]] = {}
+        for row in _counted(snapshot, operations.events.name, stretches, millis):
+            found.setdefault(row["value"], Counter())[row["start"]] += row["count"]
+        for value, start in _pending_too(snapshot, operations.events.name, buckets, values):
+            found[value][start] -= 1
+    except (TooManyNamesError, AutoReconnect):
+        return None
+    except OperationFailure as error:
+        if error.code not in _NO_SNAPSHOT:
+            raise
+        return None
+    return snapshot.image, {value: +counts for value, counts in found.items() if counts.total()}
 
 
 def filters_of(buckets: Buckets) -> dict[str, NameFilter]:
@@ -82,7 +82,7 @@ def _values(operations: Operations, buckets: Buckets, session: ClientSession) ->
     return values_of(operations, buckets.chain, wanted, _times(buckets.start, buckets.end), session)
 
 
-def _stretches(buckets: Buckets, values: Values) -> Iterator[tuple[str | None, int, dict[str, Any]]]:
+def _stretches(buckets: Buckets, values: Values) -> Iterator[_Stretch]:
     """Give each stretch with its value and its bucket."""
     for chosen in product(*values.values()):
         names = dict(zip(values, chosen, strict=True))
@@ -92,26 +92,35 @@ def _stretches(buckets: Buckets, values: Values) -> Iterator[tuple[str | None, i
             yield value, start, {"chain": buckets.chain, **names, "timestamp": times}
 
 
-def _union(operations: Operations, stretches: list[tuple[str | None, int, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Build one pipeline that counts them all, and gives a row for each that has events."""
-    first, *others = (_counted(*stretch) for stretch in stretches)
-    return first + [{"$unionWith": {"coll": operations.events.name, "pipeline": other}} for other in others]
+def _counted(snapshot: Snapshot, events: str, stretches: Sequence[_Stretch], millis: int) -> Iterator[dict[str, Any]]:
+    """Count stretches by two commands at once, and give a row for each that has events."""
+    # Every other stretch each, so that both have much the same to do.
+    halves = [half for half in (stretches[::2], stretches[1::2]) if half]
+    commands = [{"aggregate": events, "pipeline": _union(events, half), "maxTimeMS": millis} for half in halves]
+    with ThreadPoolExecutor(len(halves)) as threads:
+        return chain.from_iterable(list(threads.map(snapshot.rows, commands)))
 
 
-def _counted(value: str | None, start: int, match: dict[str, Any]) -> list[dict[str, Any]]:
+def _union(events: str, stretches: Sequence[_Stretch]) -> list[dict[str, Any]]:
+    """Build one pipeline that counts them all."""
+    first, *others = (_count(*stretch) for stretch in stretches)
+    return first + [{"$unionWith": {"coll": events, "pipeline": other}} for other in others]
+
+
+def _count(value: str | None, start: int, match: dict[str, Any]) -> list[dict[str, Any]]:
     """Build the stages that count one stretch; MongoDB takes the one index in which it is a stretch."""
     return [{"$match": match}, {"$count": "count"}, {"$set": {"value": {"$literal": value}, "start": Int64(start)}}]
 
 
-def _pending_too(
-    operations: Operations, buckets: Buckets, values: Values, settled: int, session: ClientSession
-) -> Iterator[tuple[str | None, int]]:
+def _pending_too(snapshot: Snapshot, events: str, buckets: Buckets, values: Values) -> Iterator[tuple[str | None, int]]:
     """Give value and bucket of each counted event that is pending still: a block at most, as a rule none."""
     names: dict[str, Any] = {field: {"$in": list(found)} for field, found in values.items()}
     times = _times(buckets.start, buckets.end)
-    match = {"chain": buckets.chain, "seq": {"$gte": Int64(settled)}, "timestamp": times, **names}
+    places = {"$gte": Int64(snapshot.image.settled.size)}
+    match = {"chain": buckets.chain, "seq": places, "timestamp": times, **names}
     fields = {"_id": 0, "timestamp": 1} | ({buckets.by: 1} if buckets.by else {})
-    for row in operations.events.find(match, fields, hint=[("chain", 1), ("seq", 1)], session=session):
+    find = {"find": events, "filter": match, "projection": fields, "hint": {"chain": 1, "seq": 1}}
+    for row in snapshot.rows(find):
         millis = int(row["timestamp"])
         yield row[buckets.by] if buckets.by else None, millis - millis % buckets.width
 

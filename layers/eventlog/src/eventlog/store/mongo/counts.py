@@ -76,7 +76,7 @@ class EventCounter:
         if fitting <= MANY:
             return None
         try:
-            read = scanned(self._operations, buckets, before.size, round(1000 * MAX_SECONDS))
+            read = scanned(self._operations, buckets, before.size, round(1000 * MAX_SECONDS), session)
         except ExecutionTimeout as error:
             raise _too_slow() from error
         if read is None:

@@ -1,4 +1,4 @@
-"""Causally consistent sessions and snapshots, also over connections that were made at a bad moment."""
+"""Causally consistent sessions, also over connections that were made at a bad moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,28 +19,6 @@ _NO_SESSIONS = "Sessions are not supported"
 def causal_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
     """Open a causally consistent session on the primary.
 
-    Raises:
-        AutoReconnect: as ``_session``.
-    """
-    with _session(client, snapshot=False) as session:
-        yield session
-
-
-@contextmanager
-def snapshot_session(client: MongoClient[dict[str, Any]]) -> Iterator[ClientSession]:
-    """Open a session whose reads all see what a majority had when the first of them was made.
-
-    Raises:
-        AutoReconnect: as ``_session``.
-    """
-    with _session(client, snapshot=True) as session:
-        yield session
-
-
-@contextmanager
-def _session(client: MongoClient[dict[str, Any]], *, snapshot: bool) -> Iterator[ClientSession]:
-    """Open a session that is causally consistent or a snapshot; it can't be both.
-
     A connection that was made while its server was neither primary nor secondary (it has just started, or is stepping
     down) takes no sessions for as long as it lives, and the driver would use it again and again.
 
@@ -48,7 +26,7 @@ def _session(client: MongoClient[dict[str, Any]], *, snapshot: bool) -> Iterator
         AutoReconnect: there was such a connection; the next ones are new.
     """
     try:
-        with client.start_session(causal_consistency=not snapshot, snapshot=snapshot) as session:
+        with client.start_session(causal_consistency=True) as session:
             yield session
     except ConfigurationError as error:
         # The driver has no error of its own for it. Any other of this kind is a mistake in the settings.

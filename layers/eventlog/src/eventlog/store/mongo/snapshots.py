@@ -1,0 +1,59 @@
+"""A chain and its events as of one moment: reads of a snapshot, which may be made at the same time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson import Timestamp
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from eventlog.store.mongo.operations import Operations
+from eventlog.stored import codec
+from eventlog.stored.sequences import SequenceImage, decode_sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a majority had at a moment (``time``), and what the chain's sequence document was then.
+
+    A session of the driver reads a snapshot, too, but one thing after the other.
+    """
+
+    image: SequenceImage
+    time: Timestamp
+    _database: Database[dict[str, Any]]
+
+    def rows(self, command: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run a ``find`` or an ``aggregate`` on the snapshot; return all that it finds, 16 MiB at most.
+
+        Raises:
+            OperationFailure: SnapshotTooOld (239) or SnapshotUnavailable (246), among others.
+        """
+        concern = {"readConcern": {"level": "snapshot", "atClusterTime": self.time}}
+        size = {"cursor": {"batchSize": _MANY}} if "aggregate" in command else {"batchSize": _MANY}
+        found = self._database.command(command | size | concern, codec_options=codec.CODEC)["cursor"]
+        assert not found["id"], "more than a batch"
+        rows: list[dict[str, Any]] = found["firstBatch"]
+        return rows
+
+
+_MANY = 100_000
+"""More than a caller asks for."""
+
+
+def read_snapshot(operations: Operations, chain: str, session: ClientSession) -> Snapshot | None:
+    """Read a chain's sequence document from a snapshot of now; None if there is no such chain.
+
+    What the session reads from here on is not older than the snapshot.
+
+    Raises:
+        NotOursError: as ``decode_sequence``.
+    """
+    find = {"find": operations.sequences.name, "filter": {"_id": chain}, "limit": 1, "singleBatch": True}
+    concern = {"readConcern": {"level": "snapshot"}}
+    database = operations.events.database
+    found = database.command(find | concern, codec_options=codec.RAW)["cursor"]
+    time = found["atClusterTime"]
+    session.advance_operation_time(time)
+    rows = list(found["firstBatch"])
+    return Snapshot(decode_sequence(bytes(rows[0].raw)), time, database) if rows else None
