@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.interface import Query
 from eventlog.store.mongo import raw_reads
 from eventlog.store.mongo.operations import Operations
@@ -82,19 +83,33 @@ def test_a_cursor_is_closed_that_nobody_reads_to_its_end(operations: Operations,
     assert (before, commands.sent["killCursors"]) == (0, 1)
 
 
+@pytest.mark.parametrize("error", [AutoReconnect("lost"), *(OperationFailure("lost", code) for code in (6, 89, 9001))])
 def test_a_read_whose_connection_was_lost_is_tried_once_more(
-    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    run, lost = raw_reads._run, [True]
+    run, lost = raw_reads._run, [error]
 
     def losing(*asked: Any) -> Any:
-        if lost and lost.pop():
-            raise AutoReconnect("lost")
+        if lost:
+            raise lost.pop()
         return run(*asked)
 
     monkeypatch.setattr(raw_reads, "_run", losing)
     assert len(store.page(Query(chain=CHAIN, limit=3)).events) == 3
     assert not lost
+
+
+def test_what_trying_again_can_not_help_is_not_tried_again(store: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def refused(*_: Any) -> Any:
+        asked.append(1)
+        raise OperationFailure("refused", 2)
+
+    monkeypatch.setattr(raw_reads, "_run", refused)
+    with pytest.raises(StoreUnavailableError):
+        store.page(Query(chain=CHAIN, limit=3))
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("limit", [1, 100, 101, 204, 205, 1000])

@@ -7,6 +7,7 @@ from itertools import product
 from random import Random
 
 import pytest
+from bson import DatetimeMS, Int64
 from pymongo.client_session import ClientSession
 from pymongo.errors import AutoReconnect, OperationFailure
 
@@ -14,7 +15,7 @@ from eventlog.formats.name_filter import NameFilter
 from eventlog.store.errors import TooManyEventsError
 from eventlog.store.interface import Query
 from eventlog.store.interface.counts import Buckets, CountedField, Counts
-from eventlog.store.mongo import count_scans, counts
+from eventlog.store.mongo import count_scans, counts, snapshots
 from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.snapshots import Snapshot, read_snapshot
@@ -186,6 +187,20 @@ def test_a_connection_that_is_lost_meanwhile_is_no_failure(store: MongoStore, mo
 
     monkeypatch.setattr(Snapshot, "rows", lost)
     assert shown(EventCounter(store).count(asked("event_type"), 12)) == expected
+
+
+def test_many_rows_that_were_planted_behind_the_chain_are_left_to_grouping(
+    store: MongoStore, scans: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = shown(EventCounter(store).count(asked(), 12))
+    events = operations_of(store).events
+    row = (events.find_one({"chain": "main", "seq": 5}) or {}) | {"timestamp": DatetimeMS(START + HOUR)}
+    events.insert_many([row | {"_id": f"main/planted-{n}", "seq": Int64(1000 + n)} for n in range(80)])
+    assert shown(EventCounter(store).count(asked(), 12)) == expected
+    assert len(scans) == 2
+    monkeypatch.setattr(snapshots, "_MANY", 70)
+    assert shown(EventCounter(store).count(asked(), 12)) == expected
+    assert len(scans) == 2
 
 
 def test_what_comes_after_a_snapshot_is_not_in_it(store: MongoStore, filled: int) -> None:

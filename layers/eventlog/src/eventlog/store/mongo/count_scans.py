@@ -20,7 +20,7 @@ from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface.counts import Buckets
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.snapshots import Snapshot, read_snapshot
+from eventlog.store.mongo.snapshots import Snapshot, TooManyRowsError, read_snapshot
 from eventlog.stored.sequences import SequenceImage
 
 MAX_STRETCHES = 1000
@@ -60,7 +60,7 @@ def scanned(
             found.setdefault(row["value"], Counter())[row["start"]] += row["count"]
         for value, start in _pending_too(snapshot, operations.events.name, buckets, values):
             found[value][start] -= 1
-    except (TooManyNamesError, AutoReconnect):
+    except (TooManyNamesError, TooManyRowsError, AutoReconnect):  # rows: many were planted behind what is settled
         return None
     except OperationFailure as error:
         if error.code not in _NO_SNAPSHOT:
@@ -97,7 +97,7 @@ def _counted(snapshot: Snapshot, events: str, stretches: Sequence[_Stretch], mil
     # Every other stretch each, so that both have much the same to do.
     halves = [half for half in (stretches[::2], stretches[1::2]) if half]
     commands = [{"aggregate": events, "pipeline": _union(events, half), "maxTimeMS": millis} for half in halves]
-    with ThreadPoolExecutor(len(halves)) as threads:
+    with ThreadPoolExecutor(2) as threads:
         return chain.from_iterable(list(threads.map(snapshot.rows, commands)))
 
 

@@ -8,12 +8,15 @@ from bson import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 
 _MAJORITY = {"level": "majority"}
+_TRY_AGAIN = frozenset({6, 7, 89, 134, 262, 9001})
+"""Error codes after which a read may be tried again (specification of retryable reads); of others that it names the
+driver makes an ``AutoReconnect``."""
 _DOCUMENT = 3
 """The type of an element of an array that is a document (bsonspec.org)."""
 
@@ -23,7 +26,7 @@ def read_documents(
 ) -> Iterator[list[bytes]]:
     """Run a ``find`` command (majority, causally after what the session has read); yield batches of documents.
 
-    It is tried once more where the connection was lost, as the driver does it for its own reads.
+    It is tried once more where the connection was lost, or a router's to a shard, as the driver does for its own reads.
 
     Raises:
         NotOursError: an answer is none of a cursor.
@@ -33,7 +36,9 @@ def read_documents(
     command = find | {"readConcern": concern}
     try:
         reply = _run(database, command, session)
-    except AutoReconnect:
+    except (AutoReconnect, OperationFailure) as error:
+        if isinstance(error, OperationFailure) and error.code not in _TRY_AGAIN:
+            raise
         reply = _run(database, command, session)
     number: Int64 = Int64(0)
     try:

@@ -11,6 +11,13 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage, decode_sequence
 
+_MANY = 100_000
+"""More than a caller asks for of an honest log."""
+
+
+class TooManyRowsError(Exception):
+    """A read of a snapshot finds more than one answer has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -24,21 +31,19 @@ class Snapshot:
     _database: Database[dict[str, Any]]
 
     def rows(self, command: dict[str, Any]) -> list[dict[str, Any]]:
-        """Run a ``find`` or an ``aggregate`` on the snapshot; return all that it finds, 16 MiB at most.
+        """Run a ``find`` or an ``aggregate`` on the snapshot; return all that it finds.
 
         Raises:
+            TooManyRowsError: it is more than one answer has, 16 MiB or ``_MANY`` rows.
             OperationFailure: SnapshotTooOld (239) or SnapshotUnavailable (246), among others.
         """
         concern = {"readConcern": {"level": "snapshot", "atClusterTime": self.time}}
         size = {"cursor": {"batchSize": _MANY}} if "aggregate" in command else {"batchSize": _MANY}
         found = self._database.command(command | size | concern, codec_options=codec.CODEC)["cursor"]
-        assert not found["id"], "more than a batch"
+        if found["id"]:
+            raise TooManyRowsError
         rows: list[dict[str, Any]] = found["firstBatch"]
         return rows
-
-
-_MANY = 100_000
-"""More than a caller asks for."""
 
 
 def read_snapshot(operations: Operations, chain: str, session: ClientSession) -> Snapshot | None:
