@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from eventlog.store.mongo.store import operations_of
 from tests.browser.conftest import serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched, choose_chain, listed
 
+PATIENCE = 30
 CHAINS = [f"c-{number:02}" for number in range(22)]
 LAST, MANY, ANCHOR, NEW = CHAINS[-1], "many", "no-anchor", "new"
 VIEWS = ("overview", "events", "chain", "audits", "keys")
@@ -37,6 +39,10 @@ RELEASE = """async () => {
   for (let turn = 0; turn < 3; turn += 1) await window.really('/dashboard/config.json').then((found) => found.json())
 }"""
 """Let them come, and wait until they have been read."""
+READ = """async () => {
+  for (let turn = 0; turn < 3; turn += 1) await fetch('/dashboard/config.json').then((found) => found.json())
+}"""
+"""Wait until answers that have come have been read."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,25 @@ def tamper(log: ServedLog) -> None:
 
 def bar(page: Page) -> Any:
     return page.locator("#standing")
+
+
+class Held:
+    """Requests of a page that match an address; each waits until it is let through."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page = page
+        self.routes: list[Route] = []
+        page.route(re.compile(pattern), self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self.routes.append(route)
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many have come."""
+        end = monotonic() + PATIENCE
+        while len(self.routes) < count:
+            assert monotonic() < end, f"{len(self.routes)} of {count} requests came"
+            self._page.wait_for_timeout(20)
 
 
 def test_every_view_shows_what_stands_and_names_a_tampered_chain_however_many_there_are(look: Watched) -> None:
@@ -194,6 +219,24 @@ def test_of_two_events_that_are_chosen_one_after_the_other_the_last_one_is_shown
     expect(facts).to_contain_text(f"152 in {MANY}")
     page.evaluate(RELEASE)
     expect(facts).to_contain_text(f"152 in {MANY}")
+
+
+def test_what_was_found_of_an_event_stays_though_the_detail_that_was_begun_before_it_comes_last(look: Watched) -> None:
+    page = look.page
+    reports, details = Held(page, "/api/v1/audits/"), Held(page, r"/api/v1/events\?.*from_seq=")
+    look.open(view="events", chain=LAST, event="e-1")
+    reports.wait_for(1)
+    details.wait_for(1)  # the detail is on its way, and nothing is known of the finding
+    for report in reports.routes:
+        report.continue_()
+    details.wait_for(2)  # now it is known, and the event is shown again
+    details.routes[1].continue_()
+    notice = page.locator("#detail [data-finding]")
+    expect(notice).to_be_visible()
+    with page.expect_response(re.compile("from_seq=")):
+        details.routes[0].continue_()
+    page.evaluate(READ)
+    expect(notice).to_be_visible()
 
 
 def test_what_stood_is_gone_from_every_view_once_a_full_audit_is_clean(look: Watched, log: ServedLog) -> None:

@@ -8,7 +8,7 @@ import { isErased } from './evidence/fields.js'
 import { UnsupportedError } from './evidence/webcrypto.js'
 import { number, pretty } from './format.js'
 import { findingNotice } from './meaning.js'
-import { errorBox, hash, loading, moment } from './parts.js'
+import { errorBox, hash, loading, moment, takeTurn } from './parts.js'
 import { eventsOf } from './range.js'
 import { checkEvent } from './rowcheck.js'
 import { shortened, valuesOf } from './summary.js'
@@ -25,11 +25,13 @@ export async function eventDetail(event, link, signal, { found, ask } = {}) {
   const result = h('div', {})
   const verify = async () => {
     result.replaceChildren(loading('Checking …'))
+    const isLast = takeTurn(result)
     try {
-      result.replaceChildren(await verification(event, link, signal, verify))
+      const shown = await verification(event, link, signal, verify)
+      if (isLast()) result.replaceChildren(shown)
     } catch (error) {
       const again = error instanceof UnsupportedError ? null : verify
-      if (!signal.aborted) result.replaceChildren(errorBox(error, again))
+      if (isLast() && !signal.aborted) result.replaceChildren(errorBox(error, again))
     }
   }
   const { outcome, words } = await checkEvent(event, event.chain)

@@ -39,3 +39,16 @@ export const moment = (text, characters = undefined) => h('time', { datetime: te
 export const hash = (text) => h('code', { class: 'hash', title: text }, text)
 
 export const card = (title, ...children) => h('section', { class: 'card' }, h('h2', {}, title), children)
+
+const turns = new WeakMap()
+
+/**
+ * Whoever last began to fill a place fills it: what was begun before, and comes later, is thrown away.
+ * @param {HTMLElement} place
+ * @returns {() => boolean} whether nobody has begun since
+ */
+export function takeTurn(place) {
+  const turn = Symbol('turn')
+  turns.set(place, turn)
+  return () => turns.get(place) === turn
+}

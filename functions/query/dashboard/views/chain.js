@@ -6,7 +6,7 @@ import { fill, h, svg } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { number, plural, short } from '../format.js'
 import { COLOURS } from '../chart.js'
-import { card, damagedChain, empty, errorBox, loading } from '../parts.js'
+import { card, damagedChain, empty, errorBox, loading, takeTurn } from '../parts.js'
 import { eventsOf } from '../range.js'
 import { findingNotice } from '../meaning.js'
 import { marks, standingFindings } from '../findings.js'
@@ -139,8 +139,8 @@ function walk(pressed, step) {
 
 async function showEvent(event, seq, { chain, detail, findings, link, signal }) {
   detail.replaceChildren(loading())
-  detail.dataset.seq = seq
-  const isGone = () => signal.aborted || detail.dataset.seq !== String(seq)
+  const isLast = takeTurn(detail)
+  const isGone = () => signal.aborted || !isLast()
   const found = findings.get(seq)
   try {
     const shown = event ? await eventDetail(event, link, signal, { found }) : h('div', {}, found && findingNotice(found, chain), empty(`Event ${number(seq)} is not there.`))

@@ -4,7 +4,7 @@ import { ask } from '../api.js'
 import { announce, h } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { day } from '../format.js'
-import { errorBox, loading } from '../parts.js'
+import { errorBox, loading, takeTurn } from '../parts.js'
 import { nameView } from '../standing.js'
 
 const MOVES = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
@@ -31,7 +31,8 @@ export class Pane {
     this.detail.replaceChildren(loading())
     this.detail.dataset.event = event.event_id
     if (click && click.detail === 0) this.title.focus({ preventScroll: true })
-    const isGone = () => this.signal.aborted || this.detail.dataset.event !== event.event_id
+    const isLast = takeTurn(this.detail)
+    const isGone = () => this.signal.aborted || !isLast()
     try {
       const whole = event.hash ? event : await named(event, this.signal)
       if (isGone()) return
@@ -56,6 +57,7 @@ export class Pane {
     for (const other of this.rows.body.children) other.setAttribute('aria-selected', 'false')
     address((parameters) => parameters.delete('event'))
     delete this.detail.dataset.event
+    takeTurn(this.detail)
     this.event = null
     this.detail.replaceChildren()
     this.show(false)
