@@ -37,7 +37,8 @@ export function suggesting(input, chain, signal) {
   const show = async () => {
     const { name, value } = termAt(input.value, input.selectionStart)
     const offered = await offers(chain, name, value, signal)
-    if (signal.aborted || termAt(input.value, input.selectionStart).value !== value) return
+    const now = termAt(input.value, input.selectionStart)
+    if (signal.aborted || now.name !== name || now.value !== value) return
     if (offered.length === 0) return close()
     const item = (words, index) => h('li', { role: 'option', id: `suggestion-${index}`, 'aria-selected': 'false', onpointerdown: (pressed) => (pressed.preventDefault(), take(words)) }, h('bdi', {}, words))
     fill(list, offered.map(item))
