@@ -46,9 +46,9 @@ def main() -> int:
         parser.error(f"no such benchmark: {', '.join(unknown)}")
     with (
         tempfile.TemporaryDirectory(prefix="eventlog-bench-") as folder,
-        EmbeddedMongo(Path(folder), cache_gb=CACHE_GB) as mongo,
+        EmbeddedMongo(Path(folder) / "mongo", cache_gb=CACHE_GB) as mongo,
     ):
-        run = Run(mongo.uri, arguments.quick)
+        run = Run(mongo.uri, Path(folder), arguments.quick)
         wanted = [name for name in BENCHMARKS if not (arguments.quick and name in NOT_QUICK)]
         outcomes = run_all(run, arguments.names or wanted)
         if not arguments.quick and not arguments.names:

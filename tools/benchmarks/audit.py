@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,10 +16,10 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.workers import Workers, cores
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.store import connect, open_log
-from tools.benchmarks import seed
+from tools.benchmarks.chain_writers import CHAIN, ORIGIN
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, ratio
+from tools.benchmarks.stored import restored
 
-CHAIN = "main"
 FLOOR = 0.7
 TWO_FLOOR = 1.6
 GROWTH_CEILING_MB = 50.0
@@ -27,21 +27,11 @@ GROWTH_CEILING_MB = 50.0
 
 @dataclass(frozen=True, slots=True)
 class SeededLog:
-    """A seeded chain of ``size`` events in a database of its own."""
+    """A seeded chain of ``size`` events."""
 
     uri: str
+    database: str
     size: int
-
-    @property
-    def database(self) -> str:
-        """The name of its database."""
-        return f"audit_{self.size}"
-
-    def seed(self, run: Run) -> None:
-        """Make the database again."""
-        with run.client() as client:
-            client.drop_database(self.database)
-            seed.seed(client, self.database, CHAIN, self.size)
 
     def read(self) -> float:
         """Read every document in order, decoded to a dict; return events a second."""
@@ -59,9 +49,9 @@ class SeededLog:
             # A new client each time, as each process of the function has one; the first read of the chain is not
             # measured.
             with connect(self.uri) as client:
-                store = open_log(client, self.database, seed.ORIGIN)
+                store = open_log(client, self.database, ORIGIN)
                 plan = Workers(self.uri, self.database, count=workers, least=0)
-                auditor = Auditor(store, AuditStore(store), seed.ORIGIN, workers=plan)
+                auditor = Auditor(store, AuditStore(store), ORIGIN, workers=plan)
                 store.chain(CHAIN)
                 started = time.monotonic()
                 report = auditor.run(auditor.start(CHAIN, "full"), 3600)
@@ -72,7 +62,15 @@ class SeededLog:
 
     def memory(self, workers: int) -> tuple[float, float]:
         """Audit in a fresh process; return its peak megabytes, and those of its largest worker."""
-        command = [sys.executable, "-m", "tools.benchmarks.audit", self.uri, str(self.size), str(workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "tools.benchmarks.audit",
+            self.uri,
+            self.database,
+            str(self.size),
+            str(workers),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         own, children = map(float, done.stdout.split())
         return own, children
@@ -80,10 +78,10 @@ class SeededLog:
 
 def run(run: Run) -> BenchmarkReport:
     """Measure speed and memory of audits."""
-    small, large = (SeededLog(run.uri, size) for size in ((5_000, 20_000) if run.quick else (100_000, 1_000_000)))
-    for log in (small, large):
-        log.seed(run)
-    return BenchmarkReport([_speed(large, run.quick), _memory(small, large)])
+    sizes = (5_000, 20_000) if run.quick else (100_000, 1_000_000)
+    with ExitStack() as stack:
+        small, large = (SeededLog(run.uri, stack.enter_context(restored(run, size)), size) for size in sizes)
+        return BenchmarkReport([_speed(large, run.quick), _memory(small, large)])
 
 
 def _speed(log: SeededLog, quick: bool) -> Table:
@@ -141,4 +139,4 @@ def _sample(peaks: dict[int, float], done: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    _measure_memory(SeededLog(sys.argv[1], int(sys.argv[2])), int(sys.argv[3]))
+    _measure_memory(SeededLog(sys.argv[1], sys.argv[2], int(sys.argv[3])), int(sys.argv[4]))

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -88,8 +87,10 @@ class Artefacts:
 
 
 def build(folder: Path) -> Artefacts:
-    """Build the artefacts in a folder for this Python, by the steps that ``sam build`` runs."""
+    """Build the artefacts in a folder for this Python, by the steps that ``sam build`` runs; once in each run."""
     built = Artefacts(folder / "layer", folder / "functions")
+    if folder.exists():
+        return built
     _make(ROOT / "layers/eventlog/src", "EventLogLayer", built.layer)
     for name, logical_id in FUNCTIONS.items():
         _make(ROOT / "functions" / name, logical_id, built.functions / name)
@@ -106,14 +107,13 @@ def _make(source: Path, logical_id: str, target: Path) -> None:
 
 def run(run: Run) -> BenchmarkReport:
     """Measure starts, packages and weight; no database is needed."""
-    with tempfile.TemporaryDirectory(prefix="eventlog-cold-") as folder:
-        built = build(Path(folder))
-        return BenchmarkReport([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
+    built = build(run.folder / "built")
+    return BenchmarkReport([_starts(built, run.quick), _packages(built, run.quick), _weight(built, run.quick)])
 
 
 def _starts(built: Artefacts, quick: bool) -> Table:
     # CPU time is compared, as it varies less than wall time. Only ingest is judged: it has what every function has.
-    rounds, ceiling = (3, None) if quick else (11, CEILING)
+    rounds, ceiling = (3, None) if quick else (7, CEILING)
     handlers = {name: partial(built.start, HANDLER, name) for name in FUNCTIONS}
     floors = {"floor": partial(built.start, FLOOR), "floor, no collection": partial(built.start, UNCOLLECTED)}
     found = alternately(rounds, floors | handlers)
@@ -140,7 +140,7 @@ def _medians(starts: Sequence[Start]) -> list[str]:
 
 def _packages(built: Artefacts, quick: bool) -> Table:
     # Medians for each package, in the order of what ingest pays for; what is not shown is summed up in one row.
-    rounds, shown = (1, 10) if quick else (5, 14)
+    rounds, shown = (1, 10) if quick else (3, 14)
     handlers = {name: partial(built.packages, HANDLER, name) for name in FUNCTIONS}
     found = alternately(rounds, {"floor": partial(built.packages, FLOOR), **handlers})
     middle = {name: _middle(counts) for name, counts in found.items()}

@@ -32,9 +32,10 @@ class BenchmarkReport:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the benchmarks: the URI of a real MongoDB, and whether it is the short one."""
+    """One run of the benchmarks: the URI of a real MongoDB, a folder for files, and whether it is the short one."""
 
     uri: str
+    folder: Path
     quick: bool = False
 
     def client(self) -> "MongoClient[dict[str, object]]":

@@ -24,7 +24,7 @@ _STYLE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """Lines over common x values; ``limits`` are dashed horizontal lines with a name."""
+    """Lines over common x values, or over the first of them; ``limits`` are dashed horizontal lines with a name."""
 
     title: str
     x_label: str
@@ -45,7 +45,7 @@ def draw(path: str, plot: Plot) -> None:
     with plt.rc_context(_STYLE):  # type: ignore[arg-type]
         figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
         for (name, values), colour, marker in zip(plot.lines.items(), _COLOURS, _MARKERS, strict=False):
-            axes.plot(plot.x, values, color=colour, marker=marker, markersize=5, label=name)
+            axes.plot(plot.x[: len(values)], values, color=colour, marker=marker, markersize=5, label=name)
         for name, value in (plot.limits or {}).items():
             axes.axhline(value, color=_INK, linestyle="--", linewidth=1, label=name)
         if plot.log_x:
