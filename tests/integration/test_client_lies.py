@@ -53,7 +53,7 @@ def log(mongo_uri: str, database: str, tmp_path: Path, store: MongoStore) -> Ite
     store.append("main", [draft() for _ in range(300)])
     app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database))
     lying = Lying(app)
-    with served(lying) as url:
+    with served(lying, quiet=True) as url:
         put_anchor(store)
         yield Log(url, lying, store, tmp_path)
     app.state.connection.close()

@@ -37,7 +37,7 @@ def tenants(store: MongoStore) -> MongoStore:
 
 @pytest.fixture
 def url(api: TestClient) -> Iterator[str]:
-    with served(api.app) as found:
+    with served(api.app, quiet=True) as found:
         yield found
 
 

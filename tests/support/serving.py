@@ -1,9 +1,12 @@
 """The API on a real port, as it is or behind something that changes its answers."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
+
+import pytest
 
 from eventlog.http.wired import wiring_of
 from eventlog.wiring.query import QueryWiring
@@ -16,8 +19,28 @@ Change = Callable[[str, bytes], bytes]
 
 
 @contextmanager
-def served(app: Any, port: int = 0, limits: Limits | None = None) -> Iterator[str]:
-    """The URL of an ASGI app, on a free port unless one is named."""
+def served(app: Any, port: int = 0, limits: Limits | None = None, *, quiet: bool = False) -> Iterator[str]:
+    """The URL of an ASGI app, on a free port unless one is named.
+
+    ``quiet``: without logs and metrics, for tests that read what a command prints: threads of the server print when
+    they get to it, into the middle of a line or after the command.
+    """
+    with _silence() if quiet else nullcontext():
+        yield from _serve(app, port, limits)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def _serve(app: Any, port: int, limits: Limits | None) -> Iterator[str]:
     bound = bind(port)
     server = Server(app, bound, when_stopping=lambda: _end_streams(app), limits=limits)
     thread = threading.Thread(target=server.serve_forever, name="api")
