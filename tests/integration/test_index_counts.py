@@ -3,16 +3,20 @@
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
+from pymongo.errors import ExecutionTimeout
 
 from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport, Mode
+from eventlog.store.mongo import index_counts
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.indexes import EVENTS, Index
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, kinds
 from tests.support.each import each
 from tests.support.factories import draft
+from tests.support.profiled import DOCUMENTS, counted, profiled
 
 SIZE = 20
 HIDDEN = 3
@@ -47,16 +51,23 @@ def hide(store: MongoStore, index: Index, where: dict[str, Any]) -> None:
     events.create_index(index.keys, name=index.name, partialFilterExpression=where, **unique)
 
 
+def count_by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_counts, "_AT_ONCE", 0)
+
+
 def show(store: MongoStore, index: Index) -> None:
     operations_of(store).events.drop_index(index.name)
     operations_of(store).events.create_index(index.keys, unique=index.unique)
 
 
-@pytest.mark.parametrize("step", [2, 5, scan.STEP])
+@pytest.mark.parametrize("step", [1, 2, scan.STEP])
+@pytest.mark.parametrize("at_once", [True, False])
 def test_each_index_that_lacks_rows_is_named_with_how_many(
-    log: MongoStore, monkeypatch: pytest.MonkeyPatch, step: int
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, step: int, *, at_once: bool
 ) -> None:
     monkeypatch.setattr(scan, "STEP", step)
+    if not at_once:
+        count_by_steps(monkeypatch)
     assert audited(log).status == "intact"
     for index in EVENTS:
         hide(log, index, {"seq": {"$lt": SIZE - HIDDEN}})
@@ -70,8 +81,39 @@ def test_each_index_that_lacks_rows_is_named_with_how_many(
     assert audited(log).status == "intact"
 
 
+def test_what_takes_too_long_at_once_is_counted_by_steps(log: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def count_documents(*_: object, maxTimeMS: int, **__: object) -> int:  # noqa: N803
+        asked.append(maxTimeMS)
+        raise ExecutionTimeout("operation exceeded time limit", 50)
+
+    monkeypatch.setattr(scan, "STEP", 2)
+    monkeypatch.setattr(Collection, "count_documents", count_documents)
+    assert audited(log).status == "intact"
+    hide(log, EVENTS[1], {"seq": {"$lt": SIZE - HIDDEN}})
+    assert kinds(audited(log)) == [("schema_mismatch", None)]
+    assert asked == [index_counts._AT_ONCE_MILLIS] * len(EVENTS) * 2
+
+
+def test_counting_looks_at_keys_alone_in_one_command_an_index(log: MongoStore) -> None:
+    """That none of them reads an event is what makes it cheap: MongoDB would read each one five times."""
+    database = operations_of(log).events.database
+    with profiled(database, DOCUMENTS) as documents:
+        assert audited(log).status == "intact"
+    with counted(database) as commands:
+        assert audited(log).status == "intact"
+    (counting,) = (kind for kind in commands if kind.startswith("events command"))
+    assert (commands[counting], documents[counting]) == (len(EVENTS), 0)
+
+
 @each("index", EVENTS)
-def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(log: MongoStore, index: Index) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, index: Index, *, at_once: bool
+) -> None:
+    if not at_once:
+        count_by_steps(monkeypatch)
     events = operations_of(log).events
     events.drop_index(index.name)
     assert audited(log).status == "intact"

@@ -1,8 +1,7 @@
 """Holds the indexes that queries use against what a full audit reads: each must show every event of the chain.
 
-With each step of the scan, each index is counted a step further, in its own order. So it costs no more memory however
-long the chain is, and can be resumed. In all that is one scan of each index, some half of the time that the audit takes
-without it.
+With each step of the scan one index is counted further: whole, or in its own order by as much as the scan has gone in
+that time for each of them. So it costs no more memory however long the chain is, and can be resumed.
 """
 
 from eventlog.audit.run import AuditRun
@@ -12,14 +11,16 @@ from eventlog.verify.findings import Finding
 
 
 def advance(audits: AuditReads, run: AuditRun, events: int) -> None:
-    """Count a chain's events through each index so many events further."""
+    """Count a chain's events through the next index that is not done, as far as makes so many events for each."""
     end = run.report.to_seq
     if run.counted is None or end is None:
         return
     try:
         for name, so_far in run.counted.items():
             if not so_far.done:
-                run.counted[name] = audits.count_through(run.report.chain, name, end, so_far, events, after=run.read_at)
+                most = events * len(run.counted)
+                run.counted[name] = audits.count_through(run.report.chain, name, end, so_far, most, after=run.read_at)
+                return
     except CorruptionError as error:  # a key that can't be decoded: the scan finds the event
         run.counted = None
         run.leave_incomplete(f"its events could not be counted through an index: {error}")

@@ -131,7 +131,7 @@ class AuditReads(Protocol):
     def count_through(
         self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
     ) -> Counted:
-        """Count the events below seq ``end`` that an index shows, at most so many more than ``before``.
+        """Count the events below seq ``end`` that an index shows: so many more than ``before``, or all that are left.
 
         As the database was at ``after`` or later.
         """
