@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from eventlog.clock import now_millis
@@ -22,6 +21,7 @@ from eventlog.http.problems import api_router, documented
 from eventlog.http.query_strings import FLAG
 from eventlog.http.receipt_schemas import Accepted, Receipt, Receipts, receipt
 from eventlog.http.requests import BatchBody, EventBody
+from eventlog.http.waiting import is_alone, waited_for
 from eventlog.http.wired import wired_by
 from eventlog.ingest.queue_message import enqueue
 from eventlog.ingest.submission import check_batch, make_draft
@@ -82,13 +82,13 @@ async def append_one(
 ) -> Response:
     """Append the event of a request, now or later."""
     given = (request, body, query.chain or DEFAULT_CHAIN, caller)
-    draft = _draft(*given) if len(body) <= _SMALL else await run_in_threadpool(_draft, *given)
+    draft = _draft(*given) if len(body) <= _SMALL else await waited_for(request, _draft, *given)
     if wired.indexer is not None:
         known = wired.indexer.index_known(draft)
-        draft = await run_in_threadpool(wired.indexer.index, draft) if known is None else known
+        draft = await waited_for(request, wired.indexer.index, draft) if known is None else known
     if wired.settings.asynchronous if query.asynchronous is None else query.asynchronous:
-        return await run_in_threadpool(_accept, wired, draft)
-    placed = await wired.ingest.one(draft)
+        return await waited_for(request, _accept, wired, draft)
+    placed = wired.ingest.one(draft) if is_alone(request) else await wired.ingest.one_async(draft)
     _count(request, [placed])
     where = f"{wired.settings.base_path}/api/v1/events/{draft.entry.event_id}?chain={draft.entry.chain}"
     headers = {"Location": where}
@@ -172,8 +172,8 @@ async def append_event(
     responses={201: {"model": Receipts}, 200: {"model": Receipts, "description": "All replays"}, **_ERRORS},
     openapi_extra=BATCH_BODY,
 )
-def append_batch(
+async def append_batch(
     caller: Writer, wired: WiredIngest, request: Request, body: BatchBody, query: AppendParameters
 ) -> Response:
     """Append up to 500 events of one chain in their order, all or none."""
-    return append_all(wired, request, body, chain=query.chain, caller=caller)
+    return await waited_for(request, append_all, wired, request, body, chain=query.chain, caller=caller)

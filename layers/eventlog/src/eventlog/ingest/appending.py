@@ -41,14 +41,18 @@ class Ingest:
             self._known.clear()
         self._known.add(chain)
 
-    async def one(self, draft: Draft) -> Placed:
-        """Append one event.
+    def one(self, draft: Draft) -> Placed:
+        """Append one event, and wait in the calling thread until that is done.
 
         Raises:
             IdErasedError: the event with this id was erased.
             IdConflictError: an event with this id exists with other content.
             StoreError: see ``EventStore.append``.
         """
+        return self._log.append(draft.entry.chain, [draft])[0]
+
+    async def one_async(self, draft: Draft) -> Placed:
+        """Append one event as ``one`` does, for a coroutine: another thread waits."""
         return (await self._log.append_async(draft.entry.chain, [draft]))[0]
 
     def batch(self, drafts: Sequence[Draft]) -> list[Placed]:
