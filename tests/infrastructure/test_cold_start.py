@@ -53,12 +53,21 @@ sys.addaudithook(lambda event, _: seen.append(event) if event in {WATCHED} else 
 {HANDLER}
 loaded = list(sys.modules)
 import gc, threading
-print(json.dumps([loaded, seen, threading.active_count(), gc.isenabled(), gc.get_freeze_count(), gc.get_stats()]))
+collects, frozen, generations = gc.isenabled(), gc.get_freeze_count(), gc.get_stats()
+from pydantic import BaseModel
+def models(kind):
+    return [model for each in kind.__subclasses__() for model in (each, *models(each))]
+built = [f"{{each.__module__}}.{{each.__name__}}" for each in models(BaseModel) if each.__pydantic_complete__]
+collector = [collects, frozen, generations]
+print(json.dumps([loaded, seen, threading.active_count(), *collector, built, BaseModel.model_config]))
 """
 
 
 class Started(NamedTuple):
-    """What a function's start has loaded and done, and how the collector of garbage stands after it."""
+    """What a function's start has loaded and done, and how the collector of garbage stands after it.
+
+    ``built`` are the models that pydantic has built, ``inherited`` the settings that every other model begins with.
+    """
 
     modules: list[str]
     seen: list[str]
@@ -66,6 +75,8 @@ class Started(NamedTuple):
     collects: bool
     frozen: int
     generations: list[dict[str, int]]
+    built: list[str]
+    inherited: dict[str, object]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +120,14 @@ def test_a_start_collects_garbage_neither_while_it_lasts_nor_in_the_first_reques
     assert starts[function].collects
     assert starts[function].frozen > 50_000
     assert starts[function].generations[2]["collections"] == 0
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_builds_no_model_that_is_for_the_openapi_document(starts: dict[str, Started], function: str) -> None:
+    built = starts[function].built
+    assert [name for name in built if "_schemas." in name and not name.endswith("Request")] == []
+    assert sum(name.startswith("fastapi.openapi.models.") for name in built) < 10
+    assert starts[function].inherited == {}
 
 
 def test_every_module_of_the_layer_comes_with_bytecode_that_is_never_checked_against_its_source(

@@ -23,7 +23,7 @@ class AuditRequest(BaseModel):
     )
 
 
-class FindingOut(BaseModel):
+class FindingOut(BaseModel, defer_build=True):
     """One place where the log is not what it must be."""
 
     kind: str
@@ -33,7 +33,7 @@ class FindingOut(BaseModel):
     detail: str
 
 
-class Skew(BaseModel):
+class Skew(BaseModel, defer_build=True):
     """Events whose claimed timestamp is over an hour from when they were received: no tampering, but worth a look."""
 
     events: int
@@ -41,7 +41,7 @@ class Skew(BaseModel):
     seconds: float = Field(description="received_at - timestamp of that event")
 
 
-class WitnessOut(BaseModel):
+class WitnessOut(BaseModel, defer_build=True):
     """What was known of a witness when the audit began."""
 
     name: str = Field(description="As the log's policy has it")
@@ -52,7 +52,7 @@ class WitnessOut(BaseModel):
     detail: str
 
 
-class AuditReport(BaseModel):
+class AuditReport(BaseModel, defer_build=True):
     """An audit's report; seqs are [from_seq, to_seq)."""
 
     audit_id: str
@@ -80,7 +80,7 @@ class AuditReport(BaseModel):
     witnesses: list[WitnessOut] = Field(description="What was known of each when it began; empty if none is asked")
 
 
-class AuditReports(BaseModel):
+class AuditReports(BaseModel, defer_build=True):
     """Reports, newest first; ``next`` goes on as ``before``, null at the end."""
 
     audits: list[AuditReport]

@@ -9,7 +9,7 @@ from eventlog.http.standing_schemas import StandingOut
 from eventlog.store.interface import Chain, UnreadableChain
 
 
-class ChainOut(BaseModel):
+class ChainOut(BaseModel, defer_build=True):
     """A chain and its head."""
 
     chain: str
@@ -21,7 +21,7 @@ class ChainOut(BaseModel):
     standing: StandingOut = Field(description="What full audits say, and what was found and still stands")
 
 
-class DamagedChainOut(BaseModel):
+class DamagedChainOut(BaseModel, defer_build=True):
     """A chain of which the database does not say what it should: have it audited."""
 
     chain: str
@@ -43,7 +43,7 @@ class DamagedChainDetail(DamagedChainOut):
     last_audit: dict[str, Any] | None = Field(description="In any mode: it takes nothing back that stands")
 
 
-class Chains(BaseModel):
+class Chains(BaseModel, defer_build=True):
     """Chains by name; ``next`` goes on as ``after``, null at the end."""
 
     chains: list[ChainOut | DamagedChainOut]

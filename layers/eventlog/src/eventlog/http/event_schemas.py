@@ -37,7 +37,7 @@ _BLANK = ("\t", "\r", "\n")
 """What may make one by itself, as a spreadsheet leaves it out or begins a cell behind it."""
 
 
-class ErasedBy(BaseModel):
+class ErasedBy(BaseModel, defer_build=True):
     """By which event of the chain another was erased, and when that was ordered."""
 
     seq: int
@@ -56,7 +56,7 @@ class EventOut(Receipt):
     erased: ErasedBy | None = Field(default=None, description="Only of an event that was erased")
 
 
-class EventPage(BaseModel):
+class EventPage(BaseModel, defer_build=True):
     """A page of events; ``next_cursor`` is null on the last one."""
 
     events: list[EventOut]

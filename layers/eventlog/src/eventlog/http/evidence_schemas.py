@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from eventlog.http.event_schemas import EventOut
 
 
-class CheckpointOut(BaseModel):
+class CheckpointOut(BaseModel, defer_build=True):
     """A signed and anchored tree head."""
 
     number: int = Field(description="The chain's anchors are counted from 1")
@@ -15,7 +15,7 @@ class CheckpointOut(BaseModel):
     note: str = Field(description="The signed note (C2SP tlog-checkpoint), byte for byte")
 
 
-class ProofOut(BaseModel):
+class ProofOut(BaseModel, defer_build=True):
     """An inclusion proof (RFC 9162, section 2.1.3): ``leaf_hash`` and ``hashes`` lead to ``root``."""
 
     chain: str
@@ -28,7 +28,7 @@ class ProofOut(BaseModel):
     checkpoint: str | None = Field(description="The signed note of this size, if there is one")
 
 
-class ConsistencyOut(BaseModel):
+class ConsistencyOut(BaseModel, defer_build=True):
     """A consistency proof (RFC 9162, section 2.1.4)."""
 
     first: int
@@ -38,7 +38,7 @@ class ConsistencyOut(BaseModel):
     second_root: str
 
 
-class RegistryProofOut(BaseModel):
+class RegistryProofOut(BaseModel, defer_build=True):
     """An inclusion proof of an event of the registry, and the checkpoint that it leads to."""
 
     tree_size: int
@@ -46,7 +46,7 @@ class RegistryProofOut(BaseModel):
     checkpoint: str = Field(description="The registry's signed note, byte for byte")
 
 
-class HeadProofOut(BaseModel):
+class HeadProofOut(BaseModel, defer_build=True):
     """A chain's head proven under the registry: the anchor, its place under the commitment, and the commitment's."""
 
     chain: str
@@ -59,7 +59,7 @@ class HeadProofOut(BaseModel):
     registry: RegistryProofOut
 
 
-class RootOut(BaseModel):
+class RootOut(BaseModel, defer_build=True):
     """The Merkle root at a size; nobody has signed it."""
 
     chain: str

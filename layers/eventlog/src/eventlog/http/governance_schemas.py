@@ -60,7 +60,7 @@ class ReleaseRequest(OrderRequest):
     """Why a hold is released."""
 
 
-class ErasureOut(BaseModel):
+class ErasureOut(BaseModel, defer_build=True):
     """An erasure, and how far it is."""
 
     erasure_id: str = Field(description="The request's id")
@@ -79,14 +79,14 @@ class ErasureOut(BaseModel):
     reason: str
 
 
-class ErasureList(BaseModel):
+class ErasureList(BaseModel, defer_build=True):
     """ErasureList, those that wait for an approval first, then the newest first."""
 
     erasures: list[ErasureOut]
     next: str | None = Field(description="The parameter before of the next page")
 
 
-class Released(BaseModel):
+class Released(BaseModel, defer_build=True):
     """The release of a hold."""
 
     event_id: str
@@ -95,7 +95,7 @@ class Released(BaseModel):
     by: str
 
 
-class HoldOut(BaseModel):
+class HoldOut(BaseModel, defer_build=True):
     """A hold."""
 
     hold_id: str = Field(description="The request's id")
@@ -112,7 +112,7 @@ class HoldOut(BaseModel):
     reason: str
 
 
-class HoldsOut(BaseModel):
+class HoldsOut(BaseModel, defer_build=True):
     """All holds of a chain, the newest first."""
 
     holds: list[HoldOut]

@@ -62,14 +62,14 @@ STATUS: dict[type[Exception], int] = {
 }
 
 
-class FieldError(BaseModel):
+class FieldError(BaseModel, defer_build=True):
     """One thing that is wrong."""
 
     pointer: str = Field(description="RFC 6901 pointer into the body; /query/NAME or /path/NAME for parameters")
     detail: str
 
 
-class ProblemDocument(BaseModel):
+class ProblemDocument(BaseModel, defer_build=True):
     """An error as RFC 9457 has it."""
 
     type: str = "about:blank"

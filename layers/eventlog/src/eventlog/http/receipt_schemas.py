@@ -8,7 +8,7 @@ from eventlog.formats.times import format_time
 from eventlog.store.interface import Placed
 
 
-class Receipt(BaseModel):
+class Receipt(BaseModel, defer_build=True):
     """Proof of acceptance: the event's place and hashes (lower-case hex)."""
 
     event_id: str
@@ -21,13 +21,13 @@ class Receipt(BaseModel):
     hash: str
 
 
-class Receipts(BaseModel):
+class Receipts(BaseModel, defer_build=True):
     """One receipt for each event of a batch, in its order."""
 
     receipts: list[Receipt]
 
 
-class Accepted(BaseModel):
+class Accepted(BaseModel, defer_build=True):
     """An event that waits in a queue: it is durable, and has no place in its chain yet."""
 
     event_id: str

@@ -21,14 +21,14 @@ _SHOWN = 100
 _NAMES = ("event_type", "source_id")
 
 
-class DeclaredVersion(BaseModel):
+class DeclaredVersion(BaseModel, defer_build=True):
     """One declaration of search fields: each field's JSON pointers into the payload."""
 
     version: int
     fields: dict[str, list[str]]
 
 
-class SearchedBy(BaseModel):
+class SearchedBy(BaseModel, defer_build=True):
     """What a chain can be searched by."""
 
     chain: str
@@ -38,7 +38,7 @@ class SearchedBy(BaseModel):
     indexed_version: int = Field(description="The lowest that any event is indexed by; 0: one is not indexed at all")
 
 
-class Suggested(BaseModel):
+class Suggested(BaseModel, defer_build=True):
     """Values that events of a chain have."""
 
     chain: str

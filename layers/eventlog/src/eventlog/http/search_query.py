@@ -26,7 +26,7 @@ AskedKeys = Annotated[
 ]
 
 
-class Indexed(BaseModel):
+class Indexed(BaseModel, defer_build=True):
     """How far the chain of an answer is indexed."""
 
     version: int = Field(description="The declaration of search fields in force")

@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from eventlog.formats.standing import StandingVerdict
 
 
-class FullAuditOut(BaseModel):
+class FullAuditOut(BaseModel, defer_build=True):
     """A full audit that has ended."""
 
     audit_id: str
@@ -15,7 +15,7 @@ class FullAuditOut(BaseModel):
     events_checked: int
 
 
-class StandingFindingOut(BaseModel):
+class StandingFindingOut(BaseModel, defer_build=True):
     """Something that was found and stands; its report says more."""
 
     kind: str
@@ -24,7 +24,7 @@ class StandingFindingOut(BaseModel):
     audit_id: str = Field(description="The audit that found it first")
 
 
-class StandingOut(BaseModel):
+class StandingOut(BaseModel, defer_build=True):
     """What audits have found of a chain. Only a full audit that began later and ends intact takes anything back."""
 
     verdict: StandingVerdict = Field(
@@ -40,14 +40,14 @@ class StandingOut(BaseModel):
     )
 
 
-class TamperedChain(BaseModel):
+class TamperedChain(BaseModel, defer_build=True):
     """A chain in which something stands."""
 
     chain: str
     standing: StandingOut
 
 
-class Verdicts(BaseModel):
+class Verdicts(BaseModel, defer_build=True):
     """How many chains there are of each verdict."""
 
     tampered: int
@@ -56,7 +56,7 @@ class Verdicts(BaseModel):
     intact: int
 
 
-class LogStandingOut(BaseModel):
+class LogStandingOut(BaseModel, defer_build=True):
     """What stands of all chains that the caller may see; ``next`` goes on as ``after``, null at the end."""
 
     verdict: StandingVerdict = Field(description="The worst of all chains and of the database")

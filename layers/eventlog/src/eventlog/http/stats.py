@@ -84,7 +84,7 @@ class StatsQuery(BaseModel):
         return found
 
 
-class Series(BaseModel):
+class Series(BaseModel, defer_build=True):
     """The events of one value, ``value`` null: of all others; ``counts`` has one for each bucket."""
 
     value: str | None
@@ -92,7 +92,7 @@ class Series(BaseModel):
     counts: list[int]
 
 
-class Stats(BaseModel):
+class Stats(BaseModel, defer_build=True):
     """Events by when they say they happened. ``starts`` are the buckets' beginnings."""
 
     chain: str
