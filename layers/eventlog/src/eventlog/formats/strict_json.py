@@ -84,6 +84,36 @@ def parse(body: bytes, *, max_depth: int, max_values: int | None = None, doubles
     return value
 
 
+def parse_items(body: bytes, *, max_depth: int, max_values: int) -> list[Any] | None:
+    """Parse an array at once, if each of its items is what ``parse`` takes; None: parse one by one, to say what isn't.
+
+    ``max_depth`` limits each item, ``max_values`` all of them and the array together. Where there might be more values,
+    it is None, too, and nothing was parsed.
+    """
+    # Every value but the first follows one of these bytes, so there can't be more, whatever stands in strings.
+    if body.count(b"[") + body.count(b"{") + body.count(b",") >= max_values or _SURROGATE_ESCAPE.search(body):
+        return None
+    refused: list[Any] = []
+    try:
+        values = _load(_decode(body), refused, doubles=False)
+    except MalformedJSONError:
+        return None
+    return None if refused or type(values) is not list or _is_deeper(values, max_depth + 1) else values
+
+
+def _is_deeper(value: Any, max_depth: int) -> bool:
+    """Tell whether an array or object nests deeper than so many levels, itself being the first."""
+    level = [value]
+    for _ in range(max_depth):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+    return bool(level)
+
+
 def _fail(detail: str) -> NoReturn:
     raise MalformedJSONError([Problem("", detail)])
 

@@ -1,8 +1,9 @@
 """From the bytes of a request to submissions: its media type says which format they are in.
 
 A payload may nest ``MAX_DEPTH`` levels. In the native form the event around it is one level more; a CloudEvent is
-itself the payload. A batch is cut into its events first, and each is read to its end before the next one is parsed:
-whatever is sent, no more than one event's values are in memory.
+itself the payload. A batch in which nothing is wrong and whose values are not many is parsed at once. Any other is cut
+into its events first, and each is read to its end before the next one is parsed: whatever is sent, no more than one
+event's values are in memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from eventlog.ingest.submission import Submission
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CLOUDEVENT, CLOUDEVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+_AT_ONCE = 16 << 10
+"""Values of a batch that is parsed at once: 500 events of thirty. One event may have eight times as many."""
 
 
 def decode_one(headers: Mapping[str, str], body: bytes, chain: str, *, joined: bool = False) -> Submission:
@@ -53,6 +56,8 @@ def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Su
     # Counted as they come, so that no more than one event too many is looked at. All are read before any is answered
     # for, as the status is that of the worst of them.
     kind = media_type(headers, JSON, NDJSON, CLOUDEVENTS)
+    if kind != NDJSON and (found := _read_at_once(kind == CLOUDEVENTS, body, chain)):
+        return found
     submissions: list[Submission] = []
     refused = _Refused()
     for index, text in enumerate(_items(kind, body)):
@@ -69,6 +74,22 @@ def decode_batch(headers: Mapping[str, str], body: bytes, chain: str) -> list[Su
     if not submissions:
         raise InvalidError([Problem("", "the batch is empty")])
     return submissions
+
+
+def _read_at_once(is_cloudevents: bool, body: bytes, chain: str) -> list[Submission] | None:
+    """Read a batch that is an array of valid events; None if it is another, or so large that it has to be cut."""
+    # Faster by far than one by one, and with the same result. What is wrong where, and which of it counts, is not asked
+    # here: one by one the same will be found again, and told.
+    if len(body) > MAX_EVENT or not is_array(body):
+        return None
+    depth, read = (MAX_DEPTH, cloudevents.read) if is_cloudevents else (MAX_DEPTH + 1, native.read)
+    values = strict_json.parse_items(body, max_depth=depth, max_values=_AT_ONCE)
+    if values is None or len(values) > MAX_BATCH:
+        return None
+    try:
+        return [read(value, chain) for value in values]
+    except InputError:
+        return None
 
 
 def _read(is_cloudevent: bool, text: bytes, chain: str) -> Submission:
