@@ -3,80 +3,16 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from admin import atlas
-from admin.command import CommandError, explain
+from admin.command import reported
 from admin.mongo import check_mongo
+from admin.settings import AdminSettings
 from admin.setup import IN_ORDER, Document, Setup, SetupResult
 from eventlog.console import run as run_command
-from eventlog.formats.search_keys import parse_fields
 from eventlog.store.mongo.roles import ROLES
-
-SHORTEST = 16
-
-
-class AdminSettings(BaseSettings):
-    """Settings of the command. Secrets come from the environment, `.env` or files, as others can see a command line."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
-
-    mongo_database: str = "eventlog"
-    mongo_admin_uri: SecretStr | None = None
-    mongo_admin_uri_file: Path | None = None
-    search_fields: str = Field(default="", validation_alias="EVENTLOG_SEARCH_FIELDS")
-    eventlog_ingest_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
-    eventlog_ingest_password_file: Path | None = None
-    eventlog_query_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
-    eventlog_query_password_file: Path | None = None
-    eventlog_audit_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
-    eventlog_audit_password_file: Path | None = None
-    eventlog_erase_password: SecretStr | None = Field(default=None, min_length=SHORTEST)
-    eventlog_erase_password_file: Path | None = None
-
-    @field_validator("search_fields")
-    @classmethod
-    def _check_search_fields(cls, value: str) -> str:
-        parse_fields(value)
-        return value
-
-    def uri(self) -> str:
-        """Return the administrator's URI.
-
-        Raises:
-            CommandError: none was given.
-        """
-        found = self._secret("mongo_admin_uri")
-        if found is None:
-            raise CommandError("Set MONGO_ADMIN_URI, or MONGO_ADMIN_URI_FILE to a file that holds it.")
-        return found
-
-    def passwords(self) -> dict[str, str]:
-        """Return the passwords that were given, by user.
-
-        Raises:
-            CommandError: a password is too short, or its file can't be read.
-        """
-        found = {role.name: self._secret(f"{role.name}_password".replace("-", "_")) for role in ROLES}
-        for name, password in found.items():
-            if password is not None and len(password) < SHORTEST:
-                raise CommandError(f"The password for {name} is shorter than {SHORTEST} characters.")
-        return {name: password for name, password in found.items() if password is not None}
-
-    def _secret(self, name: str) -> str | None:
-        given: SecretStr | None = getattr(self, name)
-        path: Path | None = getattr(self, f"{name}_file")
-        if given is not None or path is None:
-            return None if given is None else given.get_secret_value()  # the variable goes before the file
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{path}, from {name.upper()}_FILE, can't be read.") from error
 
 
 def run(settings: AdminSettings, *, check: bool, on_atlas: bool) -> int:
@@ -123,16 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing (CHECK=1)")
     parser.add_argument("--atlas", action="store_true", help="print the roles for Atlas instead (ATLAS=1)")
     given = parser.parse_args(arguments)
-    try:
-        return run(AdminSettings(), check=given.check, on_atlas=given.atlas)
-    except ValidationError as error:
-        print(explain(error), file=sys.stderr)
-        return 2
-    except CommandError as error:
-        print(error, file=sys.stderr)
-    except PyMongoError as error:
-        print(f"MongoDB: {type(error).__name__}.", file=sys.stderr)  # its text may repeat parts of the URI
-    return 1
+    return reported(lambda: run(AdminSettings(), check=given.check, on_atlas=given.atlas))
 
 
 if __name__ == "__main__":

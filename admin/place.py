@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import Int64, MaxKey, MinKey
-from pydantic import ValidationError
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
-from admin.command import CommandError, explain
-from admin.db_setup import AdminSettings
+from admin.command import CommandError, reported
 from admin.mongo import check_mongo
+from admin.settings import AdminSettings
 from admin.sharding import Sharding
 from eventlog.console import run as run_command
 from eventlog.formats.names import is_chain_name
@@ -54,31 +52,23 @@ def _bounds(client: MongoClient[Document], database: str, chain: str) -> dict[st
     }
 
 
+def run(settings: AdminSettings, chain: str, zone: str) -> int:
+    """Place a chain, and say where; return 0."""
+    uri = settings.uri()
+    check_mongo(uri, settings.mongo_database, "MONGO_ADMIN_URI")
+    with MongoClient[Document](uri, appname="eventlog-admin") as client:
+        shards = place(client, settings.mongo_database, chain, zone)
+    print(f"Chain {chain} belongs to zone {zone} ({', '.join(shards)}). The balancer moves what is elsewhere.")
+    return 0
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 0 done, 1 it can't be done, 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="make place", description="Keep a chain on the shards of one zone.")
     parser.add_argument("chain")
     parser.add_argument("zone")
     given = parser.parse_args(arguments)
-    try:
-        settings = AdminSettings()
-        uri = settings.uri()
-        check_mongo(uri, settings.mongo_database, "MONGO_ADMIN_URI")
-        with MongoClient[Document](uri, appname="eventlog-admin") as client:
-            shards = place(client, settings.mongo_database, given.chain, given.zone)
-    except ValidationError as error:
-        print(explain(error), file=sys.stderr)
-        return 2
-    except CommandError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except PyMongoError as error:
-        print(f"MongoDB: {type(error).__name__}.", file=sys.stderr)  # its text may repeat parts of the URI
-        return 1
-    print(
-        f"Chain {given.chain} belongs to zone {given.zone} ({', '.join(shards)}). The balancer moves what is elsewhere."
-    )
-    return 0
+    return reported(lambda: run(AdminSettings(), given.chain, given.zone))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,10 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
-from pydantic import ValidationError
-
-from admin.command import CommandError, explain
-from admin.db_setup import AdminSettings
+from admin.command import CommandError, reported
 from admin.mongo import check_mongo
+from admin.settings import AdminSettings
 from eventlog.console import run as run_command
-from eventlog.store.errors import StoreError
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.reindex import Progress, Reindexer
 from eventlog.store.mongo.store import MongoStore, connect, open_log
@@ -59,14 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 1:
         print("usage: make reindex [CHAIN=main]", file=sys.stderr)
         return 2
-    try:
-        return run(AdminSettings(), arguments[0] if arguments else "")
-    except ValidationError as error:
-        print(explain(error), file=sys.stderr)
-        return 2
-    except (CommandError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return reported(lambda: run(AdminSettings(), arguments[0] if arguments else ""))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-from pymongo.errors import PyMongoError
-
-from admin.command import CommandError, explain
-from admin.db_setup import AdminSettings
+from admin.command import reported
 from admin.mongo import check_mongo
+from admin.settings import AdminSettings
 from eventlog.console import run as run_command
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import connect
@@ -39,16 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make sweep", description="Remove payloads that writers left behind.")
     parser.add_argument("--check", action="store_true", help="only count them (CHECK=1)")
     given = parser.parse_args(arguments)
-    try:
-        return run(AdminSettings(), check=given.check)
-    except ValidationError as error:
-        print(explain(error), file=sys.stderr)
-        return 2
-    except CommandError as error:
-        print(error, file=sys.stderr)
-    except PyMongoError as error:
-        print(f"MongoDB: {type(error).__name__}.", file=sys.stderr)  # its text may repeat parts of the URI
-    return 1
+    return reported(lambda: run(AdminSettings(), check=given.check))
 
 
 if __name__ == "__main__":
