@@ -82,6 +82,8 @@ def is_canonical_object(text: bytes) -> bool:
 def _is_simple(value: Any) -> bool:
     """Return whether orjson's output for the value is canonical: no odd float, no big integer, no astral key."""
     kind = type(value)
+    if kind is dict:
+        return _has_simple_members(value)
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
@@ -90,10 +92,13 @@ def _is_simple(value: Any) -> bool:
         # Both write the shortest digits that read back as the same double. In this range neither writes an exponent
         # (ECMAScript's Number::toString has none from 1e-6 to 1e21), and only whole numbers differ: 2.0 against 2.
         return _LEAST_PLAIN <= abs(value) < _FIRST_LARGE and not value.is_integer()
-    if kind is dict:
-        return all(type(k) is str and _in_bmp(k) and _is_simple(v) for k, v in value.items())
     return kind is list and all(map(_is_simple, value))
 
 
-def _in_bmp(key: str) -> bool:
-    return key.isascii() or max(key) < "\U00010000"
+def _has_simple_members(value: dict[Any, Any]) -> bool:
+    for key, item in value.items():
+        if type(key) is not str or not (key.isascii() or max(key) < "\U00010000"):
+            return False
+        if type(item) is not str and not _is_simple(item):  # most are texts
+            return False
+    return True

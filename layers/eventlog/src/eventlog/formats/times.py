@@ -1,15 +1,15 @@
 """Times: RFC 3339 in, whole milliseconds since the Unix epoch inside, one written form out."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 _RFC3339 = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_MINUTE = timedelta(minutes=1)
 _SECONDS_OF_HOUR = tuple(f"{second // 60:02}:{second % 60:02}." for second in range(3600))
 _MILLIS_OF_SECOND = tuple(f"{milli:03}Z" for milli in range(1000))
 MAX_MILLIS = 253_402_300_799_999
@@ -35,20 +35,34 @@ def _read(text: str, most: int) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError("not an RFC 3339 time such as 2024-11-23T12:34:56.789Z")
-    *fields, fraction, sign, hours, minutes = match.groups()
+    start, second, fraction, sign, hours, minutes = match.groups()
     if sign and (int(hours) > 23 or int(minutes) > 59):
         raise ValueError("the offset must be within -23:59..+23:59")
-    # datetime knows which days a month has. It knows no leap seconds: those have no place of their own on our clock.
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta(0)
     try:
-        local = datetime(*map(int, fields), tzinfo=timezone(-offset if sign == "-" else offset))  # type: ignore[misc, arg-type]
+        minute = _minute(start)
+        if second > "59":  # datetime knows no leap seconds: those have no place of their own on our clock
+            datetime(1970, 1, 1, 0, 0, int(second), tzinfo=UTC)  # its error says so
     except ValueError as error:
         raise ValueError(f"no such time: {error}; leap seconds are not accepted") from error
+    if sign:
+        ahead = int(hours) * 60 + int(minutes)
+        minute += ahead if sign == "-" else -ahead
     # Whole numbers only: a float would round the last digit of some times.
-    millis = (local - _EPOCH) // _MILLISECOND + int((fraction or "0")[:3].ljust(3, "0"))
+    millis = (minute * 60 + int(second)) * 1000 + int((fraction or "0")[:3].ljust(3, "0"))
     if not 0 <= millis <= most:
         raise ValueError("the year must be 1970..9999 in UTC")
     return millis
+
+
+@lru_cache(maxsize=1024)
+def _minute(text: str) -> int:
+    """Return the minutes since 1970 of ``YYYY-MM-DDTHH:MM``; cached, as events come many in a minute.
+
+    Raises:
+        ValueError: there is no such day, as datetime knows which days a month has, or no such time of the day.
+    """
+    fields = map(int, (text[:4], text[5:7], text[8:10], text[11:13], text[14:]))
+    return (datetime(*fields, tzinfo=UTC) - _EPOCH) // _MINUTE  # type: ignore[misc, arg-type]
 
 
 def parse_end(text: str) -> int:

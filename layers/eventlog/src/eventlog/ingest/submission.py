@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uuid_utils import uuid7
 
@@ -14,8 +14,7 @@ from eventlog.formats.strict_json import Problem
 from eventlog.store.interface import Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """An event to append, every field of it checked.
 
     Attributes:

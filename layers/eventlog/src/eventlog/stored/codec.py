@@ -163,7 +163,8 @@ def check_types(document: Any, types: Mapping[str, type]) -> None:
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
     """Write a pending entry, for ``encode`` or as a part of a document."""
-    return _content_fields(entry) | keys_fields(entry.keys)
+    fields = _content_fields(entry)
+    return fields if entry.keys is None else fields | keys_fields(entry.keys)
 
 
 def without_keys(raw: bytes) -> bytes:

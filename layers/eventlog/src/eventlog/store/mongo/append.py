@@ -250,7 +250,8 @@ class Appender:
 
     def _placed(self, events: dict[str, Event]) -> list[Placed]:
         """Return the events in the order of the drafts; one that is not our very entry was there before."""
-        return [Placed(events[i], events[i].entry != draft.entry) for i, draft in self._drafts.items()]
+        found = ((events[i], draft.entry) for i, draft in self._drafts.items())
+        return [Placed(event, event.entry is not ours and event.entry != ours) for event, ours in found]
 
     def _pause(self) -> None:
         """Wait a little before the next try.

@@ -104,7 +104,10 @@ class MongoStore:
             StoreError: see ``EventAppender.append``.
         """
         entries = put_apart([draft.entry for draft in drafts], self._apart_from)
-        drafts = [draft._replace(entry=entry) for draft, entry in zip(drafts, entries, strict=True)]
+        drafts = [
+            draft if draft.entry is entry else draft._replace(entry=entry)
+            for draft, entry in zip(drafts, entries, strict=True)
+        ]
         return append(self._operations, self._last_pushes, chain, self._origin, drafts, new_chains=new_chains)
 
     def open_chain(self, chain: str, principal: str, *, new_chains: int) -> None:
