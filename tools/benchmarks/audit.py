@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -42,95 +43,101 @@ class SeededLog:
             assert count == self.size
             return count / (time.monotonic() - started)
 
-    def audit(self, workers: int) -> Callable[[], float]:
-        """Return a function that runs a full audit, up to its stored report, and returns events a second."""
+    def audit(self, workers: int) -> float:
+        """Run a full audit, up to its stored report; return events a second."""
+        # A new client each time, as each process of the function has one; the first read of the chain is not measured.
+        with connect(self.uri) as client:
+            store = open_log(client, self.database, ORIGIN)
+            plan = Workers(self.uri, self.database, count=workers, least=0)
+            auditor = Auditor(store, AuditStore(store), ORIGIN, workers=plan)
+            store.chain(CHAIN)
+            started = time.monotonic()
+            report = auditor.run(auditor.start(CHAIN, "full"), 3600)
+            assert (report.status, report.events_checked) == ("intact", self.size)
+            return self.size / (time.monotonic() - started)
 
-        def audit() -> float:
-            # A new client each time, as each process of the function has one; the first read of the chain is not
-            # measured.
-            with connect(self.uri) as client:
-                store = open_log(client, self.database, ORIGIN)
-                plan = Workers(self.uri, self.database, count=workers, least=0)
-                auditor = Auditor(store, AuditStore(store), ORIGIN, workers=plan)
-                store.chain(CHAIN)
-                started = time.monotonic()
-                report = auditor.run(auditor.start(CHAIN, "full"), 3600)
-                assert (report.status, report.events_checked) == ("intact", self.size)
-                return self.size / (time.monotonic() - started)
-
-        return audit
-
-    def memory(self, workers: int) -> tuple[float, float]:
-        """Audit in a fresh process; return its peak megabytes, and those of its largest worker."""
-        command = [
-            sys.executable,
-            "-m",
-            "tools.benchmarks.audit",
-            self.uri,
-            self.database,
-            str(self.size),
-            str(workers),
-        ]
+    def measured(self, workers: int) -> "MeasuredRun":
+        """Audit in a fresh process; without workers, only read in one."""
+        arguments = [self.uri, self.database, str(self.size), str(workers)]
+        command = [sys.executable, "-m", "tools.benchmarks.audit", *arguments]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        own, children = map(float, done.stdout.split())
-        return own, children
+        return MeasuredRun(*map(float, done.stdout.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRun:
+    """Events a second, and the peak resident megabytes of the process and of the largest of its workers."""
+
+    rate: float
+    own: float
+    worker: float
+
+
+RUNS = {"read": 0, "one": 1, "two": 2}
+"""How many workers."""
 
 
 def run(run: Run) -> BenchmarkReport:
     """Measure speed and memory of audits."""
-    sizes = (5_000, 20_000) if run.quick else (100_000, 1_000_000)
+    rounds, sizes = (3, (5_000, 20_000)) if run.quick else (2, (100_000, 1_000_000))
     with ExitStack() as stack:
         small, large = (SeededLog(run.uri, stack.enter_context(restored(run, size)), size) for size in sizes)
-        return BenchmarkReport([_speed(large, run.quick), _memory(small, large)])
+        few = alternately(1, {name: partial(small.measured, workers) for name, workers in RUNS.items()})
+        many = alternately(rounds, {name: partial(large.measured, workers) for name, workers in RUNS.items()})
+    return BenchmarkReport([_speed(large.size, run.quick, many), _memory(sizes, few, many)])
 
 
-def _speed(log: SeededLog, quick: bool) -> Table:
-    rounds, floor, two_floor = (3, None, None) if quick else (2, FLOOR, TWO_FLOOR)
+def _speed(size: int, quick: bool, measured: Mapping[str, Sequence[MeasuredRun]]) -> Table:
+    floor, two_floor = (None, None) if quick else (FLOOR, TWO_FLOOR)
     names = {"read": "reading and decoding with PyMongo", "one": "audit, one process", "two": "audit, two workers"}
-    found = alternately(rounds, {"read": log.read, "one": log.audit(1), "two": log.audit(2)})
+    found = {name: [each.rate for each in runs] for name, runs in measured.items()}
     one, two = ratio(found["one"], found["read"]), ratio(found["two"], found["read"])
     cells = {"read": ("", ""), "one": (judged(one, floor=floor), "")}
     cells["two"] = (judged(two, floor=floor), judged(ratio(found["two"], found["one"]), floor=two_floor))
     return Table(
-        f"Audit of {log.size:,} events",
-        f"Full audits and plain reads of the same documents in turn, {rounds} rounds, {cores()} cores, which MongoDB "
-        "shares. Starting the workers counts, which is not worth it for a short chain.",
+        f"Audit of {size:,} events",
+        f"Full audits and plain reads of the same documents in turn, {len(found['read'])} rounds, {cores()} cores, "
+        "which MongoDB shares; each in a fresh process. Starting the workers counts, which is not worth it for a short "
+        "chain.",
         ["", "events/s", "to reading", "to one process"],
         [[names[name], f"{median(rates):,.0f}", *cells[name]] for name, rates in found.items()],
     )
 
 
-def _memory(small: SeededLog, large: SeededLog) -> Table:
-    alone = [log.memory(1)[0] for log in (small, large)]
-    parents, workers = zip(*[log.memory(2) for log in (small, large)], strict=True)
-    measured = {"one process": alone, "two workers: the audit": parents, "two workers: the larger one": workers}
-    return Table(
-        "Memory of an audit",
-        "Peak resident megabytes of fresh processes.",
-        ["", f"{small.size:,} events", f"{large.size:,} events", "growth"],
-        [
-            [name, f"{before:.0f}", f"{after:.0f}", judged(after - before, ceiling=GROWTH_CEILING_MB)]
-            for name, (before, after) in measured.items()
-        ],
-    )
+def _memory(
+    sizes: tuple[int, int], few: Mapping[str, Sequence[MeasuredRun]], many: Mapping[str, Sequence[MeasuredRun]]
+) -> Table:
+    peaks: dict[str, tuple[str, Callable[[MeasuredRun], float]]] = {
+        "one process": ("one", lambda run: run.own),
+        "two workers: the audit": ("two", lambda run: run.own),
+        "two workers: the larger one": ("two", lambda run: run.worker),
+    }
+    rows = []
+    for name, (runs, peak) in peaks.items():
+        before, after = (max(map(peak, found[runs])) for found in (few, many))
+        rows.append([name, f"{before:.0f}", f"{after:.0f}", judged(after - before, ceiling=GROWTH_CEILING_MB)])
+    columns = ["", *(f"{size:,} events" for size in sizes), "growth"]
+    return Table("Memory of an audit", "Peak resident megabytes of the same processes.", columns, rows)
 
 
-def _measure_memory(log: SeededLog, workers: int) -> None:
-    """Audit, and print the peak megabytes of this process and of its largest worker."""
+def _measure(log: SeededLog, workers: int) -> None:
+    """Audit, and print events a second, the peak megabytes of this process, and those of its largest worker."""
     peaks: dict[int, float] = {}
     done = threading.Event()
     sampling = threading.Thread(target=_sample, args=(peaks, done))
     sampling.start()
-    log.audit(workers)()
+    rate = log.audit(workers) if workers else log.read()
     done.set()
     sampling.join()
     own = peaks.pop(os.getpid())
-    print(own, max(peaks.values(), default=0.0))
+    print(rate, own, max(peaks.values(), default=0.0))
 
 
 def _sample(peaks: dict[int, float], done: threading.Event) -> None:
     """Note the peak resident megabytes of this process and its children. For Linux; getrusage counts the parent in."""
-    while not done.wait(0.02):
+    over = False
+    while not over:
+        over = done.wait(0.05)  # once more after the end, so that the shortest run has its figure
         children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
         for pid in [os.getpid(), *map(int, children.split())]:
             with suppress(OSError):
@@ -139,4 +146,4 @@ def _sample(peaks: dict[int, float], done: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    _measure_memory(SeededLog(sys.argv[1], sys.argv[2], int(sys.argv[3])), int(sys.argv[4]))
+    _measure(SeededLog(sys.argv[1], sys.argv[2], int(sys.argv[3])), int(sys.argv[4]))
