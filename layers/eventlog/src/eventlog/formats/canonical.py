@@ -1,7 +1,10 @@
 """Canonical JSON (RFC 8785, JCS)."""
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
+from itertools import chain as chained
 from typing import Any
 
 import orjson
@@ -11,6 +14,9 @@ from eventlog.formats import strict_json
 
 _LEAST_PLAIN, _FIRST_LARGE = 1e-4, 1e15
 _MAX_INTEGER = 2**53 - 1  # I-JSON (RFC 7493, section 2.2): every double holds these integers exactly
+
+_NOT_SO_SIMPLE = frozenset((float, list))
+_dump = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
 
 
 class LongerError(ValueError):
@@ -77,6 +83,30 @@ def is_canonical_object(text: bytes) -> bool:
         return canonicalize(strict_json.parse(text, max_depth=sys.getrecursionlimit(), doubles=True)) == text
     except (ValueError, RecursionError):  # not JSON, or JSON that has no canonical form
         return False
+
+
+def are_canonical_objects(texts: Sequence[bytes]) -> bool:
+    """Return whether each of these is the canonical text of a JSON object, as ``is_canonical_object`` says of one."""
+    try:
+        values = orjson.loads(b"[%b]" % b",".join(texts))
+        # A comma may stand in a text that is no object. Then there are more values than texts, or they don't give the
+        # texts they should: of each object, whatever it was read from, the text that it gives is its own.
+        if set(map(type, values)) <= {dict} and list(map(_dump, values)) == list(texts):
+            return _are_simple(values) or all(map(is_canonical_object, texts))
+    except (ValueError, orjson.JSONEncodeError):  # no JSON, or an integer that is too large for how it is written
+        pass
+    return all(map(is_canonical_object, texts))
+
+
+def _are_simple(objects: Sequence[dict[str, Any]]) -> bool:
+    """Return whether ``_is_simple`` is true of each of these, whose integers are none too large: a depth at a time."""
+    while objects:
+        keys, values = chained.from_iterable(objects), list(chained.from_iterable(map(dict.values, objects)))
+        kinds = set(map(type, values))
+        if not "".join(keys).isascii() or not kinds.isdisjoint(_NOT_SO_SIMPLE):
+            return all(map(_is_simple, objects))
+        objects = [value for value in values if type(value) is dict] if dict in kinds else ()
+    return True
 
 
 def _is_simple(value: Any) -> bool:

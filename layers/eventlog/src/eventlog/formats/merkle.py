@@ -6,7 +6,7 @@ each bit set in n, largest first. It is all that is needed to append.
 Specified in docs/formats/event-and-chain.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from eventlog.formats.hashing import HASH_SIZE
@@ -41,6 +41,22 @@ def append_leaf(frontier: list[bytes], size: int, leaf_hash: bytes) -> list[byte
         size >>= 1
     frontier.append(current)
     return nodes
+
+
+def append_leaves(frontier: list[bytes], size: int, leaf_hashes: Iterable[bytes]) -> list[list[bytes]]:
+    """Append leaf hashes from index ``size`` on, in place; return what ``append_leaf`` returns of each."""
+    completed = []
+    for leaf in leaf_hashes:
+        nodes: list[bytes] = []
+        current, rest = leaf, size
+        while rest & 1:
+            current = sha256(b"\x01" + frontier.pop() + current).digest()
+            nodes.append(current)
+            rest >>= 1
+        frontier.append(current)
+        completed.append(nodes)
+        size += 1
+    return completed
 
 
 def append_subtree(frontier: list[bytes], size: int, level: int, node: bytes) -> int:

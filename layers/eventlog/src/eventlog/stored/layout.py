@@ -30,20 +30,30 @@ _TO_BODY = struct.Struct("<5sq9sI")
 _BODY_NAMES = (b"\x02_id\0", b"\0\x09at\0", b"\x02payload\0", b"\0\0")
 
 
+NAMES = (
+    *(b"\x02_id\0", b"\0\x12seq\0", b"\x02event_type\0", b"\0\x02source_id\0"),
+    *(b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0"),
+)
+"""The names of a document's fields up to the payload, with their types, and with the zero that ends a text before them;
+but for those of ``head_names``."""
+
+
+def head_names(chain: str) -> tuple[bytes, bytes]:
+    """Write what of a chain's documents stands before the event's id, and between that in ``_id`` and in its field."""
+    name = chain.encode()
+    size = (len(name) + 1).to_bytes(4, "little")
+    return name + b"/", b"\0\x10v\0\1\0\0\0\x02chain\0%b%b\0\x02event_id\0" % (size, name)
+
+
 class EventLayout:
     """The documents of one chain: strings with their lengths before them, names and fixed fields in between."""
 
     def __init__(self, chain: str) -> None:
-        name = chain.encode()
-        prefix = name + b"/"
-        middle = b"\0\x10v\0\1\0\0\0\x02chain\0%b%b\0\x02event_id\0" % ((len(name) + 1).to_bytes(4, "little"), name)
+        prefix, middle = head_names(chain)
         self._prefix = len(prefix)
         self._to_id = struct.Struct(f"<I5sI{len(prefix)}s")
         self._to_event_id = struct.Struct(f"<{len(middle)}sI")
-        self._names = (
-            *(b"\x02_id\0", prefix, middle, b"\0\x12seq\0", b"\x02event_type\0", b"\0\x02source_id\0"),
-            *(b"\0\x09timestamp\0", b"\x09received_at\0", b"\x02principal\0", b"\0\x02payload\0"),
-        )
+        self._names = (NAMES[0], prefix, middle, *NAMES[1:])
 
     def split(self, raw: bytes) -> Parts | None:
         """Read the fields, if everything up to the payload is as this version writes it; else None.

@@ -7,26 +7,24 @@ is the right end of the whole chain's frontier there.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain as chained
-from itertools import islice
+from itertools import groupby, islice
 from typing import ClassVar
 
 from eventlog.formats import hashing, merkle
 from eventlog.formats.canonical import is_canonical_object
-from eventlog.formats.event import ChainState, Keys
+from eventlog.formats.event import ChainState
 from eventlog.formats.governance import ERASURE
-from eventlog.formats.search_keys import Rules, UnindexableError, no_rules
+from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored.bodies import split
-from eventlog.stored.codec import decode_event, encode
+from eventlog.stored.codec import decode_event
 from eventlog.stored.errors import NotOursError
-from eventlog.stored.keys import keys_fields
 from eventlog.stored.layout import ENDINGS, ERASED_ENDINGS, EventLayout, hash_of_erased
+from eventlog.verify import columns
+from eventlog.verify.key_fields import are_keys
 from eventlog.verify.seen import Seen
-
-_VERSION = b"\x12keys_version\0"
-"""How the version begins in BSON, the last field: an int64 of this name."""
 
 
 @dataclass(slots=True)
@@ -107,7 +105,9 @@ def advance(
         rest, own = raw[end:], True
         if body is not None:
             rest, own = raw[end : body.stop], body.key == f"{chain}/{event_id}/{payload_hash.hex()}".encode()
-        if seq != size or not own or (rest != fresh and not _ends_in_keys(rest, fresh, payload, rules)):
+        last = len(fresh) - 1
+        as_is = rest == fresh or (rest[:last] == fresh[:last] and are_keys(rest[last:], payload, rules))
+        if seq != size or not own or not as_is:
             frontier = before
             break
         if not -limit <= received_at - timestamp <= limit:
@@ -123,20 +123,41 @@ def advance(
     return raw
 
 
-def _ends_in_keys(ending: bytes, fresh: bytes, payload: bytes, rules: Rules) -> bool:
-    """Whether a document ends as it must, and then in the keys that its payload gives by the version it names."""
-    if not ending.startswith(fresh[:-1]) or ending[-9 - len(_VERSION) : -9] != _VERSION:
-        return False
-    version = int.from_bytes(ending[-9:-1], "little", signed=True)
-    if not payload:  # of an erased event the keys are empty, whatever version they were of
-        keys = Keys(version, ()) if version > 0 else None
-    else:
-        rule = rules(version)
-        try:
-            keys = None if rule is None else rule.keys_of(payload)
-        except UnindexableError:
-            return False
-    return keys is not None and ending[len(fresh) - 1 :] == encode(keys_fields(keys))[4:]
+def advance_many(
+    chain: str,
+    state: ChainState,
+    documents: Sequence[bytes],
+    skew: ClockSkew,
+    leaves: bytearray | None = None,
+    *,
+    rules: Rules = no_rules,
+    seen: Seen,
+) -> int:
+    """Do what ``advance`` does, for most events at once; return how many documents come before the first that differs.
+
+    Ask for one of ``columns.portions`` at a time.
+    """
+    start, at, limit = state.size, 0, ClockSkew.LIMIT
+    read = list(map(columns.layout_of(chain).read, documents))
+    for plain, group in groupby(read, bool) if None in read else [(True, read)]:
+        rows = list(group)
+        part = documents[at : at + len(rows)]
+        at += len(rows)
+        found = columns.follow(chain, state, part, [row for row in rows if row], rules) if plain else None
+        if found is None:
+            if advance(chain, state, part, skew, leaves, rules=rules, seen=seen) is not None:
+                break
+            continue
+        after, hashes, delays, orders = found
+        if late := [place for place, millis in enumerate(delays) if not -limit <= millis <= limit]:
+            furthest = max(late, key=lambda place: abs(delays[place]))
+            skew.merge(ClockSkew(len(late), state.size + furthest, delays[furthest]))
+        for place in orders:
+            seen.add(state.size + place, hashes[place], erased=False, orders=True)
+        if leaves is not None:
+            leaves += b"".join(hashes)
+        state.size, state.hash, state.frontier = after.size, after.hash, after.frontier
+    return state.size - start
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +217,11 @@ def verify_segment(
     state = ChainState(start, prev_hash)
     skew, leaves, seen = ClockSkew(), bytearray(), Seen()
     inner = chained([first], islice(documents, stop - start - 2))
-    odd = advance(chain, state, inner, skew, leaves, rules=rules, seen=seen)
+    for portion in columns.portions(inner):
+        if advance_many(chain, state, portion, skew, leaves, rules=rules, seen=seen) < len(portion):
+            return None
     rest = list(islice(documents, 2))  # must be the last one, and no more
-    if odd is not None or state.size != stop - 1 or len(rest) != 1:
+    if state.size != stop - 1 or len(rest) != 1:
         return None
     late = (skew.events, skew.seq, skew.millis)
     erasures = bytes(seen.erased), bytes(seen.erasures)

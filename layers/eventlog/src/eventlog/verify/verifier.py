@@ -6,7 +6,7 @@ more than one hash may be the right one: the verifier goes on with those that th
 Pure: documents in, findings out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from eventlog.formats import hashing, merkle
@@ -14,8 +14,9 @@ from eventlog.formats.event import ChainState, Event, is_erased
 from eventlog.formats.governance import ERASURE
 from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored import bodies, codec
+from eventlog.verify.columns import portions
 from eventlog.verify.documents import check_entry, check_row, understand
-from eventlog.verify.fast_path import ClockSkew, Segment, advance
+from eventlog.verify.fast_path import ClockSkew, Segment, advance, advance_many
 from eventlog.verify.findings import Emit, Finding, FindingKind, mismatch
 from eventlog.verify.seen import Seen
 
@@ -95,29 +96,34 @@ class ChainVerifier:
 
         The fast path goes over them until one differs; that one is verified step by step, and then the fast path again.
         """
-        rows, count = iter(documents), 0
-        while True:
-            followed, odd = self._follow(chain, rows)
-            count += followed
-            if odd is None:
-                return count
-            self.document(odd)
-            count += 1
+        count = 0
+        for portion in portions(documents):
+            at = self._follow(chain, portion, first=True)
+            while at < len(portion):
+                self.document(portion[at])
+                at += 1
+                at += self._follow(chain, portion[at:], first=False)
+            count += len(portion)
+        return count
 
-    def _follow(self, chain: str, documents: Iterator[bytes]) -> tuple[int, bytes | None]:
-        """Take the fast path where everything before is known.
+    def _follow(self, chain: str, documents: Sequence[bytes], *, first: bool) -> int:
+        """Take the fast path where everything before is known; return how many documents it went over.
 
-        Returns how many documents it went over, and the first one that it didn't.
+        ``first``: nothing was wrong with the documents before them. Else they are not gone over many at once: that is
+        in vain if something is wrong with any of them, and much may be.
         """
         state = self.state
         frontier = [node for node in state.frontier if node is not None]
-        if state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
-            return 0, next(documents, None)
+        if not documents or state.hole or len(state.links) != 1 or len(frontier) < len(state.frontier):
+            return 0
         honest = ChainState(state.size, state.links[0], frontier)
-        odd = advance(chain, honest, documents, self.skew, rules=self._rules, seen=self.seen)
+        if first:
+            advance_many(chain, honest, documents, self.skew, rules=self._rules, seen=self.seen)
+        else:
+            advance(chain, honest, documents, self.skew, rules=self._rules, seen=self.seen)
         followed = honest.size - state.size
         state.size, state.links, state.frontier = honest.size, [honest.hash], [*honest.frontier]
-        return followed, odd
+        return followed
 
     def document(self, raw: bytes) -> None:
         """Verify the next stored document."""
