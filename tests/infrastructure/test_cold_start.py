@@ -130,6 +130,20 @@ def test_a_start_builds_no_model_that_is_for_the_openapi_document(starts: dict[s
     assert starts[function].inherited == {}
 
 
+def test_the_memory_of_an_answer_is_kept_for_the_next_one(built: BuildDirectory) -> None:
+    answers = """
+import eventlog.start
+from resource import RUSAGE_SELF, getrusage
+def answer():
+    return len([bytearray(1 << 20) for _ in range(4)])
+answer()
+before = getrusage(RUSAGE_SELF).ru_minflt
+print([answer() for _ in range(10)] and getrusage(RUSAGE_SELF).ru_minflt - before)
+"""
+    found = built.python(answers, FUNCTIONS["query"])
+    assert int(found.stdout) < 500, "page faults; 10,240 where each answer takes its memory anew"
+
+
 def test_every_module_of_the_layer_comes_with_bytecode_that_is_never_checked_against_its_source(
     built: BuildDirectory,
 ) -> None:

@@ -56,7 +56,7 @@ def list_events(
         cursor = format_cursor(query, found.size, _place(found.events[shown - 1]))
     search = indexed_fields(wired, query.keys, found.indexed_version) if query.keys else None
     if accepted == JSON:
-        events = orjson.Fragment(b"[" + text + b"]")
+        events = orjson.Fragment(b"".join((b"[", text, b"]")))
         shown_of = {"events": events, "next_cursor": cursor, "settled_size": found.settled_size}
         return json_response(shown_of | ({} if search is None else {"search": search}))
     # The body of an export is events alone: the size and the cursor, which JSON has inside, are in headers.
