@@ -79,7 +79,7 @@ def test_a_cursor_is_closed_that_nobody_reads_to_its_end(operations: Operations,
         batches = read_documents(operations.events.database, FIND | {"batchSize": 10}, session)
         next(batches)
         before = commands.sent["killCursors"]
-        batches.close()  # type: ignore[attr-defined]
+        batches.close()
     assert (before, commands.sent["killCursors"]) == (0, 1)
 
 
@@ -129,3 +129,9 @@ def test_where_nothing_is_settled_or_no_chain_is_one_round_trip_is_all(
     assert store.texts(Query(chain="idle")).events == []
     assert store.texts(Query(chain="none")).events == []
     assert commands.sent == {"find": 2}
+
+
+def test_a_collection_that_is_not_there_has_no_documents(operations: Operations) -> None:
+    operations.events.drop()
+    with causal_session(operations.client) as session:
+        assert list(read_documents(operations.events.database, FIND, session)) == [[]]

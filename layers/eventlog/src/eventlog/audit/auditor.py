@@ -8,7 +8,7 @@ signs and anchors (``conclude.py``).
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,8 @@ class Auditor(Reports):
                 marks = Marks(run, self._anchors.steps(run))
                 way = scan.Pass(self._audits, run, marks, pool, self._segments, governance=self._governance)
                 try:
-                    self._go_on(run, way, until)
+                    with closing(way):
+                        self._go_on(run, way, until)
                 except Exception:
                     self._keeper.tell(run.report)  # as in ``_begin``
                     raise
@@ -175,6 +176,8 @@ class Auditor(Reports):
                 run.report = conclusion.report
             # Time is looked at after the step: every call gets at least one step further.
             over = time.monotonic() >= until
+            if over:
+                way.pause()
             self._keep(run, conclusion, over=over)
 
     def _keep(self, run: AuditRun, conclusion: Conclusion | None, *, over: bool) -> None:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from eventlog.audit import index_counts, segment_join
+from eventlog.audit import segment_join
 from eventlog.audit.erasures import Erasures
+from eventlog.audit.index_counts import IndexCounts
 from eventlog.audit.marks import Mark, Marks
 from eventlog.audit.report import SkewSummary
 from eventlog.audit.run import AuditRun
@@ -43,7 +44,8 @@ def is_short(run: AuditRun) -> bool:
 class Pass:
     """Continues one running audit. ``pool``: the workers that verify ahead of it; None: it works alone.
 
-    ``segments``: results of segments, if the audit trusts any. ``governance``: the keys that order erasures.
+    ``segments``: results of segments, if the audit trusts any. ``governance``: the keys that order erasures. ``close``
+    it in the end.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Pass:
         self._marks = marks
         self._pool = pool
         self._erasures = Erasures(audits, run, governance)
+        self._counts = IndexCounts(audits, run)
 
     def step(self) -> bool:
         """Verify the next documents, up to a multiple of ``STEP`` or a segment; return whether the end is reached."""
@@ -81,10 +84,18 @@ class Pass:
         run.report = replace(run.report, skew=_added(run.report.skew, skew))
         self._erasures.judge(verifier.seen)
         if done:
-            index_counts.finish(self._audits, run, STEP)
+            self._counts.finish(STEP)
         else:
-            index_counts.advance(self._audits, run, max(STEP, stop - start))
+            self._counts.advance(max(STEP, stop - start))
         return done
+
+    def pause(self) -> None:
+        """Wait for what is under way beside the scan, so that it is in the run that is stored."""
+        self._counts.wait()
+
+    def close(self) -> None:
+        """End what is under way beside the scan."""
+        self._counts.close()
 
     def finish(self) -> None:
         """Check the marks that are left, on the pending events, whose entries were checked at the start."""

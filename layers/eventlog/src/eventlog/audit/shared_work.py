@@ -127,6 +127,7 @@ class SharedWorker:
             while part.position < end and not way.step():
                 pass
         finally:
+            way.close()
             self._keeper.tell(part.report)  # whatever stops it must not silence what it has found so far
         return part.report.findings_total
 

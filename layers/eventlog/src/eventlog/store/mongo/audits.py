@@ -1,7 +1,8 @@
 """What the audit reads, and the reports it keeps."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from itertools import chain as chained
 from typing import Any
 
 from bson import DatetimeMS, Int64
@@ -20,6 +21,7 @@ from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.operations import Operations
+from eventlog.store.mongo.scans import BATCH, ahead, raw_batches, scan_batches
 from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
 from eventlog.store.mongo.sessions import session_after
@@ -37,7 +39,6 @@ _AHEAD_MILLIS = 60_000
 """How far the clock of a process that works on an audit may be ahead of the database's."""
 _AT_ONCE = 1000
 """Running audits that are listed at once."""
-_BATCH = 2_000
 _REPORTS: dict[str, Any] = {"$nin": list(BESIDE_REPORTS)}
 """The ids of reports, whatever they are: other things are kept in the same collection."""
 _LISTED_ID: dict[str, Any] = {"$regex": r"(?s)^.{1,64}\z"}
@@ -118,14 +119,19 @@ class AuditStore:
         """
         # A session of its own: the reads before it may have been another process's, which is long gone.
         with mapped(), session_after(self._ops.client, after) as session:
-            yield from _scan(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+            batches = scan_batches(self._ops, session, chain, (start, end), limit=limit, arrays=arrays)
+            many = not limit and (end is None or end - start > BATCH)
+            with closing(ahead(batches) if many else batches) as found:
+                for batch in found:
+                    yield from batch
 
     def of_types(self, chain: str, types: Sequence[str], start: int, after: ClusterTime | None) -> Iterator[bytes]:
         """See ``AuditReads.of_types``."""
         query = {"chain": chain, "event_type": {"$in": list(types)}, "seq": {"$gte": Int64(start)}}
         with mapped(), session_after(self._ops.client, after) as session:
-            found = self._ops.raw_events.find(query, session=session, hint=indexes.BY_TYPE.keys, batch_size=_BATCH)
-            yield from self._ops.bodies.joined((bytes(each.raw) for each in found), session)
+            found = self._ops.raw_events.find(query, session=session, hint=indexes.BY_TYPE.keys, batch_size=BATCH)
+            for batch in self._ops.bodies.joined_batches(raw_batches(found), session):
+                yield from batch
 
     def count_through(
         self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None
@@ -228,8 +234,8 @@ class SessionReads:
 
     def first(self) -> bytes | None:
         """Read the stored event with the lowest seq."""
-        with mapped():
-            return next(_scan(self._ops, self._session, self._chain, (0, None), limit=1), None)
+        with mapped(), closing(scan_batches(self._ops, self._session, self._chain, (0, None), limit=1)) as found:
+            return next(chained.from_iterable(found), None)
 
     def sequence(self) -> bytes | None:
         """Read the sequence document as stored."""
@@ -263,26 +269,6 @@ class SessionReads:
         if found is None or gossip is None:
             return None
         return ClusterTime(found.time, found.inc, codec.encode(dict(gossip)))
-
-
-def _scan(
-    operations: Operations,
-    session: ClientSession,
-    chain: str,
-    seqs: tuple[int, int | None],
-    *,
-    limit: int,
-    arrays: bool = True,
-) -> Iterator[bytes]:
-    """See ``AuditStore.scan``; ``seqs``: start and end."""
-    start, end = seqs
-    # A bound matches a seq of any numeric type, and an array if one of its items lies within: the audit sees what
-    # nobody should have written, too.
-    bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
-    bounds |= {} if arrays else {"$not": {"$type": "array"}}
-    query = {"chain": chain, "seq": bounds}
-    cursor = operations.raw_events.find(query, session=session, sort=[("seq", 1)], limit=limit, batch_size=_BATCH)
-    yield from operations.bodies.joined((bytes(found.raw) for found in cursor), session)
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

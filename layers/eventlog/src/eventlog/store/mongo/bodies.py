@@ -4,8 +4,8 @@ A row is inserted, and committed by a majority, before the push of its event, an
 pushed. So a reader that reads it after the event, in the same session, finds it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any
 
@@ -118,6 +118,14 @@ class BodyRows:
             events = iter(batch)
             for portion in bodies.portions(event.entry for event in batch):
                 yield self.fill(list(islice(events, len(portion))), session)
+
+    def joined_batches(
+        self, batches: Generator[list[bytes], None, None], session: ClientSession | None
+    ) -> Iterator[list[bytes]]:
+        """Do what ``joined`` does for documents in batches; most have nothing to join."""
+        with closing(batches):
+            for batch in batches:
+                yield batch if _APART not in b"".join(batch) else list(self.joined(batch, session))
 
     def joined(self, documents: Iterable[bytes], session: ClientSession | None) -> Iterator[bytes]:
         """Put behind each stored event whose payload is stored apart its row, as it is; without one it stands alone."""

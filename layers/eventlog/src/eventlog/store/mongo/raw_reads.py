@@ -1,6 +1,6 @@
 """Finds whose documents stay the bytes that the server sent: the driver makes an object of each, of bytes too."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from struct import unpack_from
 from typing import Any
 
@@ -23,7 +23,7 @@ _DOCUMENT = 3
 
 def read_documents(
     database: Database[dict[str, Any]], find: dict[str, Any], session: ClientSession
-) -> Iterator[list[bytes]]:
+) -> Generator[list[bytes], None, None]:
     """Run a ``find`` command (majority, causally after what the session has read); yield batches of documents.
 
     It is tried once more where the connection was lost, or a router's to a shard, as the driver does for its own reads.
@@ -65,6 +65,8 @@ def _opened(reply: RawBSONDocument) -> tuple[Int64, list[bytes]]:
     # A server writes the batch first, and then what is short: number and name.
     at = raw.index(0, 5) + 1
     if raw[4] != 4 or not raw[5:at].endswith(b"Batch\0"):
+        if cursor.get("firstBatch") == []:  # of a collection that is not there it writes them the other way round
+            return cursor["id"], []
         raise NotOursError("an answer does not begin with a batch")
     end = at + unpack_from("<i", raw, at)[0]
     documents = list(_items(raw, at + 4, end - 1))
