@@ -19,6 +19,8 @@ from eventlog.settings import Settings
 
 LET_GO_SECONDS = 12.0
 """An audit counts as at work for ten seconds after the last process that worked on it."""
+_ITEM_SECONDS = 600.0
+"""As long as an invocation of the function works on an item."""
 _MOST = 4
 _COMMAND = (sys.executable, "-m", "local.sharing")
 SharedItem = Mapping[str, Any]
@@ -110,7 +112,8 @@ class _Process:
 
 def main() -> None:
     """Do items until there are no more."""
-    from eventlog.http.audits import do_shared  # noqa: PLC0415  a process that only hands out needs none of it
+    # A process that only hands out needs none of it, and one that does the work nothing of HTTP.
+    from eventlog.audit import schedule  # noqa: PLC0415
     from eventlog.wiring.audit import AuditWiring  # noqa: PLC0415
     from eventlog.wiring.connection import Connection  # noqa: PLC0415
 
@@ -118,7 +121,9 @@ def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     wired = AuditWiring(Connection(Settings()))
     for line in sys.stdin:
-        print(json.dumps(do_shared(wired, json.loads(line)["segment"])), file=answers, flush=True)
+        with wired.connection.renew_if_refused():
+            done = schedule.do_shared(wired.auditor, json.loads(line)["segment"], _ITEM_SECONDS)
+        print(json.dumps(done), file=answers, flush=True)
 
 
 if __name__ == "__main__":

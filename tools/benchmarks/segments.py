@@ -98,6 +98,7 @@ def _processor(mongod: int) -> float:
 def main() -> None:
     """Seed a chain and share its audit, by one process and by two in turn."""
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is shipped has its bytecode
     segments = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     with tempfile.TemporaryDirectory() as name, EmbeddedMongo(Path(name, "db")) as mongo:
         create_key_file(Path(name, "key"))
