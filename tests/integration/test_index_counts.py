@@ -1,5 +1,6 @@
 """A full audit counts a chain through each index that queries use, and says which one hides how many events."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pymongo.errors import ExecutionTimeout
 from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport, Mode
+from eventlog.audit.run_documents import read_run
 from eventlog.store.mongo import index_counts
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.indexes import EVENTS, Index
@@ -94,6 +96,20 @@ def test_what_takes_too_long_at_once_is_counted_by_steps(log: MongoStore, monkey
     hide(log, EVENTS[1], {"seq": {"$lt": SIZE - HIDDEN}})
     assert kinds(audited(log)) == [("schema_mismatch", None)]
     assert asked == [index_counts._AT_ONCE_MILLIS] * len(EVENTS) * 2
+
+
+def test_what_is_being_counted_when_time_is_up_is_stored_with_the_audit(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "STEP", 2)
+    auditor = Auditor(log, AuditStore(log), ORIGIN)
+    report = auditor.run(auditor.start("main", "full"), 0)
+    stored = AuditStore(log).get(report.audit_id)
+    assert stored is not None
+    run = read_run(stored)
+    assert run.counted is not None
+    assert [each.done for each in run.counted.values()] == [True, False, False, False, False]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("count")]
 
 
 def test_counting_looks_at_keys_alone_in_one_command_an_index(log: MongoStore) -> None:

@@ -41,6 +41,7 @@ def read_documents(
             raise
         reply = _run(database, command, session)
     number: Int64 = Int64(0)
+    size = {"batchSize": find["batchSize"]} if "batchSize" in find else {}
     try:
         while True:
             number, documents = _opened(reply)
@@ -48,7 +49,7 @@ def read_documents(
             if not number:
                 return
             more = {"getMore": number, "collection": find["find"]}
-            reply = _run(database, more, session)
+            reply = _run(database, more | size, session)
     finally:
         if number:  # nobody wants the rest
             database.command({"killCursors": find["find"], "cursors": [number]}, session=session)
