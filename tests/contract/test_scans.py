@@ -11,7 +11,7 @@ from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo import audits, raw_reads, scans
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.scans import ahead
+from eventlog.store.mongo.scans import ahead, scan_batches
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.each import each
 from tests.support.factories import draft
@@ -81,3 +81,16 @@ def test_reading_ahead_gives_all_in_order_and_ends_what_it_reads_in_the_end() ->
     assert (next(some), next(some)) == (1, 2)
     some.close()
     assert ended == ["ended", "ended"]
+
+
+def test_payloads_are_joined_a_few_mebibytes_at_a_time(store: MongoStore) -> None:
+    """However many documents one answer has: their payloads may be a thousand times as large."""
+    size = 200_000
+    for first in range(0, 60, 10):
+        store.append("main", [draft(f"e{number}", payload={"n": "x" * size}) for number in range(first, first + 10)])
+    store.settle("main")
+    operations = operations_of(store)
+    with operations.session() as session, closing(scan_batches(operations, session, "main", (0, None))) as found:
+        sizes = [sum(map(len, portion)) for portion in found]
+    assert sum(sizes) > 60 * size
+    assert max(sizes) < (4 << 20) + 2 * size

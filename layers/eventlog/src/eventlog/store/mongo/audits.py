@@ -21,7 +21,7 @@ from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.lenient import LENIENT
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.scans import BATCH, ahead, raw_batches, scan_batches
+from eventlog.store.mongo.scans import BATCH, ahead, scan_batches
 from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
 from eventlog.store.mongo.sessions import session_after
@@ -130,8 +130,7 @@ class AuditStore:
         query = {"chain": chain, "event_type": {"$in": list(types)}, "seq": {"$gte": Int64(start)}}
         with mapped(), session_after(self._ops.client, after) as session:
             found = self._ops.raw_events.find(query, session=session, hint=indexes.BY_TYPE.keys, batch_size=BATCH)
-            for batch in self._ops.bodies.joined_batches(raw_batches(found), session):
-                yield from batch
+            yield from self._ops.bodies.joined((bytes(each.raw) for each in found), session)
 
     def count_through(
         self, chain: str, index: str, end: int, before: Counted, most: int, *, after: ClusterTime | None = None

@@ -4,8 +4,9 @@ A row is inserted, and committed by a majority, before the push of its event, an
 pushed. So a reader that reads it after the event, in the same session, finds it.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain as chained
 from itertools import islice
 from typing import Any
 
@@ -119,30 +120,30 @@ class BodyRows:
             for portion in bodies.portions(event.entry for event in batch):
                 yield self.fill(list(islice(events, len(portion))), session)
 
-    def joined_batches(
-        self, batches: Generator[list[bytes], None, None], session: ClientSession | None
-    ) -> Iterator[list[bytes]]:
-        """Do what ``joined`` does for documents in batches; most have nothing to join."""
-        with closing(batches):
-            for batch in batches:
-                yield batch if _APART not in b"".join(batch) else list(self.joined(batch, session))
-
     def joined(self, documents: Iterable[bytes], session: ClientSession | None) -> Iterator[bytes]:
         """Put behind each stored event whose payload is stored apart its row, as it is; without one it stands alone."""
-        # Only so many are kept back as one query reads the payloads of. What is no event is handed on as it is.
+        rest = iter(documents)
+        while batch := list(islice(rest, bodies.TOGETHER)):
+            yield from chained.from_iterable(self.joined_portions(batch, session))
+
+    def joined_portions(self, batch: list[bytes], session: ClientSession | None) -> Iterator[list[bytes]]:
+        """Do what ``joined`` does, and yield as many at a time as one query reads the payloads of.
+
+        Most batches have nothing to join, and are handed on as they are.
+        """
+        if _APART not in b"".join(batch):
+            yield batch
+            return
         kept: list[tuple[bytes, Entry | None]] = []
         size = 0
-        for document in documents:
+        for document in batch:
             entry = _apart(document)
-            if entry is None and not kept:
-                yield document
-                continue
             kept.append((document, entry))
             size += len(document) + (entry.payload_bytes or 0 if entry else 0)
             if len(kept) >= bodies.TOGETHER or size >= bodies.TOGETHER_BYTES:
-                yield from self._with_rows(kept, session)
+                yield list(self._with_rows(kept, session))
                 kept, size = [], 0
-        yield from self._with_rows(kept, session)
+        yield list(self._with_rows(kept, session))
 
     def _with_rows(
         self, documents: Sequence[tuple[bytes, Entry | None]], session: ClientSession | None

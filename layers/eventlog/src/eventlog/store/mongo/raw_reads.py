@@ -45,6 +45,7 @@ def read_documents(
     try:
         while True:
             number, documents = _opened(reply)
+            del reply  # it is as large as the documents
             yield documents
             if not number:
                 return

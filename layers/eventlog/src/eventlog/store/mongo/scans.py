@@ -37,15 +37,16 @@ def scan_batches(
     query = {"chain": chain, "seq": bounds}
     if operations.routed:  # the driver knows at which of several routers a cursor is; a command could go to another
         options: dict[str, Any] = {"sort": [("seq", 1)], "limit": limit, "batch_size": BATCH}
-        batches = raw_batches(operations.raw_events.find(query, session=session, **options))
+        batches = _raw_batches(operations.raw_events.find(query, session=session, **options))
     else:
         find = {"find": operations.events.name, "filter": query, "sort": {"seq": 1}, "batchSize": BATCH}
         batches = read_documents(operations.events.database, find | ({"limit": limit} if limit else {}), session)
-    yield from operations.bodies.joined_batches(batches, session)
+    with closing(batches):
+        for batch in batches:
+            yield from operations.bodies.joined_portions(batch, session)
 
 
-def raw_batches(cursor: Cursor[RawBSONDocument]) -> Batches:
-    """Read a cursor's documents."""
+def _raw_batches(cursor: Cursor[RawBSONDocument]) -> Batches:
     with cursor:
         while found := cursor.to_list(BATCH):
             yield [bytes(document.raw) for document in found]
