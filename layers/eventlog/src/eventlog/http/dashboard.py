@@ -14,6 +14,7 @@ from eventlog.http.access import SCOPES
 from eventlog.http.answers import json_response
 from eventlog.http.joined import join_modules, join_sheets
 from eventlog.http.query import WiredQuery
+from eventlog.http.waiting import WaitingRoute
 from eventlog.settings import Settings, listed
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -103,7 +104,9 @@ def dashboard(folder: Path) -> APIRouter:
     It names its scripts and styles relative to that place, so that they are found under any base path.
     """
     files = Files(folder)
-    router = APIRouter(include_in_schema=False)  # these are no part of the API: no prefix, no caller
+    router = APIRouter(
+        include_in_schema=False, route_class=WaitingRoute
+    )  # these are no part of the API: no prefix, no caller
 
     @router.get("/")
     def page(wired: WiredQuery, request: Request) -> Response:

@@ -29,6 +29,7 @@ from eventlog.formats.strict_json import MAX_POINTER, MAX_PROBLEMS, MalformedJSO
 from eventlog.http.access import AccessError, ScopeError, UnknownCallerError
 from eventlog.http.edge import DEFAULTS
 from eventlog.http.negotiation import NotAcceptableError
+from eventlog.http.waiting import WaitingRoute
 from eventlog.store.errors import (
     CorruptionError,
     CredentialsRefusedError,
@@ -87,7 +88,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def api_router(tag: str) -> APIRouter:
     """A router of the API, whose routes are listed under a tag; each of them may refuse its caller (access.py)."""
-    return APIRouter(prefix="/api/v1", tags=[tag], responses=documented(401, 403))
+    return APIRouter(prefix="/api/v1", tags=[tag], responses=documented(401, 403), route_class=WaitingRoute)
 
 
 def problem(

@@ -14,6 +14,7 @@ from eventlog.formats.witness_protocol import MAX_REQUEST
 from eventlog.http.answers import json_response
 from eventlog.http.problems import documented
 from eventlog.http.requests import raw_body
+from eventlog.http.waiting import WaitingRoute
 from eventlog.http.wired import wired_by
 from eventlog.store.errors import StoreUnavailableError
 from eventlog.telemetry import metrics
@@ -23,7 +24,7 @@ from eventlog.witness.witness import NotSignedError, Witness, WitnessAnswer
 
 T = TypeVar("T")
 SERVICE = "eventlog-witness"
-router = APIRouter(prefix="/witness", tags=["witness"])
+router = APIRouter(prefix="/witness", tags=["witness"], route_class=WaitingRoute)
 Wired = Annotated[WitnessWiring, Depends(wired_by(WitnessWiring))]
 Request = Annotated[bytes, Depends(raw_body(MAX_REQUEST))]
 
