@@ -1,12 +1,14 @@
 """A log served on a port, filled and anchored, and a real Chromium that looks at it."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import ConsoleMessage, Page, Request, Response, Route
 
 from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.note import VerifierKey, format_vkey
@@ -19,6 +21,12 @@ from tests.support.anchored import ORIGIN, AnchoredLog
 
 ODD = "<script>document.title='run'</script><b>\"'&amp; \u202eright to left \u05d0\u05d1 \U0001f600"
 """What a page that reads text as HTML would stumble over."""
+
+READ = """async () => {
+  for (let turn = 0; turn < 3; turn += 1) await fetch('/dashboard/config.json').then((found) => found.json())
+}"""
+"""Wait until answers that have come have been read."""
+PATIENCE = 30
 
 
 @dataclass
@@ -101,12 +109,38 @@ class Watched:
             self.troubles.append(f"asked another host: {request.url}")
 
 
+class Held:
+    """Requests of a page that match an address; each waits until it is let through."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page = page
+        self.routes: list[Route] = []
+        page.route(re.compile(pattern), self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self.routes.append(route)
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many have come."""
+        end = monotonic() + PATIENCE
+        while len(self.routes) < count:
+            assert monotonic() < end, f"{len(self.routes)} of {count} requests came"
+            self._page.wait_for_timeout(20)
+
+    def release(self, answer: Any = None) -> None:
+        """Let those through that have come, or answer them; the page has read what they brought."""
+        for route in self.routes:
+            with self._page.expect_response(route.request.url):
+                route.continue_() if answer is None else route.fulfill(json=answer)
+        self._page.evaluate(READ)
+
+
 def pin(look: Watched, vkey: str) -> None:
     """Pin a key as a viewer does."""
     page = look.open(view="keys")
     page.fill("#vkey", vkey)
     page.click("button:text-is('Pin')")
-    page.wait_for_selector(f"li:has-text('{vkey[:20]}')")
+    page.wait_for_selector(f"li:has-text('{vkey}')")
 
 
 def verify(look: Watched, event_id: str) -> Page:

@@ -19,12 +19,14 @@ const THIS_YEAR = new Date().toISOString().slice(0, 5)
  */
 export function stackedBars(figures, answers, { height = HEIGHT, table = true } = {}) {
   const place = h('div', { class: 'chart' })
+  let width = 0
   const draw = () => {
     if (!place.isConnected) return
+    width = place.clientWidth
     place.replaceChildren()
     plot(figures, place, answers, height)
   }
-  new ResizeObserver(draw).observe(place)
+  new ResizeObserver(() => place.clientWidth === width || draw()).observe(place) // it grows in height by what is drawn
   // A canvas has its colours from when it was drawn, so it is drawn again when the theme changes.
   const themes = new MutationObserver(() => (place.isConnected ? draw() : themes.disconnect()))
   themes.observe(document.documentElement, { attributeFilter: ['data-theme'] })

@@ -123,7 +123,9 @@ document.addEventListener('click', (event) => {
   if (!anchor || !plain || anchor.origin !== location.origin || anchor.pathname !== HOME || anchor.hash) return
   event.preventDefault()
   history.pushState(null, '', anchor.href)
-  show().then(() => main.focus({ preventScroll: false }))
+  const shown = show()
+  const [view, focused] = [leaving, document.activeElement]
+  shown.then(() => view === leaving && [focused, document.body, main].includes(document.activeElement) && main.focus({ preventScroll: false }))
 })
 window.addEventListener('popstate', show)
 

@@ -16,7 +16,7 @@ export function watchFindings(chain, signal, changed) {
     if (now === last || signal.aborted) return
     last = now
     const found = now === '' ? new Map() : (await standingFindings(chain, standing, signal)).bySeq
-    if (!signal.aborted) changed(found)
+    if (!signal.aborted && now === last) changed(found)
   }
   const quietly = () => look().catch(() => (last = '')) // the bar says what is wrong; the next look tries again
   document.addEventListener('standing', quietly, { signal })

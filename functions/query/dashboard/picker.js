@@ -35,19 +35,22 @@ export function chainPicker(current, known, { address, choose, signal }) {
     }
     return h('li', {}, h('a', { href: address(chain), 'data-chain': chain, class: standingKnown(chain)?.verdict ?? '', 'aria-current': chain === current ? 'true' : null, onclick: chosen }, h('bdi', {}, chainWords(chain))))
   }
+  /** Whether the list is of what the box says now. */
   const show = async () => {
     const prefix = search.value.trim()
     const found = await matching(prefix, known)
-    if (box.hidden || search.value.trim() !== prefix) return
+    if (box.hidden || search.value.trim() !== prefix) return false
     const rest = found.length - SHOWN
     fill(list, found.slice(0, SHOWN).map(item), found.length === 0 && h('li', { class: 'soft' }, `No chain begins with “${prefix}”.`), rest > 0 && h('li', { class: 'soft' }, `${number(rest)}${known.more ? ' and more' : ''} others: type how the name begins.`))
+    return true
   }
+  const takeFirst = async () => (await show()) && list.querySelector('a')?.click()
   button.addEventListener('click', () => {
     open(box.hidden)
     if (!box.hidden) search.focus()
   })
   search.addEventListener('input', show)
-  element.addEventListener('keydown', (pressed) => press(pressed, { list, search, close: () => (open(false), button.focus()) }))
+  element.addEventListener('keydown', (pressed) => press(pressed, { list, search, takeFirst, close: () => (open(false), button.focus()) }))
   element.addEventListener('focusout', (left) => left.relatedTarget && !element.contains(left.relatedTarget) && open(false))
   document.addEventListener('pointerdown', (pressed) => element.contains(pressed.target) || open(false), { signal })
   document.addEventListener('standing', name, { signal })
@@ -77,12 +80,12 @@ export function before(prefix) {
   return `${start}${lower}`.padEnd(64, 'z')
 }
 
-function press(pressed, { list, search, close }) {
+function press(pressed, { list, search, takeFirst, close }) {
   if (pressed.key === 'Escape') return close()
   const links = [...list.querySelectorAll('a')]
   const at = links.indexOf(document.activeElement)
   const step = { ArrowDown: 1, ArrowUp: -1 }[pressed.key]
-  if (pressed.key === 'Enter' && pressed.target === search) links[0]?.click()
+  if (pressed.key === 'Enter' && pressed.target === search) takeFirst()
   else if (step) (links[at + step] ?? (step < 0 ? search : null))?.focus()
   else return
   pressed.preventDefault()

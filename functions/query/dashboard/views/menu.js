@@ -22,6 +22,7 @@ export function valueMenu(chain, state, go, signal) {
   const only = async (name, text) => {
     if (Object.hasOwn(FILTERS, name)) return go({ [FILTERS[name]]: exactly(text), ...leave })
     const field = fieldOf(await searchFields(chain), name)
+    if (signal.aborted) return
     return field ? also('key', `${field}:${text}`) : also('is', writeCondition(name, text))
   }
   const not = (name, text) => also('not', writeCondition(name, text))

@@ -22,7 +22,8 @@ const DETAILED = 20
 export async function render(view) {
   const place = h('div', {})
   fill(place, await shown(view))
-  const timer = setInterval(() => isAtRest(place) && shown(view).then((parts) => view.signal.aborted || fill(place, parts), () => {}), AGAIN_MILLIS)
+  const anew = (parts) => view.signal.aborted || !isAtRest(place) || fill(place, parts)
+  const timer = setInterval(() => isAtRest(place) && shown(view).then(anew, () => {}), AGAIN_MILLIS)
   view.signal.addEventListener('abort', () => clearInterval(timer))
   if (view.signal.aborted) clearInterval(timer)
   return place

@@ -4,6 +4,7 @@ import { ask } from '../api.js'
 import { announce, h } from '../dom.js'
 import { eventDetail } from '../detail.js'
 import { day } from '../format.js'
+import { findingNotice } from '../meaning.js'
 import { errorBox, loading, takeTurn } from '../parts.js'
 import { nameView } from '../standing.js'
 
@@ -47,9 +48,13 @@ export class Pane {
     }
   }
 
-  /** What audits have found may come later than the event: then it is shown again. */
+  /** What audits have found may come later than the event: then it is added, and an event on its way begins anew. */
   refresh() {
-    if (this.event && this.detail.dataset.event === this.event.event_id && !this.detail.querySelector('[data-finding], .verification') && this.rows.found.has(this.event.seq)) this.open(this.event)
+    if (!this.event || this.detail.dataset.event !== this.event.event_id || this.detail.querySelector('[data-finding]')) return
+    const found = this.rows.found.get(this.event.seq)
+    if (!found) return
+    if (this.detail.querySelector('#verify')) this.detail.firstElementChild.prepend(findingNotice(found, this.event.chain))
+    else this.open(this.event)
   }
 
   close() {

@@ -22,7 +22,9 @@ export function searchForm({ event_type: types, source_id: sources, key: keys, s
   const submit = async (event) => {
     event.preventDefault()
     try {
-      const found = parseSearch(input.value, Date.now(), Object.keys(await searchFields(chain)))
+      const fields = Object.keys(await searchFields(chain))
+      if (signal.aborted) return
+      const found = parseSearch(input.value, Date.now(), fields)
       const times = { start_time: found.start_time, end_time: found.end_time, order: found.order }
       go({ ...(found.chain && { chain: found.chain }), event_type: found.types, source_id: found.sources, key: found.keys, word: found.words, ...times, cursor: null, trail: null, event: null })
     } catch (error) {

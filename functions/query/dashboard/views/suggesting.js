@@ -3,6 +3,7 @@
 import { qualifiers, term, termAt } from '../completing.js'
 import { fill, h } from '../dom.js'
 import { searchFields, suggestions } from '../fields.js'
+import { takeTurn } from '../parts.js'
 import { exactly } from './menu.js'
 
 const PAUSE_MILLIS = 120
@@ -15,6 +16,8 @@ export function suggesting(input, chain, signal) {
   let chosen = -1
   let timer = 0
   const close = () => {
+    clearTimeout(timer)
+    takeTurn(list) // what is on its way comes too late
     list.hidden = true
     chosen = -1
     input.setAttribute('aria-expanded', 'false')
@@ -35,10 +38,11 @@ export function suggesting(input, chain, signal) {
     if (index >= 0) input.setAttribute('aria-activedescendant', `suggestion-${index}`)
   }
   const show = async () => {
+    const isLast = takeTurn(list)
     const { name, value } = termAt(input.value, input.selectionStart)
     const offered = await offers(chain, name, value, signal)
     const now = termAt(input.value, input.selectionStart)
-    if (signal.aborted || now.name !== name || now.value !== value) return
+    if (signal.aborted || !isLast() || now.name !== name || now.value !== value) return
     if (offered.length === 0) return close()
     const item = (words, index) => h('li', { role: 'option', id: `suggestion-${index}`, 'aria-selected': 'false', onpointerdown: (pressed) => (pressed.preventDefault(), take(words)) }, h('bdi', {}, words))
     fill(list, offered.map(item))
@@ -48,7 +52,7 @@ export function suggesting(input, chain, signal) {
   }
   const press = (pressed) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[pressed.key]
-    if (list.hidden) return
+    if (list.hidden) return pressed.key === 'Escape' && close()
     if (step) choose((chosen + step + list.childElementCount) % list.childElementCount)
     else if (pressed.key === 'Escape') close()
     else if ((pressed.key === 'Enter' || pressed.key === 'Tab') && chosen >= 0) take(list.children[chosen].textContent)
