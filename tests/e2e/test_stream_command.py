@@ -130,7 +130,7 @@ def frames_only(url: str, last_id: str) -> Interpreter:
 
 def test_a_database_that_is_stopped_for_a_while_ends_no_event_source(mongo: EmbeddedMongo, tmp_path: Path) -> None:
     """Who takes nothing but frames is told when to ask again; the others are told by the status."""
-    with server(tmp_path, MONGO_URI=mongo.uri, EVENTLOG_STREAM_SECONDS="0.5") as running:
+    with server(tmp_path, MONGO_URI=mongo.uri, EVENTLOG_STREAM_SECONDS="3") as running:
         post(running, "stopped")
         with mongo.client() as client:
             pid = client.admin.command("serverStatus")["pid"]

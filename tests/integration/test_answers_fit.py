@@ -53,7 +53,7 @@ class Log:
         app = create_app(
             *ROUTERS,
             title="answers",
-            settings=Settings(mongo_uri=uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=0.2),
+            settings=Settings(mongo_uri=uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=5.0),
         )
         self.store: MongoStore = app.state.connection.log
         self.close: Callable[[], None] = app.state.connection.close

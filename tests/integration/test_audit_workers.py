@@ -42,6 +42,7 @@ class Watched:
         self.before: Callable[[RunningWorkers, int], object] = lambda _pool, _start: None
         asked = RunningWorkers.segment
         self._patch = monkeypatch
+        self._patch.setattr(worker_pool, "_ANSWER_SECONDS", 60.0)
 
         def segment(pool: RunningWorkers, start: int) -> Segment | None:
             self.pids += [worker._process.pid for worker in pool._workers.values()]
@@ -163,10 +164,10 @@ def test_workers_that_die_or_hang_are_done_without(
         if start == 2 * STEP:
             for worker in list(pool._workers.values())[:victims]:
                 os.kill(worker._process.pid, sign)
+            watched.impatient()
 
     expected = alone(filled)
     watched.before = strike
-    watched.impatient()
     report = whole(make(filled, mongo_uri, operations_of(filled).events.database.name))
     assert essence(filled, report) == expected
     assert 2 <= watched.segments <= 9

@@ -34,7 +34,7 @@ Change = Callable[[bytes], bytes]
 
 @pytest.fixture
 def app(mongo_uri: str, database: str) -> Iterator[FastAPI]:
-    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=0.3))
+    app = build_app(Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=3.0))
     yield app
     app.state.connection.close()
 

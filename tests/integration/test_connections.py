@@ -17,7 +17,7 @@ from tests.support.event_source import Subscriber
 from tests.support.factories import draft
 from tests.support.serving import served
 
-SHORT = Limits(header_seconds=0.2, body_seconds=0.2, send_seconds=0.2, connections=3)
+SHORT = Limits(header_seconds=0.5, body_seconds=0.5, send_seconds=0.5, connections=3)
 HEAD = b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
 HEALTH = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Connect = Callable[..., socket.socket]

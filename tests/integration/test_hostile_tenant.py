@@ -67,7 +67,7 @@ class Hostile:
             loop.close()
 
     def _is_under_way(self, before: Counter[tuple[str, int]]) -> bool:
-        new = self.answers - before
+        new = self.answers.copy() - before  # at once, as the other thread goes on
         streams = sum(count for (attack, _), count in new.items() if attack == "stream")
         return streams == TRIED_STREAMS and {attack for attack, _ in new} == ATTACKS
 

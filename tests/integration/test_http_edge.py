@@ -66,7 +66,7 @@ FOR_BROWSERS = {"allow", "date", "server", "vary", "x-accel-buffering", "x-conte
 @pytest.fixture(scope="module")
 def settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     name = f"test_{uuid4().hex[:12]}"
-    plain = Settings(mongo_uri=mongo_uri, mongo_database=name, EVENTLOG_STREAM_SECONDS=0.1)
+    plain = Settings(mongo_uri=mongo_uri, mongo_database=name, EVENTLOG_STREAM_SECONDS=5.0)
     yield governing(plain, tmp_path_factory.mktemp("governing"))
     with connect(mongo_uri) as client:
         client.drop_database(name)

@@ -24,7 +24,7 @@ OWN, THEIRS, MISSING = "own.a", "theirs.a", "missing.a"
 def settings(mongo_uri: str, database: str, store: MongoStore) -> Settings:
     for chain in (OWN, THEIRS):
         store.append(chain, [draft(chain=chain), draft(chain=chain)])
-    return Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=0.3)
+    return Settings(mongo_uri=mongo_uri, mongo_database=database, EVENTLOG_STREAM_SECONDS=3.0)
 
 
 @pytest.fixture

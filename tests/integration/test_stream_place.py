@@ -48,7 +48,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def function(mongo_uri: str, database: str) -> Iterator[Ask]:
     """The stream function, through its handler."""
     app = create_app(
-        *routers, title="stream", settings=Settings(mongo_uri=mongo_uri, mongo_database=database, stream_seconds=1.0)
+        *routers, title="stream", settings=Settings(mongo_uri=mongo_uri, mongo_database=database, stream_seconds=3.0)
     )
     handler = lambda_handler(app)
 
