@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import secrets
 import shutil
 import socket
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 from admin.command import CommandError
 
 HOST = "127.0.0.1"
+_PORTS = range(20_000, 27_000)
+"""Below those that systems hand out (from 32768 on, or 49152) and MongoDB's own: so a port stays free until the server
+starts that it was found for, and while it is stopped to be started again."""
 TCP = socket.IPPROTO_TCP
 
 
@@ -40,9 +44,11 @@ def find_binary() -> Path:
 
 
 def free_port() -> int:
-    """Return a TCP port that is free at this moment."""
-    with bind(0) as probe:
-        return int(probe.getsockname()[1])
+    """Return a TCP port that is free at this moment, and that the system gives to nobody who asks for any port."""
+    while True:
+        port = secrets.choice(_PORTS)
+        if port_is_free(port):
+            return port
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -22,6 +21,7 @@ from tests.browser.conftest import serve, serve_anew, watch
 from tests.browser.dashboard import ServedLog, Watched
 from tests.support.anchored import ORIGIN, AnchoredLog
 from tests.support.factories import draft
+from tests.support.ports import own_port
 
 STREAM = "**/api/v1/events/stream*"
 _numbers = count()
@@ -106,7 +106,7 @@ def test_a_switch_turns_it_on_and_off(live: Followed) -> None:
 def test_another_view_closes_the_stream(live: Followed) -> None:
     live.append("a")
     page = live.open()
-    assert live.log.readers == 1
+    wait_until("streams of earlier pages to be closed", lambda: live.log.readers == 1)
     page.get_by_role("link", name="Audits").click()
     wait_until("the stream to be closed", lambda: live.log.readers == 0)
     page.go_back()
@@ -345,8 +345,9 @@ def test_a_server_that_goes_away_is_waited_for(
     browser: Browser, store: MongoStore, mongo_uri: str, database: str, tmp_path: Path
 ) -> None:
     anchored = AnchoredLog(MongoStore(operations_of(store), ORIGIN), tmp_path)
+    port = own_port()
     with ExitStack() as running:
-        log = running.enter_context(serve(anchored, mongo_uri, database))
+        log = running.enter_context(serve(anchored, mongo_uri, database, port))
         with watch(browser, log.url) as look:
             live = Followed(log, look)
             live.append("a")
@@ -356,8 +357,8 @@ def test_a_server_that_goes_away_is_waited_for(
             running.close()
             expect(live.status).to_contain_text("Reconnecting")
             live.append("c", "d")
-            with serve(anchored, mongo_uri, database, urlsplit(log.url).port or 0):
-                expect(live.status).to_contain_text("Live", timeout=15_000)
+            with serve(anchored, mongo_uri, database, port):
+                expect(live.status).to_contain_text("Live")
                 live.append("e")
                 live.shows("e", "d", "c", "b", "a")
                 look.page.close()

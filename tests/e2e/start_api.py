@@ -11,8 +11,8 @@ from urllib.parse import quote_plus
 import httpx2
 from pymongo import MongoClient
 
-from local.machine import free_port
 from tests.support import plain_http
+from tests.support.ports import own_port
 from tests.support.processes import ROOT, Running, serving
 
 PASSWORD = "the administrator's: @/?%"
@@ -128,7 +128,7 @@ def is_running(pid: int) -> bool:
 @contextlib.contextmanager
 def start(folder: Path, template: Path, *options: str) -> Iterator[StartApi]:
     """One that serves an earlier build."""
-    port = free_port()
+    port = own_port()
     arguments = ["--port", str(port), "--folder", str(folder / "run"), "--built", str(template), *options]
     settings = {"START_API_MONGO_PASSWORD": PASSWORD}
     with serving(StartApi, port, folder, "local.start_api", *arguments, cwd=ROOT, **settings) as running:

@@ -17,9 +17,10 @@ from pymongo import MongoClient
 from eventlog.formats.note import format_vkey
 from eventlog.store.mongo.store import open_log
 from eventlog_client.cli import main
-from local.machine import HOST, free_port, wait_until
+from local.machine import HOST, wait_until
 from local.mongod.embedded import EmbeddedMongo
 from tests.support.anchoring import KEY, put_anchor
+from tests.support.ports import own_port
 from tests.support.processes import ROOT, SECONDS, Running, environment, run, run_here, server
 
 ORIGIN = "localhost/eventlog"
@@ -250,7 +251,7 @@ def test_help_names_the_exit_codes(tmp_path: Path) -> None:
 
 
 def test_tail_survives_a_restart_of_the_server_and_ends_with_ctrl_c(mongo: EmbeddedMongo, tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     add = ("--url", f"http://{HOST}:{port}", *ADD, "--chain", "tailed")
     with served_at(port, mongo, tmp_path):
         assert run(tmp_path, COMMAND, *add).returncode == 0
@@ -267,7 +268,7 @@ def test_tail_survives_a_restart_of_the_server_and_ends_with_ctrl_c(mongo: Embed
 
 
 def test_a_monitor_that_goes_on_survives_a_restart_of_the_server(mongo: EmbeddedMongo, tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     add = ("--url", f"http://{HOST}:{port}", *ADD, "--chain", "watched")
     with served_at(port, mongo, tmp_path):
         assert run(tmp_path, COMMAND, *add).returncode == 0

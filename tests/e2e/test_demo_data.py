@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from local.demo.week import week
-from local.machine import free_port
 from tests.support import plain_http
+from tests.support.ports import own_port
 from tests.support.processes import behind_a_proxy, run, server
 
 END = datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC)
@@ -33,7 +33,7 @@ def test_a_running_log_has_them_afterwards_and_is_intact(tmp_path: Path) -> None
 
 
 def test_without_a_log_one_sentence_says_what_to_do(tmp_path: Path) -> None:
-    result = run(tmp_path, "local.demo.week", PORT=str(free_port()))
+    result = run(tmp_path, "local.demo.week", PORT=str(own_port()))
     assert (result.returncode, result.stdout) == (1, "")
     assert "start it with `make run`" in result.stderr
     assert len(result.stderr.splitlines()) == 1

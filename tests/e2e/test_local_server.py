@@ -11,10 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from local.machine import HOST, free_port
+from local.machine import HOST
 from local.mongod.embedded import EmbeddedMongo
 from local.mongod.process import MongodProcess
 from tests.support import plain_http
+from tests.support.ports import own_port
 from tests.support.processes import Running, run, run_here, serve, server
 
 EVENT = {
@@ -80,8 +81,8 @@ def test_a_port_that_is_none_is_a_bad_setting(tmp_path: Path, port: str) -> None
 
 
 def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
-    place = f"{HOST}:{free_port()}"
-    result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=f"mongodb://anna:s3cret@{place}/?ssl=false")
+    place = f"{HOST}:{own_port()}"
+    result = run_here(tmp_path, serve, PORT=str(own_port()), MONGO_URI=f"mongodb://anna:s3cret@{place}/?ssl=false")
     assert f"No MongoDB answers at {place} " in refusal(result, 1)
     assert "s3cret" not in result.stdout + result.stderr
 
@@ -91,7 +92,7 @@ def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -
     ["http://anna:s3cret@host", "mongodb://anna:s3cret/x@host", "mongodb://anna:s3c:ret@host", "mongodb://:s3cret"],
 )
 def test_a_uri_that_is_none_is_told_without_repeating_it(tmp_path: Path, uri: str) -> None:
-    result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=uri)
+    result = run_here(tmp_path, serve, PORT=str(own_port()), MONGO_URI=uri)
     assert refusal(result, 1) == "MONGO_URI can't be used: it must look like mongodb://host:port/."
 
 
@@ -99,7 +100,7 @@ def test_a_standalone_mongod_is_refused(tmp_path: Path) -> None:
     mongod = Standalone(tmp_path / "standalone")
     mongod.launch()
     try:
-        result = run_here(tmp_path, serve, PORT=str(free_port()), MONGO_URI=f"mongodb://{mongod.address}/")
+        result = run_here(tmp_path, serve, PORT=str(own_port()), MONGO_URI=f"mongodb://{mongod.address}/")
     finally:
         mongod.kill()
     assert "is a standalone; the log needs a replica set or mongos." in refusal(result, 1)
@@ -126,7 +127,7 @@ def test_ctrl_c_stops_both_and_the_next_run_finds_the_same_chain(tmp_path: Path)
 
 def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
     with server(tmp_path) as running:
-        assert "is in use by another mongod" in refusal(run(tmp_path, "local", PORT=str(free_port())), 1)
+        assert "is in use by another mongod" in refusal(run(tmp_path, "local", PORT=str(own_port())), 1)
         append(running)
 
 

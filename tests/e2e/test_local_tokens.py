@@ -9,8 +9,8 @@ import pytest
 
 from admin import token
 from eventlog_client import EventLog, RefusedError
-from local.machine import free_port
 from tests.support import plain_http
+from tests.support.ports import own_port
 from tests.support.processes import run, run_here, serve, server
 
 SECRET = "s3cr3t-token"
@@ -26,7 +26,7 @@ def make_token(folder: Path, *arguments: str) -> str:
 
 
 def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path) -> None:
-    result = run(tmp_path, "local", HOST="0.0.0.0", PORT=str(free_port()))
+    result = run(tmp_path, "local", HOST="0.0.0.0", PORT=str(own_port()))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
         "Others can reach 0.0.0.0, so EVENTLOG_TOKENS must name a file of tokens (make token makes one); "
@@ -37,14 +37,14 @@ def test_without_tokens_it_binds_to_no_address_that_others_reach(tmp_path: Path)
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", "192.0.2.1"])
 def test_an_address_that_is_none_of_this_machines_is_named(tmp_path: Path, host: str) -> None:
-    result = run_here(tmp_path, serve, HOST=host, PORT=str(free_port()))
+    result = run_here(tmp_path, serve, HOST=host, PORT=str(own_port()))
     assert (result.returncode, result.stderr) == (1, f"HOST is {host}, which is no address of this machine.\n")
 
 
 def test_a_bad_token_file_is_named_and_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "tokens.json").write_text(json.dumps({"tokens": [{"sha256": SECRET}]}))
     (tmp_path / "tokens.json").chmod(0o600)
-    result = run_here(tmp_path, serve, PORT=str(free_port()), EVENTLOG_TOKENS="tokens.json")
+    result = run_here(tmp_path, serve, PORT=str(own_port()), EVENTLOG_TOKENS="tokens.json")
     assert result.returncode == 1
     assert result.stderr.startswith("The token file tokens.json can't be used: entry 1, sha256: ")
     assert SECRET not in result.stdout + result.stderr

@@ -21,10 +21,11 @@ from eventlog_client import (
     RefusedError,
     UnreachableError,
 )
-from local.machine import HOST, free_port
+from local.machine import HOST
 from local.server import build_app
 from tests.support.anchoring import KEY, put_anchor
 from tests.support.callers import BY_IAM
+from tests.support.ports import own_port
 from tests.support.serving import served
 
 ORIGIN = "localhost/eventlog"
@@ -204,7 +205,7 @@ def test_an_edited_event_is_not_shown_as_if_nothing_was(
 
 
 def test_a_log_that_is_away_is_told() -> None:
-    with EventLog(f"http://{HOST}:{free_port()}", retries=0) as log, pytest.raises(UnreachableError):
+    with EventLog(f"http://{HOST}:{own_port()}", retries=0) as log, pytest.raises(UnreachableError):
         log.append("t", "s", {})
 
 

@@ -12,7 +12,8 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError
 
-from local.mongod.embedded import EmbeddedMongo, LocalError, free_port, replica_set_uri, start_replica_set, wait_until
+from local.mongod.embedded import EmbeddedMongo, LocalError, replica_set_uri, start_replica_set, wait_until
+from tests.support.ports import own_port
 
 PARENT = """
 import sys
@@ -105,7 +106,7 @@ def test_broken_data_is_reported_with_the_reason_and_the_log(tmp_path: Path) -> 
 
 
 def test_it_starts_on_a_port_of_ones_choice(tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     with EmbeddedMongo(tmp_path, port=port) as mongo:
         assert mongo.uri == f"mongodb://127.0.0.1:{port}/?directConnection=true"
 

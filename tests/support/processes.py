@@ -14,12 +14,14 @@ from unittest.mock import patch
 
 import httpx2
 
-from local.machine import HOST, free_port, wait_until
+from local.machine import HOST, wait_until
 from local.main import main
 from tests.support import plain_http
+from tests.support.ports import own_port
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 90
+SECONDS = 240
+"""How long a command may take, or a server to start or stop, beside whatever else this machine does."""
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """A locale that has no characters but ASCII."""
 
@@ -144,6 +146,6 @@ def serving(
 @contextlib.contextmanager
 def server(folder: Path, **variables: str) -> Iterator[Running]:
     """A development server that takes requests, on PORT or a free one."""
-    port = int(variables.pop("PORT", 0)) or free_port()
+    port = int(variables.pop("PORT", 0)) or own_port()
     with serving(Running, port, folder, "local", cwd=folder, PORT=str(port), **variables) as running:
         yield running

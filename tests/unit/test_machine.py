@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from local.machine import bind, is_loopback, url_of
+from local.machine import bind, free_port, is_loopback, url_of
 from tests.support.coroutines import run
 
 
@@ -27,6 +27,12 @@ def test_answers_go_out_at_once_on_a_socket_bound_before_the_server_started() ->
             return switched_on
 
     assert run(accepted_with_no_delay())
+
+
+def test_a_free_port_is_none_that_the_system_gives_to_whoever_asks_for_any() -> None:
+    with bind(0) as bound:
+        first = bound.getsockname()[1]
+    assert all(20_000 <= free_port() < 27_000 <= first for _ in range(20))
 
 
 @pytest.mark.parametrize(("host", "only_here"), [("127.0.0.1", True), ("127.1.2.3", True), ("0.0.0.0", False)])

@@ -10,7 +10,8 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from local.machine import HOST, free_port
+from local.machine import HOST
+from tests.support.ports import own_port
 from tests.support.serving import served
 from tools.load import ledger
 from tools.load.appends import Appends
@@ -108,7 +109,7 @@ def test_the_queue_is_used_where_there_is_one(tmp_path: Path, answer: tuple[int,
 
 
 def test_no_answer_leaves_it_in_doubt(tmp_path: Path) -> None:
-    with appends(f"http://{HOST}:{free_port()}", tmp_path / "ledger") as (calls, told):
+    with appends(f"http://{HOST}:{own_port()}", tmp_path / "ledger") as (calls, told):
         calls.batch()
     assert told == ["no answer"]
     assert all(sent.in_doubt == 1 for sent in ledger.read(tmp_path / "ledger").values())

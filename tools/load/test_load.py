@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from local.machine import HOST, LocalError, free_port
+from local.machine import HOST, LocalError
+from tests.support.ports import own_port
 from tests.support.processes import environment
 from tools.load import report
 from tools.load.__main__ import ELSEWHERE, LOCAL, PAGE
 from tools.load.target import target
 
-SECONDS = 90
+SECONDS = 240
 
 
 def load(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +52,7 @@ def test_a_short_run_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    url = f"http://{HOST}:{free_port()}"
+    url = f"http://{HOST}:{own_port()}"
     result = load(tmp_path, DURATION="1", USERS="2", URL=url)
     assert result.returncode == 1
     assert result.stderr.startswith(f"No event log answers at {url}.\n")
