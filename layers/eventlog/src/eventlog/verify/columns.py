@@ -61,7 +61,10 @@ def follow(
     frontier = state.frontier.copy()
     nodes = merkle.append_leaves(frontier, state.size, leaves)
     columns = (salts, payload_hashes, contents, [state.hash, *leaves[:-1]], leaves, nodes)
-    hashes = [(*row, *completed) for *row, completed in zip(*columns, strict=True)]
+    hashes = [
+        (salt, payload_hash, content, before, leaf, *completed)
+        for salt, payload_hash, content, before, leaf, completed in zip(*columns, strict=True)
+    ]
     fresh = write_plain(state.size, rows, documents, hashes)
     if fresh != documents and not _have_keys(documents, fresh, rows, rules):
         return None
