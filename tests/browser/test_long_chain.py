@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, Response, expect
 
 from eventlog.store.mongo import counts
 from tests.browser.conftest import serve_anew, watch
-from tests.browser.dashboard import ServedLog, filters
+from tests.browser.dashboard import ServedLog, Watched, filters
 from tests.browser.long_chain import fill
 
 COUNT = int(os.environ.get("LONG_CHAIN", "60000"))
@@ -24,12 +25,25 @@ PAGE_BYTES = 100_000
 
 
 @pytest.fixture(scope="module")
-def long(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLog]:
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def long(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory, now: datetime) -> Iterator[ServedLog]:
     """As many events as the log counts at once in the last five days, and one more."""
     with serve_anew(mongo_uri, Path(tmp_path_factory.mktemp("log"))) as log, pytest.MonkeyPatch.context() as patch:
         patch.setattr(counts, "MAX_COUNTED", COUNT - 1)
-        fill(log.store, COUNT, int(time.time() * 1000) - 5 * DAY, 5 * DAY)
+        fill(log.store, COUNT, int(now.timestamp() * 1000) - 5 * DAY, 5 * DAY)
         yield log
+
+
+@pytest.fixture
+def look(browser: Browser, long: ServedLog, now: datetime) -> Iterator[Watched]:
+    """For the page it is the moment at which the chain ends, however long it looks: it asks again after a minute."""
+    with watch(browser, long.url) as look:
+        look.page.clock.set_fixed_time(now)
+        yield look
 
 
 class Meter:
@@ -55,54 +69,49 @@ class Meter:
         assert max(sizes, default=0) < PAGE_BYTES
 
 
-def test_no_view_costs_more_in_a_long_chain(browser: Browser, long: ServedLog) -> None:
-    with watch(browser, long.url) as look:
-        page = look.page
-        meter = Meter(page)
-        with meter.step("overview", OVERVIEW_REQUESTS):
-            page.goto(long.url)
-            expect(page.locator(".tile").first).to_contain_text(f"{COUNT:,}")
-            expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
-        with meter.step("events", 4):
-            page.get_by_role("link", name="Events").click()
-            expect(page.locator("tbody tr").first).to_have_attribute("data-id", f"e-{COUNT - 1}")
-            expect(page.locator(".timeline")).to_contain_text("More than a million events")
-        for number in range(1, 6):
-            with meter.step(f"older {number}", 1):
-                page.get_by_role("button", name="Older").click()
-                expect(page.locator("tbody tr").first).to_have_attribute("data-id", f"e-{COUNT - 1 - 50 * number}")
-        with meter.step("filter", 4):
-            filters(page).fill("#event_type", "order.shipped")
-            page.fill("#source_id", "batch")
-            page.locator("#filter").click()
-            page.wait_for_url("**source_id=batch**")
-            expect(page.locator("tbody tr").first.locator("td.type")).to_have_text("order.shipped")
-            expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
-        with meter.step("chain", 5):
-            page.get_by_role("link", name="Chain", exact=True).click()
-            expect(page.locator(".chain-picture rect.chosen")).to_have_attribute("data-seq", str(COUNT - 1))
-            expect(page.locator(".facts")).to_contain_text(f"{COUNT - 1:,} in main")
-        with meter.step("chain, scrubbed to the middle", 5):
-            page.locator("#seq").fill(str(COUNT // 2))
-            expect(page.locator(".facts")).to_contain_text(f"{COUNT // 2:,} in main")
+def test_no_view_costs_more_in_a_long_chain(look: Watched, long: ServedLog) -> None:
+    page = look.page
+    meter = Meter(page)
+    with meter.step("overview", OVERVIEW_REQUESTS):
+        page.goto(long.url)
+        expect(page.locator(".tile").first).to_contain_text(f"{COUNT:,}")
+        expect(page.locator(".uplot canvas")).to_be_visible()
+    with meter.step("events", 4):
+        page.get_by_role("link", name="Events").click()
+        expect(page.locator("tbody tr").first).to_have_attribute("data-id", f"e-{COUNT - 1}")
+        expect(page.locator(".timeline")).to_contain_text("More than a million events")
+    for number in range(1, 6):
+        with meter.step(f"older {number}", 1):
+            page.get_by_role("button", name="Older").click()
+            expect(page.locator("tbody tr").first).to_have_attribute("data-id", f"e-{COUNT - 1 - 50 * number}")
+    with meter.step("filter", 4):
+        filters(page).fill("#event_type", "order.shipped")
+        page.fill("#source_id", "batch")
+        page.locator("#filter").click()
+        page.wait_for_url("**source_id=batch**")
+        expect(page.locator("tbody tr").first.locator("td.type")).to_have_text("order.shipped")
+        expect(page.locator(".uplot canvas")).to_be_visible()
+    with meter.step("chain", 5):
+        page.get_by_role("link", name="Chain", exact=True).click()
+        expect(page.locator(".chain-picture rect.chosen")).to_have_attribute("data-seq", str(COUNT - 1))
+        expect(page.locator(".facts")).to_contain_text(f"{COUNT - 1:,} in main")
+    with meter.step("chain, scrubbed to the middle", 5):
+        page.locator("#seq").fill(str(COUNT // 2))
+        expect(page.locator(".facts")).to_contain_text(f"{COUNT // 2:,} in main")
 
 
-def test_more_events_than_are_counted_at_once_are_shown_of_a_shorter_range(browser: Browser, long: ServedLog) -> None:
-    with watch(browser, long.url) as look:
-        page = look.open(range="week")
-        expect(page.locator("#main .notice")).to_contain_text("a shorter range: 1 day", timeout=15_000)
-        expect(page.get_by_role("button", name="Week")).to_have_attribute("aria-pressed", "true")
-        shown = page.locator(".legend li").all_inner_texts()
-        total = sum(int(words.split()[-1].replace(",", "")) for words in shown)
-        assert abs(total - COUNT // 5) <= COUNT // 100
-        page.get_by_role("button", name="Day", exact=True).click()
-        expect(page.locator(".uplot canvas")).to_be_visible(timeout=15_000)
-        expect(page.locator("#main .notice")).to_have_count(0)
+def test_more_events_than_are_counted_at_once_are_shown_of_a_shorter_range(look: Watched) -> None:
+    page = look.open(range="week")
+    expect(page.locator("#main .notice")).to_contain_text("a shorter range: 1 day")
+    expect(page.get_by_role("button", name="Week")).to_have_attribute("aria-pressed", "true")
+    shown = page.locator(".legend li").all_inner_texts()
+    total = sum(int(words.split()[-1].replace(",", "")) for words in shown)
+    assert abs(total - COUNT // 5) <= COUNT // 100
+    page.get_by_role("button", name="Day", exact=True).click()
+    expect(page.locator(".uplot canvas")).to_be_visible()
+    expect(page.locator("#main .notice")).to_have_count(0)
 
 
-def test_a_minute_with_more_than_are_counted_is_said(
-    browser: Browser, long: ServedLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_minute_with_more_than_are_counted_is_said(look: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "MAX_COUNTED", 1)
-    with watch(browser, long.url) as look:
-        expect(look.open().locator(".empty").first).to_contain_text("More than a million events a minute")
+    expect(look.open().locator(".empty").first).to_contain_text("More than a million events a minute")

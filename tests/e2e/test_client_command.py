@@ -297,7 +297,9 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def seqs(folder: Path) -> list[int]:
-    return [json.loads(line)["seq"] for line in (folder / "out").read_text().splitlines()]
+    """Of whole lines: of the last one there may be a part."""
+    lines = (folder / "out").read_text().splitlines(keepends=True)
+    return [json.loads(line)["seq"] for line in lines if line.endswith("\n")]
 
 
 def test_what_a_log_holds_does_not_steer_the_terminal(command: Command, chain: str) -> None:

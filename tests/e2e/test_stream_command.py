@@ -51,7 +51,9 @@ class Tail:
             self.process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=out, stderr=err)
 
     def seqs(self) -> list[int]:
-        return [json.loads(line)["seq"] for line in self.out.read_text().splitlines()]
+        """Of whole lines: of the last one there may be a part."""
+        lines = self.out.read_text().splitlines(keepends=True)
+        return [json.loads(line)["seq"] for line in lines if line.endswith("\n")]
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGINT)
