@@ -166,6 +166,8 @@ def test_nothing_moves_while_somebody_reads(live: Followed, reading: str) -> Non
     before = [f"e-{n}" for n in range(40)]
     live.append(*before)
     page = live.open()
+    expect(page.locator("#standing p")).to_be_visible()  # what comes late as the page is opened moves all below it
+    expect(page.locator("#rows-checked")).to_have_text("40 of 40 rows match their hashes")
     if reading == "pointer":
         live.rows.nth(3).hover()
     elif reading == "focus":
