@@ -52,7 +52,7 @@ def test_the_next_batch_is_asked_for_before_the_one_before_is_gone_over(log: Mon
 
 
 def test_what_fails_ahead_fails_where_it_is_wanted(log: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, asked = raw_reads._run, list[object]()
+    real, asked = raw_reads.run, list[object]()
 
     def failing(*given: object) -> object:
         asked.append(given)
@@ -60,7 +60,7 @@ def test_what_fails_ahead_fails_where_it_is_wanted(log: MongoStore, monkeypatch:
             raise AutoReconnect("gone")
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(raw_reads, "_run", failing)
+    monkeypatch.setattr(raw_reads, "run", failing)
     rows = AuditStore(log).scan("main", 0, SIZE)
     assert len([next(rows) for _ in range(10)]) == 10
     with pytest.raises(StoreUnavailableError):

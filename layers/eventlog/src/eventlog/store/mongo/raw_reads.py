@@ -35,33 +35,38 @@ def read_documents(
     concern = _MAJORITY if time is None else _MAJORITY | {"afterClusterTime": time}
     command = find | {"readConcern": concern}
     try:
-        reply = _run(database, command, session)
+        reply = run(database, command, session)
     except (AutoReconnect, OperationFailure) as error:
         if isinstance(error, OperationFailure) and error.code not in _TRY_AGAIN:
             raise
-        reply = _run(database, command, session)
+        reply = run(database, command, session)
     number: Int64 = Int64(0)
     size = {"batchSize": find["batchSize"]} if "batchSize" in find else {}
     try:
         while True:
-            number, documents = _opened(reply)
+            number, documents = opened(reply)
             del reply  # it is as large as the documents
             yield documents
             if not number:
                 return
             more = {"getMore": number, "collection": find["find"]}
-            reply = _run(database, more | size, session)
+            reply = run(database, more | size, session)
     finally:
         if number:  # nobody wants the rest
             database.command({"killCursors": find["find"], "cursors": [number]}, session=session)
 
 
-def _run(database: Database[dict[str, Any]], command: dict[str, Any], session: ClientSession) -> RawBSONDocument:
+def run(database: Database[dict[str, Any]], command: dict[str, Any], session: ClientSession) -> RawBSONDocument:
+    """Run a command; return the bytes of its answer."""
     return database.command(command, codec_options=codec.RAW, session=session)
 
 
-def _opened(reply: RawBSONDocument) -> tuple[Int64, list[bytes]]:
-    """Return a cursor's number, 0 if it has no more, and its documents."""
+def opened(reply: RawBSONDocument) -> tuple[Int64, list[bytes]]:
+    """Return a cursor's number, 0 if it has no more, and its documents.
+
+    Raises:
+        NotOursError: it is the answer of no cursor.
+    """
     cursor = reply["cursor"]
     raw = bytes(cursor.raw)
     # A server writes the batch first, and then what is short: number and name.
