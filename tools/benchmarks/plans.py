@@ -38,7 +38,8 @@ class Recorder(CommandListener):
         """Record a find or an aggregation on ``events``."""
         command = event.command
         if command.get("find", command.get("aggregate")) == "events":
-            self.finds.append({name: command[name] for name in _ASKED if name in command})
+            asked = {name: command[name] for name in _ASKED if name in command}
+            self.finds.append(_find_of(asked) if "$unionWith" in str(command.get("pipeline")) else asked)
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Ignore the end of a command."""
@@ -88,6 +89,13 @@ class Explainer:
     def close(self) -> None:
         """Close the client."""
         self._client.close()
+
+
+def _find_of(command: Find) -> Find:
+    """Make a ``find`` of an aggregation that is one but for the sequence document that it reads, too."""
+    stages = {name.removeprefix("$"): given for stage in command["pipeline"] for name, given in stage.items()}
+    asked = {"find": command["aggregate"], "filter": stages["match"], "hint": command["hint"]}
+    return asked | {name: stages[name] for name in ("sort", "limit")}
 
 
 def _stages(plan: Any) -> list[str]:

@@ -41,7 +41,7 @@ class _Walked(NamedTuple):
 def read_page(operations: Operations, query: Query) -> Page[Event]:
     """Read a page; see ``EventReader.page``."""
     with operations.session() as session:
-        found = _walk(operations, query, _as_events, session)
+        found = _walk_at_once(operations, query, _as_events, session) or _walk(operations, query, _as_events, session)
         # Payloads that are stored apart are read last, those of the page alone.
         events = operations.read_bodies([event for event in found.events if isinstance(event, Event)], session)
     return Page(events, found.more, found.size, found.settled_size, found.indexed_version)
