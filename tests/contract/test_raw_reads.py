@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pymongo import MongoClient
@@ -71,6 +71,19 @@ def test_every_batch_comes_whatever_its_size(operations: Operations, size: int) 
         found = list(read_documents(operations.events.database, FIND | {"batchSize": size}, session))
     assert [raw for batch in found for raw in batch] == stored(operations)
     assert len(found[0]) == min(size, 205)
+
+
+@pytest.mark.parametrize("sort", ["seq", "time"])
+def test_a_page_may_take_more_than_one_answer_has_room_for(
+    operations: Operations, sort: Literal["seq", "time"]
+) -> None:
+    inline = MongoStore(operations, "log.example", apart_from=0)
+    for _ in range(20):
+        inline.append(CHAIN, [draft(payload={"text": "x" * (200 << 10)}) for _ in range(5)])
+        inline.settle(CHAIN)
+    query = Query(chain=CHAIN, sort=sort, order="asc", limit=100, max_bytes=1 << 30)
+    assert [event.seq for event in inline.page(query).events] == list(range(100))
+    assert len(inline.texts(query).events) == 100
 
 
 @pytest.mark.usefixtures("store")

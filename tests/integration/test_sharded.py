@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bson import MaxKey
@@ -31,6 +32,7 @@ from tests.support.clocks import Clock
 from tests.support.factories import draft
 from tests.support.sharded.cluster import ShardedCluster
 from tests.support.sharded.holding import Holding
+from tests.support.sharded.router import Router
 
 Client = MongoClient[dict[str, Any]]
 SPLIT = 3
@@ -98,6 +100,24 @@ def test_what_was_appended_is_read_from_both_shards_in_order(
     assert store.append(CHAIN, [draft("e1"), draft("e5")])[1].replayed
     assert AuditStore(store).chain_names() == operations_of(store).events.distinct("chain") == [CHAIN]
     assert check_chain(store, map(receipt, known)) == len(known)
+
+
+def test_a_page_that_takes_several_answers_is_read_from_one_of_several_routers(
+    cluster: ShardedCluster, router: Client, database: str
+) -> None:
+    """A cursor is known to the router that opened it alone; one answer has 16 MiB at most."""
+    inline = MongoStore(Operations(router, database), ORIGIN, apart_from=0)
+    for _ in range(20):
+        inline.append(CHAIN, [draft(payload={"text": "x" * (200 << 10)}) for _ in range(5)])
+        inline.settle(CHAIN)
+    query = Query(chain=CHAIN, sort="seq", order="asc", limit=100, max_bytes=1 << 30)
+    with Router(*cluster.servers) as other:
+        both = f"{cluster.uri.rstrip('/')},{urlsplit(other.uri).netloc}/"
+        with connect(both) as client:
+            two = MongoStore(Operations(client, database), ORIGIN)
+            for _ in range(5):  # each command goes to any of them
+                assert [event.seq for event in two.page(query).events] == list(range(100))
+                assert len(two.texts(query).events) == 100
 
 
 def test_statistics_are_grouped_on_the_shards(

@@ -16,7 +16,7 @@ from eventlog.store.mongo.names import values_of
 from eventlog.store.mongo.one_read import read_at_once
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.page_find import MAX_SEQ, find_of, seq_bounds, times_of
-from eventlog.store.mongo.raw_reads import read_documents
+from eventlog.store.mongo.raw_reads import find_batches
 from eventlog.store.mongo.search_index import has_keys, indexed_version, needed_index
 from eventlog.store.mongo.walked import walked_of
 from eventlog.stored import codec
@@ -144,9 +144,9 @@ def _settled(operations: Operations, query: Query, size: int, session: ClientSes
     if query.keys:
         within = {"chain": query.chain, "timestamp": times_of(query)}
         walked = walked_of(operations, within, query.keys, values, session)
-    find = {"find": operations.events.name, **find_of(query, size, values, walked)}
+    find = find_of(query, size, values, walked)
     with needed_index():  # all in one round trip, up to 16 MiB; of itself MongoDB sends 101 at first
-        yield from read_documents(operations.events.database, find | {"batchSize": query.limit + 1}, session)
+        yield from find_batches(operations, find | {"batchSize": query.limit + 1}, session)
 
 
 def _wanted(query: Query) -> dict[str, NameFilter]:

@@ -4,15 +4,19 @@ from collections.abc import Generator, Iterator
 from struct import unpack_from
 from typing import Any
 
+import pymongo
 from bson import Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
+from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 
+Batches = Generator[list[bytes], None, None]
 _MAJORITY = {"level": "majority"}
 _TRY_AGAIN = frozenset({6, 7, 89, 134, 262, 9001})
 """Error codes after which a read may be tried again (specification of retryable reads); of others that it names the
@@ -21,9 +25,25 @@ _DOCUMENT = 3
 """The type of an element of an array that is a document (bsonspec.org)."""
 
 
-def read_documents(
-    database: Database[dict[str, Any]], find: dict[str, Any], session: ClientSession
-) -> Generator[list[bytes], None, None]:
+def find_batches(operations: Operations, find: dict[str, Any], session: ClientSession) -> Batches:
+    """Find stored events, in batches of ``batchSize``; ``find``: the command's fields but the collection's name."""
+    if not operations.routed:
+        return read_documents(operations.events.database, {"find": operations.events.name, **find}, session)
+    # The driver knows at which of several routers a cursor is; a command could go to another.
+    options: dict[str, Any] = {"sort": list(find["sort"].items()), "limit": find.get("limit", 0)}
+    if "hint" in find:
+        options["hint"] = list(find["hint"].items())
+    size = find["batchSize"]
+    return _raw_batches(operations.raw_events.find(find["filter"], session=session, batch_size=size, **options), size)
+
+
+def _raw_batches(cursor: Cursor[RawBSONDocument], size: int) -> Batches:
+    with cursor:
+        while found := cursor.to_list(size):
+            yield [bytes(document.raw) for document in found]
+
+
+def read_documents(database: Database[dict[str, Any]], find: dict[str, Any], session: ClientSession) -> Batches:
     """Run a ``find`` command (majority, causally after what the session has read); yield batches of documents.
 
     It is tried once more where the connection was lost, or a router's to a shard, as the driver does for its own reads.
@@ -50,7 +70,8 @@ def read_documents(
             if not number:
                 return
             more = {"getMore": number, "collection": find["find"]}
-            reply = run(database, more | size, session)
+            with pymongo.timeout(None):  # a limit would be sent as ``maxTimeMS``, which such a getMore may not have
+                reply = run(database, more | size, session)
     finally:
         if number:  # nobody wants the rest
             database.command({"killCursors": find["find"], "cursors": [number]}, session=session)

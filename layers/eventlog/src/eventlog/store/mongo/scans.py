@@ -6,17 +6,14 @@ from contextlib import closing
 from typing import Any, TypeVar
 
 from bson import Int64
-from bson.raw_bson import RawBSONDocument
 from pymongo.client_session import ClientSession
-from pymongo.cursor import Cursor
 
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.raw_reads import read_documents
+from eventlog.store.mongo.raw_reads import Batches, find_batches
 
 BATCH = 2_000
 """Documents that one answer of MongoDB has at most."""
 _T = TypeVar("_T")
-Batches = Generator[list[bytes], None, None]
 
 
 def scan_batches(
@@ -35,21 +32,11 @@ def scan_batches(
     bounds: dict[str, Any] = {"$gte": Int64(start)} | ({} if end is None else {"$lt": Int64(end)})
     bounds |= {} if arrays else {"$not": {"$type": "array"}}
     query = {"chain": chain, "seq": bounds}
-    if operations.routed:  # the driver knows at which of several routers a cursor is; a command could go to another
-        options: dict[str, Any] = {"sort": [("seq", 1)], "limit": limit, "batch_size": BATCH}
-        batches = _raw_batches(operations.raw_events.find(query, session=session, **options))
-    else:
-        find = {"find": operations.events.name, "filter": query, "sort": {"seq": 1}, "batchSize": BATCH}
-        batches = read_documents(operations.events.database, find | ({"limit": limit} if limit else {}), session)
+    find = {"filter": query, "sort": {"seq": 1}, "batchSize": BATCH} | ({"limit": limit} if limit else {})
+    batches = find_batches(operations, find, session)
     with closing(batches):
         for batch in batches:
             yield from operations.bodies.joined_portions(batch, session)
-
-
-def _raw_batches(cursor: Cursor[RawBSONDocument]) -> Batches:
-    with cursor:
-        while found := cursor.to_list(BATCH):
-            yield [bytes(document.raw) for document in found]
 
 
 def ahead(items: Generator[_T, None, None]) -> Generator[_T, None, None]:
