@@ -163,6 +163,15 @@ ID = st.text(min_size=1, max_size=8).filter(lambda text: not any(ord(c) < 32 or 
 CE = {"specversion": "1.0", "type": "t"}
 KEY = st.tuples(LINE, st.sampled_from([ED25519, KIND]), HASH)
 
+
+def content_of_many(*values: Any) -> bytes:
+    """Hash a content as the first of many."""
+    named = dict(zip(CONTENT, values, strict=True))
+    texts = [[named[name].encode()] for name in ("event_id", "event_type", "source_id", "principal")]
+    times = [[named["timestamp"]], [named["received_at"]]]
+    return hashing.content_hashes(named["chain"], texts, [named["payload_hash"]], times)[0]
+
+
 HASHED: dict[str, Text] = {
     "formats.hashing:payload_hash": Text(
         st.tuples(SALT, PAYLOAD), lambda a, b: a + b, lambda d: (d[:16], d[16:]), hashing.payload_hash
@@ -173,17 +182,41 @@ HASHED: dict[str, Text] = {
         read_content,
         lambda *values: hashing.content_hash(**dict(zip(CONTENT, values, strict=True))),
     ),
+    "formats.hashing:payload_hashes": Text(
+        st.tuples(SALT, PAYLOAD),
+        lambda a, b: a + b,
+        lambda d: (d[:16], d[16:]),
+        lambda salt, payload: hashing.payload_hashes([salt], [payload])[0],
+    ),
+    "formats.hashing:content_hashes": Text(
+        st.tuples(CHAIN, st.from_regex(ID_PATTERN, fullmatch=True), TEXT, TEXT, MILLIS, MILLIS, TEXT, HASH),
+        write_content,
+        read_content,
+        content_of_many,
+    ),
     "formats.hashing:leaf_hash": Text(
         st.tuples(st.integers(0, 2**64 - 1), HASH, HASH),
         lambda seq, a, b: b"\0" + seq.to_bytes(8, "big") + a + b,
         lambda d: (int.from_bytes(d[1:9], "big"), d[9:41], d[41:]),
         lambda *parts: hashing.leaf_hash(hashing.leaf(*parts)),
     ),
+    "formats.hashing:leaf_hashes": Text(
+        st.tuples(st.integers(0, 2**64 - 1), HASH, HASH),
+        lambda seq, a, b: b"\0" + seq.to_bytes(8, "big") + a + b,
+        lambda d: (int.from_bytes(d[1:9], "big"), d[9:41], d[41:]),
+        lambda seq, before, content: hashing.leaf_hashes(seq, before, [content])[0],
+    ),
     "formats.hashing:genesis": Text(
         st.tuples(ORIGIN, CHAIN), lambda a, b: f"eventlog/v1\n{a}/{b}".encode(), read_genesis, hashing.genesis
     ),
     "formats.merkle:node_hash": Text(
         st.tuples(HASH, HASH), lambda a, b: b"\1" + a + b, lambda d: (d[1:33], d[33:]), merkle.node_hash
+    ),
+    "formats.merkle:append_leaves": Text(
+        st.tuples(HASH, HASH),
+        lambda a, b: b"\1" + a + b,
+        lambda d: (d[1:33], d[33:]),
+        lambda a, b: merkle.append_leaves([a], 1, [b])[0][0],
     ),
     "formats.note:key_id": Text(
         KEY,
