@@ -148,12 +148,13 @@ def test_a_write_of_many_with_an_unknown_outcome_doubles_nothing(
     in_flight: bool,
     chosen: bool,
 ) -> None:
-    monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.3)
+    lost = how == "not-applied" and in_flight and not chosen
+    if lost:  # else a slow machine gives up as well
+        monkeypatch.setattr(append, "_DEADLINE_SECONDS", 0.3)
     operations.fault = how, UnknownOutcomeError(in_flight=in_flight)
     appends = [[draft(f"id-{n}" if chosen else None)] for n in range(8)]
     first, *others = together(operations, commits, *appends)
     assert isinstance(first, list)
-    lost = how == "not-applied" and in_flight and not chosen
     assert [type(outcome) for outcome in others] == [StoreUnavailableError if lost else list] * 7
     if in_flight and not chosen:
         assert max(Counter(operations.pushed).values()) == 1
