@@ -113,7 +113,7 @@ def run(run: Run) -> BenchmarkReport:
 
 def _starts(built: Artefacts, quick: bool) -> Table:
     # CPU time is compared, as it varies less than wall time. Only ingest is judged: it has what every function has.
-    rounds, ceiling = (3, None) if quick else (7, CEILING)
+    rounds, ceiling = (3, None) if quick else (5, CEILING)
     handlers = {name: partial(built.start, HANDLER, name) for name in FUNCTIONS}
     floors = {"floor": partial(built.start, FLOOR), "floor, no collection": partial(built.start, UNCOLLECTED)}
     found = alternately(rounds, floors | handlers)

@@ -54,7 +54,7 @@ CASES = (PostCase(1), PostCase(32), PostCase(1, 100))
 
 def run(run: Run) -> BenchmarkReport:
     """Measure each case in alternate rounds."""
-    rounds, seconds = (2, 0.4) if run.quick else (5, 1.0)
+    rounds, seconds = (2, 0.4) if run.quick else (5, 0.6)
     _prepare(run)
     with ExitStack() as opened:
         clients = opened.enter_context(closing(Clients(2)))

@@ -80,7 +80,7 @@ CASES = (
 
 def run(run: Run) -> BenchmarkReport:
     """Measure each case in alternate rounds."""
-    rounds, seconds, count = (2, 0.3, 10_000) if run.quick else (5, 0.5, 100_000)
+    rounds, seconds, count = (2, 0.3, 10_000) if run.quick else (3, 0.5, 100_000)
     name = stored(run, count)
     with run.client() as client:
         client.drop_database(_PLAIN)

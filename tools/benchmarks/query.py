@@ -115,7 +115,7 @@ def bare(events: Collection[dict[str, Any]], finds: Sequence[Find]) -> list[dict
 
 def measure(run: Run, database: str, count: int) -> list[PageResult]:
     """Run every case."""
-    rounds = 10 if run.quick else 40
+    rounds = 10 if run.quick else 25
     client: MongoClient[dict[str, Any]] = MongoClient(run.uri)
     with connect(run.uri) as ours, client, closing(Explainer(run.uri, database)) as explainer:
         store = open_log(ours, database, ORIGIN)

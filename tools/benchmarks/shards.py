@@ -88,7 +88,7 @@ def _place(
 
 def _appends(run: Run, cluster: ShardedCluster, router: _RouterClient, writers: Writers) -> Table:
     """Measure appends to 1, 4 and 16 chains, and which shard they met."""
-    seconds = 1.0 if run.quick else 4.0
+    seconds = 1.0 if run.quick else 1.5
     rows = []
     for count in (1, 4, 16):
         chains = tuple(f"chain-{number:02}" for number in range(count))
@@ -146,7 +146,7 @@ def _audits(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
                 cluster.spread(router, database, "zzz" if split == 1 else "main", size // 2)
             seed.seed(client, database, "main", size)
             with connect(run.uri if not split else cluster.uri) as own:
-                rate = median(_audit(own, database, size) for _ in range(1 if run.quick else 3))
+                rate = median(_audit(own, database, size) for _ in range(1 if run.quick else 2))
             rows.append([where, f"{rate:.0f}"])
     return Table("Shards: a full audit, one process", f"One chain of {size:,} events.", ["through", "events/s"], rows)
 
@@ -179,7 +179,7 @@ def _reads(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
                     "look-up": partial(store.get, "main", first[database]),
                     "look-up after an append": partial(_after_append, store, first[database]),
                 }
-                rows.append([where, state, *(_millis(call, 10 if run.quick else 40) for call in calls.values())])
+                rows.append([where, state, *(_millis(call, 10 if run.quick else 25) for call in calls.values())])
     columns = ["chain", "the other shard is", "page of 100, ms", "look-up, ms", "append and look-up, ms"]
     return Table("Shards: reads with an idle and with a dead shard", _READS_NOTE, columns, rows)
 

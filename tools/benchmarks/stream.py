@@ -83,7 +83,7 @@ class Subscribers:
 
 def run(run: Run) -> BenchmarkReport:
     """Measure with one subscriber and with many."""
-    seconds = 3 if run.quick else 10
+    seconds = 3 if run.quick else 6
     bare = _bare(run, seconds)
     rows = [_row(run, count, seconds, bare) for count in ((1, 20) if run.quick else (1, 20, 100))]
     note = _NOTE.format(rate=RATE, seconds=seconds, p50=P50_MS, p99=P99_MS)
