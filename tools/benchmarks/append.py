@@ -38,7 +38,7 @@ def run(run: Run) -> BenchmarkReport:
     # The writers are forked once for all counts: a new process for each run would measure its start.
     prepare(run)
     counts = (1, 8, 32) if run.quick else (1, 8, 32, 64)
-    rounds, seconds = (1, 0.8) if run.quick else (3, 0.7)
+    rounds, seconds = (1, 0.8) if run.quick else (3, 0.55)
     writers = Writers(run.uri, max(counts))
     try:
         singles = {count: _singles(writers, count, rounds, seconds) for count in counts}

@@ -102,7 +102,7 @@ def _deploy(folder: Path, run: Run) -> Deployed:
 
 def _warm(deployed: Deployed) -> Table:
     run = deployed.run
-    pools, rounds, seconds = ((1, 8), 2, 0.4) if run.quick else ((1, 8, 16), 5, 0.6)
+    pools, rounds, seconds = ((1, 8), 2, 0.4) if run.quick else ((1, 8, 16), 3, 0.6)
     ours, posts = stored(run, _EVENTS), _requests("POST")
     with run.client() as client:
         for name in (_PLAIN, _POSTS):

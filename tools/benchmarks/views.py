@@ -140,7 +140,7 @@ def kind_of(url: str) -> str:
 
 def run(run: Run) -> BenchmarkReport:
     """Fill a chain, open each view many times; return the table of views and that of requests."""
-    count, visits = (20_000, 1) if run.quick else (1_000_000, 6)
+    count, visits = (20_000, 1) if run.quick else (1_000_000, 4)
     times = Times()
     with _log(run, count) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
