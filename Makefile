@@ -91,7 +91,7 @@ chromium:
 load: .venv/.ready  ## ten minutes of load, then a walk through all that was acknowledged (URL= TOKEN= DURATION= USERS= WRITE=1)
 	@URL="$(URL)" TOKEN="$(TOKEN)" DURATION="$(DURATION)" USERS="$(USERS)" WRITE="$(WRITE)" $(BIN)/python -m tools.load
 
-bench: .venv/.ready  ## measure everything (some 30 minutes; the views need Chromium) and write docs/benchmarks.md
+bench: .venv/.ready  ## measure everything (ten minutes; the views need Chromium) and write docs/benchmarks.md
 	@$(BIN)/python -m tools.benchmarks
 
 bench-quick: .venv/.ready  ## measure coarsely (under 90 s) and only print
