@@ -143,6 +143,8 @@ def advance_many(
         rows = list(group)
         part = documents[at : at + len(rows)]
         at += len(rows)
+        # Documents that may be plain go in columns. Others, and columns in which anything differs, go one by one: that
+        # takes what is right in another form, and stops at the first document that is not.
         found = columns.follow(chain, state, part, [row for row in rows if row], rules) if plain else None
         if found is None:
             if advance(chain, state, part, skew, leaves, rules=rules, seen=seen) is not None:
