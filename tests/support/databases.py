@@ -7,15 +7,14 @@ from uuid import uuid4
 
 from bson import json_util
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from eventlog.store.mongo.schema import COLLECTIONS
 
 RESTS = 4
 """A database is used again after this many others: what an earlier test left running has ended by then."""
 
-Shape = dict[str, str]
-"""What a collection is, by its name: its options and indexes as text."""
+Shape = frozenset[str]
+"""What a database's collections are: the name, options and indexes of each as text."""
 
 
 class Databases:
@@ -36,7 +35,7 @@ class Databases:
         """The name of an empty database; a new one has no collections either."""
         while len(self._resting) > RESTS and not new:
             name = self._resting.popleft()
-            if self._is_empty(name):
+            if not self._filled(name):
                 return name
             self._client.drop_database(name)
         name = f"test_{uuid4().hex[:12]}"
@@ -46,9 +45,8 @@ class Databases:
 
     def give_back(self, name: str) -> None:
         """Empty a database, or drop it."""
-        shape = self._shape(name)
-        if shape is not None and shape.items() <= self._usual_shape().items():
-            for collection in shape:
+        if self._shape(name) <= self._usual_shape():
+            for collection in self._filled(name):
                 self._client[name][collection].delete_many({})
             self._resting.append(name)
         else:
@@ -72,25 +70,28 @@ class Databases:
                     database[declared.name].create_index(index.keys, unique=index.unique)
             self._usual = self._shape(name)
             self._resting.append(name)
-        assert self._usual is not None
         return self._usual
 
-    def _shape(self, name: str) -> Shape | None:
-        """What is in a database; None if that can't be read, as of a view whose collection is gone."""
-        database = self._client[name]
-        try:
-            return {
-                str(found["name"]): json_util.dumps(
-                    [
-                        found["type"],
-                        found["options"],
-                        sorted(map(json_util.dumps, database[found["name"]].list_indexes())),
-                    ]
-                )
-                for found in database.list_collections()
-            }
-        except PyMongoError:
-            return None
+    def _shape(self, name: str) -> Shape:
+        """What is in a database, by one command."""
+        found = self._client.admin.aggregate([{"$listCatalog": {}}, {"$match": {"db": name}}])
+        return frozenset(json_util.dumps(_described(collection)) for collection in found)
 
-    def _is_empty(self, name: str) -> bool:
-        return not any(self._client[name][declared.name].find_one() for declared in COLLECTIONS)
+    def _filled(self, name: str) -> list[str]:
+        """Which collections are not empty, by one command; there may be others than a log's."""
+        first, *others = (declared.name for declared in COLLECTIONS)
+        looks = [{"$unionWith": {"coll": other, "pipeline": _look(other)}} for other in others]
+        return [found["_id"] for found in self._client[name][first].aggregate([*_look(first), *looks])]
+
+
+def _look(collection: str) -> list[dict[str, Any]]:
+    """The stages that leave a collection's name if there is anything in it."""
+    return [{"$limit": 1}, {"$project": {"_id": collection}}]
+
+
+def _described(collection: dict[str, Any]) -> list[Any]:
+    """A collection as the catalog has it, without what differs each time that one is made."""
+    stored = collection.get("md", {"indexes": [], "options": {}})
+    indexes = sorted(json_util.dumps([index["spec"], index["ready"]]) for index in stored["indexes"])
+    options = {name: value for name, value in stored["options"].items() if name != "uuid"}
+    return [collection["name"], collection["type"], options, indexes]
