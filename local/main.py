@@ -55,6 +55,7 @@ def run(local: LocalSettings) -> None:
                 "or leave HOST out."
             )
         say("Starting ...")
+        import eventlog.start  # noqa: F401, PLC0415 - first: it puts off garbage collection while the rest is imported
         from local.limits import Limits  # noqa: PLC0415 - slow to import, as is the server; errors above come first
         from local.server import serve  # noqa: PLC0415
 
