@@ -43,6 +43,7 @@ from eventlog.formats.heads import (
 )
 from eventlog.formats.members import parse_json
 from eventlog.formats.note import VerifierKey, format_note, format_vkey, parse_note, parse_vkey, sign_note
+from eventlog.formats.pack import format_pack, parse_pack
 from eventlog.formats.policy import parse_policy
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.quorum import missing
@@ -97,6 +98,7 @@ ALL = {
     },
     "receipt": {"receipt"},
     "checkpoint-and-seal": {"vkey", "checkpoint", "anchor-1", "digest-1", "claim-2", "anchor-2", "seal-2"},
+    "pack": {"pack"},
     "proof-file": {"proof"},
     "bundle": {"bundle", "bundle-v2"},
     "tiles": {"paths", "tile", "entries"},
@@ -435,6 +437,15 @@ def test_the_heads_are_committed_to_and_proven_as_the_page_says() -> None:
         commitment,
         2,
     )
+
+
+def test_the_pack_has_the_claim_of_the_second_anchor_and_is_written_anew_byte_for_byte() -> None:
+    data, claim = text("pack", "pack"), text("checkpoint-and-seal", "claim-2")
+    found = parse_pack(data)
+    assert (found.number, list(found.entries)) == (1, [("acme", "000000000001.claim"), (CHAIN, "000000000002.claim")])
+    assert found.entries[CHAIN, "000000000002.claim"] == claim
+    assert all(parse_claim(entry) for entry in found.entries.values())
+    assert format_pack(1, found.entries) == data
 
 
 def test_the_standing_note_verifies_and_is_signed_anew_byte_for_byte() -> None:
