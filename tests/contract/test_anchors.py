@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import boto3
@@ -13,10 +13,12 @@ from botocore.config import Config
 from moto import mock_aws
 
 from eventlog.anchors.directory import DirectoryAnchors
-from eventlog.anchors.places import open_anchors
+from eventlog.anchors.packed import PackedAnchors, PackPosition
+from eventlog.anchors.places import PACKS, open_anchors
 from eventlog.anchors.s3 import S3Anchors, connect
 from eventlog.anchors.store import MAX_READ, AnchorStore
 from eventlog.store.errors import AnchorsUnavailableError
+from eventlog.store.interface.anchor_copies import AnchorCopies
 from tests.contract.conftest import ACCOUNT
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -50,9 +52,27 @@ def s3() -> Iterator[OneAtATime]:
         yield OneAtATime(connect())
 
 
-@pytest.fixture(params=["directory", "s3", "s3-prefix"])
+class NoCopies:
+    """``AnchorCopies`` of a database that has none."""
+
+    def packs(self, chain: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, int]]:  # noqa: ARG002
+        return iter(())
+
+    def newest_number(self, chain: str) -> int:  # noqa: ARG002
+        return 0
+
+
+def packed(place: Path) -> AnchorStore:
+    """What many chains get is put together there, but for the registry's."""
+    objects, packs = DirectoryAnchors(place), DirectoryAnchors(place / PACKS)
+    return PackedAnchors(objects, packs, cast(AnchorCopies, NoCopies()), PackPosition, packing=True)
+
+
+@pytest.fixture(params=["directory", "s3", "s3-prefix", "packed"])
 def open_store(request: pytest.FixtureRequest, s3: OneAtATime, tmp_path: Path) -> Open:
     """Opens one and the same store, each time anew."""
+    if request.param == "packed":
+        return lambda: packed(tmp_path / "not" / "made yet")
     if request.param == "directory":
         return lambda: open_anchors(str(tmp_path / "not" / "made yet"), 30)
     bucket, where = f"anchors-{uuid4().hex}", {"LocationConstraint": "eu-central-1"}

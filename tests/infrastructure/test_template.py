@@ -33,6 +33,7 @@ _ANCHORS: sam.Json = _EVIDENCE | {
     "EVENTLOG_WITNESS_POLICY": "ssm:/log/witnesses",
     "EVENTLOG_WITNESS_CHAINS": "main, shop*",
     "EVENTLOG_WITNESS_FRESH_SECONDS": 60,
+    "EVENTLOG_ANCHOR_PACKS": "true",
 }
 _CALLERS = {"EVENTLOG_CHAINS_CLAIM": "mine", "EVENTLOG_SCOPE_PREFIX": "log/", "EVENTLOG_BASE_PATH": "/log"}
 OWN_SETTINGS: dict[str, sam.Json] = {
@@ -93,6 +94,7 @@ CHOSEN: dict[str, str | int] = {
     "DashboardScope": "openid events:read",
     "DashboardHosts": "https://tokens.example.com",
     "AnchorRetentionDays": 7,
+    "AnchorPacks": "true",
     "RetiredKeys": "old",
     "WitnessPolicy": "/log/witnesses",
     "WitnessChains": "main, shop*",

@@ -128,6 +128,7 @@ def test_a_function_gets_a_new_version_when_its_code_changes() -> None:
         *(("WitnessPolicy", "/witnesses", 2), ("WitnessChains", "main", 2), ("WitnessFreshSeconds", "60", 2)),
         ("NewChainsPerDay", "7", 1),
         ("PayloadsApartFrom", "8192", 3),
+        ("AnchorPacks", "true", 2),
         ("WitnessName", "witness.example.com/w2", 1),
         *(("EraseMongoSecretArn", "other", 1), ("GovernanceKeys", "other", 3), ("ErasureApprovals", "2", 1)),
     ],

@@ -77,9 +77,9 @@ def url(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
-def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
-    """A log on a fresh database that is anchored in a directory."""
-    return AnchoredLog(store, tmp_path)
+def log(store: MongoStore, tmp_path: Path, request: pytest.FixtureRequest) -> AnchoredLog:
+    """A log on a fresh database that is anchored in a directory; as a parameter: in packs."""
+    return AnchoredLog(store, tmp_path, packing=getattr(request, "param", False))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.packed import PackedAnchors
+from eventlog.anchors.places import PACKS
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
@@ -43,21 +45,43 @@ class AnchoredLog:
     rehash_days: int = 0
     segment_events: int | None = None
     governance: list[bytes] = field(default_factory=list)
-    anchors: AnchorStore = field(init=False)
+    packing: bool = False
+    objects: AnchorStore = field(init=False)
+    packs: AnchorStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.anchors = DirectoryAnchors(self.folder / "anchors")
+        self.objects = DirectoryAnchors(self.folder / "anchors")
+        self.packs = DirectoryAnchors(self.folder / "anchors" / PACKS)
         self.signers = self.signers or [new_key(self.folder / "key")]
 
     def now(self) -> int:
         return int(time.time() * 1000) + self.ahead
+
+    @property
+    def anchors(self) -> AnchorStore:
+        """The anchors as a process sees them that has just begun."""
+        return self.kept()
+
+    def kept(self, objects: AnchorStore | None = None, packs: AnchorStore | None = None) -> AnchorStore:
+        """The anchors, in packs or not, as they are in these places."""
+        place = objects or self.objects
+        if not self.packing and not any(self.packs.chains()):
+            return place
+        return PackedAnchors(
+            place,
+            packs or self.packs,
+            CheckpointStore(self.store),
+            lambda: self.auditor().heads.pack_position(),  # noqa: PLW0108  the auditor is made of this
+            packing=self.packing,
+            wait_seconds=60,
+        )
 
     def anchoring(self, anchors: AnchorStore | None = None) -> Anchoring:
         return Anchoring(
             self.store,
             TreeReader(self.store),
             CheckpointStore(self.store),
-            anchors or self.anchors,
+            anchors or self.kept(),
             signers=self.signers,
             public_keys=lambda: [*(signer.public_key for signer in self.signers), *self.retired],
             idle_millis=HOUR,
@@ -107,7 +131,7 @@ class AnchoredLog:
         return kinds(self.audit(mode, chain))
 
     def files(self, chain: str = "main") -> list[str]:
-        return [path.name for path in sorted((self.folder / "anchors" / chain).glob("*.note"))]
+        return [key for key in self.anchors.keys(chain) if key[:1].isdecimal() and key.endswith(".note")]
 
 
 def kinds(report: AuditReport) -> list[tuple[str, int | None]]:

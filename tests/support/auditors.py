@@ -7,12 +7,14 @@ from threading import Lock
 from typing import Any, cast
 
 from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.packs import FOLDER
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import copy_of, note_key
 from eventlog.audit.auditor import Auditor
 from eventlog.formats.anchor import Anchor, Seal, parse_claim, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, parse_checkpoint
 from eventlog.formats.note import Signer
+from eventlog.formats.pack import format_pack
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.store import MongoStore
@@ -85,7 +87,7 @@ def dying_auditor(log: AnchoredLog, countdown: Countdown) -> Auditor:
         store,
         TreeReader(log.store),
         cast(CheckpointStore, Dying(CheckpointStore(log.store), countdown)),
-        cast(AnchorStore, Dying(log.anchors, countdown)),
+        log.kept(*(cast(AnchorStore, Dying(place, countdown)) for place in (log.objects, log.packs))),
         signers=[cast(Signer, Dying(signer, countdown)) for signer in log.signers],
         public_keys=lambda: [signer.public_key for signer in log.signers],
         idle_millis=HOUR,
@@ -149,7 +151,8 @@ def check_anchors(log: AnchoredLog, chain: str = "main") -> list[int]:
         previous, time, size = anchor.digest, anchor.seal.time, anchor.checkpoint.size
     assert len({anchor.checkpoint.size for anchor in anchors}) == len({anchor.checkpoint for anchor in anchors})
     copies = list(CheckpointStore(log.store).scan(chain))
-    assert copies == [copy_of(chain, anchor) for anchor in anchors]
+    packs = [log.anchors.pack_of(chain, name) for name in names]
+    assert copies == [copy_of(chain, anchor, pack) for anchor, pack in zip(anchors, packs, strict=True)]
     return [anchor.checkpoint.size for anchor in anchors]
 
 
@@ -159,6 +162,11 @@ def anchors(log: AnchoredLog, chain: str = "main") -> list[Anchor]:
 
 
 def put(log: AnchoredLog, key: str, data: bytes, chain: str = "main") -> None:
+    """Put something into the place of an anchor or a claim: there, or into the next pack."""
+    if log.packing:
+        number = len(list(log.packs.keys(FOLDER))) + 1
+        log.packs.create(FOLDER, f"{number:012}", format_pack(number, {(chain, key): data}))
+        return
     path = log.folder / "anchors" / chain / key
     path.unlink(missing_ok=True)
     path.write_bytes(data)

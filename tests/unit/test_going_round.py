@@ -1,16 +1,18 @@
 """One invocation of the schedule, without a database: what is audited at once, and in which order."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from eventlog.anchors.gathering import AT_ONCE, Gathering, Offer, Taken
 from eventlog.anchors.registry import REGISTRY
-from eventlog.audit.going_round import AT_ONCE, MANY, GoingRound, RoundOutcome, RoundParts
+from eventlog.audit.going_round import MANY, TOGETHER, GoingRound, RoundOutcome, RoundParts
 from eventlog.audit.notices import Silence
 from eventlog.audit.report import AuditReport, Mode, new_report
+from eventlog.formats.pack import ObjectPlace
 from eventlog.store.errors import StoreUnavailableError
 
 Audit = Callable[[str], AuditReport | None]
@@ -37,7 +39,9 @@ def intact(chain: str) -> AuditReport:
     return replace(new_report(chain, "incremental", 1), status="intact")
 
 
-def go(count: int, audit: Audit, mode: Mode = "incremental") -> tuple[list[str], RoundOutcome, list[object]]:
+def go(
+    count: int, audit: Audit, mode: Mode = "incremental", gathering: Gathering | None = None
+) -> tuple[list[str], RoundOutcome, list[object]]:
     """A round over so many chains: those that were reported, what came of it, and what was done last."""
     names, done, outcome = [f"c{number:03}" for number in range(count)], list[object](), RoundOutcome()
 
@@ -57,6 +61,7 @@ def go(count: int, audit: Audit, mode: Mode = "incremental") -> tuple[list[str],
         prepare=lambda _: None,
         commit=commit,
         odd_rows=lambda _: None,
+        gathering=gathering,
         notices=Silence(),
         clock=lambda: 1,
     )
@@ -75,6 +80,28 @@ def test_of_many_chains_some_are_audited_at_once_and_reported_in_order() -> None
     assert seen == [*sorted(seen[:-1]), REGISTRY]
     assert (len(seen), outcome.left, outcome.finished) == (MANY + AT_ONCE + 1, [], {"incremental"})
     assert done[-3:] == [True, REGISTRY, True], "the heads are committed to before the registry is audited, alone"
+
+
+def test_where_anchors_are_packed_those_that_are_audited_together_are_anchored_at_once() -> None:
+    puts = list[int]()
+
+    def put(offers: Mapping[ObjectPlace, Offer]) -> Taken:
+        puts.append(len(offers))
+        return Taken(set(offers), set())
+
+    gathering = Gathering(put, 60)
+
+    def anchor(chain: str) -> AuditReport | None:
+        if chain == "c002":
+            raise StoreUnavailableError("gone")
+        if chain == "c003":
+            return None
+        assert gathering.create((chain, "000000000001.claim"), Offer(b""))
+        return intact(chain)
+
+    with pytest.raises(StoreUnavailableError, match="gone"):
+        go(TOGETHER + 11, anchor, gathering=gathering)
+    assert puts == [1, TOGETHER - 2, 10, 1]
 
 
 def test_few_chains_and_those_of_a_full_round_are_audited_one_by_one() -> None:

@@ -1,7 +1,8 @@
 """What a round of audits costs in a log of very many chains, of which few have grown.
 
-    python -m tools.benchmarks.many_chains [CHAINS] [GROWN]
+    python -m tools.benchmarks.many_chains [CHAINS GROWN] [packs]
 
+With ``packs`` what grows is put into few objects, from each chain's next anchor on.
 The chains are written straight into a database and a directory of anchors, as audits would have left them: to have them
 audited one by one would take minutes. The last round is over a log in which one chain was removed, one renamed and one
 rolled back. Processor time is that of this process and of mongod.
@@ -23,6 +24,8 @@ from pymongo import MongoClient
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.packed import PackedAnchors, PackPosition
+from eventlog.anchors.places import PACKS
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.anchors.walk import copy_of, note_key
@@ -54,7 +57,8 @@ _DATABASE = "many"
 class Seeded:
     """A log of ``count`` chains of two events each, all audited and anchored."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], folder: Path, count: int) -> None:
+    def __init__(self, client: MongoClient[dict[str, Any]], folder: Path, count: int, *, packing: bool) -> None:
+        self._packing = packing
         self.store: MongoStore = open_log(client, _DATABASE, ORIGIN)
         self.held = client[_DATABASE].with_options(codec_options=codec.CODEC)
         self.folder = folder / "anchors"
@@ -96,16 +100,21 @@ class Seeded:
         registry.write(REGISTRY, made.event_id, ANCHORED, commitment_payload(ORIGIN, made, self.key))
 
     def _auditor(self) -> Auditor:
+        objects, copies = DirectoryAnchors(self.folder), CheckpointStore(self.store)
+        packs = DirectoryAnchors(self.folder / PACKS)
         anchoring = Anchoring(
             self.store,
             TreeReader(self.store),
-            CheckpointStore(self.store),
-            DirectoryAnchors(self.folder),
+            copies,
+            PackedAnchors(objects, packs, copies, self._position, packing=self._packing),
             signers=[self.key],
             public_keys=lambda: [self.key.public_key],
             idle_millis=_DAY,
         )
         return Auditor(self.store, AuditStore(self.store), ORIGIN, anchoring=anchoring)
+
+    def _position(self) -> PackPosition:
+        return self.auditor.heads.pack_position()
 
     def grow(self, count: int) -> None:
         """Append an event to each of the first chains."""
@@ -120,10 +129,10 @@ class Seeded:
     def attack(self) -> None:
         """Remove one chain, rename another, and put a third, which has grown, back to what it was before."""
         back, removed, renamed = self.names[0], *self.names[-2:]
-        last = {"chain": back, "seq": 2}
+        last = {"chain": back, "seq": {"$gte": Int64(2)}}
         before = self.held["events"].find_one({"chain": back, "seq": 1}) or {}
-        self.held["events"].delete_one(last)
-        self.held["checkpoints"].delete_many({"chain": back, "size": 3})
+        self.held["events"].delete_many(last)
+        self.held["checkpoints"].delete_many({"chain": back, "size": {"$gte": Int64(3)}})
         settled = {"settled.size": Int64(2), "settled.hash": before["hash"], "size": Int64(2)}
         self.held["sequences"].update_one({"_id": back}, {"$set": settled})
         for name in ("events", "checkpoints", "audits"):
@@ -187,22 +196,25 @@ def _files(folder: Path) -> int:
 
 def main() -> None:
     """Seed a log and run rounds over it."""
-    count, grown = map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (10_000, 2_000)
+    packing = sys.argv[-1] == "packs"
+    given = sys.argv[1 : len(sys.argv) - packing]
+    count, grown = map(int, given) if given else (10_000, 2_000)
     with (
         tempfile.TemporaryDirectory() as name,
         EmbeddedMongo(Path(name, "db")) as mongo,
         MongoClient[dict[str, Any]](mongo.uri) as client,
     ):
         with measured(f"write {count} chains", client, Path(name, "anchors")):
-            log = Seeded(client, Path(name), count)
+            log = Seeded(client, Path(name), count, packing=packing)
         for what in ("the first round (the registry is audited whole)", f"{count} idle", f"{count} idle again"):
             with measured(what, client, log.folder):
                 found = log.round()
             print(f"  audited {found[0]}: {found[1]}", flush=True)
-        log.grow(grown)
-        with measured(f"{grown} of {count} grown", client, log.folder):
-            found = log.round()
-        print(f"  audited {found[0]}: {found[1]}")
+        for what in ("grown", "grown again"):
+            log.grow(grown)
+            with measured(f"{grown} of {count} {what}", client, log.folder):
+                found = log.round()
+            print(f"  audited {found[0]}: {found[1]}", flush=True)
         log.attack()
         with measured("one removed, one renamed, one rolled back", client, log.folder):
             for line in log.found():

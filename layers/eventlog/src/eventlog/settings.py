@@ -150,6 +150,11 @@ class Settings(BaseSettings):
         gt=0,
         description="How old a chain's newest anchor gets before there is another though nothing was added",
     )
+    anchor_packs: bool = Field(
+        default=False,
+        validation_alias="EVENTLOG_ANCHOR_PACKS",
+        description="Whether what many chains get in one round is put into few objects, from each one's next anchor on",
+    )
     anchor_retention_days: int = Field(
         default=365,
         validation_alias="EVENTLOG_ANCHOR_RETENTION_DAYS",

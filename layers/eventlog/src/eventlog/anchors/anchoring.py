@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventlog.anchors.history import AnchorHistory, Standing
+from eventlog.anchors.packed import PackedAnchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import claim_key, copy_of, note_key
 from eventlog.clock import now_millis
@@ -21,7 +22,7 @@ from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.store.interface.trees import Trees
-from eventlog.stored.anchor_copies import encode_copy
+from eventlog.stored.anchor_copies import AnchorCopy, encode_copy
 from eventlog.verify.findings import Finding, FindingKind
 
 _FUTURE_MILLIS = 300_000
@@ -66,6 +67,7 @@ class Anchoring:
         clock: Callable[[], int] = now_millis,
     ) -> None:
         self.anchors = anchors
+        self.packed = anchors if isinstance(anchors, PackedAnchors) else None
         self.checkpoints = checkpoints
         self.tree = tree
         self.history = AnchorHistory(events, checkpoints, anchors, public_keys)
@@ -90,7 +92,7 @@ class Anchoring:
         if newest is None:
             return
         # As a rule its copy was read with it, and is the very same: nothing to add.
-        if standing.copied == newest.seal.number and standing.copy == encode_copy(copy_of(chain, newest)):
+        if standing.copied == newest.seal.number and standing.copy == encode_copy(self._copy_of(chain, newest)):
             return
         # The newest is verified already; those before it are read and verified here.
         first = standing.copied + 1
@@ -239,9 +241,12 @@ class Anchoring:
             AnchorRefusedError: the database has another copy of it.
         """
         try:
-            self.checkpoints.add(copy_of(chain, anchor))
+            self.checkpoints.add(self._copy_of(chain, anchor))
         except CorruptionError as error:
             raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
+
+    def _copy_of(self, chain: str, anchor: Anchor) -> AnchorCopy:
+        return copy_of(chain, anchor, self.anchors.pack_of(chain, note_key(anchor.seal.number)))
 
 
 def _refused(kind: FindingKind, seq: int | None, detail: str, expected: bytes | None = None) -> AnchorRefusedError:

@@ -43,6 +43,10 @@ class DirectoryAnchors:
         with _mapped():
             return _read(self._path / chain / key)
 
+    def pack_of(self, chain: str, key: str) -> int | None:  # noqa: ARG002  there are none
+        """See ``AnchorStore.pack_of``."""
+        return None
+
     def create(self, chain: str, key: str, data: bytes) -> bool:
         """See ``AnchorStore.create``; the file is read-only from the start."""
         check_names(chain, key)

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 
+from eventlog.anchors.packed import PackedAnchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.walk import AnchorReader, Reached, note_key
 from eventlog.chain_names import REGISTRY
@@ -112,6 +113,8 @@ class AnchorHistory:
             found.newest = step.anchor or found.newest
             found.last = max(found.last, step.reached.number)
         reached = found.newest.seal.number if found.newest else 0
+        # The list of heads may know of more than the copies: then somebody has removed both.
+        known = max(known, self._anchors.committed(chain)) if isinstance(self._anchors, PackedAnchors) else known
         if reached < known and not any(f.kind == "checkpoint_invalid" for f in found.findings):
             detail = f"anchor {known} is not where anchors are kept"
             found.findings.append(Finding("checkpoint_missing", None, str(known), None, detail))
@@ -122,12 +125,16 @@ class AnchorHistory:
         """Return the highest number that the database has a copy of; a damaged copy is a finding."""
         try:
             raw = self._checkpoints.newest_raw(chain)
-            number = 0 if raw is None else decode_copy(raw).number
+            copy = None if raw is None else decode_copy(raw)
         except (CorruptionError, NotOursError) as error:
             found.findings.append(Finding("checkpoint_invalid", None, None, None, f"the database's copy: {error}"))
             return 0
-        found.copy = raw or b""
-        return number
+        if copy is None or raw is None:
+            return 0
+        if copy.pack is not None and isinstance(self._anchors, PackedAnchors):
+            self._anchors.look(copy.pack)
+        found.copy = raw
+        return copy.number
 
     def _holding(self, chain: str, found: Standing) -> Anchor | None:
         """Return the newest anchor, or if a restore was declared after it, the one that the restore has kept."""

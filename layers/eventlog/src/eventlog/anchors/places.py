@@ -6,6 +6,9 @@ COSIGNATURES = "_cosignatures"
 """The folder, beside the chains', in which witnesses' lines are kept. No chain can have this name, so to whatever reads
 anchors it is not there."""
 
+PACKS = "_packs"
+"""As above: in it are the packs of anchors (``packed.py``)."""
+
 
 def open_anchors(location: str, retention_days: int) -> AnchorStore:
     """Open the store at ``s3://bucket[/prefix]``, or in a directory.

@@ -71,6 +71,10 @@ class S3Anchors:
             with found["Body"] as body:
                 return bytes(body.read(MAX_READ))
 
+    def pack_of(self, chain: str, key: str) -> int | None:  # noqa: ARG002  there are none
+        """See ``AnchorStore.pack_of``."""
+        return None
+
     def create(self, chain: str, key: str, data: bytes) -> bool:
         """See ``AnchorStore.create``; a conflict with another put is waited out, up to ``ATTEMPTS`` times."""
         check_names(chain, key)

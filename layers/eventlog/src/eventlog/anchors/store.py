@@ -41,6 +41,10 @@ class AnchorStore(Protocol):
         """
         ...
 
+    def pack_of(self, chain: str, key: str) -> int | None:
+        """Return the number of the pack that has this object (``anchors/packed.py``); None: it is one of its own."""
+        ...
+
     def create(self, chain: str, key: str, data: bytes) -> bool:
         """Create an object. False: there is one; it may be this very one, if an answer was lost on the way.
 

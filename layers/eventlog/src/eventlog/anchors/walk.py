@@ -138,7 +138,8 @@ class AnchorReader:
                 break
             step = self._step(reached, number, data, restores)
             if beside is not None and number <= copied:
-                step.findings.extend(beside.check(self.chain, number, step.anchor))
+                pack = self.store.pack_of(self.chain, key)
+                step.findings.extend(beside.check(self.chain, number, step.anchor, pack))
             reached = step.reached
             yield step
         if beside is not None and (wrong := beside.unnumbered()):
@@ -159,7 +160,8 @@ class AnchorReader:
                     contents = list(readers.map(read, batch))
             else:  # all that there is of most chains in a round is not worth a thread
                 contents = list(map(read, batch))
-            yield from zip(batch, (content or b"" for content in contents), strict=True)
+            # What is listed and not there was removed meanwhile, or is not in the pack that it should be in.
+            yield from ((key, data) for key, data in zip(batch, contents, strict=True) if data is not None)
 
     def _is_other(self, key: str) -> bool:
         return _OTHER.fullmatch(key) is not None or is_strike_off(self.chain, key)
@@ -217,12 +219,12 @@ class _Copies:
         self._stored = iter(stored)
         self._next = next(self._stored, None)
 
-    def check(self, chain: str, number: int, anchor: Anchor | None) -> Iterator[Finding]:
-        """Compare the copy of the next anchor with it, and go on behind it."""
+    def check(self, chain: str, number: int, anchor: Anchor | None, pack: int | None) -> Iterator[Finding]:
+        """Compare the copy of the next anchor, which is in this pack, with it, and go on behind it."""
         there = False
         while self._next is not None and self._next[0] is not None and self._next[0] <= number:
             if self._next[0] == number:
-                if there or (anchor is not None and self._next[1] != encode_copy(copy_of(chain, anchor))):
+                if there or (anchor is not None and self._next[1] != encode_copy(copy_of(chain, anchor, pack))):
                     yield _invalid(f"the database's copy of anchor {number} is not the same")
                 there = True
             self._next = next(self._stored, None)
@@ -237,14 +239,14 @@ class _Copies:
         return None if self._next is None else _invalid("the database has a copy of an anchor without a number")
 
 
-def copy_of(chain: str, anchor: Anchor) -> AnchorCopy:
-    """Return the database's copy of an anchor.
+def copy_of(chain: str, anchor: Anchor, pack: int | None = None) -> AnchorCopy:
+    """Return the database's copy of an anchor that is kept in this pack, or in an object of its own.
 
     Of the keys that signed it only the first is kept, the one that sealed it: which others are trusted differs by
     reader, and a copy must not.
     """
     head, seal = anchor.checkpoint, anchor.seal
-    return AnchorCopy(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),))
+    return AnchorCopy(chain, seal.number, head.size, seal.time, anchor.data, (format_vkey(anchor.keys[0]),), pack)
 
 
 def _invalid(detail: str) -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
+from eventlog.anchors.gathering import Gathering
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import Registry
 from eventlog.anchors.rounds import ROUNDS
@@ -47,6 +48,21 @@ class AuditAnchors:
         self._origin = origin
         self._registry = Registry(store, clock)
 
+    @property
+    def gathering(self) -> Gathering | None:
+        """See ``RoundParts.gathering``."""
+        packed = self._anchoring.packed if self._anchoring else None
+        return packed.gathering if packed is not None and packed.is_packing else None
+
+    def begin_anew(self) -> None:
+        """See ``PackedAnchors.begin_anew``.
+
+        Raises:
+            StoreError: the database, the anchors or a key can't be reached.
+        """
+        if self._anchoring is not None and self._anchoring.packed is not None:
+            self._anchoring.packed.begin_anew()
+
     def names(self, stored: Iterable[str], start: int = 0, before: Iterable[str] = ()) -> ListedNames:
         """List every chain in the database, the anchor store or the registry, which is read from seq ``start`` on.
 
@@ -61,10 +77,11 @@ class AuditAnchors:
                 start = self._registry.read_to
         return ListedNames([*sorted((names | registered) - {REGISTRY}), REGISTRY], registered, start)
 
-    def look(self, opened: OpenReport, origin: str | None = None) -> Standing | None:
+    def look(self, opened: OpenReport, origin: str | None = None, *, alone: bool = False) -> Standing | None:
         """Read what is anchored of the chain before anything else, and announce a change of keys in the chain.
 
-        ``origin``: the chain's, if the caller has just read it. None: nothing is anchored in this log.
+        ``origin``: the chain's, if the caller has just read it. ``alone``: the audit is no part of a round, for which
+        everything was looked at. None: nothing is anchored in this log.
         """
         chain = opened.report.chain
         if not is_name(chain):
@@ -73,6 +90,8 @@ class AuditAnchors:
         if self._anchoring is None:
             return None
         try:
+            if alone:
+                self.begin_anew()
             origins = self._origins(chain) if origin is None else list(dict.fromkeys([origin, self._origin]))
             standing = self._anchoring.history.standing(chain, origins)
         except StoreError as error:
@@ -105,6 +124,8 @@ class AuditAnchors:
         if chain == REGISTRY:
             for finding in self._strike_offs().findings():
                 opened.emit(finding)
+            for finding in packed.findings() if (packed := self._anchoring and self._anchoring.packed) else ():
+                opened.emit(finding)
             for finding in self._heads.list.forged(whole=opened.report.mode == "full"):
                 opened.emit(finding)
 
@@ -120,6 +141,8 @@ class AuditAnchors:
         walk, report = run.walk, run.report
         if self._anchoring is None or not walk.last or report.mode != "full":
             return
+        if self._anchoring.packed is not None:
+            self._anchoring.packed.look()
         reader = self._anchoring.history.reader(report.chain, list(dict.fromkeys([run.origin, self._origin])))
         copies = self._anchoring.checkpoints.stored(report.chain, walk.reached.number + 1)
         yield from reader.walk(walk.reached, reader.restores()[0], copies, walk.last, walk.copied)

@@ -113,7 +113,7 @@ class Auditor(Reports):
         An audit of the schedule may rest on what earlier ones have signed (``rolling.py``), no other does.
         """
         try:
-            run = self._plan(opened, self._preparation.settled if scheduled else NOTHING)
+            run = self._plan(opened, self._preparation.settled if scheduled else NOTHING, alone=not scheduled)
             run.trusts_since = self._rolling.trusts_since(run) if scheduled else None
             if scheduled and scan.is_short(run):
                 self._keeper.tell(run.report)  # it is stored once, when it is done: until then there is nothing to keep
@@ -124,10 +124,10 @@ class Auditor(Reports):
             self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
             raise
 
-    def _plan(self, opened: OpenReport, settled: Mapping[str, str]) -> AuditRun:
+    def _plan(self, opened: OpenReport, settled: Mapping[str, str], *, alone: bool) -> AuditRun:
         chain = opened.report.chain
         # What is anchored is read first: what the database says later must reach at least as far.
-        standing = self._anchors.look(opened, settled.get(chain))
+        standing = self._anchors.look(opened, settled.get(chain), alone=alone)
         # Settling leaves few events outside the part that is streamed. If it fails because something is damaged, the
         # reads that follow find out what, and where; if they don't, that it failed is the finding.
         damage = None if chain in settled else self._settle(chain)
@@ -196,6 +196,7 @@ class Auditor(Reports):
 
     def resume(self, seconds: float) -> list[AuditReport]:
         """Continue the audits that no process is working on; return their reports."""
+        self._anchors.begin_anew()
         return list(self._resuming.each(seconds))
 
     def _audit(self, chain: str, mode: Mode, until: float) -> AuditReport | None:
@@ -237,6 +238,8 @@ class Auditor(Reports):
 
     def each(self, mode: Mode, seconds: float, outcome: RoundOutcome | None = None) -> Iterator[AuditReport]:
         """Do what ``audit_all`` does, and yield each report as soon as it is there (``going_round.py``)."""
+        self.standings.check()
+        self.heads.load()
         work = RoundParts(
             rounds=self._rounds,
             resuming=self._resuming,
@@ -245,11 +248,10 @@ class Auditor(Reports):
             prepare=self._preparation.prepare,
             commit=lambda finished: self.heads.commit(finished=finished),
             odd_rows=self._audit_database,
+            gathering=self._anchors.gathering,
             notices=self._notices,
             clock=self._millis,
         )
-        self.standings.check()
-        self.heads.load()
         return GoingRound(work, mode, seconds, outcome or RoundOutcome()).each()
 
     @property
@@ -265,7 +267,7 @@ class Auditor(Reports):
             self._keeper,
             notices=self._notices,
             begin=lambda opened: self._begin(opened, scheduled=True),
-            names=partial(self._names, "full"),
+            names=self._names_anew,
             clock=self._millis,
         )
 
@@ -277,6 +279,11 @@ class Auditor(Reports):
         return SharedWorker(
             self._audits, self._segments, self._index_results, self._keeper, self._millis, governance=self._governance
         )
+
+    def _names_anew(self) -> list[str]:
+        """List the chains of a full round that several invocations share, which begins with this."""
+        self._anchors.begin_anew()
+        return self._names("full")
 
     def _names(self, mode: Mode) -> list[str]:
         """List the chains of a round: a full one goes over all, an incremental one over those that are not idle."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+from eventlog.anchors.gathering import AT_ONCE, MOST, Gathering, Taken
 from eventlog.anchors.registry import REGISTRY
 from eventlog.audit.notices import Notices
 from eventlog.audit.report import AuditReport, Mode
@@ -19,11 +20,9 @@ from eventlog.audit.round import NAMES, Round, encode_round, new_round
 from eventlog.audit.rounds import Rounds
 from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnavailableError
 
-AT_ONCE = 8
-"""How many chains that have grown are audited at once, if there are so many. In the cloud such an audit waits most of
-its time: for some six requests to S3 and two signatures of KMS, one after the other."""
-TOGETHER = 64
-"""How many of them are made ready together, before they are audited."""
+TOGETHER = MOST
+"""How many of them are made ready together, before they are audited. Where anchors are packed they wait for each other
+before they are anchored, so that their anchors become one pack."""
 MANY = 40
 """So many chains, and more, are audited some at once: more than the idle ones that each round looks at."""
 AuditOne = Callable[[str, Mode, float], AuditReport | None]
@@ -49,7 +48,8 @@ class RoundParts:
     ``names`` lists the chains that have to be audited, the registry last. ``prepare`` does for all of some chains at
     once what each audit would do for its own first; without it they do. ``commit`` commits to the heads of all in the
     registry, given whether every chain has been audited, and returns whether it did: the registry is audited and
-    anchored after that. ``odd_rows`` reports rows that are in no chain.
+    anchored after that. ``odd_rows`` reports rows that are in no chain. ``gathering`` puts the
+    anchors of chains that are audited together into one pack; None: each is an object of its own.
     """
 
     rounds: Rounds
@@ -59,6 +59,7 @@ class RoundParts:
     prepare: Callable[[Sequence[str]], None]
     commit: Callable[[bool], bool]
     odd_rows: Callable[[Mode], AuditReport | None]
+    gathering: Gathering | None
     notices: Notices
     clock: Callable[[], int]
 
@@ -76,6 +77,7 @@ class GoingRound:
         self._open: dict[Mode, Round] = {}
         self._as_found: list[bytes] = []
         self._audited = False
+        self._gathering = work.gathering or Gathering(lambda offers: Taken(set(), set(offers)))
         self._failed: StoreUnavailableError | None = None
 
     def each(self) -> Iterator[AuditReport]:
@@ -147,7 +149,8 @@ class GoingRound:
         """
         waiting = deque(found.left)
         are_many = found.mode == "incremental" and len(waiting) > MANY
-        threads, left_midway = ThreadPoolExecutor(AT_ONCE), False  # none is started before it is needed
+        # None is started before it is needed. What is to get into one pack has to come to its anchor at one time.
+        threads, left_midway = ThreadPoolExecutor(TOGETHER if self._work.gathering else AT_ONCE), False
         try:
             while waiting:
                 if self._audited and time.monotonic() >= until:
@@ -157,23 +160,30 @@ class GoingRound:
                 if REGISTRY in chains and found.mode == "incremental":  # so that its anchor covers the commitment
                     self._work.commit(not found.begun and found.left == [REGISTRY])
                 self._work.prepare(chains if count > 1 else [])
-                work = partial(self._audit, mode=found.mode, until=until, at_least=not self._audited)
-                self._audited = True
-                done = threads.map(work, chains) if count > 1 else map(work, chains)
-                for chain, outcomes in zip(chains, done, strict=True):
-                    for outcome in outcomes:
-                        yield from self._report(chain, outcome, found)
+                at_least, self._audited = not self._audited, True
+                with self._gathering.expecting(len(chains)) as is_over:
+                    work = partial(self._audit, mode=found.mode, until=until, at_least=at_least, is_over=is_over)
+                    done = threads.map(work, chains) if count > 1 else map(work, chains)
+                    for chain, outcomes in zip(chains, done, strict=True):
+                        for outcome in outcomes:
+                            yield from self._report(chain, outcome, found)
         except GeneratorExit:  # perhaps by the garbage collector, in a thread that must not wait for others
             left_midway = True
             raise
         finally:
             threads.shutdown(wait=not left_midway, cancel_futures=True)
 
-    def _audit(self, chain: str, mode: Mode, until: float, *, at_least: bool) -> list[_Outcome]:
+    def _audit(
+        self, chain: str, mode: Mode, until: float, *, at_least: bool, is_over: Callable[[], None]
+    ) -> list[_Outcome]:
         """Audit one chain; what came of it, or nothing if time is up. ``at_least``: it is begun all the same."""
-        if not at_least and time.monotonic() >= until:
-            return []
-        return [self._outcome_of(chain, mode, until)]
+        try:
+            if not at_least and time.monotonic() >= until:
+                return []
+            with self._gathering.working():
+                return [self._outcome_of(chain, mode, until)]
+        finally:
+            is_over()
 
     def _outcome_of(self, chain: str, mode: Mode, until: float) -> _Outcome:
         """Audit one chain; return its report, None if there is no such chain, or what keeps it from being audited."""

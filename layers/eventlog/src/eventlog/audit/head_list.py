@@ -57,6 +57,8 @@ class HeadList:
         self._anchoring = anchoring
         self._vouchers = vouchers
         self._origin = origin
+        self.signed: KnownHeads | None = None
+        """What was read last, if an audit has signed it, however long ago; None: nothing, or no audit has."""
 
     def read(self) -> Believed | None:
         """Read the list; None if there is none that can be believed: then every chain is audited.
@@ -64,6 +66,7 @@ class HeadList:
         Raises:
             StoreError: the database or a key can't be reached.
         """
+        self.signed = None
         raw = None if self._anchoring is None else self._store.get()
         if raw is None or self._anchoring is None:
             return None
@@ -72,6 +75,8 @@ class HeadList:
         with suppress(NotOursError, EvidenceError):
             document = codec.decode(raw)
             known = read_heads(document)
+            if self._vouchers.is_signed(partial(heads_message, raw, self._origin), voucher_in(document)):
+                self.signed = known
             if not self._vouchers.refusal(partial(heads_message, raw, self._origin), voucher_in(document)):
                 return self._placed(known, self._newest(public))
         return None

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.packed import PackPosition
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.audit.head_list import HeadList
 from eventlog.audit.notices import Notices
@@ -107,11 +108,24 @@ class AllHeads:
                 self._known, self._last = found.known, found.last
                 # Another key seals from now on: each chain has to announce it and get an anchor of it.
                 self._is_same_key = found.known.key == _digest(self._anchoring.current_key)
+            if self._anchoring is not None and self._anchoring.packed is not None:
+                self._anchoring.packed.begin(_position(self.list.signed))
         except CredentialsRefusedError:
             raise
         except StoreError as error:  # what can't be read now is not to be forgotten
             self._notices.failed(_NOT_READ, REGISTRY, error)
             self._is_lost = True
+
+    def pack_position(self) -> PackPosition:
+        """Read from where on packs have to be looked at: all of them, if no audit has signed a list.
+
+        One that is too old to be believed will do. It says less than a newer one, so that more packs are looked at.
+
+        Raises:
+            StoreError: the database or a key can't be reached.
+        """
+        self.list.read()
+        return _position(self.list.signed)
 
     def select(self, standing: Iterable[str], list_names: ListNames) -> list[str]:
         """List the chains that a round has to audit, the registry last; ``standing``: those with findings.
@@ -171,8 +185,12 @@ class AllHeads:
         # What was registered and is not anchored is gone, or never was: each round looks for it.
         others = (known.others | self._listed.registered) - set(heads)
         read_to = max(known.read_to, self._listed.read_to)
-        key = _digest(anchoring.current_key)
-        return KnownHeads(before=known.event_id, key=key, read_to=read_to, heads=heads, others=others)
+        fresh = KnownHeads(before=known.event_id, key=_digest(anchoring.current_key), read_to=read_to)
+        fresh.heads, fresh.others = heads, others
+        if anchoring.packed is not None:
+            packs = anchoring.packed.position(_numbers(fresh))
+            fresh.packs, fresh.open_packs = packs.number, packs.open
+        return fresh
 
     def _write(self, anchoring: Anchoring, fresh: KnownHeads) -> None:
         """Store the list, then the event.
@@ -197,6 +215,14 @@ class AllHeads:
 
     def _is_old(self, commitment: Commitment) -> bool:
         return self._anchoring is None or self._clock() - commitment.time >= self._anchoring.idle_millis
+
+
+def _numbers(known: KnownHeads) -> dict[str, int]:
+    return {chain: head.number for chain, head in known.heads.items()}
+
+
+def _position(known: KnownHeads | None) -> PackPosition:
+    return PackPosition() if known is None else PackPosition(known.packs, known.open_packs, _numbers(known))
 
 
 def _digest(key: bytes) -> bytes:

@@ -48,6 +48,9 @@ class Restorer:
             InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
             StoreError: the database, the anchors or the key can't be reached.
         """
+        # The chain alone may be that of a backup: then the copies of anchors are, and the list of all heads is not.
+        if self.anchoring.packed is not None:
+            self.anchoring.packed.searched = None
         # What is left is settled, so that it stands where the audit of it alone will verify it.
         self.store.settle(chain)
         found = self.store.chain(chain)

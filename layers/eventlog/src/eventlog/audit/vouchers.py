@@ -54,20 +54,28 @@ class Vouchers:
         """Say why what is stored can't be believed; None: it can."""
         if self._anchoring is None:
             return None
-        if voucher is None:
-            return "no audit has signed it"
         try:
-            # Any trusted key will do: it may have been signed before a change of keys.
-            signed = any(_is_signed(key, message, voucher) for key in self._anchoring.history.public_keys)
+            signed = self.is_signed(message, voucher)
         except StoreError as error:
             return f"whether an audit has signed it is not known: {error}"
-        if not signed:
+        if voucher is None or not signed:
             return "no audit has signed it"
         # The signature holds, so the time is what an audit wrote. Who puts an old state back is found out by it.
         age = self._clock() - voucher.time
         if age < -FUTURE_MILLIS:
             return "it was signed in the future"
         return None if age <= self.max_age else "it was signed too long ago"
+
+    def is_signed(self, message: SignedText, voucher: Voucher | None) -> bool:
+        """Whether an audit has signed what is stored, however long ago.
+
+        Raises:
+            StoreError: a key can't be asked for.
+        """
+        if self._anchoring is None or voucher is None:
+            return False
+        # Any trusted key will do: it may have been signed before a change of keys.
+        return any(_is_signed(key, message, voucher) for key in self._anchoring.history.public_keys)
 
 
 def voucher_fields(voucher: Voucher | None) -> dict[str, Any]:

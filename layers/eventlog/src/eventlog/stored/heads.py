@@ -2,6 +2,8 @@
 
     {_id: "newest", event_id, before, key, read_to, chains, numbers, anchors, sequences, others, voucher, vouched_at}
 
+Where there are packs (``formats/pack.py``), ``packs`` and ``open_packs`` follow ``others``.
+
 ``chains`` are names, one a line, in order; ``numbers``, ``anchors`` and ``sequences`` have an item, or 32 bytes, for
 each: the newest anchor's number, the SHA-256 of its bytes, and that of the sequence document which was found intact
 under it (zeros: of none). ``event_id`` is the commitment that these leaves are for, ``before`` the one before it.
@@ -51,6 +53,12 @@ class KnownHeads:
     others: set[str] = field(default_factory=set)
     """Names in the registry of which no anchor is known."""
 
+    packs: int = 0
+    """The number of the newest pack that was read when the list was made; 0: there are none."""
+
+    open_packs: tuple[int, ...] = ()
+    """Packs up to that one in which something is newer than the list."""
+
     def leaves(self) -> Iterator[HeadLeaf]:
         """Iterate over the leaves of the commitment."""
         return (HeadLeaf(chain, head.number, head.anchor) for chain, head in self.heads.items())
@@ -72,7 +80,8 @@ def encode_heads(known: KnownHeads, more: dict[str, Any]) -> bytes:
         "sequences": b"".join(head.sequence for head in heads),
         "others": sorted(known.others),
     }
-    return codec.encode(document | more)
+    packs = {"packs": count(known.packs), "open_packs": [Int64(number) for number in known.open_packs]}
+    return codec.encode(document | (packs if known.packs else {}) | more)
 
 
 def read_heads(document: dict[str, Any]) -> KnownHeads:
@@ -88,6 +97,7 @@ def read_heads(document: dict[str, Any]) -> KnownHeads:
     # Names have no newline, so that their number is right or the document was written by nobody.
     if len({len(names), len(numbers), *(len(column) / HASH_SIZE for column in columns)}) != 1:
         raise NotOursError("the columns are of different lengths")
+    has_packs = "packs" in document
     anchors, sequences = ([column[at : at + 32] for at in range(0, len(column), 32)] for column in columns)
     return KnownHeads(
         event_id=fields.get("event_id", str),
@@ -96,4 +106,6 @@ def read_heads(document: dict[str, Any]) -> KnownHeads:
         read_to=fields.count("read_to"),
         heads=dict(zip(names, map(KnownHead, map(int, numbers), anchors, sequences), strict=True)),
         others=set(fields.items("others", str)),
+        packs=fields.count("packs") if has_packs else 0,
+        open_packs=tuple(map(int, fields.items("open_packs", Int64))) if has_packs else (),
     )

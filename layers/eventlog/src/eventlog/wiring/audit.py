@@ -4,7 +4,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.anchors.places import COSIGNATURES, open_anchors
+from eventlog.anchors.packed import PackedAnchors
+from eventlog.anchors.places import COSIGNATURES, PACKS, open_anchors
 from eventlog.anchors.store import AnchorStore
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.declaring import Declaring
@@ -159,14 +160,22 @@ class AuditWiring(Wiring):
         """Build what signs and anchors; None if nothing is anchored."""
         if self.anchors is None:
             return None
+        settings, copies = self.settings, CheckpointStore(connected.log)
+        packs = open_anchors(f"{str(settings.anchors).rstrip('/')}/{PACKS}", settings.anchor_retention_days)
         return Anchoring(
             connected.log,
             TreeReader(connected.log),
-            CheckpointStore(connected.log),
-            self.anchors,
+            copies,
+            PackedAnchors(
+                self.anchors,
+                packs,
+                copies,
+                lambda: self.auditor.heads.pack_position(),  # noqa: PLW0108  the auditor is made of this
+                packing=settings.anchor_packs,
+            ),
             signers=self.signers,
             public_keys=lambda: self.trusted_keys,
-            idle_millis=self.settings.anchor_idle_seconds * 1000,
+            idle_millis=settings.anchor_idle_seconds * 1000,
         )
 
     @cached_property

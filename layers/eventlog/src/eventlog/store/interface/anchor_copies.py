@@ -17,7 +17,7 @@ class AnchorCopies(Protocol):
     Trust: none. Notes are signed, and the anchor store has them too.
 
     Every method, and every iterator while it is read, raises StoreUnavailableError if the database can't be reached
-    and, but for ``stored`` and ``newest_raw``, CorruptionError for a copy that this version does not write.
+    and, but for ``stored``, ``newest_raw`` and ``packs``, CorruptionError for a copy that this version does not write.
     """
 
     def ensure_indexes(self) -> None:
@@ -45,6 +45,17 @@ class AnchorCopies(Protocol):
 
         Behind them come those without a number, as None.
         """
+        ...
+
+    def packs(self, chain: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, int]]:
+        """Iterate over the numbers, from ``first`` to ``last``, of the copies that name a pack, with that pack's.
+
+        By number. Copies that this version does not write are passed over.
+        """
+        ...
+
+    def newest_number(self, chain: str) -> int:
+        """Return the highest number that a copy of the chain has; 0: there is none, or it can't be read."""
         ...
 
     def add(self, copy: AnchorCopy) -> None:

@@ -58,6 +58,25 @@ class CheckpointStore:
                 number = found.get("number")
                 yield int(number) if isinstance(number, int) else None, bytes(found.raw)
 
+    def packs(self, chain: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, int]]:
+        """See ``AnchorCopies.packs``."""
+        numbers = {"$gte": Int64(first)} | ({} if last is None else {"$lte": Int64(last)})
+        query = {"chain": chain, "number": numbers, "pack": {"$gte": Int64(1)}}
+        with mapped():
+            # Only two numbers of each: whatever else is wrong with a copy, the audit says when it compares it.
+            fields = {"_id": 0, "number": 1, "pack": 1}
+            for found in self._raw.find(query, fields, sort=[("number", ASCENDING)]):
+                number, pack = found.get("number"), found.get("pack")
+                if type(number) is Int64 and type(pack) is Int64:
+                    yield int(number), int(pack)
+
+    def newest_number(self, chain: str) -> int:
+        """See ``AnchorCopies.newest_number``."""
+        with mapped():
+            found = self._raw.find_one({"chain": chain}, {"_id": 0, "number": 1}, sort=[("number", DESCENDING)])
+        number = None if found is None else found.get("number")
+        return int(number) if type(number) is Int64 else 0
+
     def add(self, copy: AnchorCopy) -> None:
         """See ``AnchorCopies.add``; after a duplicate key the stored copy decides whether it is the same."""
         document = copy_fields(copy)

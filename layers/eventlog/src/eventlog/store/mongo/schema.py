@@ -132,7 +132,8 @@ _CHECKPOINT = _fields(
         "time": _DATE,
         "note": _NAME,
         "keys": {"bsonType": "array", "items": _NAME},
-    }
+    },
+    {"pack": {"bsonType": "long", "minimum": 1}},
 )
 _REPORT = _fields(
     {

@@ -1,0 +1,330 @@
+"""Anchors in packs: what many chains get in one round is kept in few objects, not in two for each.
+
+A store in front of another one. Claims and anchors of a chain that is packed are entries of packs (``packs.py``), all
+else is as it was. From which anchor on a chain is packed is said, once and for good, by an object in the place of that
+anchor's claim. Whoever claims it must create this very object. So there is no moment at which one auditor puts a claim
+beside the chain's anchors, and another puts one for the same anchor into a pack.
+
+Where an anchor is, its copy in the database says. That does not have to be believed. What is not where its copy says is
+missing. Anchors without copies are looked for in all packs that are newer than the audit's list of heads
+(``audit/heads.py``), and if that list knows of an anchor that is not found then, in the older ones, too.
+"""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
+
+from eventlog.anchors.gathering import WAIT_SECONDS, Gathering, Offer
+from eventlog.anchors.packs import Packs
+from eventlog.anchors.store import AnchorStore
+from eventlog.chain_names import is_own
+from eventlog.formats.names import is_chain_name
+from eventlog.store.interface.anchor_copies import AnchorCopies
+from eventlog.verify.findings import Finding
+
+FROM_HERE = b"eventlog/packed/v1\n"
+"""What stands in the place of a claim: from this anchor on, the chain's are in packs."""
+_KEY = re.compile(r"([0-9]{12})(?:\.note|(?:-[0-9]+)?\.claim)")
+_BEHIND = ":"
+"""Behind every key that begins with a digit: of restores and whatever else is no anchor and no claim."""
+_DIGITS = re.compile("[0-9]{12}")
+_REMEMBERED = 4096
+_SEARCHED = 512
+_LEFT_OPEN = 1000
+"""How many packs a list of heads leaves open, at most: the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackPosition:
+    """What the audit's list of heads says of packs.
+
+    ``number``: packs up to this one are known. ``open``: those of them in which something is newer than the list.
+    ``newest``: the number of each chain's newest anchor.
+    """
+
+    number: int = 0
+    open: tuple[int, ...] = ()
+    newest: Mapping[str, int] = field(default_factory=dict)
+
+
+class PackedAnchors:
+    """``AnchorStore``: ``objects``, and the packs in ``packs``. For several threads.
+
+    ``copies``: the database's copies of anchors. ``position`` reads the list of heads when it is needed first, and
+    ``begin`` gives it anew. ``packing``: whether chains that are not packed yet become so with their next anchor.
+    """
+
+    def __init__(
+        self,
+        objects: AnchorStore,
+        packs: AnchorStore,
+        copies: AnchorCopies,
+        position: Callable[[], PackPosition],
+        *,
+        packing: bool,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._objects = objects
+        self._packs = Packs(packs)
+        self._copies = copies
+        self._read_position = position
+        self._position: PackPosition | None = None
+        self._packing = packing
+        self.gathering = Gathering(self._packs.append, wait_seconds)
+        self._lock = threading.Lock()
+        self._beginning = threading.RLock()
+        self._seen = threading.local()
+        self._listed: OrderedDict[tuple[str, int], int | None] = OrderedDict()
+        self._from_here: set[tuple[str, int]] = set()
+        self.searched: int | None = _SEARCHED
+        """How many packs are searched for an anchor that is not where it should be; None: all."""
+
+    @property
+    def is_packing(self) -> bool:
+        """Whether some chains are packed, or get packed."""
+        return self._packing or self._packs.newest > 0
+
+    def begin(self, position: PackPosition) -> None:
+        """Look at all packs that are newer than a list of heads: what a round does first.
+
+        Raises:
+            StoreError: the packs can't be read.
+        """
+        with self._beginning:
+            self._packs.begin(position.number, position.open)
+            with self._lock:
+                self._listed.clear()
+            self._position = position
+
+    def begin_anew(self) -> None:
+        """Look at everything as it is now: what an audit does first that is no part of a round.
+
+        Raises:
+            StoreError: the list or the packs can't be read.
+        """
+        self.look()
+        if self._packs.newest > 0:
+            self.begin(self._read_position())
+
+    def look(self, at_least: int | None = None) -> None:
+        """Read the packs that are new; given a number, only if there must be so many and they are not known.
+
+        Whoever reads copies first and anchors then does this in between, or might not know of any pack.
+
+        Raises:
+            StoreError: as in ``begin_anew``.
+        """
+        self._begun()
+        if at_least is None or at_least > self._packs.newest:
+            self._packs.refresh()
+
+    def committed(self, chain: str) -> int:
+        """Return the number of the newest anchor of a chain that the list of heads knows of; 0: of none."""
+        return 0 if self._position is None else self._position.newest.get(chain, 0)
+
+    def position(self, newest: Mapping[str, int]) -> PackPosition:
+        """Say how far packs are known, for a list of heads with these numbers of newest anchors.
+
+        Raises:
+            StoreError: the list or the packs can't be read.
+        """
+        self._begun()
+        number = self._packs.newest  # before the open ones are looked for: what comes now is newer than both
+        copied: dict[str, int] = {}
+
+        def known(chain: str) -> int:
+            # A chain in which something stands gets no anchor, and no new number in the list. What has a copy can be
+            # found by that, too.
+            listed = newest.get(chain, 0)
+            if max(map(_number, self._packs.of(chain)), default=0) <= listed:
+                return listed
+            if chain not in copied:
+                copied[chain] = self._copies.newest_number(chain)
+            return max(listed, copied[chain])
+
+        return PackPosition(number, tuple(self._packs.newer(known, _number)[-_LEFT_OPEN:]), newest)
+
+    def findings(self) -> Iterator[Finding]:
+        """Iterate over what is wrong with packs as such; what is wrong with an anchor in one, its chain's audit finds.
+
+        Raises:
+            StoreError: as in ``begin_anew``.
+        """
+        self._begun()
+        return self._packs.findings()
+
+    def chains(self) -> Iterator[str]:
+        """See ``AnchorStore.chains``: a packed chain has the object that says so, unless somebody has removed that."""
+        self._begun()
+        seen = set[str]()
+        for chain in self._objects.chains():
+            seen.add(chain)
+            yield chain
+        yield from (chain for chain in self._packs.chains() if chain not in seen)
+
+    def keys(self, chain: str, after: str = "") -> Iterator[str]:
+        """See ``AnchorStore.keys``: of objects and of what is in packs, in one order."""
+        if not _is_packable(chain) or after >= _BEHIND:
+            return self._objects.keys(chain, after)
+        self._begun()
+        # What is created after this, by this thread, is created on what is known now.
+        self._seen.generation = self._packs.generation
+        return self._merged(chain, after) if self._packs.newest > 0 else self._objects.keys(chain, after)
+
+    def read(self, chain: str, key: str) -> bytes | None:
+        """See ``AnchorStore.read``."""
+        if not _is_packable(chain) or not _KEY.fullmatch(key):
+            return self._objects.read(chain, key)
+        self._begun()
+        if key.endswith(".claim"):
+            # Whoever claims something creates this object first, and it alone says where the claim is.
+            found, pack = self._objects.read(chain, key), self._packs.of(chain).get(key)
+            is_packed = found is None or found == FROM_HERE
+            return self._packs.read(pack, (chain, key)) if is_packed and pack is not None else found
+        pack = self._pack(chain, key)
+        found = None if pack is None else self._packs.read(pack, (chain, key))
+        found = self._objects.read(chain, key) if found is None else found
+        if found is None and self._packs.newest > 0 and _number(key) in self._lost(chain, _number(key) - 1):
+            # It was searched for before, as it has no copy, and where it is was forgotten meanwhile.
+            found = self._packs.read(self._packs.of(chain)[key], (chain, key))
+        return found
+
+    def pack_of(self, chain: str, key: str) -> int | None:
+        """See ``AnchorStore.pack_of``."""
+        if not _is_packable(chain) or not _KEY.fullmatch(key):
+            return None
+        self._begun()
+        pack = self._pack(chain, key)
+        return None if pack is None or self._packs.read(pack, (chain, key)) is None else pack
+
+    def create(self, chain: str, key: str, data: bytes) -> bool:
+        """See ``AnchorStore.create``.
+
+        An anchor or a claim in a pack is created only on what this thread has seen by ``keys`` before. If something was
+        forgotten since, this raises AnchorsUnavailableError.
+        """
+        if not _is_packable(chain) or not _KEY.fullmatch(key):
+            return self._objects.create(chain, key, data)
+        self._begun()
+        offer = Offer(data, getattr(self._seen, "generation", self._packs.generation))
+        if self._is_packed(chain, _number(key)):
+            return self.gathering.create((chain, key), offer)
+        if key.endswith(".note"):
+            return self._objects.create(chain, key, data)
+        # Exactly one object takes this place: this claim, that of another auditor, or the word that claims are in packs
+        # from here on, whoever said it first.
+        created = self._objects.create(chain, key, FROM_HERE if self._packing else data)
+        if created and not self._packing:
+            return True
+        if not created and self._objects.read(chain, key) != FROM_HERE:
+            return False
+        with self._lock:
+            self._from_here.add((chain, _number(key)))
+        return self.gathering.create((chain, key), offer)
+
+    def _is_packed(self, chain: str, number: int) -> bool:
+        """Whether this anchor is known to be in packs: the one before it is, or this process has seen it begin here.
+
+        That the one before it is in one, its copy says, too, or the audit would have found something and not come here.
+        """
+        if (chain, number) in self._from_here:
+            return True
+        return number > 1 and self.pack_of(chain, _note(number - 1)) is not None
+
+    def _pack(self, chain: str, key: str) -> int | None:
+        """Return the pack in which an anchor should be: of one that was read, or else as its copy says."""
+        pack = self._packs.of(chain).get(key)
+        if pack is not None or not key.endswith(".note") or self._packs.newest == 0:
+            return pack
+        number = _number(key)
+        with self._lock:
+            if (chain, number) in self._listed:
+                return self._listed[chain, number]
+        return next((pack for _, pack in self._copies.packs(chain, number, number)), None)
+
+    def _merged(self, chain: str, after: str) -> Iterator[str]:
+        """Iterate over keys of objects, of copies that name a pack, and of packs that were read, each once."""
+        first, others, packs = int(after[:12]) if _DIGITS.match(after) else 0, list[str](), dict[str, int | None]()
+
+        def numbered(objects: Iterator[str]) -> Iterator[str]:
+            for key in objects:
+                if key > _BEHIND:
+                    others.extend((key, *objects))
+                    return
+                yield key
+
+        def copied() -> Iterator[str]:
+            for number, pack in self._copies.packs(chain, max(1, first)):
+                if (key := _note(number)) > after:
+                    packs[key] = pack
+                    yield key
+
+        read = sorted(key for key in self._packs.of(chain) if key > after)
+        every = merge(numbered(self._objects.keys(chain, after)), copied(), read)
+        yield from self._filled(chain, first, (key for key, _ in groupby(every)), packs)
+        yield from others
+
+    def _filled(self, chain: str, last: int, keys: Iterable[str], packs: dict[str, int | None]) -> Iterator[str]:
+        """Iterate over keys after anchor ``last``, and in their places over those of anchors that have to be searched.
+
+        Where a number is left out, or the list of heads knows of more, an anchor is neither an object, nor has a copy,
+        nor is in a new pack. ``packs`` are those that copies name.
+        """
+        lost: list[int] | None = None
+        for key in keys:
+            if _KEY.fullmatch(key) and key.endswith(".note"):
+                number = _number(key)
+                if number > last + 1:
+                    lost = self._lost(chain, last) if lost is None else lost
+                    yield from (_note(found) for found in lost if last < found < number)
+                last = number
+                self._remember(chain, number, packs.pop(key, None))
+            yield key
+        if self.committed(chain) > last:
+            lost = self._lost(chain, last) if lost is None else lost
+            yield from (_note(found) for found in lost if found > last)
+
+    def _remember(self, chain: str, number: int, pack: int | None) -> None:
+        """Remember where an anchor is that is about to be read; None: it is an object."""
+        with self._lock:
+            self._listed[chain, number] = pack
+            if len(self._listed) > _REMEMBERED:
+                self._listed.popitem(last=False)
+
+    def _lost(self, chain: str, last: int) -> list[int]:
+        """Look in older packs for the anchors of a chain after number ``last`` that are not where they should be.
+
+        Something was removed, or a chain alone is that of a backup. What is missing is found to be, whether it is found
+        here or not. So only some packs are searched; all of them, where a restore is declared.
+        """
+        found = dict[int, int]()
+        for pack in self._packs.backwards(self.searched):
+            keys = [key for held, key in pack.entries if held == chain and key.endswith(".note")]
+            found |= {_number(key): pack.number for key in keys}
+            if last + 1 in found:
+                break
+        for number, held in found.items():
+            self._packs.learn((chain, _note(number)), held)
+        return sorted(found)
+
+    def _begun(self) -> None:
+        if self._position is None:
+            with self._beginning:
+                if self._position is None:
+                    self.begin(self._read_position())
+
+
+def _is_packable(chain: str) -> bool:
+    return is_chain_name(chain) and not is_own(chain)
+
+
+def _number(key: str) -> int:
+    return int(key[:12])
+
+
+def _note(number: int) -> str:
+    return f"{number:012}.note"
