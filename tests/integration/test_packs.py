@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -600,6 +600,38 @@ def test_a_pack_out_of_turn_lets_no_two_auditors_claim_one_number(log: AnchoredL
     assert (report.status, report.findings) == ("intact", ())
     assert check_anchors(log) == [3, 5]
     recorder.check()
+
+
+def test_a_claim_of_another_line_is_where_the_first_to_make_it_has_put_it(log: AnchoredLog) -> None:
+    """After a restore, of two processes of which one packs and has begun to with the claim from before it."""
+    packs = log.kept()
+    log.packing = False
+    alone = log.kept()
+    assert packs.create("x", "000000000001.claim", b"1")
+    assert alone.create("x", "000000000001-2.claim", b"2")
+    assert not packs.create("x", "000000000001-2.claim", b"3")
+    assert [kept.read("x", "000000000001-2.claim") for kept in (packs, alone)] == [b"2", b"2"]
+    assert [kept.read("x", "000000000001.claim") for kept in (packs, log.kept())] == [b"1", b"1"]
+
+
+def test_a_pack_that_a_list_of_the_directory_leaves_out_is_there_all_the_same(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch, earlier: Rows
+) -> None:
+    """An entry that was added while a directory is read may be shown, and one that was added before it not."""
+    assert earlier
+    keys = DirectoryAnchors.keys
+
+    def some(self: DirectoryAnchors, chain: str, after: str = "") -> Iterator[str]:
+        return (key for key in keys(self, chain, after) if chain != FOLDER or int(key) in {2, 7, 12})
+
+    kept = log.kept()
+    assert isinstance(kept, PackedAnchors)
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryAnchors, "keys", some)
+        kept.begin(PackPosition())
+        assert (kept._packs.newest, list(kept.findings())) == (12, [])
+        assert len(kept._packs.of("b")) == 6
+    assert statuses(log) == {"intact"}
 
 
 def test_a_claim_that_was_long_open_is_not_forgotten_by_an_auditor_at_work(

@@ -211,9 +211,14 @@ class PackedAnchors:
             return self._objects.create(chain, key, data)
         self._begun()
         offer = Offer(data, getattr(self._seen, "generation", self._packs.generation))
-        if self._is_packed(chain, _number(key)):
+        number = _number(key)
+        is_note = key.endswith(".note")
+        # What follows an anchor that is in a pack is in one, too. That the anchor is, its copy says, too, or the audit
+        # would have found something and not come here. And each anchor is where its claim is.
+        is_packed = number > 1 and self.pack_of(chain, _note(number - 1)) is not None
+        if is_packed or (is_note and (chain, number) in self._from_here):
             return self.gathering.create((chain, key), offer)
-        if key.endswith(".note"):
+        if is_note:
             return self._objects.create(chain, key, data)
         # Exactly one object takes this place: this claim, that of another auditor, or the word that claims are in packs
         # from here on, whoever said it first.
@@ -223,17 +228,8 @@ class PackedAnchors:
         if not created and self._objects.read(chain, key) != FROM_HERE:
             return False
         with self._lock:
-            self._from_here.add((chain, _number(key)))
+            self._from_here.add((chain, number))
         return self.gathering.create((chain, key), offer)
-
-    def _is_packed(self, chain: str, number: int) -> bool:
-        """Whether this anchor is known to be in packs: the one before it is, or this process has seen it begin here.
-
-        That the one before it is in one, its copy says, too, or the audit would have found something and not come here.
-        """
-        if (chain, number) in self._from_here:
-            return True
-        return number > 1 and self.pack_of(chain, _note(number - 1)) is not None
 
     def _pack(self, chain: str, key: str) -> int | None:
         """Return the pack in which an anchor should be: of one that was read, or else as its copy says."""

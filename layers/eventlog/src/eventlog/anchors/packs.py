@@ -80,12 +80,18 @@ class Packs:
             StoreError: the packs can't be read.
         """
         with self._order:
-            odd, new = list[str](), list[int]()
+            odd, new, after = list[str](), list[int](), self.newest + 1
             for key in self._objects.keys(FOLDER, _key(self.newest)):
+                number = int(key) if _KEY.fullmatch(key) else 0
+                # A directory may be listed while packs are added, and show a later one and not the one before it.
+                while not odd and number > after and self._objects.read(FOLDER, _key(after)) is not None:
+                    new.append(after)
+                    after += 1
                 # Nobody skips a number, so one behind a gap is no function's. It counts once the others have got there.
-                if _KEY.fullmatch(key) and int(key) == self.newest + len(new) + 1 and not odd:
-                    new.append(int(key))
-                else:
+                if number == after and not odd:
+                    new.append(number)
+                    after += 1
+                elif number not in new:
                     odd.append(key)
             self._odd = odd
             for start in range(0, len(new), _CACHED):  # however this ends, what was read until then is known
