@@ -490,7 +490,8 @@ def test_a_log_that_was_restored_goes_on_in_packs(log: AnchoredLog, recorder: Re
         assert statuses(log, "incremental") == {"intact"}
     assert statuses(log) == {"intact"}
     for chain in ("a", "b", "c"):
-        names = log.files(chain)
+        *names, declared = log.files(chain)
+        assert declared == "restore-0002.note"
         assert names == [note_key(number + 1) for number in range(len(names))]
         assert None not in {log.anchors.pack_of(chain, name) for name in names}
         assert len(names) >= 5

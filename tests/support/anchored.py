@@ -131,7 +131,7 @@ class AnchoredLog:
         return kinds(self.audit(mode, chain))
 
     def files(self, chain: str = "main") -> list[str]:
-        return [key for key in self.anchors.keys(chain) if key[:1].isdecimal() and key.endswith(".note")]
+        return [key for key in self.anchors.keys(chain) if key.endswith(".note")]
 
 
 def kinds(report: AuditReport) -> list[tuple[str, int | None]]:
