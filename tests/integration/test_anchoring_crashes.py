@@ -97,6 +97,7 @@ def test_an_audit_that_can_not_reach_something_at_a_step_is_incomplete_or_raises
     recorder.check()
 
 
+@pytest.mark.parametrize("log", [False, True], indirect=True, ids=["alone", "packed"])
 def test_eight_auditors_at_once_while_events_are_logged_anchor_one_history(
     log: AnchoredLog, recorder: Recorder
 ) -> None:

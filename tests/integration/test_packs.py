@@ -1,6 +1,5 @@
 """What many chains get in one round is in few objects, and all that was found when each had its own is found there."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -213,35 +212,6 @@ def test_rounds_at_once_anchor_one_history_of_each_chain(log: AnchoredLog, recor
         assert check_anchors(log, chain)[-1] == 3
     assert statuses(log) == {"intact"}
     recorder.check()
-
-
-def test_eight_auditors_at_once_while_events_are_logged_anchor_one_history(
-    log: AnchoredLog, recorder: Recorder
-) -> None:
-    over = threading.Event()
-    log.append(3)
-
-    def audit_on(mode: str) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
-        while not over.is_set():
-            report = log.audit(mode)
-            found.add((report.status, str(list(report.findings))))
-        return found
-
-    with ThreadPoolExecutor(8) as threads:
-        audits = [threads.submit(audit_on, ("incremental", "full")[number % 2]) for number in range(8)]
-        try:
-            count = 0
-            while count < 20 or packs(log) <= 8:  # however slow the auditors are, they get to sign several times
-                log.append(count % 5 + 1)
-                count += 1
-        finally:
-            over.set()
-        assert {each for audit in audits for each in audit.result()} == {("intact", "[]")}
-    log.audit()
-    recorder.check()
-    assert len(check_anchors(log)) > 3
-    assert log.audit("full").status == "intact"
 
 
 def test_an_audit_that_others_have_overtaken_finds_its_place_taken(log: AnchoredLog, recorder: Recorder) -> None:

@@ -150,7 +150,7 @@ class Gathering:
                 self._batch, self._is_putting = _Batch(), True
                 putting = True
             batch.taken = self._put(batch.offers)
-        except BaseException as error:
+        except BaseException as error:  # raised here, and told to all who wait for this batch
             batch.error = error
             raise
         finally:
