@@ -48,8 +48,8 @@ class RoundParts:
     ``names`` lists the chains that have to be audited, the registry last. ``prepare`` does for all of some chains at
     once what each audit would do for its own first; without it they do. ``commit`` commits to the heads of all in the
     registry, given whether every chain has been audited, and returns whether it did: the registry is audited and
-    anchored after that. ``odd_rows`` reports rows that are in no chain. ``gathering`` puts the
-    anchors of chains that are audited together into one pack; None: each is an object of its own.
+    anchored after that. ``odd_rows`` reports rows that are in no chain. ``gathering`` puts the anchors
+    of chains that are audited together into one pack; None: each is an object of its own.
     """
 
     rounds: Rounds
