@@ -83,7 +83,13 @@ ATTACKS = [
         INCREMENTAL,
         BESIDE,
     ),
-    Attack("plant a copy of an anchor of no chain", "3", copy_with(_id="x", chain=["main"]), INCREMENTAL, BESIDE),
+    Attack(
+        "plant a copy of an anchor of no chain",
+        "3",
+        copy_with(_id="x", chain=["main"]),
+        INCREMENTAL,
+        f"{BESIDE}; main checkpoint_invalid",
+    ),
     Attack(
         "plant a copy of an anchor of a chain that never was",
         "3",

@@ -9,10 +9,11 @@ from pymongo.errors import OperationFailure
 from rich.console import Console
 
 from eventlog.anchors.signing import KeyFile, create_key_file
-from local.drill import on_database
+from eventlog.store.mongo import schema
+from local.drill import on_database, on_schema
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
 from local.drill.attacks import ATTACKS
-from local.drill.log import DrillLog, Honest, make_honest
+from local.drill.log import COLLECTIONS, DrillLog, Honest, make_honest
 from local.drill.run import attack, chosen, findings, ranges, run
 from tests.support.databases import Databases
 
@@ -88,6 +89,17 @@ def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Ho
             (copy["number"], copy["size"]) for copy in log.checkpoints.find({"chain": "main"}, sort=[("number", 1)])
         ]
         assert (len(log.files()), found) == (4, [(1, 12), (2, 21), (3, 31), (4, 39)])
+
+
+@pytest.mark.replica_set
+def test_each_copy_has_the_indexes_of_a_log_that_was_set_up(honest: Honest) -> None:
+    def indexes(log: DrillLog) -> dict[str, dict[str, Any]]:
+        return {name: dict(log.admin[name].index_information()) for name in COLLECTIONS}
+
+    with honest.copy() as log, honest.copy() as other:
+        on_schema.set_up(other)
+        assert indexes(log) == indexes(other)
+        assert set(COLLECTIONS) <= set(log.admin.list_collection_names()) <= {each.name for each in schema.COLLECTIONS}
 
 
 @pytest.mark.parametrize(
