@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from eventlog.anchors.directory import DirectoryAnchors
-from eventlog.anchors.walk import AnchorReader, Reached, note_key
+from eventlog.anchors.keys import note_key
+from eventlog.anchors.walk import AnchorReader, Reached
 from eventlog.store.errors import AnchorsUnavailableError
 
 

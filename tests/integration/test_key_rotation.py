@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from bson import DatetimeMS
 
+from eventlog.anchors.keys import note_key
 from eventlog.anchors.signing import KeyFile
-from eventlog.anchors.walk import note_key
 from eventlog.audit import scan
 from eventlog.formats.anchor import Anchor, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, origin_line, verify_checkpoint

@@ -12,10 +12,10 @@ from bson import Int64
 from starlette.testclient import TestClient
 
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.keys import note_key
 from eventlog.anchors.packed import FROM_HERE, PackedAnchors, PackPosition
 from eventlog.anchors.packs import FOLDER
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import note_key
 from eventlog.audit import going_round, heads
 from eventlog.chain_names import REGISTRY
 from eventlog.formats.pack import format_pack, parse_pack

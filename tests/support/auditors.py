@@ -7,9 +7,10 @@ from threading import Lock
 from typing import Any, cast
 
 from eventlog.anchors.anchoring import Anchoring
+from eventlog.anchors.keys import note_key
 from eventlog.anchors.packs import FOLDER
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import copy_of, note_key
+from eventlog.anchors.walk import copy_of
 from eventlog.audit.auditor import Auditor
 from eventlog.formats.anchor import Anchor, Seal, parse_claim, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line, parse_checkpoint

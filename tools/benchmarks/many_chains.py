@@ -24,11 +24,12 @@ from pymongo import MongoClient
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.keys import note_key
 from eventlog.anchors.packed import PackedAnchors, PackPosition
 from eventlog.anchors.places import PACKS
 from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.anchors.signing import KeyFile, create_key_file
-from eventlog.anchors.walk import copy_of, note_key
+from eventlog.anchors.walk import copy_of
 from eventlog.audit.auditor import Auditor
 from eventlog.clock import now_millis
 from eventlog.formats import hashing, merkle

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventlog.anchors.history import AnchorHistory, Standing
+from eventlog.anchors.keys import claim_key, note_key
 from eventlog.anchors.packed import PackedAnchors
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import claim_key, copy_of, note_key
+from eventlog.anchors.walk import copy_of
 from eventlog.clock import now_millis
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line

@@ -7,9 +7,10 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 
+from eventlog.anchors.keys import note_key
 from eventlog.anchors.packed import PackedAnchors
 from eventlog.anchors.store import AnchorStore
-from eventlog.anchors.walk import AnchorReader, Reached, note_key
+from eventlog.anchors.walk import AnchorReader, Reached
 from eventlog.chain_names import REGISTRY
 from eventlog.formats.anchor import Anchor, verify_anchor
 from eventlog.formats.errors import EvidenceError

@@ -10,15 +10,13 @@ missing. Anchors without copies are looked for in all packs that are newer than 
 (``audit/heads.py``), and if that list knows of an anchor that is not found then, in the older ones, too.
 """
 
-import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from heapq import merge
-from itertools import groupby
 
 from eventlog.anchors.gathering import WAIT_SECONDS, Gathering, Offer
+from eventlog.anchors.keys import BEHIND_NUMBERS, is_claim_key, is_note_key, note_key, number_of
+from eventlog.anchors.packed_keys import PackedKeys
 from eventlog.anchors.packs import Packs
 from eventlog.anchors.store import AnchorStore
 from eventlog.chain_names import is_own
@@ -28,12 +26,6 @@ from eventlog.verify.findings import Finding
 
 FROM_HERE = b"eventlog/packed/v1\n"
 """What stands in the place of a claim: from this anchor on, the chain's are in packs."""
-_KEY = re.compile(r"([0-9]{12})(?:\.note|(?:-[0-9]+)?\.claim)")
-_BEHIND = ":"
-"""Behind every key that begins with a digit: of restores and whatever else is no anchor and no claim."""
-_DIGITS = re.compile("[0-9]{12}")
-_REMEMBERED = 4096
-_SEARCHED = 512
 _LEFT_OPEN = 1000
 """How many packs a list of heads leaves open, at most: the newest ones."""
 
@@ -70,6 +62,7 @@ class PackedAnchors:
     ) -> None:
         self._objects = objects
         self._packs = Packs(packs)
+        self._keys = PackedKeys(objects, self._packs, copies, self.committed)
         self._copies = copies
         self._read_position = position
         self._position: PackPosition | None = None
@@ -78,15 +71,16 @@ class PackedAnchors:
         self._lock = threading.Lock()
         self._beginning = threading.RLock()
         self._seen = threading.local()
-        self._listed: OrderedDict[tuple[str, int], int | None] = OrderedDict()
         self._from_here: set[tuple[str, int]] = set()
-        self.searched: int | None = _SEARCHED
-        """How many packs are searched for an anchor that is not where it should be; None: all."""
 
     @property
     def is_packing(self) -> bool:
         """Whether some chains are packed, or get packed."""
         return self._packing or self._packs.newest > 0
+
+    def search_all(self) -> None:
+        """Search every pack, however many, for an anchor that is not where it should be."""
+        self._keys.searched = None
 
     def begin(self, position: PackPosition) -> None:
         """Look at all packs that are newer than a list of heads: what a round does first.
@@ -96,8 +90,7 @@ class PackedAnchors:
         """
         with self._beginning:
             self._packs.begin(position.number, position.open)
-            with self._lock:
-                self._listed.clear()
+            self._keys.forget()
             self._position = position
 
     def begin_anew(self) -> None:
@@ -140,13 +133,13 @@ class PackedAnchors:
             # A chain in which something stands gets no anchor, and no new number in the list. What has a copy can be
             # found by that, too.
             listed = newest.get(chain, 0)
-            if max(map(_number, self._packs.of(chain)), default=0) <= listed:
+            if max(map(number_of, self._packs.of(chain)), default=0) <= listed:
                 return listed
             if chain not in copied:
                 copied[chain] = self._copies.newest_number(chain)
             return max(listed, copied[chain])
 
-        return PackPosition(number, tuple(self._packs.newer(known, _number)[-_LEFT_OPEN:]), newest)
+        return PackPosition(number, tuple(self._packs.newer(known, number_of)[-_LEFT_OPEN:]), newest)
 
     def findings(self) -> Iterator[Finding]:
         """Iterate over what is wrong with packs as such; what is wrong with an anchor in one, its chain's audit finds.
@@ -168,16 +161,16 @@ class PackedAnchors:
 
     def keys(self, chain: str, after: str = "") -> Iterator[str]:
         """See ``AnchorStore.keys``: of objects and of what is in packs, in one order."""
-        if not _is_packable(chain) or after >= _BEHIND:
+        if not _has_packable(chain) or after >= BEHIND_NUMBERS:
             return self._objects.keys(chain, after)
         self._begun()
         # What is created after this, by this thread, is created on what is known now.
         self._seen.generation = self._packs.generation
-        return self._merged(chain, after) if self._packs.newest > 0 else self._objects.keys(chain, after)
+        return self._keys.after(chain, after) if self._packs.newest > 0 else self._objects.keys(chain, after)
 
     def read(self, chain: str, key: str) -> bytes | None:
         """See ``AnchorStore.read``."""
-        if not _is_packable(chain) or not _KEY.fullmatch(key):
+        if not _is_packable(chain, key):
             return self._objects.read(chain, key)
         self._begun()
         if key.endswith(".claim"):
@@ -185,20 +178,20 @@ class PackedAnchors:
             found, pack = self._objects.read(chain, key), self._packs.of(chain).get(key)
             is_packed = found is None or found == FROM_HERE
             return self._packs.read(pack, (chain, key)) if is_packed and pack is not None else found
-        pack = self._pack(chain, key)
+        pack = self._keys.pack_of(chain, key)
         found = None if pack is None else self._packs.read(pack, (chain, key))
         found = self._objects.read(chain, key) if found is None else found
-        if found is None and self._packs.newest > 0 and _number(key) in self._lost(chain, _number(key) - 1):
+        if found is None and self._packs.newest > 0 and number_of(key) in self._keys.lost(chain, number_of(key) - 1):
             # It was searched for before, as it has no copy, and where it is was forgotten meanwhile.
             found = self._packs.read(self._packs.of(chain)[key], (chain, key))
         return found
 
     def pack_of(self, chain: str, key: str) -> int | None:
         """See ``AnchorStore.pack_of``."""
-        if not _is_packable(chain) or not _KEY.fullmatch(key):
+        if not _is_packable(chain, key):
             return None
         self._begun()
-        pack = self._pack(chain, key)
+        pack = self._keys.pack_of(chain, key)
         return None if pack is None or self._packs.read(pack, (chain, key)) is None else pack
 
     def create(self, chain: str, key: str, data: bytes) -> bool:
@@ -207,15 +200,15 @@ class PackedAnchors:
         An anchor or a claim in a pack is created only on what this thread has seen by ``keys`` before. If something was
         forgotten since, this raises AnchorsUnavailableError.
         """
-        if not _is_packable(chain) or not _KEY.fullmatch(key):
+        if not _is_packable(chain, key):
             return self._objects.create(chain, key, data)
         self._begun()
         offer = Offer(data, getattr(self._seen, "generation", self._packs.generation))
-        number = _number(key)
-        is_note = key.endswith(".note")
+        number = number_of(key)
+        is_note = is_note_key(key)
         # What follows an anchor that is in a pack is in one, too. That the anchor is, its copy says, too, or the audit
         # would have found something and not come here. And each anchor is where its claim is.
-        is_packed = number > 1 and self.pack_of(chain, _note(number - 1)) is not None
+        is_packed = number > 1 and self.pack_of(chain, note_key(number - 1)) is not None
         if is_packed or (is_note and (chain, number) in self._from_here):
             return self.gathering.create((chain, key), offer)
         if is_note:
@@ -231,82 +224,6 @@ class PackedAnchors:
             self._from_here.add((chain, number))
         return self.gathering.create((chain, key), offer)
 
-    def _pack(self, chain: str, key: str) -> int | None:
-        """Return the pack in which an anchor should be: of one that was read, or else as its copy says."""
-        pack = self._packs.of(chain).get(key)
-        if pack is not None or not key.endswith(".note") or self._packs.newest == 0:
-            return pack
-        number = _number(key)
-        with self._lock:
-            if (chain, number) in self._listed:
-                return self._listed[chain, number]
-        return next((pack for _, pack in self._copies.packs(chain, number, number)), None)
-
-    def _merged(self, chain: str, after: str) -> Iterator[str]:
-        """Iterate over keys of objects, of copies that name a pack, and of packs that were read, each once."""
-        first, others, packs = int(after[:12]) if _DIGITS.match(after) else 0, list[str](), dict[str, int | None]()
-
-        def numbered(objects: Iterator[str]) -> Iterator[str]:
-            for key in objects:
-                if key > _BEHIND:
-                    others.extend((key, *objects))
-                    return
-                yield key
-
-        def copied() -> Iterator[str]:
-            for number, pack in self._copies.packs(chain, max(1, first)):
-                if (key := _note(number)) > after:
-                    packs[key] = pack
-                    yield key
-
-        read = sorted(key for key in self._packs.of(chain) if key > after)
-        every = merge(numbered(self._objects.keys(chain, after)), copied(), read)
-        yield from self._filled(chain, first, (key for key, _ in groupby(every)), packs)
-        yield from others
-
-    def _filled(self, chain: str, last: int, keys: Iterable[str], packs: dict[str, int | None]) -> Iterator[str]:
-        """Iterate over keys after anchor ``last``, and in their places over those of anchors that have to be searched.
-
-        Where a number is left out, or the list of heads knows of more, an anchor is neither an object, nor has a copy,
-        nor is in a new pack. ``packs`` are those that copies name.
-        """
-        lost: list[int] | None = None
-        for key in keys:
-            if _KEY.fullmatch(key) and key.endswith(".note"):
-                number = _number(key)
-                if number > last + 1:
-                    lost = self._lost(chain, last) if lost is None else lost
-                    yield from (_note(found) for found in lost if last < found < number)
-                last = number
-                self._remember(chain, number, packs.pop(key, None))
-            yield key
-        if self.committed(chain) > last:
-            lost = self._lost(chain, last) if lost is None else lost
-            yield from (_note(found) for found in lost if found > last)
-
-    def _remember(self, chain: str, number: int, pack: int | None) -> None:
-        """Remember where an anchor is that is about to be read; None: it is an object."""
-        with self._lock:
-            self._listed[chain, number] = pack
-            if len(self._listed) > _REMEMBERED:
-                self._listed.popitem(last=False)
-
-    def _lost(self, chain: str, last: int) -> list[int]:
-        """Look in older packs for the anchors of a chain after number ``last`` that are not where they should be.
-
-        Something was removed, or a chain alone is that of a backup. What is missing is found to be, whether it is found
-        here or not. So only some packs are searched; all of them, where a restore is declared.
-        """
-        found = dict[int, int]()
-        for pack in self._packs.backwards(self.searched):
-            keys = [key for held, key in pack.entries if held == chain and key.endswith(".note")]
-            found |= {_number(key): pack.number for key in keys}
-            if last + 1 in found:
-                break
-        for number, held in found.items():
-            self._packs.learn((chain, _note(number)), held)
-        return sorted(found)
-
     def _begun(self) -> None:
         if self._position is None:
             with self._beginning:
@@ -314,13 +231,9 @@ class PackedAnchors:
                     self.begin(self._read_position())
 
 
-def _is_packable(chain: str) -> bool:
+def _is_packable(chain: str, key: str) -> bool:
+    return _has_packable(chain) and (is_note_key(key) or is_claim_key(key))
+
+
+def _has_packable(chain: str) -> bool:
     return is_chain_name(chain) and not is_own(chain)
-
-
-def _number(key: str) -> int:
-    return int(key[:12])
-
-
-def _note(number: int) -> str:
-    return f"{number:012}.note"

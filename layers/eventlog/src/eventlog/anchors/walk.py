@@ -4,13 +4,13 @@ Each is verified by itself (format, signature, seal) and against the one before 
 to the last, sizes and times that never go back, one root for one size. The database's copies must be the same.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, takewhile
 
+from eventlog.anchors.keys import RESTORES, is_claim_key, is_note_key, is_restore_key, note_key, number_of, restore_key
 from eventlog.anchors.store import AnchorStore
 from eventlog.anchors.strike_offs import is_strike_off
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, verify_anchor
@@ -21,29 +21,8 @@ from eventlog.formats.restore import Restore, verify_restore
 from eventlog.stored.anchor_copies import AnchorCopy, encode_copy
 from eventlog.verify.findings import Finding
 
-_NOTE = re.compile(r"([0-9]{12})\.note")
-_OTHER = re.compile(r"[0-9]{12}(-[0-9]+)?\.claim|restore-[0-9]{4}\.note")
-_RESTORES = "restore-"
 _READ_AHEAD = 64
 _READERS = 8
-
-
-def note_key(number: int) -> str:
-    """Return the key that an anchor is kept under."""
-    return f"{number:012}.note"
-
-
-def claim_key(number: int, epoch: int) -> str:
-    """Return the key of the claim of an anchor: what will be signed as it.
-
-    An epoch that ended by a restore may leave a claim behind, so each has names of its own.
-    """
-    return f"{number:012}.claim" if epoch == 1 else f"{number:012}-{epoch}.claim"
-
-
-def restore_key(epoch: int) -> str:
-    """Return the key of the restore that began an epoch."""
-    return f"{_RESTORES}{epoch:04}.note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +71,8 @@ class AnchorReader:
         """
         found: list[Restore] = []
         wrong: list[Finding] = []
-        keys = self.store.keys(self.chain, _RESTORES) if listed is None else filter(_RESTORES.__lt__, listed)
-        for key in takewhile(lambda key: key.startswith(_RESTORES), keys):
+        keys = self.store.keys(self.chain, RESTORES) if listed is None else filter(RESTORES.__lt__, listed)
+        for key in takewhile(lambda key: key.startswith(RESTORES), keys):
             # The chain begins under line 1, so the first restore is for line 2. One that is not the next in line is
             # ignored, and reported: a note copied from another chain or place must not begin a new history.
             try:
@@ -129,11 +108,10 @@ class AnchorReader:
         """
         beside = None if copies is None else _Copies(copies)
         for key, data in self._objects(note_key(reached.number), listed):
-            name = _NOTE.fullmatch(key)
-            if name is None:  # no anchor, and nothing else that this version puts there
+            if not is_note_key(key):  # no anchor, and nothing else that this version puts there
                 yield Step(reached, None, [_invalid(f"{key} is not the name of an anchor")])
                 continue
-            number = int(name[1])
+            number = number_of(key)
             if last is not None and number > last:  # made since the walk was planned: for the next audit
                 break
             step = self._step(reached, number, data, restores)
@@ -164,7 +142,7 @@ class AnchorReader:
             yield from ((key, data) for key, data in zip(batch, contents, strict=True) if data is not None)
 
     def _is_other(self, key: str) -> bool:
-        return _OTHER.fullmatch(key) is not None or is_strike_off(self.chain, key)
+        return is_claim_key(key) or is_restore_key(key) or is_strike_off(self.chain, key)
 
     def _step(self, reached: Reached, number: int, data: bytes, restores: Sequence[Restore]) -> Step:
         """Verify one anchor against what it has to follow."""

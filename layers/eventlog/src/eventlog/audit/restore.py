@@ -10,9 +10,9 @@ from hashlib import sha256
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.history import Standing
+from eventlog.anchors.keys import note_key, restore_key
 from eventlog.anchors.orders import OrderNotes, append_order
 from eventlog.anchors.registry import Registry
-from eventlog.anchors.walk import note_key, restore_key
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
 from eventlog.clock import now_millis
@@ -50,7 +50,7 @@ class Restorer:
         """
         # The chain alone may be that of a backup: then the copies of anchors are, and the list of all heads is not.
         if self.anchoring.packed is not None:
-            self.anchoring.packed.searched = None
+            self.anchoring.packed.search_all()
         # What is left is settled, so that it stands where the audit of it alone will verify it.
         self.store.settle(chain)
         found = self.store.chain(chain)
