@@ -108,7 +108,7 @@ def test_what_was_found_is_told_and_stands_if_the_audit_then_fails(
         raise error
 
     if where == "start":
-        monkeypatch.setattr("eventlog.audit.auditor.plan", fail)
+        monkeypatch.setattr("eventlog.audit.running.plan", fail)
     else:
         monkeypatch.setattr(scan.Pass, "finish", fail)
     if isinstance(error, StoreUnavailableError):

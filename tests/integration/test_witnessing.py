@@ -161,7 +161,7 @@ def test_a_rollback_of_database_and_anchors_is_found_by_the_round_and_by_every_a
     # Nobody need be asked again for it: what the witness has shown is found until the chain extends it.
     for mode in ("incremental", "full"):
         auditor = asking.log.auditor()
-        auditor._witnessed = asking.witnessed()
+        auditor._running.witnessed = asking.witnessed()
         again = next(each for each in auditor.audit_all(mode, 60) if each.chain == "main")
         assert (mode, kinds(again)) == (mode, [("truncated", 6)])
 

@@ -107,7 +107,7 @@ class AskingLog:
 
     def audit_all(self) -> dict[str, AuditReport]:
         auditor = self.log.auditor()
-        auditor._witnessed = self.witnessed()
+        auditor._running.witnessed = self.witnessed()
         return {report.chain: report for report in auditor.audit_all("incremental", 60)}
 
     def _call(self, url: str, body: bytes | None) -> WitnessReply:

@@ -1,30 +1,23 @@
-"""The audit of one chain: sequence document, every stored document, every link, the Merkle root, every anchor.
+"""Audits of single chains, and rounds of audits over all of them: puts together what they work with.
 
-It reads what is anchored, then ``sequences``, then what stands outside the settled part, then ``sequences`` again, so
-that appends, settling and other audits under way never look like tampering (``plan.py``); then it streams the settled
-part, in steps that are stored, so that it can be resumed (``scan.py``). Memory stays flat. What it found intact it
-signs and anchors (``conclude.py``).
+What one audit does is in ``running.py``, what a round does in ``going_round.py``.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
-from eventlog.audit import scan
-from eventlog.audit.anchored import AuditAnchors, with_unanchored
-from eventlog.audit.conclude import Conclusion, conclude
+from eventlog.audit.anchored import AuditAnchors
 from eventlog.audit.database import DatabaseAudit, concluded
 from eventlog.audit.going_round import GoingRound, RoundOutcome, RoundParts
 from eventlog.audit.heads import AllHeads
 from eventlog.audit.index_results import IndexResults
-from eventlog.audit.keeper import Keeper, given_up
-from eventlog.audit.marks import Marks
+from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Notices, Silence
-from eventlog.audit.plan import check_outside, plan
-from eventlog.audit.preparing import NOTHING, Preparation
+from eventlog.audit.preparing import Preparation
 from eventlog.audit.progress import Backlog, backlog
 from eventlog.audit.report import AuditReport, Mode, new_report
 from eventlog.audit.reports import Reports
@@ -32,17 +25,17 @@ from eventlog.audit.resuming import Resuming
 from eventlog.audit.rolling import Rolling
 from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.running import RunningAudits
 from eventlog.audit.segments import Segments
 from eventlog.audit.shared_work import SharedWorker
 from eventlog.audit.spreading import Spreading
 from eventlog.audit.standings import StandingKeeper
 from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
-from eventlog.audit.workers import WorkerPool, Workers
+from eventlog.audit.workers import Workers
 from eventlog.errors import NotFoundError
-from eventlog.store.errors import CorruptionError, CredentialsRefusedError, StoreError, StoreUnavailableError
+from eventlog.store.errors import CredentialsRefusedError, StoreError, StoreUnavailableError
 from eventlog.store.interface import EventStore
 from eventlog.store.interface.audits import AuditDatabase
-from eventlog.verify.findings import Finding
 
 if TYPE_CHECKING:  # where no witnesses are asked, no start pays for what asks them
     from eventlog.audit.witnessed import WitnessView
@@ -78,12 +71,11 @@ class Auditor(Reports):
         super().__init__(audits)
         # Without anchoring it only signs nothing; without workers it does all of it itself.
         self._notices = notices or Silence()
-        self._audits, self._store = audits, store
+        self._audits = audits
         self.standings = StandingKeeper(audits.standings, anchoring, self._notices, origin=origin, clock=self._millis)
         self._keeper = Keeper(audits, self._notices, self.standings if last_word else None)
-        self._witnessed = witnessed
         self._database = DatabaseAudit(audits.database, set_up=set_up)
-        self._origin, self._clock, self._workers, self._governance = origin, clock, workers, governance
+        self._clock, self._governance = clock, governance
         self._preparation = Preparation(audits)
         vouchers = Vouchers(anchoring, self._millis, full_audit_hours * 3_600_000)
         self.heads = AllHeads(
@@ -91,11 +83,25 @@ class Auditor(Reports):
         )
         self._anchors = AuditAnchors(store, anchoring, origin, self._millis, vouchers=vouchers, heads=self.heads)
         self._segments = Segments(audits, anchoring, origin, self._millis, segment_events) if anchoring else None
-        self._rolling = Rolling(self._segments, self.standings, days=rehash_days, hours=full_audit_hours)
         self._index_results = IndexResults(audits, vouchers, origin)
         self._rounds = Rounds(audits, anchoring, vouchers, self._notices, origin=origin, clock=self._millis)
+        self._running = RunningAudits(
+            store=store,
+            audits=audits,
+            origin=origin,
+            anchors=self._anchors,
+            keeper=self._keeper,
+            preparation=self._preparation,
+            rolling=Rolling(self._segments, self.standings, days=rehash_days, hours=full_audit_hours),
+            index_results=self._index_results,
+            segments=self._segments,
+            workers=workers,
+            witnessed=witnessed,
+            governance=governance,
+            clock=self._millis,
+        )
         self._resuming = Resuming(
-            audits, self._keeper, self._anchors, self._notices, go_on=self.run, clock=self._millis
+            audits, self._keeper, self._anchors, self._notices, running=self._running, clock=self._millis
         )
 
     def start(self, chain: str, mode: Mode) -> AuditRun:
@@ -105,94 +111,11 @@ class Auditor(Reports):
             NotFoundError: no such chain.
             StoreError: MongoDB can't be reached.
         """
-        return self._begin(OpenReport(new_report(chain, mode, self._millis())))
-
-    def _begin(self, opened: OpenReport, *, scheduled: bool = False) -> AuditRun:
-        """Do what ``start`` does, on a report that the caller holds: what is found is in it, even if this raises.
-
-        An audit of the schedule may rest on what earlier ones have signed (``rolling.py``), no other does.
-        """
-        try:
-            run = self._plan(opened, self._preparation.settled if scheduled else NOTHING, alone=not scheduled)
-            run.trusts_since = self._rolling.trusts_since(run) if scheduled else None
-            if scheduled and scan.is_short(run):
-                self._keeper.tell(run.report)  # it is stored once, when it is done: until then there is nothing to keep
-            else:
-                self._keeper.begin(run)
-            return run
-        except Exception:
-            self._keeper.tell(opened.report)  # whatever stops the audit must not silence what it has found so far
-            raise
-
-    def _plan(self, opened: OpenReport, settled: Mapping[str, str], *, alone: bool) -> AuditRun:
-        chain = opened.report.chain
-        # What is anchored is read first: what the database says later must reach at least as far.
-        standing = self._anchors.look(opened, settled.get(chain), alone=alone)
-        # Settling leaves few events outside the part that is streamed. If it fails because something is damaged, the
-        # reads that follow find out what, and where; if they don't, that it failed is the finding.
-        damage = None if chain in settled else self._settle(chain)
-        outside = check_outside(self._audits, opened)
-        if damage and not opened.report.findings:
-            opened.emit(Finding("unexpected", None, None, None, f"what is pending can't be settled: {damage}"))
-        # A chain of which nothing is there, and of which nothing says that it ever was, does not exist.
-        anchored = standing is not None and standing.last
-        if outside.image is None and not (anchored or opened.report.findings or opened.report.incomplete_because):
-            raise NotFoundError(f"There is no chain {chain}.")
-        if self._witnessed is not None:
-            self._witnessed.look(opened)
-        run = plan(self._audits, opened, outside, standing, self._origin)
-        run.report = with_unanchored(run.report, run.size)
-        return run
+        return self._running.begin(OpenReport(new_report(chain, mode, self._millis())))
 
     def run(self, run: AuditRun, seconds: float) -> AuditReport:
         """Continue a running audit until it is done or time is up; return the report as stored."""
-        until = time.monotonic() + seconds
-        with self._pool(run) as pool:
-            if run.report.status == "running":
-                if run.trusts_since is not None:
-                    self._index_results.take_over(run)
-                marks = Marks(run, self._anchors.steps(run))
-                way = scan.Pass(self._audits, run, marks, pool, self._segments, governance=self._governance)
-                try:
-                    with closing(way):
-                        self._go_on(run, way, until)
-                except Exception:
-                    self._keeper.tell(run.report)  # as in ``_begin``
-                    raise
-        return run.report
-
-    def _go_on(self, run: AuditRun, way: scan.Pass, until: float) -> None:
-        """Take steps to the end, or until time is up.
-
-        Each step is stored: if this process dies after it, another goes on from there.
-        """
-        over = False
-        while not over and run.report.status == "running":
-            done = way.step()
-            conclusion = None
-            if done:
-                way.finish()
-                conclusion = conclude(run, self._anchors, self._millis)
-                run.report = conclusion.report
-            # Time is looked at after the step: every call gets at least one step further.
-            over = time.monotonic() >= until
-            if over:
-                way.pause()
-            self._keep(run, conclusion, over=over)
-
-    def _keep(self, run: AuditRun, conclusion: Conclusion | None, *, over: bool) -> None:
-        """Store the state after a step. ``over``: this process stops here, and any process may resume the audit."""
-        run.lease = self._millis()
-        if over:
-            run.let_go(run.lease)
-            if conclusion is None:
-                self._anchors.vouch(run)
-        if conclusion is not None:
-            self._keeper.keep(conclusion.report, run.lease, conclusion.verified)
-        elif not self._keeper.keep_run(run) and over:
-            because = "how far it came could not be stored, so nobody can go on with it"
-            run.report = given_up(run.report, because, self._millis())
-            self._keeper.keep_run(run)
+        return self._running.run(run, seconds)
 
     def resume(self, seconds: float) -> list[AuditReport]:
         """Continue the audits that no process is working on; return their reports."""
@@ -204,7 +127,7 @@ class Auditor(Reports):
         """Start and run one audit of the schedule; None: there is no such chain."""
         opened = OpenReport(new_report(chain, mode, self._millis()))
         try:
-            opened = run = self._begin(opened, scheduled=True)
+            opened = run = self._running.begin(opened, scheduled=True)
             return self.run(run, max(0.0, until - time.monotonic()))
         except NotFoundError:  # there is no registry yet; or nothing is left of a chain, or says that it ever was
             self.standings.pass_over(opened.report)
@@ -221,7 +144,7 @@ class Auditor(Reports):
         try:
             self._database.run(opened)
         except CredentialsRefusedError:
-            self._keeper.tell(opened.report)  # as in ``_begin``
+            self._keeper.tell(opened.report)  # as in ``running.py``
             raise
         if report := concluded(opened.report, self._millis()):
             self._keeper.keep(report, report.started_at)
@@ -267,7 +190,7 @@ class Auditor(Reports):
             self._anchors,
             self._keeper,
             notices=self._notices,
-            begin=lambda opened: self._begin(opened, scheduled=True),
+            running=self._running,
             names=self._names_anew,
             clock=self._millis,
         )
@@ -305,22 +228,6 @@ class Auditor(Reports):
     def leftover_payloads(self, seconds: float) -> int:
         """Count payloads that no event has, long after they were stored apart; for so long at most."""
         return self._audits.database.leftover_payloads(seconds)
-
-    def _settle(self, chain: str) -> str | None:
-        """Settle; return what prevents it, if anything does. As a rule the audit finds the same, and says where."""
-        with suppress(StoreError):  # MongoDB can't be reached: the audit's own reads say so, if it still is the case
-            try:
-                self._store.settle(chain)
-            except CorruptionError as error:
-                return str(error)
-        return None
-
-    def _pool(self, run: AuditRun) -> AbstractContextManager[WorkerPool | None]:
-        end = run.report.to_seq if run.report.status == "running" else None
-        # Whole segments are not for workers, which have shorter ones: several invocations share those (spreading.py).
-        if self._workers is None or end is None or run.trusts_since is not None:
-            return nullcontext()
-        return self._workers.start(run.report.chain, run.read_at, start=run.position, end=end, step=scan.STEP)
 
     def _millis(self) -> int:
         return int(self._clock() * 1000)

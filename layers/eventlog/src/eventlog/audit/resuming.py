@@ -17,6 +17,7 @@ from eventlog.audit.report import AuditReport, new_report
 from eventlog.audit.report_documents import UnknownValueError, read_report
 from eventlog.audit.run import AuditRun, OpenReport
 from eventlog.audit.run_documents import read_run
+from eventlog.audit.running import RunningAudits
 from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.interface.audits import ReportStore
 from eventlog.stored.errors import NotOursError
@@ -30,7 +31,7 @@ _NAME = 200
 
 
 class Resuming:
-    """Takes running audits that no process is working on, and continues them by ``go_on``."""
+    """Takes running audits that no process is working on, and continues them."""
 
     def __init__(
         self,
@@ -39,15 +40,14 @@ class Resuming:
         anchors: AuditAnchors,
         notices: Notices,
         *,
-        go_on: Callable[[AuditRun, float], AuditReport],
+        running: RunningAudits,
         clock: Callable[[], int],
     ) -> None:
-        # What goes on with an audit is handed in: it is the auditor's, which in turn resumes by this.
         self._store = store
         self._keeper = keeper
         self._anchors = anchors
         self._notices = notices
-        self._go_on = go_on
+        self._running = running
         self._clock = clock
 
     def each(self, seconds: float) -> Iterator[AuditReport]:
@@ -86,7 +86,7 @@ class Resuming:
         try:
             self._keeper.resume(run.report)
             self._anchors.check_voucher(run, stored)
-            return self._go_on(run, seconds)
+            return self._running.run(run, seconds)
         except StoreError:
             raise
         except Exception as error:  # whatever it is, it must block neither this audit for ever nor other chains

@@ -16,6 +16,7 @@ from eventlog.audit.report import new_report
 from eventlog.audit.round import new_round
 from eventlog.audit.rounds import Rounds
 from eventlog.audit.run import AuditRun, OpenReport
+from eventlog.audit.running import RunningAudits
 from eventlog.audit.segments import Segments
 from eventlog.errors import NotFoundError
 from eventlog.store.errors import CredentialsRefusedError, StoreError
@@ -49,14 +50,13 @@ class Spreading:
         keeper: Keeper,
         *,
         notices: Notices,
-        begin: Callable[[OpenReport], AuditRun],
+        running: RunningAudits,
         names: Callable[[], Iterable[str]],
         clock: Callable[[], int],
     ) -> None:
-        # How an audit of the schedule is begun is handed in: it is the auditor's, which in turn plans by this.
         self._audits, self._segments, self._rounds = audits, segments, rounds
         self._anchors, self._keeper, self._notices = anchors, keeper, notices
-        self._begin, self._names, self._clock = begin, names, clock
+        self._running, self._names, self._clock = running, names, clock
 
     def plan(self, least: int = LEAST_SEGMENTS) -> list[SharedWork]:
         """Begin a full round, or go on with one; start the audits of chains of ``least`` segments, and share them.
@@ -80,7 +80,7 @@ class Spreading:
     def _started(self, chain: str) -> AuditRun | None:
         """Start a chain's audit and store it for others to work on; None if that can't be done."""
         try:
-            run = self._begin(OpenReport(new_report(chain, "full", self._clock())))
+            run = self._running.begin(OpenReport(new_report(chain, "full", self._clock())), scheduled=True)
             if run.trusts_since is None:  # no result of an earlier audit counts, but those that are made for it do
                 run.trusts_since = run.report.started_at
             run.lease = self._clock()
