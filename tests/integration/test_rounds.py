@@ -204,20 +204,41 @@ def test_a_chain_that_cannot_be_audited_keeps_no_other_from_it_and_is_told_at_th
     assert (outcome.finished, outcome.left, notes(log)) == (set(), ["a"], [])
 
 
-def test_a_full_round_waits_for_an_audit_that_goes_on_but_not_for_ever(
-    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def begun_without_time(log: AnchoredLog, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A full round in which the audit of a ran out of time; its id."""
     with monkeypatch.context() as patch:
         patch.setattr(scan, "STEP", 5)
         invoke(log, "full", 0)
-    round_id = stored(log)["round"]
-    removed = operations_of(log.store).audits.delete_one({"status": "running"})
-    assert removed.deleted_count == 1
-    log.ahead = DAY
-    assert (invoke(log, "full")[0].finished, stored(log)["begun"]) == (set(), ["a"])
-    log.ahead = 2 * DAY + HOUR
-    assert invoke(log, "full")[0].finished == {"full"}
+    assert stored(log)["begun"] == ["a"]
+    return str(stored(log)["round"])
+
+
+def test_a_full_round_waits_for_an_audit_that_goes_on_but_not_for_ever(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_id = begun_without_time(log, monkeypatch)
+    for ahead, finished, begun in ((DAY, set[Mode](), ["a"]), (2 * DAY + HOUR, {"full"}, [])):
+        log.ahead = ahead
+        at_work = operations_of(log.store).audits.update_one({"status": "running"}, [{"$set": {"lease": "$$NOW"}}])
+        assert at_work.modified_count == 1
+        assert (invoke(log, "full")[0].finished, stored(log)["begun"]) == (finished, begun)
     assert round_id not in notes(log)[0]
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "removed"])
+def test_a_full_round_waits_for_no_audit_that_is_over(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """The process that ended it died before it had stored that in the round; or somebody has removed it."""
+    round_id = begun_without_time(log, monkeypatch)
+    if ended:
+        assert [report.status for report in log.auditor().resume(60)] == ["intact"]
+    else:
+        assert operations_of(log.store).audits.delete_one({"status": "running"}).deleted_count == 1
+    outcome, reports = invoke(log, "incremental")
+    assert outcome.finished == {"full", "incremental"}
+    assert [report.chain for report in reports if report.mode == "full"] == [*ALL[1:], "a"]
+    assert round_id in notes(log)[0]
 
 
 def test_notes_that_prove_nothing_are_passed_over(log: AnchoredLog) -> None:

@@ -85,6 +85,12 @@ class Round:
         """Count a chain that does not exist any more, and of which nothing says that it ever did."""
         self._take(chain)
 
+    def leave(self, chains: Iterable[str]) -> None:
+        """Have these chains audited anew, after all others."""
+        for chain in sorted(chains):
+            self._take(chain)
+            self.left.append(chain)
+
     def join(self, other: "Round") -> None:
         """Take over what another process has done meanwhile for this very round."""
         if other.round_id == self.round_id:

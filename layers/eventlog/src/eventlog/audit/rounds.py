@@ -43,10 +43,15 @@ class Rounds:
     def find(self, mode: Mode) -> Round | None:
         """Find the round in this mode that another invocation has left unfinished; None if none can be believed.
 
+        A chain whose audit is over, and was not counted, is left again: the process that ended it died before it stored
+        the round. Nobody would ever resume that audit, and the round would wait for it.
+
         Raises:
             CredentialsRefusedError: the database refuses the password.
         """
         found = self._stored(mode)
+        if found is not None and found.begun:
+            found.leave(self._over(found))
         return None if found is None or found.is_done() else found
 
     def is_patient(self, found: Round) -> bool:
@@ -97,6 +102,15 @@ class Rounds:
         except (StoreError, NotOursError):
             return None
         return None if refusal or found.started_at > self._clock() + FUTURE_MILLIS else found
+
+    def _over(self, found: Round) -> set[str]:
+        """Find the chains whose audits have begun and are not running any more; none, if that can't be told."""
+        try:
+            return set(found.begun) - self._store.running(found.begun, found.mode)
+        except CredentialsRefusedError:
+            raise
+        except StoreError:
+            return set()
 
     def _finish(self, found: Round) -> bool:
         """Keep the note of a full round; return whether the round counts."""

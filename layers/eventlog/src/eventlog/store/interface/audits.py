@@ -190,6 +190,10 @@ class ReportStore(Protocol):
         """List the running audits that no process is working on, least recently worked on first, for ``take``."""
         ...
 
+    def running(self, chains: Sequence[str], mode: str) -> set[str]:
+        """Return those of the chains of which an audit in this mode is running, at work or not."""
+        ...
+
     def take(self, key: bytes) -> bytes | None:
         """Lease one of them, so that no other process gets it; return what is stored. None: another has it."""
         ...

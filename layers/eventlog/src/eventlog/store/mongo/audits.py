@@ -200,6 +200,13 @@ class AuditStore:
             found = self._reports.aggregate([*steps, {"$limit": _AT_ONCE}, {"$project": {"_id": 1}}])
             return [bytes(report.raw) for report in found]
 
+    def running(self, chains: Sequence[str], mode: str) -> set[str]:
+        """See ``ReportStore.running``."""
+        query = {"_id": _REPORTS, "status": "running", "mode": mode, "chain": {"$in": list(chains)}}
+        with mapped():
+            found = self._ops.audits.with_options(LENIENT).find(query, {"_id": 0, "chain": 1})
+            return {str(report["chain"]) for report in found}
+
     def take(self, key: bytes) -> bytes | None:
         """Lease a running audit, given as ``waiting`` gave it, unless another process has it; return its document."""
         query = {"$and": [RawBSONDocument(key), _WAITING]}
