@@ -6,8 +6,9 @@ from eventlog.clock import now_millis
 from eventlog.formats.anchor import Anchor, Seal, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint
 from eventlog.formats.note import Signer, format_note, sign_note
-from local.drill.log import CHAINS, ROUNDS, DrillLog, fresh_log
-from local.drill.on_database import remove_chain, remove_records, take
+from local.drill.honest import ROUNDS, fresh_log
+from local.drill.log import CHAINS, DrillLog
+from local.drill.on_chains import remove_chain, remove_records, take
 from local.drill.witness import refusal
 
 

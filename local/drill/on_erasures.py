@@ -9,7 +9,7 @@ from eventlog.formats.governance_note import sign_order
 from local.drill.attack import FULL, INCREMENTAL, REPORT, Attack
 from local.drill.governance import GOVERNANCE, STRANGER, MemoryKey
 from local.drill.log import ORIGIN, DrillLog, new_draft
-from local.drill.on_database import VICTIM
+from local.drill.on_events import VICTIM
 
 
 def blank(log: DrillLog, *seqs: int, **more: bytes) -> None:

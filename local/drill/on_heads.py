@@ -4,7 +4,7 @@ from eventlog.anchors.registry import REGISTRY, Registry
 from eventlog.formats.heads import ANCHORED
 from local.drill.attack import INCREMENTAL, Attack
 from local.drill.log import DrillLog
-from local.drill.on_database import delete_without_trace, remove_chain
+from local.drill.on_chains import delete_without_trace, remove_chain
 
 
 def become_quiet(log: DrillLog) -> None:

@@ -9,7 +9,7 @@ from eventlog.formats.checkpoint import origin_line
 from eventlog.formats.strike_off import StrikeOff, sign_strike_off
 from local.drill.attack import INCREMENTAL, MONITOR, Attack
 from local.drill.log import ORIGIN, DrillLog
-from local.drill.on_database import delete_without_trace
+from local.drill.on_chains import delete_without_trace
 
 GHOST = "ghost"
 REASON = "it never was a chain"

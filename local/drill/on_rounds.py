@@ -19,7 +19,8 @@ from eventlog.verify.fast_path import ClockSkew
 from eventlog.verify.verifier import ChainVerifier
 from local.drill.attack import ALARM, INCREMENTAL, Attack, ask_age
 from local.drill.log import ORIGIN, DrillLog
-from local.drill.on_database import VICTIM, edit, rewrite_chain
+from local.drill.on_chains import rewrite_chain
+from local.drill.on_events import VICTIM, edit
 
 ROUND = NAMES["full"]
 DAYS = 3

@@ -9,7 +9,7 @@ from eventlog.store.interface.segments import segment_id
 from local.demo.tamper import edit_payload
 from local.drill.attack import FULL, Attack
 from local.drill.log import ORIGIN, Document, DrillLog
-from local.drill.on_database import VICTIM, edit
+from local.drill.on_events import VICTIM, edit
 
 _SEGMENT = 8
 _START = VICTIM - VICTIM % _SEGMENT

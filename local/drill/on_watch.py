@@ -4,10 +4,10 @@ from bson.raw_bson import RawBSONDocument
 
 from eventlog.store.interface.audits import POSITION
 from local.drill import on_anchors as anchors
-from local.drill import on_database as database
+from local.drill import on_events as events
 from local.drill.attack import INCREMENTAL, WATCHER, Attack
 from local.drill.log import DrillLog
-from local.drill.on_database import VICTIM, event_at
+from local.drill.on_events import VICTIM, event_at
 
 _INDEX = "chain_1_timestamp_1_seq_1"
 _ALL = "main altered; payments altered; eventlog.registry altered"
@@ -17,7 +17,7 @@ _FIELDS = [("chain", 1), ("timestamp", 1), ("seq", 1)]
 def edit_and_put_back(log: DrillLog) -> None:
     """Edit a payload, show it to somebody, and put it back byte for byte."""
     before = log.back_up()
-    database.edit(log)
+    events.edit(log)
     (row,) = [row for row in before.documents["events"] if (row["chain"], row["seq"]) == ("main", VICTIM)]
     log.raw("events").replace_one({"_id": row["_id"]}, row)
 

@@ -25,7 +25,8 @@ from eventlog.audit.report import AuditReport, Mode
 from eventlog.store.mongo.store import connect
 from local.drill.attack import NOBODY, WATCHER, Attack
 from local.drill.attacks import ATTACKS
-from local.drill.log import DrillLog, Honest, make_honest
+from local.drill.honest import Honest, make_honest
+from local.drill.log import DrillLog
 from local.machine import LocalError
 from local.mongod.embedded import EmbeddedMongo
 

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.store.mongo import schema
-from local.drill import on_database, on_schema
+from local.drill import on_events, on_schema
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
 from local.drill.attacks import ATTACKS
-from local.drill.log import COLLECTIONS, DrillLog, Honest, make_honest
+from local.drill.honest import Honest, make_honest
+from local.drill.log import COLLECTIONS, DrillLog
 from local.drill.run import attack, chosen, findings, ranges, run
 from tests.support.databases import Databases
 
@@ -105,11 +106,11 @@ def test_each_copy_has_the_indexes_of_a_log_that_was_set_up(honest: Honest) -> N
 @pytest.mark.parametrize(
     "wrong",
     [
-        Attack("an edit that is said not to be found", "3", on_database.edit, NOBODY),
-        Attack("nothing that is said to be found", "1", on_database.send_nothing, FULL, "main missing 3"),
-        Attack("another seq", "3", on_database.edit, FULL, "main payload_mismatch 16"),
-        Attack("another audit", "3", on_database.edit, INCREMENTAL, "main payload_mismatch 17"),
-        Attack("a monitor that sees nothing", "1", on_database.send_nothing, MONITOR, "main contradicted"),
+        Attack("an edit that is said not to be found", "3", on_events.edit, NOBODY),
+        Attack("nothing that is said to be found", "1", on_events.send_nothing, FULL, "main missing 3"),
+        Attack("another seq", "3", on_events.edit, FULL, "main payload_mismatch 16"),
+        Attack("another audit", "3", on_events.edit, INCREMENTAL, "main payload_mismatch 17"),
+        Attack("a monitor that sees nothing", "1", on_events.send_nothing, MONITOR, "main contradicted"),
     ],
     ids=lambda each: each.name,
 )

@@ -17,7 +17,7 @@ from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.leases import Leases
 from eventlog.store.mongo.store import MongoStore, connect, open_log, operations_of
 from local.drill.attacks import ATTACKS
-from local.drill.log import Honest, make_honest
+from local.drill.honest import Honest, make_honest
 from local.drill.run import attack
 from local.machine import wait_until
 from tests.integration.writer import CHAIN, ORIGIN, check_chain, receipt
