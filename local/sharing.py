@@ -73,9 +73,8 @@ def environment(settings: Settings) -> dict[str, str]:
     found = {}
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        alias = field.validation_alias if isinstance(field.validation_alias, str) else name.upper()
         if value is not None:
-            found[alias] = str(value).lower() if isinstance(value, bool) else str(value)
+            found[str(field.validation_alias).upper()] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
 
 
