@@ -2,38 +2,29 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import IO, Any, Self, Unpack
+from typing import IO, Any, Unpack
 from urllib.parse import quote
 
-import httpx2
-
 from eventlog.formats.event import Event
-from eventlog.formats.event_json import Receipt, receipt_of
-from eventlog.formats.head_proof import ProvenHead
-from eventlog.formats.members import parse_json
-from eventlog_client import appending, appends, evidence, reading, standings
-from eventlog_client.answers import AuditReport, ChainInfo, Consistency, DamagedChain, SignedCheckpoint, parse_report
+from eventlog.formats.event_json import Receipt
+from eventlog_client import appending, appends, reading
+from eventlog_client.answers import AuditReport, ChainInfo, DamagedChain, parse_report
 from eventlog_client.appends import DEFAULT_CHAIN, NewEvent
 from eventlog_client.arguments import ExportSelection, Filters, Moment, OneOrMore, checked, name, number
 from eventlog_client.checkpoint_check import Prove, checker_of
-from eventlog_client.errors import LogMisbehavedError, RefusedError
 from eventlog_client.exports import export
-from eventlog_client.keys import keys_of, pinned
+from eventlog_client.keys import keys_of
 from eventlog_client.live import Tail, Verified, patiently
 from eventlog_client.looking import LOOK, Look, filters_of, total_of
-from eventlog_client.memory import SeenReceipts
-from eventlog_client.proofs import Proof
+from eventlog_client.proving import ProvingLog
 from eventlog_client.search import Search
 from eventlog_client.search_fields import ChainFields, checking, read_fields
-from eventlog_client.standings import ChainStanding, LogStanding
-from eventlog_client.transport import Transport
 
 POLL_SECONDS = 0.5
 
 
-class EventLog:
-    """One log over HTTP; a context manager, and safe to share between threads.
+class EventLog(ProvingLog):
+    """One log over HTTP: written to, read, searched and followed; a context manager, and safe to share between threads.
 
     ``key`` pins verifier keys (vkeys) of chains, from the user's own configuration and never from the log.
     With ``verify`` (the default) every receipt and event is checked by itself and against what this client saw before.
@@ -41,35 +32,6 @@ class EventLog:
     Every method may raise RefusedError (the log says no), UnreachableError (it doesn't answer), UnexpectedAnswerError
     (something else answers) and LogMisbehavedError (it says what can't be true; the error holds the evidence).
     """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        key: OneOrMore = None,
-        token: str | None = None,
-        timeout: float = 60.0,
-        retries: int = 5,
-        verify: bool = True,
-        transport: httpx2.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        # ``transport`` and ``sleep`` are for tests; the keys are parsed first, so that a bad one opens no connection.
-        self.keys = pinned(key)
-        self.transport = Transport(url, token=token, timeout=timeout, retries=retries, inner=transport, sleep=sleep)
-        self._sleep = sleep
-        self._verify = verify
-        self._seen = SeenReceipts()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.transport.close()
 
     def append(
         self,
@@ -92,17 +54,6 @@ class EventLog:
     def append_batch(self, events: Iterable[NewEvent | Mapping[str, Any]], chain: str | None = None) -> list[Receipt]:
         """Append up to 500 events to one chain, in order, all or none; a mapping is an event in the API's own form."""
         return self._accept(appending.batch(self.transport, events, chain, self.get))
-
-    def get(self, event_id: str, chain: str = DEFAULT_CHAIN) -> Event:
-        """Return one event; it can be found as soon as it is acknowledged."""
-        path = f"/events/{quote(name(event_id, 'event_id'), safe='')}"
-        body = self.transport.get(path, {"chain": name(chain, "chain")}).body
-        event = self._event(body)
-        if (event.entry.event_id, event.entry.chain) != (event_id, chain):
-            raise LogMisbehavedError(
-                f"asked for event {event_id} of chain {chain}, and got another", [parse_json(body)]
-            )
-        return event
 
     def events(
         self, *, chain: str = DEFAULT_CHAIN, limit: int | None = None, **filters: Unpack[Filters]
@@ -194,74 +145,6 @@ class EventLog:
         """Return a chain's head."""
         return reading.chain(self.transport, name(chain, "chain"))
 
-    def standing(self) -> LogStanding:
-        """Return what audits have found of all chains and still stands, until a later full audit is clean."""
-        return standings.of_log(self.transport)
-
-    def chain_standing(self, chain: str = DEFAULT_CHAIN) -> ChainStanding:
-        """Return what stands of a chain; if a key of it is pinned, the note that says so must be signed by it.
-
-        Raises:
-            EvidenceError: it is not.
-        """
-        return standings.of_chain(self.transport, chain, keys_of(self.keys, chain))
-
-    def checkpoint(self, chain: str = DEFAULT_CHAIN, size: int | None = None) -> SignedCheckpoint:
-        """Return the newest signed checkpoint, or the one of a size; verified if a key of the chain is pinned."""
-        data = self.transport.get(f"{self._at(chain)}/checkpoint", {"size": number(size, "size")}).body
-        return evidence.checkpoint(data, keys_of(self.keys, chain), size)
-
-    def consistency(self, first: int, second: int, chain: str = DEFAULT_CHAIN) -> Consistency:
-        """Return a proof that the tree of size ``second`` extends that of size ``first``."""
-        path = f"{self._at(chain)}/consistency"
-        return evidence.consistency(
-            self.transport.get(path, {"first": number(first, "first"), "second": number(second, "second")}).object(),
-            first,
-            second,
-        )
-
-    def head(self, chain: str = DEFAULT_CHAIN) -> tuple[dict[str, Any], ProvenHead]:
-        """Return the proof that a chain's head is one that the log shows everybody, and what it shows.
-
-        Raises:
-            KeyNeededError: no key of the chain is pinned.
-            LogMisbehavedError: it does not verify.
-        """
-        evidence.need_keys(keys_of(self.keys, name(chain, "chain")), chain)
-        return evidence.head(self.transport.get(f"{self._at(chain)}/head", {}).object(), chain, self.keys)
-
-    def proof(self, event: str | Receipt | Event, chain: str = DEFAULT_CHAIN, size: int | None = None) -> Proof:
-        """Return an inclusion proof of an event, which is given by its id and chain, or by its receipt.
-
-        What can be checked is checked: the path, the leaf if there is a receipt, the checkpoint if a key is pinned.
-        """
-        known = receipt_of(event) if isinstance(event, Event) else event
-        event_id, chain = (known.event_id, known.chain) if isinstance(known, Receipt) else (known, chain)
-        path = f"/events/{quote(name(event_id, 'event'), safe='')}/proof"
-        answer = self.transport.get(path, {"chain": name(chain, "chain"), "size": number(size, "size")})
-        receipt = known if isinstance(known, Receipt) else None
-        return evidence.proof(answer.object(), chain, receipt, keys_of(self.keys, chain))
-
-    def prove(self, receipt: Receipt | Event, wait: float = 0.0) -> Proof:
-        """Exchange a receipt, which is only the log's word, for a proof against a checkpoint signed by a pinned key.
-
-        ``wait`` is how many seconds to wait for a checkpoint that covers it.
-
-        Raises:
-            KeyNeededError: no key of the chain is pinned.
-        """
-        # If the log has no proof (404), it may be too early for a checkpoint, or the log may deny the event. The second
-        # would be misconduct, so the event itself is asked for.
-        known = receipt_of(receipt) if isinstance(receipt, Event) else receipt
-        evidence.need_keys(keys_of(self.keys, known.chain), known.chain)
-        self._remember(known)
-        try:
-            return evidence.await_proof(lambda: self.proof(known), wait, self._sleep)
-        except RefusedError as error:
-            if error.status == 404:
-                evidence.check_not_denied(self.get, known)
-            raise
-
     def export(
         self,
         destination: IO[bytes],
@@ -290,17 +173,6 @@ class EventLog:
             report = parse_report(self.transport.get(f"/audits/{quote(report.audit_id, safe='')}").object())
         return report
 
-    def tlog(self, chain: str, path: str) -> bytes:
-        """Return a resource of the chain's C2SP tlog-tiles interface, byte for byte."""
-        return self.transport.get(f"{self._at(chain)}/tlog/{path}").body
-
-    @staticmethod
-    def _at(chain: str) -> str:
-        return f"/chains/{quote(name(chain, 'chain'), safe='')}"
-
-    def _event(self, body: bytes) -> Event:
-        return evidence.event(body, self._remember if self._verify else None)
-
     def _reader(self, query: Mapping[str, Any]) -> Callable[[bytes], Event]:
         return checking(self._event, query.get("key") or [], lambda: self.search_fields(query["chain"]))
 
@@ -312,6 +184,3 @@ class EventLog:
             for receipt in receipts:
                 self._remember(receipt)
         return receipts
-
-    def _remember(self, receipt: Receipt) -> None:
-        self._seen.check(receipt, keys_of(self.keys, receipt.chain))
