@@ -16,8 +16,9 @@ from eventlog.formats.search_keys import SearchFields
 from eventlog.formats.times import MAX_END, format_end, format_time, parse_time
 from eventlog_client.errors import LogMisbehavedError
 from eventlog_client.looking import has_words
-from eventlog_client.search import Search, SearchError, format_search, parse_search
+from eventlog_client.search import Search, format_search, parse_search
 from eventlog_client.search_fields import ChainFields
+from eventlog_client.search_values import SearchError
 from tests.support.factories import draft
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "search.json").read_text(encoding="utf-8"))

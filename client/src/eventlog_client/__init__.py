@@ -22,7 +22,8 @@ from eventlog_client.errors import (
 )
 from eventlog_client.looking import Look
 from eventlog_client.proofs import Proof
-from eventlog_client.search import Search, SearchError, parse_search
+from eventlog_client.search import Search, parse_search
+from eventlog_client.search_values import SearchError
 from eventlog_client.standings import ChainStanding, LogStanding
 
 __all__ = [

@@ -18,7 +18,8 @@ from eventlog_client.commands.read import COLUMNS, row, show
 from eventlog_client.errors import RefusedError, UnexpectedAnswerError
 from eventlog_client.looking import LOOK, Look, filters_of
 from eventlog_client.output import Output, printable, progress
-from eventlog_client.search import Search, SearchError, format_search, parse_search
+from eventlog_client.search import Search, format_search, parse_search
+from eventlog_client.search_values import SearchError
 from eventlog_client.session import ChainOption, Session, session_of, utf8
 
 _NOT_FOUND = 404
