@@ -3,10 +3,10 @@
 moto itself looks at a put's condition and puts then, and two threads of its own server can come in between.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -14,6 +14,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.contract.conftest import ACCOUNT
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 class _Quiet(WSGIRequestHandler):
@@ -27,9 +30,10 @@ def client_of(url: str) -> Any:
 
 
 @contextmanager
-def serving_s3() -> Iterator[str]:
-    """The URL of a server on a port that was free."""
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), request_handler=_Quiet)
+def serving_s3(behind: "Callable[[WSGIApplication], WSGIApplication]" = lambda app: app) -> Iterator[str]:
+    """The URL of a server on a port that was free; ``behind`` gives what stands before it."""
+    app = behind(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
