@@ -4,27 +4,20 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pymongo.errors import ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
 
-from eventlog.formats.event import Entry, Event, is_erased
-from eventlog.store.errors import (
-    ChainLostError,
-    IdConflictError,
-    IdErasedError,
-    StoreError,
-    StoreUnavailableError,
-)
+from eventlog.formats.event import Entry, Event
+from eventlog.store.errors import ChainLostError, StoreError, StoreUnavailableError
 from eventlog.store.interface import Draft, Placed
 from eventlog.store.mongo.driver_errors import answered
 from eventlog.store.mongo.last_pushes import LastPushes
+from eventlog.store.mongo.look_up import Known, LookUp
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.push import PENDING_LIMIT, PushImage, UnknownOutcomeError
 from eventlog.store.mongo.quotas import admit
 from eventlog.store.mongo.settle import Settler
 from eventlog.stored.errors import NotOursError
-from eventlog.stored.sequences import SequenceImage
 
 _DEADLINE_SECONDS = 8.0
 _PAUSE_SECONDS = 0.005
@@ -34,19 +27,6 @@ _GIVE_WAY_SECONDS = 0.001
 _GIVE_WAY_LIMIT = 0.05
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a look-up found.
-
-    ``bound`` is the chain's size before it, ``image`` the sequence document if it was read, ``events`` are those found
-    by id.
-    """
-
-    bound: int
-    image: SequenceImage | None
-    events: dict[str, Event]
 
 
 class Appender:
@@ -71,6 +51,7 @@ class Appender:
         self._new_chains = new_chains
         self._drafts = {draft.entry.event_id: draft for draft in drafts}
         self._chosen = any(draft.id_chosen for draft in drafts)
+        self._look_up = LookUp(operations, last_pushes, chain, self._drafts)
         self._deadline = time.monotonic() + _DEADLINE_SECONDS
         self._stored: set[str] = set()
         self._stored_at: int | None = None
@@ -81,7 +62,7 @@ class Appender:
         Ids that a client chose may exist, so they are looked up before the first push, and every push is bounded by
         that look-up. Ids that we made exist nowhere: the first push needs no look-up and no bound.
         """
-        known = (self._look_up_after_last_push() or self._look_up()) if self._chosen else None
+        known = (self._look_up.after_last_push() or self._look_up.all(self._pause)) if self._chosen else None
         refused = False
         while True:
             fresh = [d.entry for i, d in self._drafts.items() if known is None or i not in known.events]
@@ -113,70 +94,18 @@ class Appender:
             # A look-up that read nothing of the sequence document may simply have been too old: no need to wait.
             known = self._look_up_again(pause=known is None or known.image is not None)
 
-    def _look_up_after_last_push(self) -> Known | None:
-        """Look up the ids in the image of our last push and then, by one read, in ``events``.
-
-        The image is of a majority-committed state and older than the read, so this keeps rule 4 as a whole look-up
-        does. None if one of the ids may exist, or nothing is known: then the whole look-up decides.
-        """
-        last = self._last_pushes.get(self._chain)
-        if last is None or last[0].ids is None or not last[0].ids.isdisjoint(self._drafts):
-            return None
-        image = last[0]
-        if image.time is None:
-            return None
-        try:
-            found = self._ops.any_settled(self._chain, self._drafts, image.time)
-        except PyMongoError:  # the look-up with all its reads decides
-            return None
-        return None if found else Known(image.size, None, {})
-
-    def _look_up(self) -> Known:
-        """Find the drafts' ids: ``sequences`` first, then ``events``, majority reads in one causal session (rule 4).
-
-        An entry leaves the sequence document only after it is in ``events``, so in this order none can be missed.
-
-        Raises:
-            IdErasedError: an id is that of an erased event.
-            IdConflictError: an id exists with other content.
-        """
-        while True:
-            try:
-                with self._ops.session() as session:
-                    image = self._ops.read_sequence(self._chain, session)
-                    events = {e.entry.event_id: e for e in (image.events() if image else ())}
-                    ids = [i for i in self._drafts if i not in events]
-                    settled = self._ops.read_events(self._chain, ids, session) if ids else []
-                    events.update((e.entry.event_id, e) for e in settled)
-                    there = [events[i] for i in self._drafts if i in events]
-                    if not any(is_erased(event.entry) for event in there):  # one refuses them all: no order is read
-                        there = self._ops.read_bodies(there, session)
-            except ServerSelectionTimeoutError:  # it has waited long enough for a primary
-                raise
-            except ConnectionFailure:
-                self._pause()
-                continue
-            # What is there with the same content is a replay; with other content it stops the whole append.
-            found = {event.entry.event_id: event for event in there}
-            if erased := [i for i, event in found.items() if is_erased(event.entry)]:
-                raise IdErasedError(erased)
-            conflicts = [i for i, event in found.items() if not _same(self._drafts[i], event.entry)]
-            if conflicts:
-                raise IdConflictError(conflicts)
-            return Known(image.size if image else 0, image, found)
-
     def _look_up_again(self, *, pause: bool) -> Known:
         """Look up anew after a push that failed or was refused, and remove what may have refused it."""
         if pause:
             self._pause()
-        known = self._look_up()
+        known = self._look_up.all(self._pause)
         if known.image is None:
             return self._create()
         if self._stored_at is not None and (known.image.swept or 0) > self._stored_at:
             raise StoreUnavailableError("this process's clock is far behind, or it took far too long; retry")
         if known.image.pending_bytes >= PENDING_LIMIT:  # settlers are slow or dead: settle all ourselves
             self._settle(Settler(self._ops, self._chain).rest)
-            return self._look_up()
+            return self._look_up.all(self._pause)
         return known
 
     def _store_payloads(self, apart: Sequence[Entry]) -> int:
@@ -213,7 +142,7 @@ class Appender:
             admit(self._ops, self._chain, principals, self._new_chains)
             self._ops.ensure_indexes()
             self._ops.create(self._chain, self._origin)
-        known = self._look_up()
+        known = self._look_up.all(self._pause)
         if lost and known.image is None:
             raise ChainLostError(f"chain {self._chain} has events but no sequence document")
         return known
@@ -222,7 +151,7 @@ class Appender:
         """Look until the push has arrived: it may still be under way, and pushing again could double it."""
         while True:
             self._pause()
-            known = self._look_up()
+            known = self._look_up.all(self._pause)
             if len(known.events) == len(self._drafts):
                 return self._placed(known.events)
 
@@ -276,16 +205,6 @@ def append(
     """Append; see ``EventAppender.append``."""
     with answered(operations.client):
         return Appender(operations, last_pushes, chain, origin, drafts, new_chains=new_chains).run()
-
-
-def _same(draft: Draft, stored: Entry) -> bool:
-    """Whether a stored event has the content of a draft; its salt and receive time are the log's own."""
-    entry = draft.entry
-    if draft.is_same is not None:
-        return draft.is_same(entry, stored)
-    said = entry.event_type, entry.source_id, entry.payload
-    in_time = not draft.time_given or entry.timestamp == stored.timestamp
-    return in_time and said == (stored.event_type, stored.source_id, stored.payload)
 
 
 def _give_way(image: PushImage) -> None:
