@@ -11,7 +11,8 @@ from typing import Any
 from bson import DatetimeMS, Int64
 
 from eventlog.formats.times import MAX_MILLIS
-from eventlog.stored.codec import check_types, decode, encode
+from eventlog.stored.checks import check_types
+from eventlog.stored.codec import decode, encode
 from eventlog.stored.errors import NotOursError
 
 _TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "time": DatetimeMS, "note": str, "keys": list}

@@ -19,6 +19,7 @@ from bson import DatetimeMS
 from eventlog.formats import hashing
 from eventlog.formats.event import Entry, Event, is_erased
 from eventlog.stored import codec
+from eventlog.stored.checks import check_types
 from eventlog.stored.errors import NotOursError
 
 APART_FROM = 8 << 10
@@ -73,7 +74,7 @@ def decode_body(raw: bytes) -> Body:
         NotOursError: a field is missing or of another type.
     """
     document = codec.decode(raw)
-    codec.check_types(document, _TYPES)
+    check_types(document, _TYPES)
     return Body(document["_id"], int(document["at"]), document["payload"])
 
 

@@ -18,7 +18,7 @@ from bson.raw_bson import RawBSONDocument
 
 from eventlog.formats import hashing
 from eventlog.formats.event import Entry, Event
-from eventlog.formats.names import is_chain_name
+from eventlog.stored.checks import check_chain, check_types, hash_at, hashes_at
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.keys import KEY_FIELDS, keys_fields, read_keys
 
@@ -26,7 +26,6 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeC
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_MS
 )
-_HASH = hashing.HASH_SIZE
 _LAST_INT64 = (1 << 63) - 1
 _ENTRY_TYPES: dict[str, type] = {
     "event_id": str,
@@ -146,21 +145,6 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise NotOursError(f"not decodable: {type(error).__name__}") from error
 
 
-def check_types(document: Any, types: Mapping[str, type]) -> None:
-    """Check that the fields are there with these types.
-
-    Raises:
-        NotOursError: naming the first that is not.
-    """
-    if not isinstance(document, dict):
-        raise NotOursError(f"not a document but {type(document).__name__}")
-    for name, kind in types.items():
-        if name not in document:
-            raise NotOursError(f"{name} is missing")
-        if type(document[name]) is not kind:
-            raise NotOursError(f"{name} is of type {type(document[name]).__name__}")
-
-
 def entry_fields(entry: Entry) -> dict[str, Any]:
     """Write a pending entry, for ``encode`` or as a part of a document."""
     fields = _content_fields(entry)
@@ -220,16 +204,6 @@ def _decode_document(document: dict[str, Any]) -> Event:
     return Event(entry, int(document["seq"]), prev_hash, leaf, hashes_at(document, "nodes"))
 
 
-def check_chain(name: str) -> None:
-    """Check that this can be the name of a chain, so that a slash after it is where it ends.
-
-    Raises:
-        NotOursError: it can't.
-    """
-    if not is_chain_name(name):
-        raise NotOursError("chain is no name that a chain can have")
-
-
 def _payload_bytes(document: Any) -> int | None:
     """Read how large the payload is that is stored apart; None if it stands in the document, or should.
 
@@ -257,27 +231,3 @@ def _check_lengths(document: Mapping[str, Any], apart: int | None) -> None:
         raise NotOursError("payload is not the text of a JSON object")
     hash_at(document, "payload_hash")
     hash_at(document, "content_hash")
-
-
-def hash_at(document: Mapping[str, Any], name: str) -> bytes:
-    """Read a hash whose type was checked.
-
-    Raises:
-        NotOursError: it has another length.
-    """
-    value: bytes = document[name]
-    if len(value) != _HASH:
-        raise NotOursError(f"{name} has {len(value)} bytes, not {_HASH}")
-    return value
-
-
-def hashes_at(document: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
-    """Read a list of hashes.
-
-    Raises:
-        NotOursError: something in it is no hash.
-    """
-    for item in document[name]:
-        if type(item) is not bytes or len(item) != _HASH:
-            raise NotOursError(f"{name} holds something that is no hash")
-    return tuple(document[name])

@@ -13,7 +13,8 @@ from eventlog.formats.cosigned_note import parse_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signature
 from eventlog.formats.times import MAX_MILLIS
-from eventlog.stored.codec import check_types, encode
+from eventlog.stored.checks import check_types
+from eventlog.stored.codec import encode
 from eventlog.stored.errors import NotOursError
 
 _TYPES = {"_id": str, "chain": str, "number": Int64, "size": Int64, "witness": str, "time": DatetimeMS, "line": str}

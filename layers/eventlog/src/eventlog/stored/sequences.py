@@ -12,16 +12,8 @@ from typing import Any
 from bson import DatetimeMS, Int64
 
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.stored.codec import (
-    check_chain,
-    check_types,
-    decode,
-    decode_entry,
-    encode,
-    entry_fields,
-    hash_at,
-    hashes_at,
-)
+from eventlog.stored.checks import check_chain, check_types, hash_at, hashes_at
+from eventlog.stored.codec import decode, decode_entry, encode, entry_fields
 from eventlog.stored.errors import NotOursError
 
 MAX_SIZE = 1 << 53

@@ -10,6 +10,7 @@ from eventlog.formats.event import ChainState, Entry
 from eventlog.formats.hashing import HASH_SIZE
 from eventlog.store.errors import CorruptionError
 from eventlog.stored import codec
+from eventlog.stored.checks import check_types
 from eventlog.stored.errors import NotOursError
 from eventlog.stored.sequences import decode_settled
 
@@ -116,7 +117,7 @@ def push_image(reply: dict[str, Any], own: Sequence[bytes]) -> PushImage:
     """
     found = reply["value"]
     try:
-        codec.check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
+        check_types(found, {"size": Int64, "settled": dict, "pending": list, "pending_bytes": Int64})
         state = decode_settled(found["settled"])
         # A bounded push asks for the pending ids, and its own entries are pending, so the last one tells which it was.
         ids = frozenset(item["event_id"] for item in found["pending"]) if "event_id" in found["pending"][-1] else None
