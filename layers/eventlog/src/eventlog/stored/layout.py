@@ -87,7 +87,6 @@ class EventLayout:
         end = at + length4 - 1
         principal = raw[at:end]
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
-        body: BodyPlace | None = None
         if name8 == _APART[:10]:
             found = _split_apart(raw, end, size) if size < len(raw) else _without_row(raw, end)
             if found is None:
@@ -97,28 +96,16 @@ class EventLayout:
         else:
             at = end + _TO_PAYLOAD.size
             end = at + length5 - 1
-            payload = raw[at:end]
+            payload, body = raw[at:end], None
         if (name0, prefix, name1, name2, name3, name4, name5, name6, name7, name8) != self._names:
             return None
         # A length of 0 would read one byte backwards: a string has at least the NUL that ends it.
-        if not (length0 > self._prefix and length1 and length2 and length3 and length4 and length5):
-            return None
-        if (body is None and size != len(raw)) or event_id != again:
+        long_enough = length0 > self._prefix and length1 and length2 and length3 and length4 and length5
+        if not long_enough or (body is None and size != len(raw)) or event_id != again:
             return None
         payload.decode()
-        return (
-            seq,
-            event_id.decode(),
-            event_type.decode(),
-            source_id.decode(),
-            timestamp,
-            received_at,
-            principal.decode(),
-            payload,
-            raw[end + 12 : end + 28],
-            end,
-            body,
-        )
+        texts = event_id.decode(), event_type.decode(), source_id.decode()
+        return seq, *texts, timestamp, received_at, principal.decode(), payload, raw[end + 12 : end + 28], end, body
 
 
 def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, BodyPlace] | None:

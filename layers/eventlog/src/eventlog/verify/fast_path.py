@@ -21,7 +21,7 @@ from eventlog.formats.search_keys import Rules, no_rules
 from eventlog.stored.bodies import split
 from eventlog.stored.codec import decode_event
 from eventlog.stored.errors import NotOursError
-from eventlog.stored.layout import ENDINGS, ERASED_ENDINGS, EventLayout, hash_of_erased
+from eventlog.stored.layout import ENDINGS, ERASED_ENDINGS, EventLayout, Parts, hash_of_erased
 from eventlog.verify import columns
 from eventlog.verify.key_fields import are_keys
 from eventlog.verify.seen import Seen
@@ -77,25 +77,13 @@ def advance(
     for raw in documents:
         try:
             parts = read(raw)  # by position; up to the payload, all but the values is compared here
-            if parts is None:
-                break
-            seq, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end, body = parts
-            stated = None if payload else hash_of_erased(raw, end)
-            if stated is None and not is_canonical_object(payload):  # its hash may be right, but no append stored it
-                break
-            payload_hash = stated or hashing.payload_hash(salt, payload)
-            content_hash = hashing.content_hash(
-                chain=chain,
-                event_id=event_id,
-                event_type=event_type,
-                source_id=source_id,
-                timestamp=timestamp,
-                received_at=received_at,
-                principal=principal,
-                payload_hash=payload_hash,
-            )
+            derived = None if parts is None else _hashes(chain, raw, parts)
         except (struct.error, ValueError):  # shorter than its lengths say, not UTF-8, or a time that has no text
             break
+        if parts is None or derived is None:
+            break
+        payload_hash, content_hash = derived
+        seq, event_id, event_type, _, timestamp, received_at, _, payload, salt, end, body = parts
         leaf = hashing.leaf_hash(hashing.leaf(size, previous, content_hash))
         before = frontier.copy()
         nodes = merkle.append_leaf(frontier, size, leaf)
@@ -121,6 +109,26 @@ def advance(
         raw = None
     state.size, state.hash, state.frontier = size, previous, frontier
     return raw
+
+
+def _hashes(chain: str, raw: bytes, parts: Parts) -> tuple[bytes, bytes] | None:
+    """Derive the hashes of an event's payload and content; None if no append has stored such a payload."""
+    _, event_id, event_type, source_id, timestamp, received_at, principal, payload, salt, end, _ = parts
+    stated = None if payload else hash_of_erased(raw, end)
+    if stated is None and not is_canonical_object(payload):  # its hash may be right all the same
+        return None
+    payload_hash = stated or hashing.payload_hash(salt, payload)
+    content_hash = hashing.content_hash(
+        chain=chain,
+        event_id=event_id,
+        event_type=event_type,
+        source_id=source_id,
+        timestamp=timestamp,
+        received_at=received_at,
+        principal=principal,
+        payload_hash=payload_hash,
+    )
+    return payload_hash, content_hash
 
 
 def advance_many(
