@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 from eventlog.store.mongo.changes import Changes
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, operations_of
-from eventlog.streams.readers import Subscription
+from eventlog.streams.subscription import Subscription
 from tests.support.coroutines import run
 from tests.support.factories import draft
 from tests.support.secured import SecuredLog

@@ -12,7 +12,8 @@ from eventlog.store.errors import StoreUnavailableError
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.stored import codec
 from eventlog.streams import watcher
-from eventlog.streams.readers import EndedError, Subscription
+from eventlog.streams.readers import EndedError
+from eventlog.streams.subscription import Subscription
 from tests.support import plain_http
 from tests.support.coroutines import run
 from tests.support.event_source import PATH, Subscriber

@@ -33,7 +33,8 @@ from eventlog.http.frames import HEADERS
 from eventlog.http.problems import api_router, documented
 from eventlog.http.query import WiredQuery
 from eventlog.http.search_query import AskedKeys, rule_of
-from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader, Subscription
+from eventlog.streams.readers import CHUNK_BYTES, EndedError, StreamReader
+from eventlog.streams.subscription import Subscription
 
 CONTENT = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-Sent Events, without end"}}}}
 COMMENT_SECONDS = 15.0

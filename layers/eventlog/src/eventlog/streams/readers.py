@@ -7,17 +7,16 @@ further behind than what the watcher still has, it reads pages itself; a few rea
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import orjson
 
-from eventlog.formats.name_filter import ANY, NameFilter
-from eventlog.formats.search_keys import NO_FIELDS, SearchFields
 from eventlog.formats.sse import format_frame
 from eventlog.store.errors import CorruptionError, StoreUnavailableError
 from eventlog.streams import watcher
+from eventlog.streams.listeners import Listener
 from eventlog.streams.recent import Item, item_of
-from eventlog.streams.watcher import ChainWatcher, Listener, ShorterError, Sources, View, read
+from eventlog.streams.subscription import Subscription
+from eventlog.streams.watcher import ChainWatcher, ShorterError, Sources, View, read
 
 CHUNK_BYTES = 64 << 10
 """About what a reader takes at once: a chunk ends with the event that reaches this."""
@@ -34,34 +33,6 @@ class EndedError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.size = size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """What a reader asks for: a chain's events from ``from_seq`` on, by default those to come.
-
-    ``seen``: how many events the reader has come past already; it goes on there, whatever ``from_seq`` says.
-    ``hidden``: the caller may not see the chain, so it looks as if it did not exist and never will.
-    """
-
-    chain: str
-    hidden: bool = False
-    from_seq: int | None = None
-    seen: int | None = None
-    event_types: NameFilter = ANY
-    source_ids: NameFilter = ANY
-    keys: frozenset[str] = frozenset()
-    rule: SearchFields = NO_FIELDS
-
-    @property
-    def watched(self) -> str:
-        """The chain that is read. No chain has the empty name, so nothing ever comes of a hidden one."""
-        return "" if self.hidden else self.chain
-
-    def has(self, item: Item) -> bool:
-        """Whether an event is of the types and sources asked for, and has the keys by the rule."""
-        named = self.event_types.fits(item.event_type) and self.source_ids.fits(item.source_id)
-        return named and item.has_keys(self.keys, self.rule)
 
 
 class StreamReader:

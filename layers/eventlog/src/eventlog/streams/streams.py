@@ -10,8 +10,10 @@ from functools import cached_property
 from eventlog.principals import counted_as
 from eventlog.store.errors import LimitError, StoreUnavailableError
 from eventlog.store.interface.changes import OpenChangeHints
-from eventlog.streams.readers import StreamReader, Subscription
-from eventlog.streams.watcher import ChainWatcher, Listener, Sources
+from eventlog.streams.listeners import Listener
+from eventlog.streams.readers import StreamReader
+from eventlog.streams.subscription import Subscription
+from eventlog.streams.watcher import ChainWatcher, Sources
 
 MAX_READERS = 1000
 _WAIT = 20
@@ -78,7 +80,7 @@ class Streams:
             if watcher is None or watcher.stopping or not watcher.is_alive():
                 watcher = self._watchers[chain] = ChainWatcher(chain, self._sources, self._hints(chain))
                 watcher.start()
-            watcher.join_in(listener)
+            watcher.listeners.add(listener)
             self._readers += 1
             self._by_caller[caller] += 1
             return watcher
@@ -90,7 +92,7 @@ class Streams:
             self._by_caller[caller] -= 1
             if not self._by_caller[caller]:
                 del self._by_caller[caller]
-            if watcher.leave(listener):
+            if watcher.listeners.remove(listener):
                 watcher.stop()
                 if self._watchers.get(watcher.chain) is watcher:
                     del self._watchers[watcher.chain]

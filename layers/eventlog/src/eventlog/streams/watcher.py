@@ -4,11 +4,9 @@ It publishes the chain's events by seq, each once, from majority reads; a change
 settling nor a failover can repeat, lose or reorder anything.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import orjson
@@ -20,6 +18,7 @@ from eventlog.store.interface import PAGE_BYTES, EventReader, Page, Query
 from eventlog.store.interface.changes import ChangeHints
 from eventlog.stored.anchor_copies import AnchorCopy
 from eventlog.streams.cosigned import Announced, Checkpoints, NewLines
+from eventlog.streams.listeners import Listeners
 from eventlog.streams.recent import Item, RecentEvents, item_of
 
 IDLE_SECONDS = 1.0
@@ -65,14 +64,6 @@ class View:
     cosigned: tuple[Announced, ...] = ()
 
 
-class Listener:
-    """A coroutine that waits; ``wake`` is set in its own event loop."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.wake = asyncio.Event()
-
-
 class ChainWatcher(threading.Thread):
     """Follows a chain from its head on until it is stopped; ``failure`` says why there is nothing, or nothing more."""
 
@@ -87,7 +78,7 @@ class ChainWatcher(threading.Thread):
         self._lines = NewLines()
         self._shorter_since: float | None = None
         self._hash: bytes | None = None
-        self._listeners: set[Listener] = set()
+        self.listeners = Listeners()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
@@ -132,18 +123,7 @@ class ChainWatcher(threading.Thread):
     def stop(self) -> None:
         """Make it end, within a second or so; its readers are told at once."""
         self._stopping.set()
-        self._notify()
-
-    def join_in(self, listener: Listener) -> None:
-        """Wake a listener from now on whenever something happens."""
-        with self._lock:
-            self._listeners.add(listener)
-
-    def leave(self, listener: Listener) -> bool:
-        """Stop waking a listener; return whether none is left."""
-        with self._lock:
-            self._listeners.discard(listener)
-            return not self._listeners
+        self.listeners.wake()
 
     def view(self, seq: int, limit: int) -> View:
         """Return what there is from a seq on."""
@@ -209,7 +189,7 @@ class ChainWatcher(threading.Thread):
             recent.extend(made)
             self._recent = recent
             self._announced = (*self._announced, *announced)[-_KEPT_CHECKPOINTS:]
-        self._notify()
+        self.listeners.wake()
 
     def _new_checkpoints(self) -> tuple[Announced, ...]:
         """Read the checkpoints that were made since the last look, at first the newest one."""
@@ -228,17 +208,7 @@ class ChainWatcher(threading.Thread):
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error
-        self._notify()
-
-    def _notify(self) -> None:
-        """Wake all readers, those of an event loop with one call."""
-        loops: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
-        with self._lock:
-            for listener in self._listeners:
-                loops.setdefault(listener.loop, []).append(listener)
-        for loop, listeners in loops.items():
-            with suppress(RuntimeError):  # the loop is closed, and its readers are gone
-                loop.call_soon_threadsafe(_wake, listeners)
+        self.listeners.wake()
 
 
 def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Page[Event]:
@@ -259,8 +229,3 @@ def read(events: EventReader, chain: str, seq: int, limit: int, max_bytes: int =
 def _announced(copy: AnchorCopy) -> Announced:
     shown = {"chain": copy.chain, "number": copy.number, "size": copy.size, "note": copy.note.decode()}
     return Announced(copy.number, copy.size, format_frame(orjson.dumps(shown), event="checkpoint"))
-
-
-def _wake(listeners: Iterable[Listener]) -> None:
-    for listener in listeners:
-        listener.wake.set()
