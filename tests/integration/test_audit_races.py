@@ -7,7 +7,8 @@ import pytest
 
 from eventlog.audit.auditor import Auditor
 from eventlog.errors import NotFoundError
-from eventlog.store.mongo.audits import AuditStore, SessionReads
+from eventlog.store.mongo.audits import AuditStore
+from eventlog.store.mongo.session_reads import SessionReads
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 

@@ -1,17 +1,14 @@
 """What the audit reads, and the reports it keeps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import chain as chained
 from typing import Any
 
 from bson import DatetimeMS, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
-from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from eventlog.formats.event import ChainState, Entry
 from eventlog.store.interface.audits import ChainHead, Counted
 from eventlog.store.mongo import index_counts, indexes
 from eventlog.store.mongo.chain_filter import among
@@ -20,19 +17,18 @@ from eventlog.store.mongo.driver_errors import answered, mapped
 from eventlog.store.mongo.heads import HeadRows
 from eventlog.store.mongo.leases import is_held
 from eventlog.store.mongo.lenient import LENIENT
-from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.scans import BATCH, ahead, scan_batches
-from eventlog.store.mongo.schema import BESIDE_REPORTS
 from eventlog.store.mongo.segments import REPORTS_ALONE, SegmentRows
+from eventlog.store.mongo.session_reads import SessionReads
 from eventlog.store.mongo.sessions import session_after
 from eventlog.store.mongo.settle_many import settle_many
 from eventlog.store.mongo.standings import StandingRows
 from eventlog.store.mongo.store import MongoStore, operations_of
 from eventlog.store.mongo.tree import TreeReader
+from eventlog.store.mongo.validators import BESIDE_REPORTS
 from eventlog.store.search_fields import DeclaredFields
-from eventlog.stored import bodies, codec
+from eventlog.stored import codec
 from eventlog.stored.fields import ClusterTime
-from eventlog.stored.sequences import decode_settled
 
 _LEASE_MILLIS = 10_000
 _AHEAD_MILLIS = 60_000
@@ -98,7 +94,7 @@ class AuditStore:
             return [_head(found) for found in self._ops.sequences.with_options(LENIENT).find({}, fields)]
 
     @contextmanager
-    def together(self, chain: str) -> Iterator["SessionReads"]:
+    def together(self, chain: str) -> Iterator[SessionReads]:
         """Open a causally consistent session on the primary."""
         with mapped(), self._ops.session() as session:
             yield SessionReads(self._ops, session, chain)
@@ -221,60 +217,6 @@ class AuditStore:
         with mapped():
             found = self._ops.audits.find_one(query, {"_id": 1})
         return None if found is None else str(found["_id"])
-
-
-class SessionReads:
-    """``ChainReads`` in one session."""
-
-    def __init__(self, operations: Operations, session: ClientSession, chain: str) -> None:
-        self._ops = operations
-        self._session = session
-        self._chain = chain
-
-    def verified(self) -> ChainState | None:
-        """Read the furthest state that an intact audit verified."""
-        query = {"chain": self._chain, "status": "intact", "verified": {"$exists": True}}
-        with mapped():
-            found = self._ops.audits.find_one(query, {"verified": 1}, session=self._session, sort=[("to_seq", -1)])
-            return None if found is None else decode_settled(found.get("verified"))
-
-    def first(self) -> bytes | None:
-        """Read the stored event with the lowest seq."""
-        with mapped(), closing(scan_batches(self._ops, self._session, self._chain, (0, None), limit=1)) as found:
-            return next(chained.from_iterable(found), None)
-
-    def sequence(self) -> bytes | None:
-        """Read the sequence document as stored."""
-        with mapped():
-            found = self._ops.raw_sequences.find_one({"_id": self._chain}, session=self._session)
-        return None if found is None else bytes(found.raw)
-
-    def bodies(self, entries: Iterable[Entry]) -> Mapping[str, bytes]:
-        """Read the rows of entries' payloads that are stored apart, by their ids; those that are gone are left out."""
-        ids = [bodies.body_id(entry) for entry in entries if bodies.is_waiting(entry)]
-        with mapped():
-            return self._ops.bodies.read(ids, self._session)
-
-    def outside(self, end: int) -> Iterator[bytes]:
-        """Read documents that ``scan(chain, 0, end)`` leaves out: their seq is not a number in 0..end-1.
-
-        The two conditions never meet and are the exact complement; no index is needed for them to be right.
-        """
-        conditions: list[dict[str, Any]] = [
-            {"seq": {"$not": {"$gte": Int64(0)}}},
-            {"seq": {"$gte": Int64(0), "$not": {"$lt": Int64(end)}}},
-        ]
-        with mapped():
-            query = {"chain": self._chain, "$or": conditions}
-            yield from (bytes(found.raw) for found in self._ops.raw_events.find(query, session=self._session))
-
-    @property
-    def time(self) -> ClusterTime | None:
-        """The operation time of the last read."""
-        found, gossip = self._session.operation_time, self._session.cluster_time
-        if found is None or gossip is None:
-            return None
-        return ClusterTime(found.time, found.inc, codec.encode(dict(gossip)))
 
 
 def _head(found: dict[str, Any]) -> ChainHead:

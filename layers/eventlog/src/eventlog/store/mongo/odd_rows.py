@@ -20,7 +20,7 @@ from pymongo.errors import OperationFailure
 
 from eventlog.store.mongo.indexes import EVENTS
 from eventlog.store.mongo.operations import Operations, RawCollection
-from eventlog.store.mongo.schema import BESIDE_REPORTS, IN_AUDITS
+from eventlog.store.mongo.validators import BESIDE_REPORTS, IN_AUDITS
 from eventlog.stored import codec
 from eventlog.stored.anchor_copies import encode_copy, read_copy
 from eventlog.stored.cosignatures import encode_cosignature, read_cosignature
