@@ -8,7 +8,7 @@ import pytest
 from bson import DatetimeMS
 from pymongo import MongoClient
 
-from eventlog.audit import watch as watching
+from eventlog.audit import tally
 from eventlog.audit.report import MAX_FINDINGS, AuditReport
 from eventlog.audit.watch import Watched
 from eventlog.store.errors import StoreUnavailableError
@@ -85,7 +85,7 @@ def test_a_restore_in_place_is_told_once_and_its_declaration_never(watch: Watch)
 
 
 def test_many_changes_are_one_report_a_chain_within_bounds(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "MOST_REPORTS", 3)
+    monkeypatch.setattr(tally, "MOST_REPORTS", 3)
     for number in range(5):
         watch.log.append(MAX_FINDINGS, f"c{number}")
     watch.events.update_many({}, {"$inc": {"v": 1}})

@@ -8,23 +8,21 @@ nobody.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.audit.keeper import Keeper
 from eventlog.audit.notices import Notices, Silence
 from eventlog.audit.report import MAX_FINDINGS, AuditReport, new_report
 from eventlog.audit.standings import StandingKeeper
+from eventlog.audit.tally import Tally
 from eventlog.audit.watch_position import WatchPosition, WatchPositions, WatchStart, shown
 from eventlog.store.errors import CannotWatchError, CredentialsRefusedError, HistoryLostError, StoreError
 from eventlog.store.interface.audits import AuditDatabase
-from eventlog.store.interface.watch import Change, ChangeWatch, OpenChanges
-from eventlog.verify.findings import Finding
+from eventlog.store.interface.watch import ChangeWatch, OpenChanges
 
-MOST_REPORTS = 20
-"""Chains that get a report of their own in one round; what is found in others goes into the report on the database."""
 _NOT_WATCHED = "changes were not watched"
 _WAIT_SECONDS = 1.0
 _KEEP_SECONDS = 60.0
@@ -175,7 +173,7 @@ class Watcher:
         except StoreError as error:
             self._notices.failed("how far changes were watched could not be stored", "", error)
 
-    def _tell(self, tally: "Tally") -> list[AuditReport]:
+    def _tell(self, tally: Tally) -> list[AuditReport]:
         """Tell of what was found, and store a report of each chain."""
         now, known = self._millis(), set[str]()
         with suppress(StoreError):  # then it is told without a chain
@@ -202,51 +200,3 @@ class Watcher:
 
     def _millis(self) -> int:
         return int(self._clock() * 1000)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was found in a round, by chain: the first findings of each and their number, whatever the number is."""
-
-    chains: dict[str, tuple[list[Finding], list[int]]] = field(default_factory=dict)
-    unclear: list[str] = field(default_factory=list)
-    total: int = 0
-
-    def add(self, changes: Sequence[Change]) -> None:
-        """Add changes, in their order."""
-        # Whoever made the changes chose their number and the names of their chains. So memory has bounds: of so many
-        # chains so many findings, the others by number alone, and further chains under the empty name.
-        self.total += len(changes)
-        for change in changes:
-            at = f"{change.what} at {shown(change.millis)}"
-            if not change.wrong:
-                self.unclear = [*self.unclear, at][:MAX_FINDINGS]
-                continue
-            chain = change.chain or ""
-            if chain not in self.chains and len(self.chains) >= MOST_REPORTS:
-                chain = ""
-            kept, total = self.chains.setdefault(chain, ([], [0]))
-            total[0] += 1
-            if len(kept) < MAX_FINDINGS:
-                kept.append(Finding("altered", change.seq, None, None, at))
-
-    def reports(self, known: set[str], now: int) -> list[AuditReport]:
-        """Make a report of each chain; what names a chain that is not ``known`` goes into the one on the database."""
-        # A name that was made up must not be shown as a chain. Several such names become one report, with their numbers
-        # added, so that no change is left out of the count.
-        merged: dict[str, tuple[list[Finding], int]] = {}
-        for name, (kept, (total,)) in self.chains.items():
-            chain = name if name in known else ""
-            before, count = merged.get(chain, ([], 0))
-            merged[chain] = ([*before, *kept][:MAX_FINDINGS], count + total)
-        return [
-            replace(
-                new_report(chain, "incremental", now),
-                status="tampered",
-                to_seq=None,
-                findings=tuple(kept),
-                findings_total=total,
-                finished_at=now,
-            )
-            for chain, (kept, total) in merged.items()
-        ]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from eventlog.errors import InvalidError, NotFoundError
-from eventlog.evidence.proofs import Evidence, check_root, checkpoint_of
+from eventlog.evidence.checkpoints import check_root, checkpoint_of
+from eventlog.evidence.proofs import Evidence
 from eventlog.formats import bundle, merkle, proof
 from eventlog.formats.bundle import End, Gap, Header, SeqRange, TimeRange
 from eventlog.formats.escaped import escaped_length

@@ -4,7 +4,8 @@ from hashlib import sha256
 
 from eventlog.chain_names import OWN_PREFIX
 from eventlog.errors import NotFoundError
-from eventlog.evidence.proofs import Evidence, check_root
+from eventlog.evidence.checkpoints import check_root
+from eventlog.evidence.proofs import Evidence
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.head_proof import HeadProof
 from eventlog.formats.heads import HeadTree, read_commitment

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from eventlog.errors import InvalidError, NotFoundError, unknown_checkpoint, unknown_event
+from eventlog.evidence.checkpoints import agreeing, check_place, check_root
 from eventlog.formats import hashing, proof
-from eventlog.formats.checkpoint import Checkpoint, epoch_of, parse_checkpoint
 from eventlog.formats.cosigned_note import with_lines
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.event import Event
-from eventlog.formats.note import parse_note
 from eventlog.formats.strict_json import Problem
 from eventlog.formats.tiles import Tile, encode_entries, exists, tile_nodes
 from eventlog.store.errors import CorruptionError
@@ -51,7 +50,7 @@ class Evidence:
         with self._reader.view(chain, size) as (view, copy):
             if copy is None:
                 raise unknown_checkpoint(chain, size)
-            found = _agreeing(chain, view, copy)
+            found = agreeing(chain, view, copy)
         return self.witnessed(found)
 
     def newest(self, chain: str) -> AnchorCopy | None:
@@ -61,7 +60,7 @@ class Evidence:
             CorruptionError: as ``checkpoint``.
         """
         with self._reader.view(chain, None) as (view, copy):
-            found = None if copy is None else _agreeing(chain, view, copy)
+            found = None if copy is None else agreeing(chain, view, copy)
         return None if found is None else self.witnessed(found)
 
     def witnessed(self, copy: AnchorCopy) -> AnchorCopy:
@@ -79,7 +78,7 @@ class Evidence:
             CorruptionError: as ``checkpoint``.
         """
         with self._reader.view(copy.chain, copy.size) as (view, _):
-            return _agreeing(copy.chain, view, copy)
+            return agreeing(copy.chain, view, copy)
 
     def proof(self, chain: str, event_id: str, size: int | None) -> EventProof:
         """Prove an event: under the newest checkpoint, or in the tree of this size with the checkpoint of that size.
@@ -172,63 +171,8 @@ class Evidence:
             if view is None:
                 raise NotFoundError(f"There is no chain {chain}.")
             if copy is not None:
-                _check_place(view, copy)
+                check_place(view, copy)
             yield view, copy
-
-
-def checkpoint_of(copy: AnchorCopy) -> Checkpoint:
-    """Return the checkpoint in an anchor's copy. Its signatures are not verified: that is for clients and audits.
-
-    Raises:
-        CorruptionError: it is no checkpoint, or one of another size.
-    """
-    try:
-        found = parse_checkpoint(parse_note(copy.note).text)
-    except EvidenceError as error:
-        raise CorruptionError(f"checkpoint {copy.number} of chain {copy.chain} is damaged: {error}") from error
-    if found.size != copy.size:
-        raise CorruptionError(f"checkpoint {copy.number} of chain {copy.chain} has another size than is recorded")
-    return found
-
-
-def check_root(copy: AnchorCopy, root: bytes) -> None:
-    """Compare a tree's root with that of its checkpoint.
-
-    Raises:
-        CorruptionError: it is another.
-    """
-    if checkpoint_of(copy).root != root:
-        raise CorruptionError(f"the tree of chain {copy.chain} is not that of its checkpoint {copy.number}")
-
-
-def _agreeing(chain: str, view: EvidenceView | None, copy: AnchorCopy) -> AnchorCopy:
-    """Return a checkpoint whose root is that of the chain's tree.
-
-    Whoever can write to the database can put any note there, and here is no key to verify it by. But one with another
-    root, or of another chain, is not handed out: it would look as if the log had signed two histories.
-
-    Raises:
-        CorruptionError: it is another's, or the chain's sequence document is gone.
-    """
-    if view is None:
-        raise CorruptionError(f"the sequence document of chain {chain} is missing; run an audit")
-    _check_place(view, copy)
-    check_root(copy, view.root(copy.size))
-    return copy
-
-
-def _check_place(view: EvidenceView, copy: AnchorCopy) -> None:
-    """Check that a checkpoint is one of this chain, and of no more events than there are.
-
-    Raises:
-        CorruptionError: it isn't.
-    """
-    if copy.size > view.size:
-        raise CorruptionError(f"chain {view.chain} is shorter than its checkpoint {copy.number}; run an audit")
-    try:
-        epoch_of(checkpoint_of(copy).origin, view.origin, view.chain)
-    except EvidenceError as error:
-        raise CorruptionError(f"checkpoint {copy.number} of chain {view.chain}: {error}; run an audit") from error
 
 
 def _tree_size(view: TreeView, event: Event, newest: AnchorCopy | None) -> int:

@@ -144,6 +144,24 @@ def make_entry(
     )
 
 
+def content_hash_of(entry: Entry, payload_hash: bytes) -> bytes:
+    """Derive the hash of an event's fields, its payload's being this one.
+
+    Raises:
+        ValueError: a time is outside the years that this version writes.
+    """
+    return hashing.content_hash(
+        chain=entry.chain,
+        event_id=entry.event_id,
+        event_type=entry.event_type,
+        source_id=entry.source_id,
+        timestamp=entry.timestamp,
+        received_at=entry.received_at,
+        principal=entry.principal,
+        payload_hash=payload_hash,
+    )
+
+
 def is_erased(entry: Entry) -> bool:
     """Return whether payload and salt were erased. Then ``payload_hash`` can't be checked, nor anybody guess at it."""
     return not entry.salt

@@ -11,7 +11,7 @@ import orjson
 from eventlog.formats import hashing
 from eventlog.formats.canonical import canonicalize
 from eventlog.formats.errors import EvidenceError
-from eventlog.formats.event import Entry, Erased, Event, is_erased
+from eventlog.formats.event import Entry, Erased, Event, content_hash_of, is_erased
 from eventlog.formats.members import chain_name, event_id, event_name, hex_bytes, members, text, time, whole
 from eventlog.formats.times import format_time
 
@@ -131,17 +131,7 @@ def check_event(event: Event) -> None:
     entry = event.entry
     if not is_erased(entry) and hashing.payload_hash(entry.salt, entry.payload.encode()) != entry.payload_hash:
         raise EvidenceError(f"event {event.seq}: payload_hash is not the hash of salt and payload")
-    derived = hashing.content_hash(
-        chain=entry.chain,
-        event_id=entry.event_id,
-        event_type=entry.event_type,
-        source_id=entry.source_id,
-        timestamp=entry.timestamp,
-        received_at=entry.received_at,
-        principal=entry.principal,
-        payload_hash=entry.payload_hash,
-    )
-    if derived != entry.content_hash:
+    if content_hash_of(entry, entry.payload_hash) != entry.content_hash:
         raise EvidenceError(f"event {event.seq}: content_hash is not the hash of the event's fields")
     check_receipt(receipt_of(event))
 
@@ -199,7 +189,9 @@ def contradiction(a: Receipt | Event, b: Receipt | Event) -> str | None:
 
     Two of different chains never contradict each other.
     """
-    first, second = sorted((_as_receipt(a), _as_receipt(b)), key=lambda receipt: receipt.seq)
+    first, second = sorted(
+        (receipt_of(each) if isinstance(each, Event) else each for each in (a, b)), key=lambda receipt: receipt.seq
+    )
     # Two events can contradict each other in three ways only: one seq, one id, or neighbours that are not linked.
     if first.chain != second.chain or first == second:
         return None
@@ -211,10 +203,6 @@ def contradiction(a: Receipt | Event, b: Receipt | Event) -> str | None:
     if first.seq + 1 == second.seq and first.hash != second.prev_hash:
         return f"seq {second.seq} of chain {first.chain} is not linked to seq {first.seq}"
     return None
-
-
-def _as_receipt(known: Receipt | Event) -> Receipt:
-    return receipt_of(known) if isinstance(known, Event) else known
 
 
 def _check_splice(entry: Entry) -> None:

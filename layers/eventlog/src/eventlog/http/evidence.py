@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Response
 
 from eventlog.errors import NotFoundError, unknown_checkpoint
-from eventlog.evidence.proofs import EventProof, Evidence, checkpoint_of
+from eventlog.evidence.checkpoints import checkpoint_of
+from eventlog.evidence.proofs import EventProof, Evidence
 from eventlog.fields import ChainName
 from eventlog.formats import hashing, tiles
 from eventlog.formats.errors import EvidenceError

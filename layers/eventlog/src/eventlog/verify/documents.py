@@ -4,7 +4,7 @@ from typing import Any
 
 from eventlog.formats import hashing
 from eventlog.formats.canonical import is_canonical_object
-from eventlog.formats.event import Entry, Event, is_erased
+from eventlog.formats.event import Entry, Event, content_hash_of, is_erased
 from eventlog.formats.search_keys import Rules, UnindexableError, name_of
 from eventlog.stored import bodies, codec
 from eventlog.stored.errors import NotOursError
@@ -123,15 +123,6 @@ def _seq(raw: bytes) -> int | None:
 def _content(entry: Entry, payload_hash: bytes) -> bytes | None:
     """Compute the content hash with this payload hash; None if the fields can't be hashed at all."""
     try:
-        return hashing.content_hash(
-            chain=entry.chain,
-            event_id=entry.event_id,
-            event_type=entry.event_type,
-            source_id=entry.source_id,
-            timestamp=entry.timestamp,
-            received_at=entry.received_at,
-            principal=entry.principal,
-            payload_hash=payload_hash,
-        )
+        return content_hash_of(entry, payload_hash)
     except ValueError:  # a time outside the years this version writes
         return None

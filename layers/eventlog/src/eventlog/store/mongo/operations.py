@@ -13,23 +13,18 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import (
-    AutoReconnect,
-    DuplicateKeyError,
-    OperationFailure,
-    ServerSelectionTimeoutError,
-)
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from eventlog.formats import hashing
 from eventlog.formats.event import ChainState, Entry, Event
-from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError
 from eventlog.store.mongo import indexes
 from eventlog.store.mongo.answers import is_over
 from eventlog.store.mongo.bodies import BodyRows
 from eventlog.store.mongo.by_id import ById
-from eventlog.store.mongo.inserting import insert_all
+from eventlog.store.mongo.inserting import check_duplicates, insert_all
 from eventlog.store.mongo.push import (
     DAMAGED,
     PUSH_SECONDS,
@@ -42,7 +37,6 @@ from eventlog.store.mongo.push import (
 from eventlog.store.mongo.sessions import causal_session
 from eventlog.store.mongo.trim import SettledHead, place_of, trim_update
 from eventlog.stored import codec
-from eventlog.stored.erased import erased_document
 from eventlog.stored.sequences import SequenceImage, decode_sequence, new_sequence, settled_fields
 
 RawCollection = Collection[RawBSONDocument]
@@ -215,7 +209,7 @@ class Operations:
         documents = documents or [codec.encode_event(event) for event in events]
         # A duplicate means that another settler was here, or that something else stands in the place; a read tells.
         if insert_all(self._db, self.events.name, documents, session):
-            self._check_duplicates(events, set(documents), session)
+            check_duplicates(self.raw_events, events, set(documents), session)
 
     def trim(
         self,
@@ -250,28 +244,3 @@ class Operations:
         updates = {"updates": [{"q": place, "u": update}], "writeConcern": {"w": 1}}
         found = self._db.command({"update": self.sequences.name, **updates})
         return bool(found["n"] == 1)
-
-    def _check_duplicates(self, events: Sequence[Event], expected: set[bytes], session: ClientSession) -> None:
-        """Tell corruption from an event that is there but not yet committed, which only majority reads can.
-
-        Raises:
-            CorruptionError: another document stands in an event's place.
-            StoreUnavailableError: an event is not yet committed by a majority.
-        """
-        # A duplicate key is one of the id or of the seq: both are looked up.
-        chain, ids = events[0].entry.chain, [codec.document_id(e.entry.chain, e.entry.event_id) for e in events]
-        places = {"chain": chain, "seq": {"$in": [Int64(event.seq) for event in events]}}
-        # Keys say nothing of an event that its payload does not say: one that was indexed anew since is the same event.
-        found = {
-            bytes(document.raw)
-            for query in ({"_id": {"$in": ids}}, places)
-            for document in self.raw_events.find(query, session=session)
-        }
-        # Nor is one whose payload was erased since another event: all that is left of it is as it was inserted.
-        left = {codec.without_keys(erased_document(raw)): codec.without_keys(raw) for raw in expected}
-        found, expected = ({codec.without_keys(raw) for raw in documents} for documents in (found, expected))
-        found = {left.get(raw, raw) for raw in found}
-        if found - expected:
-            raise CorruptionError(f"another event stands in the place of one at seq {events[0].seq}..{events[-1].seq}")
-        if expected - found:
-            raise StoreUnavailableError("MongoDB: an event is not yet committed by a majority")
