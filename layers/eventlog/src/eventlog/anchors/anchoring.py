@@ -6,46 +6,26 @@ two roots for one size, nor a smaller or inconsistent tree, under one name.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from eventlog.anchors.history import AnchorHistory, Standing
 from eventlog.anchors.keys import claim_key, note_key
 from eventlog.anchors.packed import PackedAnchors
 from eventlog.anchors.store import AnchorStore
+from eventlog.anchors.verified_head import VerifiedHead, prove_extends, refused
 from eventlog.anchors.walk import copy_of
 from eventlog.clock import now_millis
 from eventlog.formats.anchor import NO_ANCHOR, Anchor, Seal, parse_claim, sign_anchor, verify_anchor
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.note import Signer
-from eventlog.formats.proof import verify_consistency
-from eventlog.store.errors import CorruptionError, StoreUnavailableError
+from eventlog.store.errors import CorruptionError
 from eventlog.store.interface import EventReader
 from eventlog.store.interface.anchor_copies import AnchorCopies
 from eventlog.store.interface.trees import Trees
 from eventlog.stored.anchor_copies import AnchorCopy, encode_copy
-from eventlog.verify.findings import Finding, FindingKind
 
 _FUTURE_MILLIS = 300_000
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedHead:
-    """A chain's head that an audit has verified."""
-
-    chain: str
-    origin: str
-    size: int
-    root: bytes
-
-
-class AnchorRefusedError(Exception):
-    """What an audit verified contradicts what is anchored or claimed: nothing is signed. ``finding`` says why."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.detail)
-        self.finding = finding
 
 
 class Anchoring:
@@ -100,7 +80,7 @@ class Anchoring:
         for number in range(first, newest.seal.number):
             anchor = self._verified(self.anchors.read(chain, note_key(number)) or b"", number)
             if anchor.seal.number != number:
-                raise _refused("checkpoint_invalid", None, f"anchor {number} is anchor {anchor.seal.number} by now")
+                raise refused("checkpoint_invalid", None, f"anchor {number} is anchor {anchor.seal.number} by now")
             self._keep_copy(chain, anchor)
         self._keep_copy(chain, newest)
 
@@ -124,7 +104,7 @@ class Anchoring:
             if holds is not None:
                 if holds.checkpoint.size > head.size:
                     return newest  # an audit that began later was faster
-                self._prove(head, holds.checkpoint)
+                prove_extends(self.tree, head, holds.checkpoint)
             # If newest does not hold, a restore was declared: an anchor is due however little the chain has grown.
             if newest is not None and newest is holds and not self._is_due(head, newest, covers):
                 return newest
@@ -164,19 +144,16 @@ class Anchoring:
             # There is a claim, perhaps this very one: go on with what stands there, whatever ours was.
             written = self.anchors.read(head.chain, claim_key(number, standing.epoch)) or b""
             checkpoint, seal = self._claimed(written, head, checkpoint, seal, standing)
-            if (
-                checkpoint.size > head.size
-            ):  # we have not verified so much: its own auditor, or the next audit, signs it
+            if checkpoint.size > head.size:  # not verified here: its own auditor, or the next audit, signs it
                 return None
         data = sign_anchor(checkpoint, seal, self.signers)
-        if not self.anchors.create(
-            head.chain, note_key(number), data
-        ):  # another auditor was faster, or our put succeeded
+        # If there is one, another auditor was faster, or our own put had succeeded.
+        if not self.anchors.create(head.chain, note_key(number), data):
             data = self.anchors.read(head.chain, note_key(number)) or b""
         anchor = self._verified(data, number)
         place = (anchor.checkpoint, anchor.seal.number, anchor.seal.previous)
         if place != (checkpoint, seal.number, seal.previous):
-            raise _refused("checkpoint_invalid", None, f"anchor {number} is not what was claimed for it")
+            raise refused("checkpoint_invalid", None, f"anchor {number} is not what was claimed for it")
         return anchor
 
     def _claimed(
@@ -193,18 +170,18 @@ class Anchoring:
         try:
             claimed, other = parse_claim(written)
         except EvidenceError as error:
-            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number}: {error}") from error
+            raise refused("checkpoint_invalid", None, f"the claim of anchor {seal.number}: {error}") from error
         if (other.number, other.previous, claimed.origin) != (seal.number, seal.previous, ours.origin):
-            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of another log or place")
+            raise refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of another log or place")
         since = standing.newest.seal.time if standing.newest else 0
         if not since <= other.time <= self._clock() + _FUTURE_MILLIS:
             other = seal  # its writer's clock was wrong, and a time alone makes no claim untrue
         if claimed.size < (standing.holds.checkpoint.size if standing.holds else 1):
-            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
+            raise refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of fewer than before it")
         if claimed.size <= head.size:
-            self._prove(head, claimed)
+            prove_extends(self.tree, head, claimed)
         elif claimed.size > (self.tree.newest_size(head.chain) or 0):  # so no audit has verified it
-            raise _refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of more than there is")
+            raise refused("checkpoint_invalid", None, f"the claim of anchor {seal.number} is of more than there is")
         return claimed, other
 
     def _verified(self, data: bytes, number: int) -> Anchor:
@@ -212,28 +189,7 @@ class Anchoring:
         try:
             return verify_anchor(data, self.history.public_keys)
         except EvidenceError as error:
-            raise _refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
-
-    def _prove(self, head: VerifiedHead, earlier: Checkpoint) -> None:
-        """Prove that the head extends an earlier one; whether nodes are damaged does not matter, as the proof verifies.
-
-        Raises:
-            AnchorRefusedError: it doesn't.
-            StoreUnavailableError: the database does not answer, or with a chain that is shorter than the head.
-        """
-        detail = f"the chain does not extend what is anchored or claimed for size {earlier.size}"
-        # Of one size it is the same head, or it is none: for that the database need not be asked.
-        if (earlier.size, earlier.root) == (head.size, head.root):
-            return
-        try:
-            with self.tree.view(head.chain) as view:
-                # The audit has just verified so many: a server that has fewer lags behind, which is no tampering.
-                if view is None or view.size < head.size:
-                    raise StoreUnavailableError("MongoDB: an old primary answers; try again")
-                hashes = view.consistency(earlier.size, head.size).hashes
-            verify_consistency(earlier.size, head.size, hashes, earlier.root, head.root)
-        except (EvidenceError, CorruptionError) as error:
-            raise _refused("rewritten", earlier.size - 1, detail, earlier.root) from error
+            raise refused("checkpoint_invalid", None, f"anchor {number}: {error}") from error
 
     def _keep_copy(self, chain: str, anchor: Anchor) -> None:
         """Add the database's copy of an anchor.
@@ -244,11 +200,7 @@ class Anchoring:
         try:
             self.checkpoints.add(self._copy_of(chain, anchor))
         except CorruptionError as error:
-            raise _refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
+            raise refused("checkpoint_invalid", None, f"the database's copies: {error}") from error
 
     def _copy_of(self, chain: str, anchor: Anchor) -> AnchorCopy:
         return copy_of(chain, anchor, self.anchors.pack_of(chain, note_key(anchor.seal.number)))
-
-
-def _refused(kind: FindingKind, seq: int | None, detail: str, expected: bytes | None = None) -> AnchorRefusedError:
-    return AnchorRefusedError(Finding(kind, seq, expected.hex() if expected else None, None, detail))

@@ -7,12 +7,11 @@ rests on the order of packs, as it rests on the name of an object elsewhere.
 
 import re
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from eventlog.anchors.gathering import Offer, Taken
+from eventlog.anchors.pack_cache import PackCache
 from eventlog.anchors.store import AnchorStore
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.pack import MAX_NUMBER, ObjectPlace, Pack, format_pack, parse_pack
@@ -22,10 +21,8 @@ from eventlog.verify.findings import Finding
 FOLDER = "packs"
 """Among the objects that packs are, this stands where else a chain's name does."""
 _KEY = re.compile(r"[0-9]{12}")
-_CACHED = 64
-"""Packs that are kept in memory at once."""
-FRESH_SECONDS = 60.0
-"""How long: it may have been altered after that."""
+_AT_ONCE = 64
+"""Packs that are read before the first of them is let go."""
 _READERS = 8
 _TRIES = 20
 
@@ -41,7 +38,7 @@ class Packs:
         self._objects = objects
         self._order = threading.RLock()
         self._lock = threading.RLock()
-        self._cache: OrderedDict[int, tuple[Pack, float]] = OrderedDict()
+        self._cache = PackCache()
         self._places: dict[str, dict[str, int]] = {}
         self._damaged: dict[int, str] = {}
         self._known: set[int] = set()
@@ -61,8 +58,7 @@ class Packs:
         """
         wanted = set(also)
         with self._order:
-            with self._lock:
-                self._cache.clear()  # what is in it may have been altered meanwhile
+            self._cache.clear()  # what is in it may have been altered meanwhile
             first = self._floor is None
             if first:
                 self.newest = after
@@ -94,8 +90,8 @@ class Packs:
                 elif number not in new:
                     odd.append(key)
             self._odd = odd
-            for start in range(0, len(new), _CACHED):  # however this ends, what was read until then is known
-                part = new[start : start + _CACHED]
+            for start in range(0, len(new), _AT_ONCE):  # however this ends, what was read until then is known
+                part = new[start : start + _AT_ONCE]
                 self._read_all(part)
                 self.newest = part[-1]
 
@@ -123,7 +119,9 @@ class Packs:
         Raises:
             StoreError: the packs can't be reached.
         """
-        pack = self._cached(number)
+        pack = self._cache.get(number)
+        if pack is None and (pack := self._pack(number)) is not None:
+            self._cache.put(pack)
         return None if pack is None else pack.entries.get(place)
 
     def backwards(self, most: int | None) -> Iterator[Pack]:
@@ -133,10 +131,10 @@ class Packs:
             StoreError: the packs can't be reached.
         """
         last, end = self.newest, 0 if most is None else max(0, self.newest - most)
-        for start in range(last, end, -_CACHED):
+        for start in range(last, end, -_AT_ONCE):
             # Threads of each part alone: whoever stops midway leaves this to the garbage collector.
             with ThreadPoolExecutor(_READERS) as readers:
-                found = list(readers.map(self._pack, range(start, max(end, start - _CACHED), -1)))
+                found = list(readers.map(self._pack, range(start, max(end, start - _AT_ONCE), -1)))
             yield from (pack for pack in found if pack is not None)
 
     def learn(self, place: ObjectPlace, number: int) -> None:
@@ -186,14 +184,14 @@ class Packs:
             self._take(self._pack(numbers[0]))
             return
         with ThreadPoolExecutor(_READERS) as readers:
-            for start in range(0, len(numbers), _CACHED):
-                for pack in readers.map(self._pack, numbers[start : start + _CACHED]):
+            for start in range(0, len(numbers), _AT_ONCE):
+                for pack in readers.map(self._pack, numbers[start : start + _AT_ONCE]):
                     self._take(pack)
 
     def _take(self, pack: Pack | None) -> None:
         if pack is None:
             return
-        self._keep(pack)
+        self._cache.put(pack)
         with self._lock:
             self._known.add(pack.number)
             for chain, key in pack.entries:
@@ -211,23 +209,6 @@ class Packs:
             }
             if self._known != before:
                 self.generation += 1
-
-    def _cached(self, number: int) -> Pack | None:
-        with self._lock:
-            pack, since = self._cache.get(number, (None, 0.0))
-        if pack is not None and time.monotonic() - since < FRESH_SECONDS:
-            return pack
-        pack = self._pack(number)
-        if pack is not None:
-            self._keep(pack)
-        return pack
-
-    def _keep(self, pack: Pack) -> None:
-        with self._lock:
-            self._cache.pop(pack.number, None)
-            self._cache[pack.number] = pack, time.monotonic()
-            while len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
 
     def _pack(self, number: int) -> Pack | None:
         """Read a pack; None if there is none, or none that a log's functions have made."""

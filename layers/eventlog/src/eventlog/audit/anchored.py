@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from eventlog.anchors.anchoring import Anchoring, AnchorRefusedError, VerifiedHead
+from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.gathering import Gathering
 from eventlog.anchors.history import Standing, rotation_id
 from eventlog.anchors.registry import Registry
@@ -13,6 +13,7 @@ from eventlog.anchors.rounds import ROUNDS
 from eventlog.anchors.standings import STANDINGS
 from eventlog.anchors.store import is_name
 from eventlog.anchors.strike_offs import StrikeOffs
+from eventlog.anchors.verified_head import AnchorRefusedError, VerifiedHead
 from eventlog.anchors.walk import Step
 from eventlog.audit.heads import AllHeads, ListedNames
 from eventlog.audit.report import AuditReport

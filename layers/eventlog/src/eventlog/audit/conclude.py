@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from eventlog.anchors.anchoring import VerifiedHead
+from eventlog.anchors.verified_head import VerifiedHead
 from eventlog.audit.anchored import AuditAnchors
 from eventlog.audit.report import AuditReport, Status
 from eventlog.audit.run import AuditRun
