@@ -17,15 +17,14 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from urllib.parse import urlencode
 
-from eventlog.formats.times import format_time
 from eventlog.store.mongo.operations import Operations
 from local.start_api.build import emulator, link_image
 from local.start_api.functions import Function, FunctionError, Instance, Runtime
-from tools.benchmarks import data, plain_app
+from tools.benchmarks import plain_app
 from tools.benchmarks.chain_writers import ORIGIN
 from tools.benchmarks.cold_start import FUNCTIONS, Artefacts, build
+from tools.benchmarks.gateway_requests import gateway_event, gateway_requests
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, alternately, judged, percentile, ratio
 from tools.benchmarks.plain_events import seed_plain
 from tools.benchmarks.stored import stored
@@ -103,7 +102,7 @@ def _deploy(folder: Path, run: Run) -> Deployed:
 def _warm(deployed: Deployed) -> Table:
     run = deployed.run
     pools, rounds, seconds = ((1, 8), 2, 0.4) if run.quick else ((1, 8, 16), 3, 0.6)
-    ours, posts = stored(run, _EVENTS), _requests("POST")
+    ours, posts = stored(run, _EVENTS), gateway_requests("POST")
     with run.client() as client:
         for name in (_PLAIN, _POSTS):
             client.drop_database(name)
@@ -111,7 +110,7 @@ def _warm(deployed: Deployed) -> Table:
         seed_plain(client, _PLAIN, _EVENTS)
     rows = []
     for method, function, database in (("POST", "ingest", _POSTS), ("GET", "query", ours)):
-        requests = posts if method == "POST" else _requests("GET")
+        requests = posts if method == "POST" else gateway_requests("GET")
         functions = {"ours": deployed.function(function, database), "plain": deployed.function("plain", _PLAIN)}
         with ExitStack() as stack:
             opened = {
@@ -210,7 +209,7 @@ def _start(deployed: Deployed, name: str) -> tuple[float, float]:
     try:
         before = time.monotonic()
         with suppress(FunctionError):
-            instance.invoke(_event("GET", "/api/v1/health", {}))
+            instance.invoke(gateway_event("GET", "/api/v1/health", {}))
         whole = (time.monotonic() - before) * 1000
         found = _INIT.search(log.read_text(errors="replace"))
     finally:
@@ -218,46 +217,3 @@ def _start(deployed: Deployed, name: str) -> tuple[float, float]:
     if found is None:
         raise RuntimeError(f"the emulator reports no init of {name}: {log.read_text()[-500:]}")
     return float(found[1]), whole
-
-
-def _requests(method: str) -> list[bytes]:
-    rng = Random(method)
-    return [_post(rng) if method == "POST" else _get(rng) for _ in range(64)]
-
-
-def _post(rng: Random) -> bytes:
-    entry = data.entry(rng, "main", data.payloads(rng, 1)[0])
-    body = {
-        "event_type": entry.event_type,
-        "timestamp": format_time(entry.timestamp),
-        "source_id": entry.source_id,
-        "payload": json.loads(entry.payload),
-    }
-    return _event("POST", "/api/v1/events", {}, json.dumps(body))
-
-
-def _get(rng: Random) -> bytes:
-    types = ("sshd.auth_failure", "sshd.disconnect", "sshd.failed_password")
-    return _event("GET", "/api/v1/events", {"event_type": rng.choice(types), "source_id": rng.choice(data.SOURCES)})
-
-
-def _event(method: str, path: str, query: dict[str, str], body: str | None = None) -> bytes:
-    """Make a request as API Gateway's HTTP API hands it over (payload format 2.0), of a caller who may do all this."""
-    claims = {"sub": "benchmark", "scope": "events:read events:write audits:write"}
-    context = {
-        "authorizer": {"jwt": {"claims": claims, "scopes": None}},
-        "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.10"},
-        "requestId": "benchmark",
-        "stage": "$default",
-    }
-    headers = {"host": "api.example.com", "content-type": "application/json", "user-agent": "benchmark"}
-    event = {
-        "version": "2.0",
-        "routeKey": f"{method} {path}",
-        "rawPath": path,
-        "rawQueryString": urlencode(query),
-        "headers": headers,
-        "requestContext": context,
-        "isBase64Encoded": False,
-    }
-    return json.dumps(event | ({} if body is None else {"body": body})).encode()
