@@ -54,6 +54,19 @@ def test_a_claim_that_is_not_true_is_a_finding_and_nothing_is_signed(
     assert check_anchors(grown) == [5]
 
 
+@pytest.mark.parametrize(
+    "changed", [changed for _, changed in FALSE_CLAIMS if "size" in changed or "root" in changed], ids=str
+)
+def test_an_operator_may_declare_that_the_chain_goes_on_beside_a_false_claim(
+    grown: AnchoredLog, changed: dict[str, object]
+) -> None:
+    put(grown, "000000000002.claim", claim(grown, **changed))
+    assert grown.restore("a claim that nobody here has made").status == "intact"
+    note = grown.anchors.read("main", "000000000002.note") or b""
+    assert note.startswith(f"{ORIGIN}/main~2\n".encode())
+    assert grown.audit("full").status == "intact"
+
+
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\xff" * 200, b"x" * 3_000_000], ids=lambda data: str(len(data)))
 def test_a_claim_that_is_garbage_is_a_finding_and_nothing_is_signed(grown: AnchoredLog, data: bytes) -> None:
     # What no entry of a pack can be makes the whole pack unreadable (test_packs.py).

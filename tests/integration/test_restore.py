@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from eventlog.anchors import anchoring
+from eventlog.anchors.history import AnchorHistory, Standing
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import verify_anchor
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
+from tests.support.auditors import DiedError
 
 Backup = dict[str, list[dict[str, Any]]]
 
@@ -209,3 +212,73 @@ def test_a_restore_with_a_new_key_goes_on(restored: AnchoredLog, tmp_path: Path)
     restored.append(3)
     assert statuses(restored) == ["intact", "intact"]
     assert restored.audit().unanchored_events == 0
+
+
+def claim_and_die(log: AnchoredLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An auditor dies between its claim and the anchor."""
+
+    def die(*_: Any) -> bytes:
+        raise DiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anchoring, "sign_anchor", die)
+        with pytest.raises(DiedError):
+            log.audit()
+
+
+@pytest.mark.parametrize("log", [False, True], indirect=True, ids=["alone", "packed"])
+@pytest.mark.parametrize("anchored", [False, True], ids=["first", "later"])
+@pytest.mark.parametrize("regrown", [0, 6])
+def test_a_restore_that_lost_what_an_audit_has_claimed_is_declared(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch, anchored: bool, regrown: int
+) -> None:
+    """An auditor had died. No anchor is contradicted."""
+    log.append(5)
+    if anchored:
+        log.audit()
+    backup = back_up(log)
+    log.append(3)
+    claim_and_die(log, monkeypatch)
+    put_back(log, backup)
+    if regrown:
+        log.append(regrown)
+    if regrown or not anchored:  # else nothing is due to be anchored yet
+        assert statuses(log) == ["tampered", "tampered"]
+    assert log.restore().status == "intact"
+    assert statuses(log) == ["intact", "intact"]
+    assert lines(log) == [*([("main", 5)] if anchored else []), ("main~2", 6 + regrown)]
+    log.append(2)
+    assert statuses(log) == ["intact", "intact"]
+    with pytest.raises(InvalidError, match="nothing was lost"):
+        log.restore()
+
+
+def test_a_claim_that_the_chain_extends_is_no_loss(log: AnchoredLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for append in (5, 3):
+        log.append(append)
+        claim_and_die(log, monkeypatch)
+        log.append(2)
+        with pytest.raises((InvalidError, NotFoundError)):
+            log.restore()
+        assert log.audit().status == "intact"
+    assert {name for name, _ in lines(log)} == {"main"}
+
+
+def test_a_claim_that_is_made_while_a_restore_is_looked_at_is_no_loss(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(5)
+    log.audit()
+    standing = AnchorHistory.standing
+
+    def slow(self: AnchorHistory, chain: str, origins: list[str]) -> Standing:
+        found = standing(self, chain, origins)
+        monkeypatch.setattr(AnchorHistory, "standing", standing)
+        log.append(2)
+        claim_and_die(log, monkeypatch)
+        return found
+
+    monkeypatch.setattr(AnchorHistory, "standing", slow)
+    with pytest.raises(InvalidError, match="nothing was lost"):
+        log.restore()
+    assert statuses(log) == ["intact", "intact"]

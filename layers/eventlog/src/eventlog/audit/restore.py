@@ -5,20 +5,21 @@ it goes on under its next origin line, with an event that says what was lost and
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.history import Standing
-from eventlog.anchors.keys import note_key, restore_key
+from eventlog.anchors.keys import claim_key, note_key, restore_key
 from eventlog.anchors.orders import OrderNotes, append_order
 from eventlog.anchors.registry import Registry
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError, NotFoundError
-from eventlog.formats.anchor import Anchor, verify_anchor
-from eventlog.formats.checkpoint import origin_line
+from eventlog.formats.anchor import Anchor, parse_claim, verify_anchor
+from eventlog.formats.checkpoint import Checkpoint, origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.restore import Restore, format_restore, sign_restore
@@ -57,12 +58,16 @@ class Restorer:
         if found is None:
             raise NotFoundError(f"There is no chain {chain}; nothing of it was restored.")
         standing = self.anchoring.history.standing(chain, [found.origin])
-        # A restore is declared against an anchor that the chain contradicts. Without an anchor, or if the newest one
-        # that holds is still extended, there is nothing to declare.
-        if standing.newest is None:
+        # A restore is declared against an anchor that the chain contradicts, or against what an auditor has claimed for
+        # the next one, and perhaps signed, before it died: nothing else could ever be anchored there. Without either,
+        # or if it still extends both, there is nothing to declare.
+        claimed = self._claimed(chain, standing)
+        found = self.store.chain(chain) or found  # what was claimed was there by then
+        is_lost = claimed is not None and not self._extends(found, claimed)
+        if standing.newest is None and not is_lost:
             raise NotFoundError(f"Chain {chain} was never anchored; there is nothing to go on from.")
         kept = self._kept(found, standing)
-        if kept is not None and kept == standing.holds:
+        if kept is not None and kept == standing.holds and not is_lost:
             raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
         # The signed note comes last: until it is there the anchors contradict the chain, as they did, and after a crash
         # the restore is declared again. The event that says what was lost is in the chain before the note allows it to
@@ -75,6 +80,25 @@ class Restorer:
         self.anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
         return self.auditor.run(self.auditor.start(chain, "full"), float("inf"))
 
+    def _claimed(self, chain: str, standing: Standing) -> Checkpoint | None:
+        """Read what is claimed for the next anchor; None: nothing, or nothing that an auditor can have claimed."""
+        number = standing.newest.seal.number + 1 if standing.newest else 1
+        data = self.anchoring.anchors.read(chain, claim_key(number, standing.epoch))
+        with suppress(EvidenceError):
+            return None if data is None else parse_claim(data)[0]
+        return None
+
+    def _extends(self, found: Chain, head: Checkpoint) -> bool:
+        """Whether the chain is proven to extend a checkpoint of it."""
+        if head.size > found.state.size:
+            return False
+        try:
+            tree = self.anchoring.tree.consistency(found.name, head.size, found.state.size)
+            verify_consistency(head.size, found.state.size, tree.hashes, head.root, found.state.root)
+        except (EvidenceError, CorruptionError):
+            return False
+        return True
+
     def _kept(self, found: Chain, standing: Standing) -> Anchor | None:
         """Find the newest anchor that the chain still extends, searching backwards."""
         newest = standing.holds or standing.newest
@@ -84,15 +108,12 @@ class Restorer:
             # before it may be. One that an earlier restore has given up never holds again.
             try:
                 anchor = verify_anchor(data or b"", self.anchoring.history.public_keys)
-                head = anchor.checkpoint
-                if any(restore.supersedes(number, head.size) for restore in standing.restores):
-                    continue
-                if head.size <= found.state.size:
-                    tree = self.anchoring.tree.consistency(found.name, head.size, found.state.size)
-                    verify_consistency(head.size, found.state.size, tree.hashes, head.root, found.state.root)
-                    return anchor
-            except (EvidenceError, CorruptionError):
+            except EvidenceError:
                 continue
+            if any(restore.supersedes(number, anchor.checkpoint.size) for restore in standing.restores):
+                continue
+            if self._extends(found, anchor.checkpoint):
+                return anchor
         return None
 
     def _declared(self, found: Chain, standing: Standing, kept: Anchor | None, reason: str) -> Restore:
