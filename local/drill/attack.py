@@ -63,6 +63,7 @@ class Attack:
 
     ``look`` is called when both audits say that every chain is intact; what the watcher told of the database's changes
     counts last, since it tells of nearly every attack on the database. ``witnessed``: the log has a witness.
+    ``packed``: its anchors are in packs.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Attack:
     found: str = ""
     look: Callable[[DrillLog], list[str]] = ask_monitor
     witnessed: bool = False
+    packed: bool = False
 
     @property
     def by(self) -> str:

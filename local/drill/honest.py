@@ -30,7 +30,10 @@ def nothing(_database: str) -> None:
 
 @dataclass(frozen=True)
 class Honest:
-    """The honest log, of which each attack gets a copy. ``memory``: what its witness remembers."""
+    """The honest log, of which each attack gets a copy. ``memory``: what its witness remembers.
+
+    ``packed``: its anchors are in packs.
+    """
 
     client: MongoClient[Document]
     folder: Path
@@ -39,6 +42,7 @@ class Honest:
     earlier: Backup
     memory: Path
     prepare: Prepare = nothing
+    packed: bool = False
 
     @contextmanager
     def copy(self, *, witnessed: bool = False) -> Iterator[DrillLog]:
@@ -46,7 +50,8 @@ class Honest:
 
         The witness saw the honest log, and nothing of other copies.
         """
-        with fresh_log(self.client, self.folder, self.key, self.prepare) as log, ExitStack() as stack:
+        new = fresh_log(self.client, self.folder, self.key, self.prepare, packed=self.packed)
+        with new as log, ExitStack() as stack:
             # Watching begins while there is no anchor yet: else it would begin with the honest log's first one, and
             # read again all that was done to every other copy since. Nothing of that is removed: it would be told of.
             log.watch()
@@ -65,18 +70,27 @@ class Honest:
             yield log
 
 
-def make_honest(client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing) -> Honest:
-    """Make the honest log: events and audits in turns. ``prepare`` is called with the name of each new database."""
+def make_honest(
+    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing, *, packed: bool = False
+) -> Honest:
+    """Make the honest log: events and audits in turns. ``prepare`` is called with the name of each new database.
+
+    ``packed``: its anchors are in packs. Those with odd numbers have the claims of both chains, the others the anchors.
+    """
     memory = folder / "witness"
-    with fresh_log(client, folder, key, prepare) as log, witness_in(memory, vkeys(log), folder / "policy"):
-        log.policy = folder / "policy"
+    with fresh_log(client, folder, key, prepare, packed=packed) as log, ExitStack() as stack:
+        if not packed:  # no attack on packs has to do with a witness
+            stack.enter_context(witness_in(memory, vkeys(log), folder / "policy"))
+            log.policy = folder / "policy"
         for number, count in enumerate(ROUNDS):
             if number == EARLIER:
                 earlier = log.back_up()
             for chain in CHAINS:
                 log.append(chain, count)
+            if packed:
+                log.anchor_at_once()
             log.audit("incremental")
-        return Honest(client, folder, key, log.back_up(), earlier, memory, prepare)
+        return Honest(client, folder, key, log.back_up(), earlier, memory, prepare, packed)
 
 
 def vkeys(log: DrillLog) -> list[VerifierKey]:
@@ -86,7 +100,7 @@ def vkeys(log: DrillLog) -> list[VerifierKey]:
 
 @contextmanager
 def fresh_log(
-    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing
+    client: MongoClient[Document], folder: Path, key: KeyFile, prepare: Prepare = nothing, *, packed: bool = False
 ) -> Iterator[DrillLog]:
     """Yield an empty log, whose database is dropped afterwards.
 
@@ -96,7 +110,7 @@ def fresh_log(
     place = folder / f"drill_{uuid4().hex[:12]}"
     place.mkdir()
     prepare(place.name)
-    log = DrillLog(client, place, key)
+    log = DrillLog(client, place, key, packed=packed)
     for declared in schema.COLLECTIONS:
         if declared.indexes:
             indexes.ensure(log.raw(declared.name), declared.indexes)

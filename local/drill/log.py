@@ -1,11 +1,9 @@
 """A small anchored log for the tamper drill, with what its honest functions, its operator and an attacker can do."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
@@ -14,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.directory import DirectoryAnchors
+from eventlog.anchors.packed import PackPosition
 from eventlog.anchors.places import COSIGNATURES
 from eventlog.anchors.signing import KeyFile
 from eventlog.audit.auditor import Auditor
@@ -27,10 +26,7 @@ from eventlog.audit.vouchers import DEFAULT_HOURS, Vouchers
 from eventlog.audit.watch import Watcher
 from eventlog.clock import now_millis
 from eventlog.evidence.proofs import Evidence
-from eventlog.formats.canonical import canonicalize
-from eventlog.formats.event import make_entry
 from eventlog.formats.name_filter import ANY
-from eventlog.store.interface import Draft
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.checkpoints import CheckpointStore
 from eventlog.store.mongo.evidence import MongoEvidenceReader
@@ -43,8 +39,10 @@ from eventlog.stored import codec
 from eventlog.stored.bodies import APART_FROM
 from eventlog.wiring.witnessing import AskedWitnesses
 from eventlog.witnessing.policies import PolicySource
+from local.drill.drafts import new_draft
 from local.drill.governance import GOVERNANCE
 from local.drill.monitor import LogMonitor
+from local.drill.packing import anchors_in_packs, audit_at_once
 
 Document = dict[str, Any]
 ORIGIN = "example.com/drill"
@@ -69,9 +67,18 @@ class DrillLog:
     client was shown. ``set_up``: whether the audits know that an operator has set the database up; ``looked_at``:
     how many idle chains each round audits in their turn; ``rehash_days`` and ``segment_events``: within how many days
     each event is re-hashed, and how long a segment is; ``watched``: what the watcher has told since the attack began.
+    ``packed``: whether its anchors are in packs.
     """
 
-    def __init__(self, client: MongoClient[Document], folder: Path, key: KeyFile, database: str = "") -> None:
+    def __init__(
+        self,
+        client: MongoClient[Document],
+        folder: Path,
+        key: KeyFile,
+        database: str = "",
+        *,
+        packed: bool = False,
+    ) -> None:
         # A database name of its own lets a forger anchor elsewhere while it works on the same database (on_anchors).
         self.client = client
         self.folder = folder
@@ -84,6 +91,7 @@ class DrillLog:
         self.events, self.sequences = held["events"], held["sequences"]
         self.checkpoints, self.audits = held["checkpoints"], held["audits"]
         self.anchors = DirectoryAnchors(folder)
+        self.packed = packed
         self.monitor = LogMonitor(Evidence(MongoEvidenceReader(self.store)), key.public_key, ORIGIN)
         self.ahead = 0  # milliseconds by which the auditors' clocks are ahead, so that days go by
         self.earlier = Backup({}, {})
@@ -98,6 +106,9 @@ class DrillLog:
     @property
     def auditor(self) -> Auditor:
         """A new auditor, as each process of the audit function has one."""
+        return self._auditor(self._anchoring)
+
+    def _auditor(self, anchoring: Anchoring) -> Auditor:
         clock = lambda: self.now() / 1000  # noqa: E731  seconds
         asked, audits = self._asked_witness, AuditStore(self.store)
         view = asked.view() if asked else None
@@ -106,7 +117,7 @@ class DrillLog:
             audits,
             ORIGIN,
             clock,
-            anchoring=self._anchoring,
+            anchoring=anchoring,
             set_up=self.set_up,
             witnessed=view,
             governance=[GOVERNANCE.public_key],
@@ -143,6 +154,12 @@ class DrillLog:
                 standings=self.auditor.standings, notices=Silence(), kept=kept, wanted=ANY, fresh_seconds=0
             )
             return [*reports, *witnessing.round(reports).reports]
+
+    def anchor_at_once(self) -> None:
+        """Audit both chains at one time, so that one pack has the anchors of both."""
+        anchoring = self._anchoring
+        assert anchoring.packed is not None
+        audit_at_once(self._auditor(anchoring), anchoring.packed, CHAINS)
 
     @property
     def _asked_witness(self) -> AskedWitnesses | None:
@@ -214,31 +231,19 @@ class DrillLog:
             if path.is_file():
                 path.unlink()
 
+    def _pack_position(self) -> PackPosition:
+        return self.auditor.heads.pack_position()
+
     @property
     def _anchoring(self) -> Anchoring:
+        copies = CheckpointStore(self.store)
         return Anchoring(
             self.store,
             TreeReader(self.store),
-            CheckpointStore(self.store),
-            self.anchors,
+            copies,
+            anchors_in_packs(self.folder, copies, self._pack_position) if self.packed else self.anchors,
             signers=[self.key],
             public_keys=lambda: [self.key.public_key],
             idle_millis=3_600_000,
             clock=self.now,
         )
-
-
-def new_draft(chain: str, payload: Document, **fields: Any) -> Draft:
-    """Make an event as a client sends it; ``fields`` replace those made up here."""
-    now = now_millis()
-    values: dict[str, Any] = {
-        "chain": chain,
-        "event_id": uuid4().hex,
-        "event_type": "order.paid",
-        "source_id": "shop",
-        "timestamp": now,
-        "received_at": now,
-        "principal": "client",
-        "salt": os.urandom(16),
-    } | fields
-    return Draft(make_entry(payload=canonicalize(payload).decode(), **values), id_chosen=True)

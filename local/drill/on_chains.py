@@ -5,7 +5,8 @@ from bson import Int64
 from eventlog.anchors.registry import REGISTRY
 from eventlog.formats import proof
 from eventlog.store.interface import Draft
-from local.drill.log import CHAINS, Document, DrillLog, new_draft
+from local.drill.drafts import new_draft
+from local.drill.log import CHAINS, Document, DrillLog
 from local.drill.on_events import VICTIM, event_at
 
 CUT = 35

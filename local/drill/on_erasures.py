@@ -7,8 +7,9 @@ from uuid import uuid4
 from eventlog.formats.governance import AnyOrder, Erasure, Hold, event_id
 from eventlog.formats.governance_note import sign_order
 from local.drill.attack import FULL, INCREMENTAL, REPORT, Attack
+from local.drill.drafts import new_draft
 from local.drill.governance import GOVERNANCE, STRANGER, MemoryKey
-from local.drill.log import ORIGIN, DrillLog, new_draft
+from local.drill.log import ORIGIN, DrillLog
 from local.drill.on_events import VICTIM
 
 

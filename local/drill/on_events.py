@@ -6,7 +6,8 @@ from bson import Int64
 
 from eventlog.clock import now_millis
 from local.demo.tamper import edit_payload
-from local.drill.log import Document, DrillLog, new_draft
+from local.drill.drafts import new_draft
+from local.drill.log import Document, DrillLog
 
 VICTIM = 17
 """The seq of the row that is changed, between two anchors."""

@@ -38,13 +38,18 @@ def rename_quiet(log: DrillLog) -> None:
 def roll_quiet_back(log: DrillLog) -> None:
     """Put an older state of one chain back, with the list of heads that was right for it."""
     become_quiet(log)
-    for name in ("events", "sequences", "checkpoints"):
-        field = "_id" if name == "sequences" else "chain"
-        older = [row for row in log.earlier.documents[name] if row[field] == "payments"]
-        log.raw(name).delete_many({field: "payments"})
-        log.raw(name).insert_many(older)
+    put_older_rows_back(log, "payments")
     log.raw("heads").delete_many({})
     log.raw("heads").insert_many(log.earlier.documents["heads"])
+
+
+def put_older_rows_back(log: DrillLog, chain: str) -> None:
+    """Put an older state of one chain back, with its copies of anchors."""
+    for name in ("events", "sequences", "checkpoints"):
+        field = "_id" if name == "sequences" else "chain"
+        older = [row for row in log.earlier.documents[name] if row[field] == chain]
+        log.raw(name).delete_many({field: chain})
+        log.raw(name).insert_many(older)
 
 
 def forge_commitment(log: DrillLog) -> None:

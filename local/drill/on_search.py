@@ -7,7 +7,8 @@ from eventlog.formats.search_keys import SearchFields, parse_fields
 from eventlog.store.mongo.search_index import BY_KEY
 from eventlog.store.search_fields import DeclaredFields
 from local.drill.attack import FULL, INCREMENTAL, WATCHER, Attack
-from local.drill.log import Document, DrillLog, new_draft
+from local.drill.drafts import new_draft
+from local.drill.log import Document, DrillLog
 
 VICTIM = 40
 """The second of the events that have keys."""

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -91,9 +91,13 @@ def chosen(parts: Sequence[str]) -> list[Attack]:
 def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console, attacks: Sequence[Attack]) -> bool:
     """Carry out attacks, some at the same time, and print the table; return whether all went as expected."""
     create_key_file(folder / "key")
-    honest = make_honest(client, folder, KeyFile(folder / "key"))
+    logs = {}
+    for packed in {each.packed for each in attacks}:
+        place = folder / ("packed" if packed else "honest")
+        place.mkdir()
+        logs[packed] = make_honest(client, place, KeyFile(folder / "key"), packed=packed)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        outcomes = list(threads.map(partial(try_on_copy, honest), attacks))
+        outcomes = list(threads.map(partial(try_on_copy, logs), attacks))
     table = Table("", "Attack", "Attacker", "Expected", "Found", "Where", title="Tamper drill", show_lines=True)
     for each, outcome in zip(attacks, outcomes, strict=True):
         mark, where = "[green]ok[/]", outcome.where
@@ -104,9 +108,9 @@ def run(client: MongoClient[dict[str, Any]], folder: Path, console: Console, att
     return all(outcome.is_as_expected(each) for each, outcome in zip(attacks, outcomes, strict=True))
 
 
-def try_on_copy(honest: Honest, each: Attack) -> Discovery:
-    """Carry out an attack on a copy of the honest log; return what found it."""
-    with honest.copy(witnessed=each.witnessed) as log:
+def try_on_copy(logs: Mapping[bool, Honest], each: Attack) -> Discovery:
+    """Carry out an attack on a copy of the honest log, the packed one or the other; return what found it."""
+    with logs[each.packed].copy(witnessed=each.witnessed) as log:
         return attack(log, each)
 
 

@@ -1,5 +1,7 @@
 """Each attack of the tamper drill is found by what the drill says, as what it says, or, as it says, by nobody."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ from rich.console import Console
 
 from eventlog.anchors.signing import KeyFile, create_key_file
 from eventlog.store.mongo import schema
-from local.drill import on_events, on_schema
+from local.drill import on_events, on_packs, on_schema
 from local.drill.attack import FULL, INCREMENTAL, MONITOR, NOBODY, Attack
 from local.drill.attacks import ATTACKS
 from local.drill.honest import Honest, make_honest
-from local.drill.log import COLLECTIONS, DrillLog
+from local.drill.log import CHAINS, COLLECTIONS, DrillLog
 from local.drill.run import attack, chosen, findings, ranges, run
 from tests.support.databases import Databases
 
@@ -48,18 +50,29 @@ def _is_refused(each: Attack, log: DrillLog, request: pytest.FixtureRequest) -> 
     return True
 
 
+Make = Callable[[bool], Honest]
+"""Makes the honest log, once, or the one with packs."""
+
+
 @pytest.fixture(scope="module")
-def honest(
-    client: MongoClient[dict[str, Any]], databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Honest:
-    folder = tmp_path_factory.mktemp("drill")
-    create_key_file(folder / "key")
-    return make_honest(client, folder, KeyFile(folder / "key"), databases.prepare)
+def make(client: MongoClient[dict[str, Any]], databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    @cache
+    def make(packed: bool) -> Honest:
+        folder = tmp_path_factory.mktemp("drill")
+        create_key_file(folder / "key")
+        return make_honest(client, folder, KeyFile(folder / "key"), databases.prepare, packed=packed)
+
+    return make
+
+
+@pytest.fixture
+def honest(make: Make) -> Honest:
+    return make(False)
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
-def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request: pytest.FixtureRequest) -> None:
-    with honest.copy(witnessed=each.witnessed) as log:
+def test_an_attack_ends_as_the_table_says(make: Make, each: Attack, request: pytest.FixtureRequest) -> None:
+    with make(each.packed).copy(witnessed=each.witnessed) as log:
         if _is_refused(each, log, request):
             return
         outcome = attack(log, each)
@@ -75,9 +88,9 @@ def test_an_attack_ends_as_the_table_says(honest: Honest, each: Attack, request:
 
 @pytest.mark.parametrize("each", FOUND_EARLY, ids=lambda each: each.name)
 def test_what_an_incremental_audit_finds_a_full_one_finds_too(
-    honest: Honest, each: Attack, request: pytest.FixtureRequest
+    make: Make, each: Attack, request: pytest.FixtureRequest
 ) -> None:
-    with honest.copy(witnessed=each.witnessed) as log:
+    with make(each.packed).copy(witnessed=each.witnessed) as log:
         if _is_refused(each, log, request):
             return
         each.act(log)
@@ -90,6 +103,17 @@ def test_the_honest_log_has_the_anchors_that_the_attacks_are_aimed_at(honest: Ho
             (copy["number"], copy["size"]) for copy in log.checkpoints.find({"chain": "main"}, sort=[("number", 1)])
         ]
         assert (len(log.files()), found) == (4, [(1, 12), (2, 21), (3, 31), (4, 39)])
+
+
+def test_the_packed_one_has_them_in_packs_with_both_chains_in_each(make: Make) -> None:
+    with make(True).copy() as log:
+        packs = [on_packs.entries(log, number) for number in range(1, 9)]
+        assert [sorted(pack) for pack in packs] == [
+            [(chain, f"{number:012}.{kind}") for chain in CHAINS]
+            for number in range(1, 5)
+            for kind in ("claim", "note")
+        ]
+        assert [*map(log.files, CHAINS)] == [[], []]
 
 
 @pytest.mark.replica_set
