@@ -28,6 +28,8 @@ from tools.stranger import READY
 
 SLOW_FIRST = ("tests/e2e", "tools", "tests/infrastructure", "tests/browser", "tests/integration", "tests/contract")
 """Folders whose files are handed out first, so that no process is left with a long file while the others are done."""
+ON_A_DEPLOYMENT = {"mongo_uri", "deployment"}
+"""Fixtures that start a replica set, and with ``--sharded`` a sharded cluster in its place."""
 STRANGER = "test_stranger_witness.py"
 JOURNAL_MILLIS = 25
 """Dropping a database waits for the journal: MongoDB's own 100 ms would be a third of most tests' time. But a mongod
@@ -61,9 +63,9 @@ def _begin_elsewhere(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow folders first, and files of a folder by name. What no router lets anybody do is left out with one."""
+    """Put slow folders first, and files of a folder by name."""
     if config.getoption("--sharded"):
-        items[:] = [item for item in items if item.get_closest_marker("replica_set") is None]
+        _leave_out_what_needs_no_router(config, items)
     _leave_out_a_stranger_that_is_not_there(config, items)
 
     def rank(item: pytest.Item) -> int:
@@ -71,6 +73,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return places[0] if places else len(SLOW_FIRST)
 
     items.sort(key=lambda item: (rank(item), item.path))
+
+
+def _leave_out_what_needs_no_router(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests that would run as they do without one, and what no router lets anybody do; count them so."""
+    left_out = {
+        item
+        for item in items
+        if ON_A_DEPLOYMENT.isdisjoint(getattr(item, "fixturenames", ())) or item.get_closest_marker("replica_set")
+    }
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 def _leave_out_a_stranger_that_is_not_there(config: pytest.Config, items: list[pytest.Item]) -> None:

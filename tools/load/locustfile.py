@@ -48,10 +48,11 @@ class Application(Client):
     wait_time = between(0.05, 0.25)
 
     def on_start(self) -> None:
-        """Begin with what is seldom drawn, so that the shortest run has it too."""
+        """Begin with one of each of the main requests, so that the shortest run has them all on the slowest machine."""
         super().on_start()
         self.appends.batch()
         self.appends.own_id()
+        self.appends.single()
         self.reads.query()
 
     @task(30)
@@ -122,9 +123,10 @@ class AuditingUser(Client):
     wait_time = constant(3)
 
     def on_start(self) -> None:
-        """Log something, so that there is a chain to audit from the first time on."""
+        """Log something, so that there is a chain to audit, and audit it: the shortest run has that too."""
         super().on_start()
         self.appends.batch()
+        self.reads.audit()
 
     @task
     def audit(self) -> None:
