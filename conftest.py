@@ -113,9 +113,10 @@ def _cluster_scope(fixture_name: str, config: pytest.Config) -> Literal["session
 
 
 @pytest.fixture(scope=_cluster_scope)
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardedCluster]:
-    """A sharded cluster; each file whose tests use it starts one, so few do."""
-    with ShardedCluster(tmp_path_factory.mktemp("sharded")) as cluster:
+def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ShardedCluster]:
+    """A sharded cluster; each file whose tests use it starts one, so few do. With ``--sharded`` one a process."""
+    millis = JOURNAL_MILLIS if request.config.getoption("--sharded") else 5
+    with ShardedCluster(tmp_path_factory.mktemp("sharded"), journal_millis=millis) as cluster:
         yield cluster
 
 

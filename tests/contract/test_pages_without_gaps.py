@@ -31,7 +31,7 @@ def seqs(store: MongoStore, low: int | None, high: int | None, order: Order, lim
 
 
 def remove(db: Operations, seq: int) -> None:
-    db.events.delete_one({"seq": seq})
+    db.events.delete_one({"chain": "main", "seq": seq})
 
 
 def filtered(db: Operations, seq: int) -> None:
@@ -42,11 +42,11 @@ def filtered(db: Operations, seq: int) -> None:
 
 
 def move(db: Operations, seq: int) -> None:
-    db.events.update_one({"seq": seq}, {"$set": {"seq": Int64(SETTLED + 90 + seq)}})
+    db.events.update_one({"chain": "main", "seq": seq}, {"$set": {"seq": Int64(SETTLED + 90 + seq)}})
 
 
 def rename(db: Operations, seq: int) -> None:
-    db.events.update_one({"seq": seq}, {"$set": {"chain": ["ghost"]}})
+    db.events.update_one({"chain": "main", "seq": seq}, {"$set": {"chain": ["ghost"]}})
 
 
 @pytest.mark.replica_set

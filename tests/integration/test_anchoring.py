@@ -159,7 +159,7 @@ def test_what_a_plain_audit_verified_counts_where_the_anchors_end_before_it(log:
     log.append(4)
     plain = Auditor(log.store, AuditStore(log.store), ORIGIN)
     assert plain.run(plain.start("main", "full"), 60).status == "intact"
-    operations_of(log.store).events.delete_one({"seq": 8})
+    operations_of(log.store).events.delete_one({"chain": "main", "seq": 8})
     assert log.found("incremental") == [("truncated", 8)]
 
 

@@ -57,7 +57,7 @@ def test_an_audit_that_found_something_is_no_place_to_go_on_from(store: MongoSto
     append(store, 5)
     whole(auditor)
     append(store, 5)
-    operations_of(store).events.update_one({"seq": 7}, {"$set": {"principal": "forged"}})
+    operations_of(store).events.update_one({"chain": "main", "seq": 7}, {"$set": {"principal": "forged"}})
     assert whole(auditor).status == "tampered"
     again = whole(auditor, "incremental")
     assert (again.from_seq, again.status) == (5, "tampered")
@@ -70,8 +70,8 @@ def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
 ) -> None:
     append(store, 23)
     if damaged:
-        operations_of(store).events.update_one({"seq": 4}, {"$set": {"note": 1}})
-        operations_of(store).events.update_one({"seq": 10}, {"$set": {"v": 2}})
+        operations_of(store).events.update_one({"chain": "main", "seq": 4}, {"$set": {"note": 1}})
+        operations_of(store).events.update_one({"chain": "main", "seq": 10}, {"$set": {"v": 2}})
         operations_of(store).events.delete_many({"seq": {"$in": [14, 15, 22]}})
     single = essence(store, whole(auditor))
     operations_of(store).audits.delete_many({})

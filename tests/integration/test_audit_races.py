@@ -68,7 +68,7 @@ def test_a_sequence_document_and_first_event_gone_together_are_found(store: Mong
     store.append("main", [draft() for _ in range(5)])
     store.settle("main")
     operations_of(store).sequences.delete_one({"_id": "main"})
-    operations_of(store).events.delete_one({"seq": 0})
+    operations_of(store).events.delete_one({"chain": "main", "seq": 0})
     auditor = Auditor(store, AuditStore(store), ORIGIN)
     report = auditor.run(auditor.start("main", "full"), 10)
     assert [(f.kind, f.seq) for f in report.findings] == [("sequence_mismatch", None), ("missing", 0)]

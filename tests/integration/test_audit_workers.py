@@ -107,7 +107,9 @@ def test_an_honest_log_is_verified_by_workers(
 
 
 def edited(**fields: Any) -> Change:
-    return lambda events: [events.update_one({"seq": seq}, {"$set": fields}) for seq in (15, 16, 40, SIZE - 1)]
+    return lambda events: [
+        events.update_one({"chain": "main", "seq": seq}, {"$set": fields}) for seq in (15, 16, 40, SIZE - 1)
+    ]
 
 
 CHANGES: dict[str, Change] = {
@@ -184,7 +186,7 @@ def test_workers_that_cannot_connect_are_done_without(filled: MongoStore, databa
 def test_an_audit_in_many_resumed_parts_ends_like_one_in_a_single_run(
     filled: MongoStore, mongo_uri: str, database: str, watched: Watched
 ) -> None:
-    operations_of(filled).events.update_one({"seq": 40}, {"$set": {"note": 1}})
+    operations_of(filled).events.update_one({"chain": "main", "seq": 40}, {"$set": {"note": 1}})
     expected = alone(filled)
     auditor = make(filled, mongo_uri, database)
     report = auditor.start("main", "full").report

@@ -127,8 +127,8 @@ def test_normal_work_does_not_cross_the_wire_and_nothing_of_a_row_does(
         for _ in range(200):
             store.append("main", [draft(payload={"secret": 1})])
         store.settle("main")
-        db.events.update_one({"seq": 7}, {"$set": {"payload": '{"secret":2}'}})
-        db.events.replace_one({"seq": 8}, {"payload": '{"secret":3}'})
+        db.events.update_one({"chain": "main", "seq": 7}, {"$set": {"payload": '{"secret":2}'}})
+        db.events.replace_one({"chain": "main", "seq": 8}, {"payload": '{"secret":3}'})
         MongoWatch(store).put_mark()
         crossed = [stream.next()]
         while not is_mark(crossed[-1]):

@@ -255,14 +255,14 @@ def test_a_chain_shorter_than_its_checkpoint_proves_nothing(api: TestClient) -> 
 
 @pytest.mark.usefixtures("signed")
 def test_an_event_with_another_hash_than_its_leaf_is_not_proven(api: TestClient) -> None:
-    operations_of(store_of(api)).events.update_one({"seq": 4}, {"$set": {"content_hash": bytes(32)}})
+    operations_of(store_of(api)).events.update_one({"chain": "main", "seq": 4}, {"$set": {"content_hash": bytes(32)}})
     damaged(api, "/api/v1/events/e4/proof")
     assert proof(api, "e5").status_code == 200
 
 
 @pytest.mark.usefixtures("signed")
 def test_a_changed_node_is_not_served_in_a_proof(api: TestClient) -> None:
-    operations_of(store_of(api)).events.update_one({"seq": 3}, {"$set": {"nodes.1": bytes(32)}})
+    operations_of(store_of(api)).events.update_one({"chain": "main", "seq": 3}, {"$set": {"nodes.1": bytes(32)}})
     damaged(api, "/api/v1/events/e6/proof?size=10")
     damaged(api, f"{CHAIN}/consistency?first=5&second=8")
     assert proof(api, "e1", size=10).status_code == 200

@@ -176,7 +176,7 @@ def signed(api: TestClient) -> TestClient:
 
 
 def test_what_was_edited_in_the_database_does_not_verify(signed: TestClient) -> None:
-    operations_of(store_of(signed)).events.update_one({"seq": 5}, {"$set": {"payload": '{"n":2}'}})
+    operations_of(store_of(signed)).events.update_one({"chain": "main", "seq": 5}, {"$set": {"payload": '{"n":2}'}})
     with pytest.raises(EvidenceError, match="event 5: payload_hash"):
         verified(get(signed))
 
@@ -195,22 +195,22 @@ def broken_off(api: TestClient, **parameters: Any) -> str:
 
 @pytest.mark.parametrize("parameters", [{}, {"from_seq": 3}, {"end_time": format_time(START + 9)}], ids=str)
 def test_an_event_that_was_removed_breaks_the_stream_off(signed: TestClient, parameters: dict[str, Any]) -> None:
-    operations_of(store_of(signed)).events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"chain": "main", "seq": 6})
     assert "missing" in broken_off(signed, **parameters)
 
 
 def test_the_last_event_of_a_selection_is_missed_too(signed: TestClient) -> None:
-    operations_of(store_of(signed)).events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"chain": "main", "seq": 6})
     assert "missing" in broken_off(signed, to_seq=7)
 
 
 def test_an_event_that_was_forged_with_its_hash_breaks_the_stream_off(signed: TestClient) -> None:
-    operations_of(store_of(signed)).events.update_one({"seq": 6}, {"$set": {"hash": bytes(32)}})
+    operations_of(store_of(signed)).events.update_one({"chain": "main", "seq": 6}, {"$set": {"hash": bytes(32)}})
     assert "don't make the tree of its checkpoint" in broken_off(signed)
 
 
 def test_an_event_of_another_shape_breaks_the_stream_off(signed: TestClient) -> None:
-    operations_of(store_of(signed)).events.update_one({"seq": 6}, {"$unset": {"payload": 1}})
+    operations_of(store_of(signed)).events.update_one({"chain": "main", "seq": 6}, {"$unset": {"payload": 1}})
     assert "payload is missing" in broken_off(signed)
 
 
@@ -266,5 +266,5 @@ def test_behind_lambda_a_part_is_nearly_as_long_as_an_answer_may_be(api: TestCli
 
 
 def test_behind_lambda_a_failure_on_the_way_is_an_error(signed: TestClient) -> None:
-    operations_of(store_of(signed)).events.delete_one({"seq": 6})
+    operations_of(store_of(signed)).events.delete_one({"chain": "main", "seq": 6})
     assert Lambda(signed).get("")["statusCode"] == 500

@@ -137,7 +137,7 @@ def test_a_bundle_of_entries_with_a_damaged_leaf_is_an_error(api: TestClient, fi
     store.append("main", [draft() for _ in range(3)])
     store.settle("main")
     put_anchor(store)
-    operations_of(store).events.update_one({"seq": 1}, {"$unset": {field: 1}})
+    operations_of(store).events.update_one({"chain": "main", "seq": 1}, {"$unset": {field: 1}})
     assert api.get(f"{LOG}/tile/entries/000.p/3").status_code == 500
     assert api.get(f"{LOG}/tile/entries/000.p/1").status_code == 200
 

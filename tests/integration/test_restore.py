@@ -144,7 +144,7 @@ def test_tampering_after_a_restore_is_found_as_ever(restored: AnchoredLog) -> No
     restored.restore()
     restored.append(5)
     restored.audit()
-    operations_of(restored.store).events.update_one({"seq": 6}, {"$set": {"principal": "forged"}})
+    operations_of(restored.store).events.update_one({"chain": "main", "seq": 6}, {"$set": {"principal": "forged"}})
     assert restored.found() == [("content_mismatch", 6)]
 
 
@@ -165,7 +165,7 @@ def test_a_restore_that_was_declared_is_not_declared_again(restored: AnchoredLog
 
 
 def test_a_chain_whose_rest_is_damaged_is_refused_and_stays_as_it_is(restored: AnchoredLog) -> None:
-    operations_of(restored.store).events.update_one({"seq": 3}, {"$set": {"principal": "forged"}})
+    operations_of(restored.store).events.update_one({"chain": "main", "seq": 3}, {"$set": {"principal": "forged"}})
     with pytest.raises(InvalidError, match="what is left of it is damaged"):
         restored.restore()
     assert restored.files() == notes(restored)

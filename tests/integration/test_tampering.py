@@ -131,7 +131,7 @@ def test_a_pending_entry_with_a_field_of_another_length_is_found(log: Log, numbe
 
 @pytest.mark.parametrize("seq", PLACES)
 def test_a_deleted_event_is_missing_and_the_last_ones_are_truncated(log: Log, seq: int) -> None:
-    log.events.delete_one({"seq": seq})
+    log.events.delete_one({"chain": "main", "seq": seq})
     assert log.found() == [("truncated" if seq == SIZE - 1 else "missing", seq)]
 
 
@@ -294,7 +294,7 @@ def test_a_tail_cut_with_its_sequence_document_after_an_audit_is_truncated(log: 
 
 def test_the_last_verified_event_deleted_later_is_missing_for_an_incremental_audit(log: Log) -> None:
     assert log.found() == []
-    log.events.delete_one({"seq": SIZE - 1})
+    log.events.delete_one({"chain": "main", "seq": SIZE - 1})
     assert log.found("incremental") == [("missing", SIZE - 1)]
 
 

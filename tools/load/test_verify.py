@@ -106,7 +106,7 @@ def test_an_honest_log_is_as_it_should_be(loaded: Loaded) -> None:
 
 
 def test_a_lost_event_is_named(loaded: Loaded) -> None:
-    assert loaded.db["events"].delete_one({"seq": 4}).deleted_count == 1
+    assert loaded.db["events"].delete_one({"chain": CHAIN, "seq": 4}).deleted_count == 1
     result = loaded.command()
     assert result.returncode == 1
     assert "was acknowledged at seq 4 and is lost" in result.stdout
@@ -117,7 +117,7 @@ def test_a_lost_tail_is_named_though_no_audit_without_anchors_can_see_it(loaded:
     before = loaded.db["sequences"].find_one({"_id": CHAIN})
     loaded.appends.single()
     loaded.settle()
-    loaded.db["events"].delete_one({"seq": before["size"]} if before else {})
+    loaded.db["events"].delete_one({"chain": CHAIN, "seq": before["size"] if before else 0})
     loaded.db["sequences"].replace_one({"_id": CHAIN}, before or {})
     loaded.db["audits"].delete_many({})
     (problem,) = loaded.verify().problems
@@ -162,7 +162,7 @@ def test_an_altered_event_is_named(loaded: Loaded) -> None:
     assert event is not None
     altered = event["payload"].replace('"user":"u-', '"user":"x-')
     assert altered != event["payload"]
-    loaded.db["events"].update_one({"seq": 3}, {"$set": {"payload": altered}})
+    loaded.db["events"].update_one({"chain": CHAIN, "seq": 3}, {"$set": {"payload": altered}})
     result = loaded.command()
     assert result.returncode == 1
     assert "altered: event 3: payload_hash is not the hash of salt and payload" in result.stdout
