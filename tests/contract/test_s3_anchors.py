@@ -86,6 +86,16 @@ def test_objects_under_a_prefix_are_a_store_of_their_own(store: S3Anchors, clien
     assert open_anchors("s3://anchors", 1).read("main", "1.note") == b"above"
 
 
+@pytest.mark.parametrize("prefix", ["", "some/where"])
+def test_what_is_kept_in_a_folder_beside_is_a_store_of_its_own_and_locked_as_long(client: Any, prefix: str) -> None:
+    store = S3Anchors(client, "anchors", prefix, 30)
+    before = datetime.now(UTC)
+    assert store.beside("_packs").create("packs", "1", b"x")
+    head = client.head_object(Bucket="anchors", Key=f"{prefix}/_packs/packs/1".removeprefix("/"))
+    assert abs(head["ObjectLockRetainUntilDate"] - before - timedelta(days=30) - MARGIN) < timedelta(minutes=1)
+    assert (list(store.chains()), list(store.beside("_packs").chains())) == ([], ["packs"])
+
+
 @pytest.mark.parametrize("key", ["readme.txt", "main/deeper/1.note", "main/", "main/A", "Main/1.note"])
 def test_other_objects_in_the_bucket_are_ignored(store: S3Anchors, client: Any, key: str) -> None:
     store.create("main", "1.note", b"x")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from eventlog.anchors.keys import note_key
@@ -18,12 +19,15 @@ from eventlog.audit import going_round
 from eventlog.audit.report import AuditReport
 from eventlog.audit.reports import Reports
 from eventlog.chain_names import REGISTRY
+from eventlog.formats.governance_note import KIND
+from eventlog.formats.note import VerifierKey, format_vkey
 from eventlog.http.audits import run_scheduled
 from eventlog.settings import Settings
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
 from tests.contract.conftest import ACCOUNT
 from tests.support.anchored import ORIGIN, kinds, new_key
+from tests.support.anchoring import Key
 from tests.support.factories import draft
 from tests.support.s3_server import client_of, serving_s3
 
@@ -200,6 +204,28 @@ def test_a_round_puts_as_many_objects_for_all_chains_as_for_a_few_and_each_is_lo
     assert {key for key in cloud.objects() if key.startswith("c")} == {f"{c}/000000000001.claim" for c in CHAINS}
     found = cloud.client.get_object(Bucket=cloud.bucket, Key="c00/000000000001.claim")["Body"].read()
     assert found == FROM_HERE
+
+
+def test_a_function_makes_one_client_for_all_that_it_keeps_in_the_bucket(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anchors, packs, cosignatures, and orders to erase."""
+    made, client = list[str](), boto3.client
+
+    def making(service: str, **more: Any) -> Any:
+        made.append(service)
+        return client(service, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3, "client", making)
+    (tmp_path / "policy").write_text("quorum none\n")
+    key = format_vkey(VerifierKey(ORIGIN, Key(1).public_key, KIND))
+    more = {"governance_keys": key, "witness_policy": str(tmp_path / "policy")}
+    with Cloud(cloud.settings.model_copy(update=more), cloud.bucket, cloud.client, cloud.front).function() as wired:
+        grow(wired, CHAINS[:1])
+        check_intact(round_of(wired))
+        assert wired.witnessing
+        assert wired.restorer.orders
+    assert made == ["s3"]
 
 
 def test_functions_that_have_just_started_go_on_in_packs_and_find_all_that_is_there(cloud: Cloud) -> None:

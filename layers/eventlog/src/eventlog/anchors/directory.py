@@ -23,6 +23,10 @@ class DirectoryAnchors:
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
 
+    def beside(self, folder: str) -> "DirectoryAnchors":
+        """See ``AnchorPlace.beside``."""
+        return DirectoryAnchors(self._path / folder)
+
     def chains(self) -> Iterator[str]:
         """See ``AnchorStore.chains``: the directories that hold an object."""
         with _mapped():

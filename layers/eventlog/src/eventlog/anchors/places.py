@@ -1,5 +1,7 @@
 """Opens the anchor store that the settings name."""
 
+from typing import Protocol
+
 from eventlog.anchors.store import AnchorStore
 
 COSIGNATURES = "_cosignatures"
@@ -10,7 +12,15 @@ PACKS = "_packs"
 """As above: in it are the packs of anchors (``packed.py``)."""
 
 
-def open_anchors(location: str, retention_days: int) -> AnchorStore:
+class AnchorPlace(AnchorStore, Protocol):
+    """A store beside whose chains there are folders with other stores in them."""
+
+    def beside(self, folder: str) -> AnchorStore:
+        """Open the store in a folder; what this one has opened serves both."""
+        ...
+
+
+def open_anchors(location: str, retention_days: int) -> AnchorPlace:
     """Open the store at ``s3://bucket[/prefix]``, or in a directory.
 
     Objects in S3 can't be removed before so many days are over.

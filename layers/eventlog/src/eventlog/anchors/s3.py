@@ -40,8 +40,12 @@ class S3Anchors:
     """
 
     def __init__(self, client: Any, bucket: str, prefix: str = "", retention_days: int = 365) -> None:
-        self._client, self._bucket, self._retention = client, bucket, timedelta(days=retention_days)
+        self._client, self._bucket, self._days = client, bucket, retention_days
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def beside(self, folder: str) -> "S3Anchors":
+        """See ``AnchorPlace.beside``: one client for both, as to make one takes longer than a request."""
+        return S3Anchors(self._client, self._bucket, f"{self._prefix}{folder}", self._days)
 
     def chains(self) -> Iterator[str]:
         """See ``AnchorStore.chains``."""
@@ -99,7 +103,7 @@ class S3Anchors:
                 IfNoneMatch="*",
                 ChecksumAlgorithm="SHA256",
                 ObjectLockMode="COMPLIANCE",
-                ObjectLockRetainUntilDate=datetime.now(UTC) + self._retention + MARGIN,
+                ObjectLockRetainUntilDate=datetime.now(UTC) + timedelta(days=self._days) + MARGIN,
             )
         except ClientError as error:
             if _code(error) == "PreconditionFailed":  # there is an object under this key

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from eventlog.anchors.anchoring import Anchoring
 from eventlog.anchors.packed import PackedAnchors
-from eventlog.anchors.places import COSIGNATURES, PACKS, open_anchors
-from eventlog.anchors.store import AnchorStore
+from eventlog.anchors.places import COSIGNATURES, PACKS, AnchorPlace, open_anchors
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.declaring import Declaring
 from eventlog.audit.metrics import AuditLog
@@ -90,12 +89,11 @@ class AuditWiring(Wiring):
     def _orders(self) -> "OrderNotes | None":
         """Where erasures and holds are kept beside the anchors; None if this log knows no governance key."""
         settings = self.settings
-        if not settings.governance_keys or settings.anchors is None:
+        if not settings.governance_keys or self.anchors is None:
             return None
         from eventlog.anchors.orders import GOVERNANCE, OrderNotes  # noqa: PLC0415  as above
 
-        place = open_anchors(f"{settings.anchors.rstrip('/')}/{GOVERNANCE}", settings.anchor_retention_days)
-        return OrderNotes(place, settings.origin, lambda: settings.governance_public_keys)
+        return OrderNotes(self.anchors.beside(GOVERNANCE), settings.origin, lambda: settings.governance_public_keys)
 
     @property
     def _some_anchoring(self) -> Anchoring:
@@ -140,12 +138,12 @@ class AuditWiring(Wiring):
     def witnessing(self, _: Connected) -> "Witnessing | None":
         """Build what asks witnesses; None if nobody is asked."""
         settings, asked = self.settings, self._asked_witnesses
-        if asked is None or settings.anchors is None:
+        if asked is None or self.anchors is None:
             return None
         return asked.witnessing(
             standings=self.auditor.standings,
             notices=AuditLog(),
-            kept=open_anchors(f"{settings.anchors.rstrip('/')}/{COSIGNATURES}", settings.anchor_retention_days),
+            kept=self.anchors.beside(COSIGNATURES),
             wanted=NameFilter.of(listed(settings.witness_chains)),
             fresh_seconds=settings.witness_fresh_seconds,
         )
@@ -161,14 +159,13 @@ class AuditWiring(Wiring):
         if self.anchors is None:
             return None
         settings, copies = self.settings, CheckpointStore(connected.log)
-        packs = open_anchors(f"{str(settings.anchors).rstrip('/')}/{PACKS}", settings.anchor_retention_days)
         return Anchoring(
             connected.log,
             TreeReader(connected.log),
             copies,
             PackedAnchors(
                 self.anchors,
-                packs,
+                self.anchors.beside(PACKS),
                 copies,
                 lambda: self.auditor.heads.pack_position(),  # noqa: PLW0108  the auditor is made of this
                 packing=settings.anchor_packs,
@@ -179,8 +176,8 @@ class AuditWiring(Wiring):
         )
 
     @cached_property
-    def anchors(self) -> AnchorStore | None:
-        """Where anchors are kept; None if nothing is anchored."""
+    def anchors(self) -> AnchorPlace | None:
+        """Where anchors are kept, and other things beside them; None if nothing is anchored."""
         settings = self.settings
         return open_anchors(settings.anchors, settings.anchor_retention_days) if settings.anchors else None
 
