@@ -69,7 +69,7 @@ class EventLayout:
         size, name0, length0, prefix = self._to_id.unpack_from(raw)
         at = self._to_id.size
         end = at + length0 - self._prefix - 1
-        event_id = raw[at:end]
+        key = raw[at:end]
         name1, length1 = self._to_event_id.unpack_from(raw, end)
         at = end + self._to_event_id.size
         end = at + length1 - 1
@@ -77,15 +77,15 @@ class EventLayout:
         name2, seq, name3, length2 = _TO_TYPE.unpack_from(raw, end)
         at = end + _TO_TYPE.size
         end = at + length2 - 1
-        event_type = raw[at:end]
+        event_type = raw[at:end].decode()
         name4, length3 = _TO_SOURCE.unpack_from(raw, end)
         at = end + _TO_SOURCE.size
         end = at + length3 - 1
-        source_id = raw[at:end]
+        source_id = raw[at:end].decode()
         name5, timestamp, name6, received_at, name7, length4 = _TO_PRINCIPAL.unpack_from(raw, end)
         at = end + _TO_PRINCIPAL.size
         end = at + length4 - 1
-        principal = raw[at:end]
+        principal = raw[at:end].decode()
         name8, length5 = _TO_PAYLOAD.unpack_from(raw, end)
         if name8 == _APART[:10]:
             found = _split_apart(raw, end, size) if size < len(raw) else _without_row(raw, end)
@@ -101,11 +101,11 @@ class EventLayout:
             return None
         # A length of 0 would read one byte backwards: a string has at least the NUL that ends it.
         long_enough = length0 > self._prefix and length1 and length2 and length3 and length4 and length5
-        if not long_enough or (body is None and size != len(raw)) or event_id != again:
+        if not long_enough or (body is None and size != len(raw)) or key != again:
             return None
         payload.decode()
-        texts = event_id.decode(), event_type.decode(), source_id.decode()
-        return seq, *texts, timestamp, received_at, principal.decode(), payload, raw[end + 12 : end + 28], end, body
+        salt = raw[end + 12 : end + 28]
+        return seq, key.decode(), event_type, source_id, timestamp, received_at, principal, payload, salt, end, body
 
 
 def _split_apart(raw: bytes, place: int, stop: int) -> tuple[bytes, int, BodyPlace] | None:
