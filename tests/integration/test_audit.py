@@ -178,6 +178,7 @@ def test_every_chain_is_audited_also_one_without_sequence_document(store: MongoS
     ]  # fmt: skip
 
 
+@pytest.mark.replica_set
 @pytest.mark.parametrize("seq", [Int64(4), Int64(5), 4.5, 9.5])
 def test_no_row_slips_through_between_two_steps(
     store: MongoStore, auditor: Auditor, monkeypatch: pytest.MonkeyPatch, seq: Any

@@ -133,7 +133,11 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(each, marks=[pytest.mark.replica_set] if name == "strays" else []) for name, each in CHANGES.items()],
+    ids=CHANGES,
+)
 def test_a_tampered_log_gets_the_same_report(
     filled: MongoStore, mongo_uri: str, database: str, watched: Watched, change: Change
 ) -> None:

@@ -57,7 +57,9 @@ def log(store: MongoStore, tmp_path: Path) -> AnchoredLog:
     return log
 
 
-@pytest.mark.parametrize("number", range(len(DAMAGES)))
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=[pytest.mark.replica_set] if n in (7, 8) else []) for n in range(len(DAMAGES))]
+)
 def test_every_chain_is_audited_whatever_stands_beside_it(log: AnchoredLog, number: int) -> None:
     DAMAGES[number](operations_of(log.store))
     for _ in range(2):

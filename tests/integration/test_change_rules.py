@@ -24,6 +24,9 @@ from tests.integration.changes import HONEST, OTHER_VERSION, WRONG, fill
 from tests.support.factories import draft
 from tests.support.watched import from_now, told_since
 
+pytestmark = pytest.mark.replica_set
+"""Changes of every kind and rows without a chain, which no router lets in; test_sharded_setup.py watches a cluster."""
+
 
 def told(store: MongoStore, act: Callable[[], object]) -> list[tuple[bool, str]]:
     """What comes of an act."""

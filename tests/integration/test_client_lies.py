@@ -200,7 +200,7 @@ def test_a_proof_of_another_event_than_the_receipt_s_is_caught(log: Log) -> None
 def test_an_event_that_is_denied_is_caught(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     receipt = receipt_file(log)
     log.store.settle("main")
-    operations_of(log.store).events.delete_one({"event_id": "mine"})
+    operations_of(log.store).events.delete_one({"_id": "main/mine"})
     assert log.run("prove", receipt, "--key", VKEY) == 3
     assert "the log gave a receipt for event mine and does not have it" in capsys.readouterr().err
 

@@ -32,12 +32,12 @@ ROUTES = [
 def forge(database: Any, payload: str, *, settled: bool) -> None:
     """Damage the one event, where it is stored."""
     if settled:
-        assert database.events.update_one({}, {"$set": {"payload": payload}}).modified_count == 1
+        assert database.events.update_one({"_id": "main/e"}, {"$set": {"payload": payload}}).modified_count == 1
         return
     (event,) = database.events.find()
     names = ("event_id", "event_type", "source_id", "timestamp", "received_at", "principal")
     entry = {name: event[name] for name in (*names, "payload", "salt", "payload_hash", "content_hash")}
-    database.events.delete_one({})
+    database.events.delete_one({"_id": "main/e"})
     image = {
         "settled": {"size": Int64(0), "hash": event["prev_hash"], "frontier": []},
         "pending": [entry | {"payload": payload}],
@@ -110,7 +110,7 @@ def test_an_event_that_is_empty_and_that_nobody_ordered_to_erase_is_damaged(
     payloads = [*map(order_payload, orders), {"note": "erase 0"}, {"note": 0}]
     log.append("main", [draft(event_type=ERASURE, timestamp=TIME + n, payload=p) for n, p in enumerate(payloads)])
     log.settle("main")
-    client[database].events.update_one({"event_id": "e"}, {"$set": fields_to_empty(event)})
+    client[database].events.update_one({"_id": "main/e"}, {"$set": fields_to_empty(event)})
     client[database].bodies.delete_many({})
     refused_everywhere(api)
     assert api.get("/api/v1/events/e/receipt").status_code == 200  # it rests on hashes alone
@@ -125,6 +125,6 @@ def test_an_event_that_is_empty_before_it_is_settled_is_damaged(
 ) -> None:
     assert api.post("/api/v1/events", json=EVENT).status_code == 201
     api.app.state.connection.log.settle("main")  # type: ignore[attr-defined]
-    client[database].events.update_one({}, {"$set": {"salt": b""}})
+    client[database].events.update_one({"_id": "main/e"}, {"$set": {"salt": b""}})
     forge(client[database], "", settled=False)
     refused_everywhere(api)
