@@ -40,9 +40,9 @@ def count(
     bounds = {"seq": {"$gte": Int64(0), "$lt": Int64(end)}}
 
     def keys(skip: int, limit: int = 0) -> Any:
-        fields = {"_id": 0, **dict.fromkeys(index.fields, 1)}
-        found = operations.events.find(bounds, fields, hint=index.keys, session=session, skip=skip, limit=limit)
-        return found.min(first).max(last)
+        fields, order = {"_id": 0, **dict.fromkeys(index.fields, 1)}, index.order(routed=operations.routed)
+        found = operations.events.find(bounds, fields, sort=order, session=session, skip=skip, limit=limit)
+        return found.hint(index.keys).min(first).max(last)
 
     try:
         if before.place is None and end <= _AT_ONCE:

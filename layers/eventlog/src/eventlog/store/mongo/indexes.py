@@ -29,6 +29,14 @@ class Index:
         """The fields with their direction, as ``create_index`` takes them."""
         return [(field, ASCENDING) for field in self.fields]
 
+    def order(self, *, routed: bool) -> list[tuple[str, int]] | None:
+        """Return what to sort by where its entries are wanted as they stand in it.
+
+        One server gives them so. A router (``routed``) gives those of several shards in no order, unless it is asked
+        to sort; where it need not, nothing is sorted: for one row with an array MongoDB would read all others first.
+        """
+        return self.keys if routed else None
+
 
 @dataclass(frozen=True, slots=True)
 class ShardKey:

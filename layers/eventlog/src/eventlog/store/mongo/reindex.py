@@ -63,7 +63,8 @@ class Reindexer:
         """Read the next events of an older version, or of none, which stand first."""
         first = [("chain", chain), ("keys_version", place[0]), ("seq", place[1])]
         last = [("chain", chain), ("keys_version", Int64(self._fields.version)), ("seq", MinKey())]
-        cursor = self._ops.raw_events.find({}, hint=BY_VERSION.keys, limit=BATCH)
+        order = BY_VERSION.order(routed=self._ops.routed)
+        cursor = self._ops.raw_events.find({}, hint=BY_VERSION.keys, limit=BATCH, sort=order)
         with needed_index():
             return [bytes(each.raw) for each in cursor.min(first).max(last)]  # type: ignore[arg-type]
 

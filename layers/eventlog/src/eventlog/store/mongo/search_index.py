@@ -77,17 +77,21 @@ def values(
 ) -> tuple[list[str], bool]:
     """List the first keys of a chain's events that begin so, and whether there are more: one index entry for each."""
     name = name_of(begins) + ":"
-    end = after_prefix(begins)
     pending = {key for entry in image.pending if entry.keys for key in entry.keys.values if key.startswith(begins)}
+    find = _grouped if operations.routed else _walked
+    found = find(operations, image.chain, begins, limit + 1, session) if image.settled.size else []
+    merged = sorted({*found, *pending})
+    return [key.removeprefix(name) for key in merged[:limit]], len(merged) > limit
+
+
+def _walked(operations: Operations, chain: str, begins: str, limit: int, session: ClientSession) -> list[str]:
+    """Find the first keys that begin so: from each one the index is sought for the next."""
+    # Bounds of MongoDB's own, as a filter on an array can't give both ends.
     found: list[str] = []
-    low = begins
-    # From each key the index is sought for the next one: bounds of MongoDB's own, as a filter on an array can't give
-    # both ends.
-    while image.settled.size and len(found) <= limit:
+    low, end = begins, after_prefix(begins)
+    while len(found) < limit:
         rest: list[tuple[str, Any]] = [("timestamp", MinKey()), ("seq", MinKey())]
-        first, last = (
-            [("chain", image.chain), ("keys", key), *rest] for key in (low, MaxKey() if end is None else end)
-        )
+        first, last = ([("chain", chain), ("keys", key), *rest] for key in (low, MaxKey() if end is None else end))
         with needed_index():
             cursor = operations.events.find({}, session=session, hint=BY_KEY.keys, limit=1, return_key=True)
             key = next(iter(cursor.min(first).max(last)), None)
@@ -95,5 +99,25 @@ def values(
             break
         found.append(key["keys"])
         low = key["keys"] + "\0"  # the first text after it
-    merged = sorted({*found, *pending})
-    return [key.removeprefix(name) for key in merged[:limit]], len(merged) > limit
+    return found
+
+
+def _grouped(operations: Operations, chain: str, begins: str, limit: int, session: ClientSession) -> list[str]:
+    """Find the same through a router, which gives the entries of several shards in no order.
+
+    MongoDB does not sort by a field that has arrays by its index, so each shard reads all that begin so, once.
+    """
+    end = after_prefix(begins)
+    bounds = {"$gte": begins} if end is None else {"$gte": begins, "$lt": end}
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"chain": chain, "keys": bounds}},
+        {"$project": {"keys": 1, "_id": 0}},
+        {"$unwind": "$keys"},
+        {"$match": {"keys": bounds}},
+        {"$group": {"_id": "$keys"}},
+        {"$sort": {"_id": 1}},
+        {"$limit": limit},
+    ]
+    with needed_index():
+        rows = operations.events.aggregate(pipeline, session=session, hint=dict(BY_KEY.keys))
+        return [row["_id"] for row in rows]
