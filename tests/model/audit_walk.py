@@ -284,7 +284,7 @@ class AuditWalk:
         kind = rng.random()
         if kind < 0.1:
             return Work(None, None, seconds)
-        return Work(mode, None if kind < 0.7 else rng.choice(chains), seconds)
+        return Work(mode, None if kind < 0.7 else rng.choice(chains or ["a"]), seconds)
 
     def _fault(self) -> Fault | None:
         rng = self.rng
