@@ -139,7 +139,7 @@ class PackedAnchors:
                 copied[chain] = self._copies.newest_number(chain)
             return max(listed, copied[chain])
 
-        return PackPosition(number, tuple(self._packs.newer(known, number_of)[-_LEFT_OPEN:]), newest)
+        return PackPosition(number, tuple(self._packs.newer(known)[-_LEFT_OPEN:]), newest)
 
     def findings(self) -> Iterator[Finding]:
         """Iterate over what is wrong with packs as such; what is wrong with an anchor in one, its chain's audit finds.
