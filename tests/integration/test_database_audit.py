@@ -188,6 +188,7 @@ def test_an_audit_whose_user_may_not_list_says_so(secured_log: SecuredLog) -> No
     secured_log.set_up()
 
 
+@pytest.mark.replica_set  # the shard key's index is dropped
 def test_the_database_audit_reports_what_it_finds_and_keeps_no_chain_from_being_audited(
     store: MongoStore, tmp_path: Path
 ) -> None:

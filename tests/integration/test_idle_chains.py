@@ -130,6 +130,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
 OLD: list[dict[str, Any]] = []
 
 
+@pytest.mark.replica_set  # a chain is renamed, which is a shard key
 def test_what_is_done_to_one_among_many_idle_ones_is_found_in_the_next_round(log: AnchoredLog) -> None:
     for chain in [*ATTACKS, *CHAINS]:
         log.append(3, chain)

@@ -62,6 +62,7 @@ def show(store: MongoStore, index: Index) -> None:
     operations_of(store).events.create_index(index.keys, unique=index.unique)
 
 
+@pytest.mark.replica_set  # the index of the shard key is made anew
 @pytest.mark.parametrize("step", [1, 2, scan.STEP])
 @pytest.mark.parametrize("at_once", [True, False])
 def test_each_index_that_lacks_rows_is_named_with_how_many(
@@ -123,6 +124,7 @@ def test_counting_looks_at_keys_alone_in_one_command_an_index(log: MongoStore) -
     assert (commands[counting], documents[counting]) == (len(EVENTS), 0)
 
 
+@pytest.mark.replica_set
 @each("index", EVENTS)
 @pytest.mark.parametrize("at_once", [True, False])
 def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(
@@ -144,6 +146,7 @@ def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(
     events.drop_index("second")
 
 
+@pytest.mark.replica_set
 def test_a_view_in_the_place_of_events_stops_no_audit(log: MongoStore) -> None:
     database = operations_of(log).events.database
     database["events"].rename("elsewhere")

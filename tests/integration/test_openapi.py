@@ -29,6 +29,8 @@ from tests.support.anchoring import put_anchor
 from tests.support.callers import by_jwt
 from tests.support.gateway import BehindGateway
 
+pytestmark = pytest.mark.replica_set
+"""The router of the tests is in this process, and draws random numbers while Hypothesis makes up requests."""
 ROUTES = [
     "POST /api/v1/events",
     "POST /api/v1/events/batch",

@@ -127,12 +127,14 @@ def check_equal(short: Cost, long: Cost) -> None:
     assert grown == {}
 
 
+@pytest.mark.replica_set  # for the names of chains, the router of the tests reads all
 def test_a_round_costs_the_same_however_long_the_log_is(logs: tuple[Log, Log], monkeypatch: pytest.MonkeyPatch) -> None:
     (short, found), (long, also) = (cost_of_a_round(log, monkeypatch) for log in logs)
     assert found == also == {}
     check_equal(short, long)
 
 
+@pytest.mark.replica_set
 def test_so_it_does_with_an_array_in_the_place_of_a_chain_which_is_found(
     logs: tuple[Log, Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:

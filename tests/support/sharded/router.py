@@ -273,4 +273,6 @@ class _Client:
         answer = self._routed(Command(grouped | kept))
         if not answer["ok"]:
             return answer
+        if answer["cursor"]["id"]:
+            raise RouterError(17217, "Location17217", "distinct too big, 16mb cap")
         return {"ok": 1.0, "values": [found["_id"] for found in answer["cursor"]["firstBatch"]]}
