@@ -102,12 +102,17 @@ class Routing:
     def database(self, name: str, *, make: bool = False) -> Document | None:
         """A database's primary shard and version; it can be made on the way, as a first write does."""
         with self._lock:
+            self._look_up(name)
             if name not in self._databases and make:
                 command = {"_configsvrCreateDatabase": name, "primaryShardId": FIRST_SHARD, "writeConcern": MAJORITY}
                 self.run_config(command | {"$db": "admin"})
-            if name not in self._databases:
-                self._databases.update((name, found) for found in self._find("databases", {"_id": name}))
+                self._look_up(name)
             return self._databases.get(name)
+
+    def _look_up(self, name: str) -> None:
+        """Read where a database is, if it is not known: a mongod that routes for us makes some by itself."""
+        if name not in self._databases:
+            self._databases.update((name, found) for found in self._find("databases", {"_id": name}))
 
     def collection(self, namespace: str) -> Sharded | None:
         """A sharded collection; None if it is not sharded, so that all of it is on its database's primary shard."""
