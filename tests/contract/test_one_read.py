@@ -21,6 +21,7 @@ from tests.contract.test_raw_reads import CHAIN, Commands
 from tests.support.factories import draft
 from tools.benchmarks.plans import Explainer
 
+pytestmark = pytest.mark.replica_set  # through a router a page is two reads
 ONE, TWO = {"aggregate": 1}, {"aggregate": 1, "find": 2}
 FIRST = Query(chain=CHAIN, limit=3)
 

@@ -18,6 +18,7 @@ from eventlog.store.mongo.sessions import causal_session
 from eventlog.store.mongo.store import MongoStore
 from tests.support.factories import draft
 
+pytestmark = pytest.mark.replica_set  # through a router the driver itself reads
 CHAIN = "main"
 FIND = {"find": "events", "filter": {"chain": CHAIN}, "sort": {"seq": 1}}
 

@@ -51,6 +51,7 @@ def test_the_next_batch_is_asked_for_before_the_one_before_is_gone_over(log: Mon
         assert [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
+@pytest.mark.replica_set  # through a router the driver itself reads
 def test_what_fails_ahead_fails_where_it_is_wanted(log: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
     real, asked = raw_reads.run, list[object]()
 

@@ -42,7 +42,7 @@ def forge(database: Any, payload: str, *, settled: bool) -> None:
         "settled": {"size": Int64(0), "hash": event["prev_hash"], "frontier": []},
         "pending": [entry | {"payload": payload}],
     }
-    database.sequences.update_one({}, {"$set": image})
+    database.sequences.update_one({"_id": "main"}, {"$set": image})
 
 
 @pytest.mark.parametrize("settled", [True, False], ids=["settled", "pending"])

@@ -110,7 +110,7 @@ def test_an_audit_over_http_answers_with_what_it_found(
     event = {"event_type": "t", "timestamp": "2026-11-23T12:00:00Z", "source_id": "s", "payload": {}}
     assert api.post("/api/v1/events", json=event).status_code == 201
     assert api.post("/api/v1/audits", json={"mode": "full"}).json()["status"] == "intact"
-    client[database].events.update_one({}, {"$set": {"source_id": "forged"}})
+    client[database].events.update_one({"chain": "main", "seq": 0}, {"$set": {"source_id": "forged"}})
     client[database].command("collMod", "audits", validator={"never": True}, validationLevel="strict")
     answer = api.post("/api/v1/audits", json={"mode": "full"})
     assert (answer.status_code, answer.json()["status"]) == (200, "tampered")

@@ -128,6 +128,7 @@ def test_what_is_found_is_told_even_if_the_chains_can_not_be_read(
         assert watch.found() == [("", "tampered", 1)]
 
 
+@pytest.mark.replica_set  # an array in a shard key
 def test_ids_that_nobody_should_have_written_are_told(watch: Watch) -> None:
     for odd in (7, {"a": 1}, b"\xff", "x" * 5_000, DatetimeMS(2**62), None):
         watch.events.insert_one({"_id": odd, "chain": ["main"], "seq": repr(odd)})
@@ -137,6 +138,7 @@ def test_ids_that_nobody_should_have_written_are_told(watch: Watch) -> None:
         assert "secret" not in str(report)
 
 
+@pytest.mark.replica_set  # never tried through a router
 def test_a_dropped_database_is_told_and_watched_on(watch: Watch, client: MongoClient[dict[str, Any]]) -> None:
     position = watch.audits.find_one({"_id": POSITION})
     assert position is not None

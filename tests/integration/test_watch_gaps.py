@@ -119,6 +119,7 @@ def test_the_first_anchor_is_the_earliest_of_all_chains_that_can_be_believed(log
     assert history.first_time() == times[2]
 
 
+@pytest.mark.replica_set  # the router of the tests begins anew where it does not know a token
 @each("token", [bson.encode({"_data": "garbage"}), bson.encode({"_data": ""}), b"no BSON"])
 def test_a_history_that_is_lost_is_a_gap_with_its_times(watch: Watch, token: bytes) -> None:
     """As after a move to another cluster, or when nobody watched for longer than the database remembers."""

@@ -88,6 +88,7 @@ def cost_of(api: TestClient, wiring: AuditWiring, client: Client, database: str)
     return appended, anchored, len(reports)
 
 
+@pytest.mark.replica_set  # a router has no profiler
 @pytest.mark.new_database  # both are: making indexes counts, too
 @pytest.mark.usefixtures("_soon")
 def test_witnesses_that_hang_cost_an_append_and_an_anchor_nothing(
