@@ -10,6 +10,7 @@ import orjson
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from eventlog.evidence import checkpoints as evidence_checkpoints
 from eventlog.evidence import proofs
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.cosignature import cosign
@@ -73,12 +74,18 @@ def test_keys_of_the_log_that_was_served_here_before_count_for_nothing(
     expect(page.locator("#foreign")).to_have_count(0)
 
 
+def hand_out_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the log hand out whatever checkpoints it has."""
+    for module in (evidence_checkpoints, proofs):
+        monkeypatch.setattr(module, "check_place", lambda *_: None)
+
+
 @pytest.mark.parametrize("name", [f"{OTHER}/main", "example.com/log/second"])
 def test_a_checkpoint_under_another_name_does_not_count(
     look: Watched, log: ServedLog, event_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, name: str
 ) -> None:
     """Of the very tree, and signed by a key that is in this browser, with the log's own beside it and without."""
-    monkeypatch.setattr(proofs, "_check_place", lambda *_: None)  # a log that hands out whatever it has
+    hand_out_anything(monkeypatch)
     other = new_key(tmp_path / "other")
     checkpoints = operations_of(log.store).checkpoints
     row = checkpoints.find_one({"chain": "main"}, sort=[("number", -1)])
@@ -132,7 +139,7 @@ def test_a_wrong_signature_in_a_pinned_key_s_name_is_tampering(
     look: Watched, log: ServedLog, event_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unlike one of a key that is not known here: whoever wrote the line claims to have signed what it stands under."""
-    monkeypatch.setattr(proofs, "_check_place", lambda *_: None)
+    hand_out_anything(monkeypatch)
     checkpoints = operations_of(log.store).checkpoints
     row = checkpoints.find_one({"chain": "main"}, sort=[("number", -1)])
     assert row is not None

@@ -134,7 +134,7 @@ def test_checkpoints_are_held_against_the_events(url: str, store: MongoStore, st
 
 
 def test_a_checkpoint_of_another_tree_is_caught(url: str, store: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proofs, "_agreeing", lambda *given: given[-1])  # a log that hands out whatever it has
+    monkeypatch.setattr(proofs, "agreeing", lambda *given: given[-1])  # a log that hands out whatever it has
     with EventLog(url, key=VKEY) as log:
         log.append_batch(some(5))
         put_anchor(store, 3, root=merkle.EMPTY_ROOT)
