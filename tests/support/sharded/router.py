@@ -27,6 +27,7 @@ _USERS = {"createRole", "updateRole", "rolesInfo", "createUser", "updateUser", "
 _STALE = {13388, 249, 150, 250}
 _NO_PRIMARY = {10058, 10107, 13435, 13436, 189, 11602}
 """What a node says that is no primary (any more). A router lets no client see these."""
+_WRITES = {"insert", "update", "delete", "findAndModify"}
 _SAID: dict[str, Document] = {"endSessions": {"ok": 1.0}}
 """What ends by itself here."""
 
@@ -95,6 +96,8 @@ class _Client:
         name = command.name
         if name in _SAID:
             return _SAID[name] | self._router.clock.stamp()
+        if name in _WRITES and not {"writeConcern", "autocommit"} & command.fields.keys():
+            command = command.change(writeConcern=MAJORITY)  # a mongos's own default, but not a mongod's that routes
         if name in _MAKING:
             self._routing.database(command.database, make=True)
         if name in self._own:
