@@ -139,7 +139,12 @@ class PackedAnchors:
                 copied[chain] = self._copies.newest_number(chain)
             return max(listed, copied[chain])
 
-        return PackPosition(number, tuple(self._packs.newer(known)[-_LEFT_OPEN:]), newest)
+        left_open = self._packs.newer(known, number_of)
+        if len(left_open) > _LEFT_OPEN:
+            # More than a list names: a claim in one that it left out could be made again. So all from there on count
+            # as not known, and whoever begins with the list reads them.
+            return PackPosition(min(number, left_open[0] - 1), (), newest)
+        return PackPosition(number, tuple(left_open), newest)
 
     def findings(self) -> Iterator[Finding]:
         """Iterate over what is wrong with packs as such; what is wrong with an anchor in one, its chain's audit finds.

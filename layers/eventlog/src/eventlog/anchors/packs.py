@@ -9,12 +9,9 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from itertools import islice
 
 from eventlog.anchors.gathering import Offer, Taken
 from eventlog.anchors.pack_cache import PackCache
-from eventlog.anchors.pack_places import Places
 from eventlog.anchors.store import AnchorStore
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.pack import MAX_NUMBER, ObjectPlace, Pack, format_pack, parse_pack
@@ -28,16 +25,13 @@ _AT_ONCE = 64
 """Packs that are read before the first of them is let go."""
 _READERS = 8
 _TRIES = 20
-_TOLD = 1000
-"""Packs that can't be read, and objects that are none, that are told of."""
 
 
 class Packs:
     """Reads packs, and adds them; of what it has read it knows which pack has which place.
 
-    It has read all packs after some number, without a gap, and some before it; of very many it knows what is newest of
-    each chain. ``objects``: where packs are kept. Several threads may use it: one at a time looks for new packs or adds
-    one.
+    It knows all packs after some number, without a gap, and some before it. ``objects``: where packs are kept. Several
+    threads may use it: one at a time looks for new packs or adds one.
     """
 
     def __init__(self, objects: AnchorStore) -> None:
@@ -45,11 +39,11 @@ class Packs:
         self._order = threading.RLock()
         self._lock = threading.RLock()
         self._cache = PackCache()
-        self._places = Places()
+        self._places: dict[str, dict[str, int]] = {}
         self._damaged: dict[int, str] = {}
-        self._floor: int | None = None
-        self._others = set[int]()  # up to the floor; after it all were read
+        self._known: set[int] = set()
         self._odd: list[str] = []
+        self._floor: int | None = None
         self.newest = 0
         """The number of the newest pack that was read."""
 
@@ -65,22 +59,15 @@ class Packs:
         wanted = set(also)
         with self._order:
             self._cache.clear()  # what is in it may have been altered meanwhile
-            if self._floor is None:
-                self.newest = self._floor = after
-            floor, others = self._floor, self._others
-            others |= {n for n, there in self._read_all(sorted(n for n in wanted - others if n <= floor)) if there}
+            first = self._floor is None
+            if first:
+                self.newest = after
             # An earlier list may have been put back, or come from a backup: what it does not know has to be known here.
-            for _ in self._read_all(number for number in range(after + 1, floor + 1) if number not in others):
-                pass
+            floor = after if self._floor is None else self._floor
+            self._read_all(sorted((wanted | set(range(after + 1, floor + 1))) - self._known))
             self.refresh()
-            kept = {number for number in wanted if number in others or floor < number <= self.newest}
-            forgotten = max(0, min(after, self.newest) - floor) - sum(floor < number <= after for number in kept)
-            if forgotten or any(number <= after and number not in wanted for number in others):
-                self.generation += 1
-            self._floor, self._others = after, {number for number in kept if number <= after}
-            self._places.forget(lambda number: number > after or number in wanted)
-            with self._lock:
-                self._damaged = {n: error for n, error in self._damaged.items() if n > after or n in wanted}
+            self._floor = after
+            self._forget(lambda number: number > after or number in wanted)
 
     def refresh(self) -> None:
         """Read the packs that are new since it was called last.
@@ -89,26 +76,24 @@ class Packs:
             StoreError: the packs can't be read.
         """
         with self._order:
-            odd = list[str]()
-            for number, _ in self._read_all(self._new(odd)):  # however this ends, what was read until then is known
-                self.newest = number
+            odd, new, after = list[str](), list[int](), self.newest + 1
+            for key in self._objects.keys(FOLDER, _key(self.newest)):
+                number = int(key) if _KEY.fullmatch(key) else 0
+                # A directory may be listed while packs are added, and show a later one and not the one before it.
+                while not odd and number > after and self._objects.read(FOLDER, _key(after)) is not None:
+                    new.append(after)
+                    after += 1
+                # Nobody skips a number, so one behind a gap is no function's. It counts once the others have got there.
+                if number == after and not odd:
+                    new.append(number)
+                    after += 1
+                elif number not in new:
+                    odd.append(key)
             self._odd = odd
-
-    def _new(self, odd: list[str]) -> Iterator[int]:
-        """Iterate over the numbers of packs that are new; what is found beside them is added to ``odd``."""
-        first = after = self.newest + 1
-        for key in self._objects.keys(FOLDER, _key(self.newest)):
-            number = int(key) if _KEY.fullmatch(key) else 0
-            # A directory may be listed while packs are added, and show a later one and not the one before it.
-            while not odd and number > after and self._objects.read(FOLDER, _key(after)) is not None:
-                yield after
-                after += 1
-            # Nobody skips a number, so one behind a gap is no function's. It counts once the others have got there.
-            if number == after and not odd:
-                yield number
-                after += 1
-            elif not first <= number < after and len(odd) < _TOLD:
-                odd.append(key)
+            for start in range(0, len(new), _AT_ONCE):  # however this ends, what was read until then is known
+                part = new[start : start + _AT_ONCE]
+                self._read_all(part)
+                self.newest = part[-1]
 
     def findings(self) -> Iterator[Finding]:
         """Iterate over the packs that can't be read, and objects that are none: a log's own functions make none."""
@@ -120,11 +105,13 @@ class Packs:
 
     def chains(self) -> list[str]:
         """List the chains that have something in the packs that were read."""
-        return self._places.chains()
+        with self._lock:
+            return sorted(self._places)
 
     def of(self, chain: str) -> dict[str, int]:
         """Return what was read of a chain: its keys, and which pack has each."""
-        return self._places.of(chain)
+        with self._lock:
+            return dict(self._places.get(chain, {}))
 
     def read(self, number: int, place: ObjectPlace) -> bytes | None:
         """Read what a pack has at a place; None if it has nothing there, can't be read, or does not exist.
@@ -152,7 +139,8 @@ class Packs:
 
     def learn(self, place: ObjectPlace, number: int) -> None:
         """Remember which pack has a place, until what is not newer than the list of heads is forgotten."""
-        self._places.learn(place, number)
+        with self._lock:
+            self._places.setdefault(place[0], {}).setdefault(place[1], number)
 
     def append(self, offers: Mapping[ObjectPlace, Offer]) -> Taken:
         """Put what is offered into the next pack, but for what is in earlier packs.
@@ -178,34 +166,49 @@ class Packs:
                     return Taken(set(new), stale)
         raise AnchorsUnavailableError("anchors: other processes go on creating the next pack")
 
-    def newer(self, newest: Callable[[str], int]) -> list[int]:
+    def newer(self, newest: Callable[[str], int], number_in: Callable[[str], int]) -> list[int]:
         """List the packs that were read in which something is newer than the newest anchor known of its chain.
 
-        So are those that can't be read. ``newest`` gives the number of that anchor.
+        So are those that can't be read. ``newest`` gives the number of that anchor, ``number_in`` that in a key.
         """
-        found = self._places.newer(newest)
         with self._lock:
-            return sorted(found | set(self._damaged))
+            held, found = {chain: dict(keys) for chain, keys in self._places.items()}, set(self._damaged)
+        for chain, keys in held.items():
+            known = newest(chain)
+            found.update(pack for key, pack in keys.items() if number_in(key) > known)
+        return sorted(found)
 
-    def _read_all(self, numbers: Iterable[int]) -> Iterator[tuple[int, bool]]:
-        """Read packs, some by several threads at a time; iterate over their numbers and whether each is there.
+    def _read_all(self, numbers: list[int]) -> None:
+        """Read packs, many by several threads, and not all of very many before the first is let go."""
+        if len(numbers) == 1:
+            self._take(self._pack(numbers[0]))
+            return
+        with ThreadPoolExecutor(_READERS) as readers:
+            for start in range(0, len(numbers), _AT_ONCE):
+                for pack in readers.map(self._pack, numbers[start : start + _AT_ONCE]):
+                    self._take(pack)
 
-        Of all after the first of these only what is newest is remembered: there may be any number of packs, where the
-        audit's list of heads is gone.
-        """
-        left, newest_only = iter(numbers), False
-        while part := list(islice(left, _AT_ONCE)):
-            with ThreadPoolExecutor(_READERS) if len(part) > 1 else nullcontext() as readers:
-                for number, pack in zip(part, (readers.map if readers else map)(self._pack, part), strict=True):
-                    if pack is not None:
-                        self._take(pack, newest_only=newest_only)
-                    yield number, pack is not None or number in self._damaged
-            newest_only = True
-
-    def _take(self, pack: Pack, *, newest_only: bool = False) -> None:
+    def _take(self, pack: Pack | None) -> None:
+        if pack is None:
+            return
         self._cache.put(pack)
-        if self._places.add(pack, newest_only=newest_only):
-            self.generation += 1
+        with self._lock:
+            self._known.add(pack.number)
+            for chain, key in pack.entries:
+                keys = self._places.setdefault(chain, {})
+                keys[key] = min(keys.get(key, pack.number), pack.number)  # the first that has it counts
+
+    def _forget(self, is_kept: Callable[[int], bool]) -> None:
+        with self._lock:
+            self._damaged = {number: error for number, error in self._damaged.items() if is_kept(number)}
+            before, self._known = self._known, set(filter(is_kept, self._known))
+            self._places = {
+                chain: left
+                for chain, keys in self._places.items()
+                if (left := {key: number for key, number in keys.items() if is_kept(number)})
+            }
+            if self._known != before:
+                self.generation += 1
 
     def _pack(self, number: int) -> Pack | None:
         """Read a pack; None if there is none, or none that a log's functions have made."""
@@ -219,8 +222,7 @@ class Packs:
         except EvidenceError as error:
             with self._lock:
                 self._damaged[number] = str(error)
-                if len(self._damaged) > _TOLD:
-                    del self._damaged[min(self._damaged)]
+                self._known.add(number)
             return None
         return pack
 
