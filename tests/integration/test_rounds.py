@@ -235,9 +235,12 @@ def test_a_full_round_waits_for_no_audit_that_is_over(
         assert [report.status for report in log.auditor().resume(60)] == ["intact"]
     else:
         assert operations_of(log.store).audits.delete_one({"status": "running"}).deleted_count == 1
+    # An invocation of the other mode may be beside one that has counted the audit, and not stored that yet.
     outcome, reports = invoke(log, "incremental")
-    assert outcome.finished == {"full", "incremental"}
-    assert [report.chain for report in reports if report.mode == "full"] == [*ALL[1:], "a"]
+    assert outcome.finished == {"incremental"}
+    assert [report.chain for report in reports if report.mode == "full"] == ALL[1:]
+    outcome, reports = invoke(log, "full")
+    assert (outcome.finished, [report.chain for report in reports]) == ({"full"}, ["a", *ALL])  # and a round of its own
     assert round_id in notes(log)[0]
 
 

@@ -90,7 +90,7 @@ class GoingRound:
         # Rounds of both modes are open: what is resumed may be of either, and counts for its own. However this ends
         # (the caller stops asking, the database fails), what was audited until then counts, so it is stored on the way
         # out.
-        self._open = {mode: found for mode in NAMES if (found := self._work.rounds.find(mode))}
+        self._open = {mode: found for mode in NAMES if (found := self._work.rounds.find(mode, own=mode == self._mode))}
         self._as_found = [encode_round(found) for found in self._open.values()]
         try:
             for report in self._reports():

@@ -40,17 +40,18 @@ class Rounds:
         self._origin = origin
         self._clock = clock
 
-    def find(self, mode: Mode) -> Round | None:
+    def find(self, mode: Mode, *, own: bool = True) -> Round | None:
         """Find the round in this mode that another invocation has left unfinished; None if none can be believed.
 
         A chain whose audit is over, and was not counted, is left again: the process that ended it died before it stored
-        the round. Nobody would ever resume that audit, and the round would wait for it.
+        the round. Nobody would ever resume that audit, and the round would wait for it. But only where the round is the
+        invocation's ``own``, of which there is one at a time: else that process may be at work yet, and store it.
 
         Raises:
             CredentialsRefusedError: the database refuses the password.
         """
         found = self._stored(mode)
-        if found is not None and found.begun:
+        if found is not None and found.begun and own:
             found.leave(self._over(found))
         return None if found is None or found.is_done() else found
 
