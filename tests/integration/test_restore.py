@@ -1,14 +1,18 @@
 """A restore that an operator declares: what is left goes on under its next name, and its past stays on record."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Int64
 
 from eventlog.anchors import anchoring
 from eventlog.anchors.history import AnchorHistory, Standing
+from eventlog.audit.auditor import Auditor
 from eventlog.errors import InvalidError, NotFoundError
-from eventlog.formats.anchor import verify_anchor
+from eventlog.formats.anchor import Seal, verify_anchor
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from eventlog.formats.restore import Restore, sign_restore, verify_restore
 from eventlog.store.mongo.store import operations_of
 from tests.support.anchored import ORIGIN, AnchoredLog, new_key
@@ -247,6 +251,9 @@ def test_a_restore_that_lost_what_an_audit_has_claimed_is_declared(
     assert log.restore().status == "intact"
     assert statuses(log) == ["intact", "intact"]
     assert lines(log) == [*([("main", 5)] if anchored else []), ("main~2", 6 + regrown)]
+    declared = operations_of(log.store).events.find_one({"event_type": "eventlog.chain_restored"})
+    assert declared is not None
+    assert parse_checkpoint(json.loads(declared["payload"])["lost_claim"]).size == 8  # what was claimed
     log.append(2)
     assert statuses(log) == ["intact", "intact"]
     with pytest.raises(InvalidError, match="nothing was lost"):
@@ -282,3 +289,56 @@ def test_a_claim_that_is_made_while_a_restore_is_looked_at_is_no_loss(
     with pytest.raises(InvalidError, match="nothing was lost"):
         log.restore()
     assert statuses(log) == ["intact", "intact"]
+
+
+def test_a_forged_copy_and_a_forged_claim_have_no_restore_declared(restored: AnchoredLog) -> None:
+    """The copy has it that no newest anchor is found, so that the claim would be of the first one."""
+    assert restored.restore().status == "intact"
+    restored.append(2)
+    assert restored.audit("full").status == "intact"
+    backup = back_up(restored, "main")
+    restored.append(2)
+    assert restored.audit().status == "intact"
+    head = Checkpoint(f"{ORIGIN}/main~2", 10**6, b"\1" * 32)
+    forged = Seal(1, restored.now(), bytes(32)).message(format_checkpoint(head))
+    assert restored.objects.create("main", "000000000001-2.claim", forged)
+    put_back(restored, backup, "main")
+    copies = operations_of(restored.store).checkpoints
+    newest = copies.find_one({"chain": "main"}, sort=[("number", -1)])
+    assert newest is not None
+    copies.insert_one(newest | {"_id": "main/000000000999", "number": Int64(999)})
+    with pytest.raises(NotFoundError):
+        restored.restore()
+    assert [key for key in restored.objects.keys("main") if "restore" in key] == ["restore-0002.note"]
+    copies.delete_one({"_id": "main/000000000999"})
+    assert restored.restore().status == "intact"
+
+
+def test_an_older_backup_that_is_put_back_after_a_restore_is_declared_in_its_turn(
+    log: AnchoredLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first declaration died before there was an anchor after it."""
+    backups = []
+    for count in (5, 4, 3):
+        log.append(count)
+        log.audit()
+        backups.append(back_up(log, "main"))
+    put_back(log, backups[1], "main")
+    run = Auditor.run
+
+    def die(self: Auditor, *given: Any) -> Any:
+        monkeypatch.setattr(Auditor, "run", dying)
+        return run(self, *given)
+
+    def dying(*_: Any) -> Any:
+        raise DiedError
+
+    monkeypatch.setattr(Auditor, "run", die)  # the first is of what is left alone
+    with pytest.raises(DiedError):
+        log.restore()
+    monkeypatch.setattr(Auditor, "run", run)
+    put_back(log, backups[0], "main")
+    assert log.restore().status == "intact"
+    log.append(9)
+    assert statuses(log) == ["intact", "intact"]
+    assert log.audit().unanchored_events == 0

@@ -181,9 +181,10 @@ class AnchorReader:
             raise EvidenceError(f"it does not follow anchor {number - 1} as it is now")
         if seal.time < reached.time:
             raise EvidenceError("it is dated before the one before it")
-        # The first anchor after a restore follows what the restore has kept; it need not extend the one before it.
+        # The first anchor after a restore follows what the restore has kept; it need not extend the one before it. Of
+        # several before that anchor the last one counts: an older backup was put back after the first was declared.
         begins = any(restore.number == number for restore in restores)
-        least = next((r.kept_size for r in restores if r.number == number), 0) if begins else reached.size
+        least = next((r.kept_size for r in reversed(restores) if r.number == number), 0) if begins else reached.size
         if head.size < least:
             raise EvidenceError(f"it is of {head.size} events, fewer than the {least} of the one before it")
         if not begins and head.size == reached.size and reached.root not in {None, head.root}:

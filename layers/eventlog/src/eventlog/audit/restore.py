@@ -19,7 +19,7 @@ from eventlog.audit.report import AuditReport
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import Anchor, parse_claim, verify_anchor
-from eventlog.formats.checkpoint import Checkpoint, origin_line
+from eventlog.formats.checkpoint import Checkpoint, format_checkpoint, origin_line
 from eventlog.formats.errors import EvidenceError
 from eventlog.formats.proof import verify_consistency
 from eventlog.formats.restore import Restore, format_restore, sign_restore
@@ -64,7 +64,9 @@ class Restorer:
         claimed = self._claimed(chain, standing)
         found = self.store.chain(chain) or found  # what was claimed was there by then
         is_lost = claimed is not None and not self._extends(found, claimed)
-        if standing.newest is None and not is_lost:
+        # Where anything stands or is told of, but no newest anchor is found, somebody has damaged or made up copies or
+        # anchors: no claim counts there, as nothing says which number is next.
+        if standing.newest is None and (not is_lost or standing.last or standing.findings):
             raise NotFoundError(f"Chain {chain} was never anchored; there is nothing to go on from.")
         kept = self._kept(found, standing)
         if kept is not None and kept == standing.holds and not is_lost:
@@ -74,7 +76,7 @@ class Restorer:
         # go on.
         declared = self._declared(found, standing, kept, reason)
         self._check_alone(found, declared)
-        self._write(found, standing, declared)
+        self._write(found, standing, declared, claimed if is_lost else None)
         self._order_again(found)
         data = sign_restore(declared, self.anchoring.signers)
         self.anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
@@ -150,15 +152,17 @@ class Restorer:
         for order, note in self.orders.notes(found.name) if self.orders else ():
             append_order(self.store, order, note, self.clock())
 
-    def _write(self, found: Chain, standing: Standing, declared: Restore) -> None:
+    def _write(self, found: Chain, standing: Standing, declared: Restore, claimed: Checkpoint | None) -> None:
         newest = standing.newest
-        payload = {
+        payload: dict[str, object] = {
             "reason": declared.reason,
             "origin": declared.origin,
             "kept": {"anchor": declared.kept, "size": declared.kept_size},
             "size": found.state.size,
             "lost_checkpoint": newest.data.decode() if newest else "",
         }
+        if claimed is not None:
+            payload["lost_claim"] = format_checkpoint(claimed)
         name = sha256(format_restore(declared).encode()).hexdigest()[:16]
         registry = Registry(self.store, self.clock)
         registry.write(found.name, f"eventlog.restored-{name}", "eventlog.chain_restored", payload)
