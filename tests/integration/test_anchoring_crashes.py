@@ -6,6 +6,7 @@ from threading import Event
 import pytest
 from bson import DatetimeMS
 
+from eventlog.anchors.history import AnchorHistory, Standing
 from eventlog.chain_names import REGISTRY
 from eventlog.store.errors import AnchorsUnavailableError, SigningError
 from eventlog.store.mongo.store import operations_of
@@ -137,4 +138,29 @@ def test_auditors_of_whole_logs_at_once_register_each_chain_once(log: AnchoredLo
     entries = {"chain": REGISTRY, "event_type": "eventlog.chain_registered"}  # what commits to heads is there, too
     assert operations_of(log.store).events.count_documents(entries) == 4
     assert {r.status for r in log.audit_all("full").values()} == {"intact"}
+    recorder.check()
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+@pytest.mark.parametrize("log", [False, True], indirect=True, ids=["alone", "packed"])
+def test_a_first_anchor_that_is_made_and_registered_while_an_audit_looks_is_not_missing(
+    log: AnchoredLog, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    log.append(3, "other")
+    log.audit_all()
+    log.append(5)
+    auditor, standing, others = log.auditor(), AnchorHistory.standing, list[str]()
+
+    def overtaken(self: AnchorHistory, chain: str, origins: list[str]) -> Standing:
+        found = standing(self, chain, origins)
+        if not others:
+            monkeypatch.setattr(AnchorHistory, "standing", standing)
+            others.append(log.audit(mode).status)
+        return found
+
+    monkeypatch.setattr(AnchorHistory, "standing", overtaken)
+    report = auditor.run(auditor.start("main", "full" if mode == "full" else "incremental"), 60)
+    assert (others, report.findings) == (["intact"], ())
+    assert check_anchors(log) == [5]
+    assert log.audit("full").status == "intact"
     recorder.check()

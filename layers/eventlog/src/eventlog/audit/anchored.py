@@ -108,18 +108,18 @@ class AuditAnchors:
         for finding in standing.restore_findings + (standing.findings if incremental else []):
             opened.emit(finding)
         try:
-            self._look_at_registry(opened, standing)
+            self._look_at_registry(opened, standing, origins)
         except StoreError as error:
             opened.leave_incomplete(f"what the registry says is not known: {error}")
         opened.report = with_anchor(opened.report, standing.holds)
         return standing
 
-    def _look_at_registry(self, opened: OpenReport, standing: Standing) -> None:
+    def _look_at_registry(self, opened: OpenReport, standing: Standing, origins: list[str]) -> None:
         """Report a chain that was registered, and has no anchor; and strike-offs that nobody here has signed."""
         chain = opened.report.chain
         with suppress(CorruptionError):  # the registry's own audit says so
             entries = [] if standing.last else self._registry.entries(chain)
-            if not all(self._is_void(chain, entry) for entry in entries):
+            if not all(self._is_void(chain, entry) for entry in entries) and not self._is_anchored_now(chain, origins):
                 detail = "the registry says that this chain was anchored, but there is no anchor of it"
                 opened.emit(Finding("checkpoint_missing", None, None, None, detail))
         if chain == REGISTRY:
@@ -129,6 +129,13 @@ class AuditAnchors:
                 opened.emit(finding)
             for finding in self._heads.list.forged(whole=opened.report.mode == "full"):
                 opened.emit(finding)
+
+    def _is_anchored_now(self, chain: str, origins: list[str]) -> bool:
+        """Whether another audit has made the chain's first anchor, and registered it, since this one looked."""
+        assert self._anchoring is not None
+        if self._anchoring.packed is not None:
+            self._anchoring.packed.look()
+        return bool(self._anchoring.history.standing(chain, origins).last)
 
     def _strike_offs(self) -> StrikeOffs:
         assert self._anchoring is not None
