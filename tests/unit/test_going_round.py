@@ -21,7 +21,7 @@ Audit = Callable[[str], AuditReport | None]
 class NoRounds:
     """No round is kept."""
 
-    def find(self, _: Mode) -> None:
+    def find(self, _: Mode, *, own: bool = True) -> None:  # noqa: ARG002  as it is called
         return None
 
     def settle(self, found: Any) -> bool:
