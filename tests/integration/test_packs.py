@@ -17,6 +17,7 @@ from eventlog.anchors.keys import claim_key, note_key
 from eventlog.anchors.packed import FROM_HERE, PackedAnchors, PackPosition
 from eventlog.anchors.packs import FOLDER
 from eventlog.anchors.store import AnchorStore
+from eventlog.anchors.walk import AnchorReader
 from eventlog.audit import going_round, heads
 from eventlog.chain_names import REGISTRY
 from eventlog.formats.pack import format_pack, parse_pack
@@ -699,3 +700,30 @@ def test_packs_that_can_not_be_read_push_no_open_claim_out_of_the_list(
     assert key in process().keys("main")
     assert not process().create("main", key, b"of the second\n")
     assert process().read("main", key) == b"of the first\n"
+
+
+def test_a_list_of_heads_that_is_read_anew_while_an_audit_looks_accuses_nobody(
+    log: AnchoredLog, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another audit in the same process; it knows of an anchor that was made since this one had looked."""
+    log.append(5)
+    log.audit_all()
+    log.append(2)
+    anchors, restores, begun = log.kept(), AnchorReader.restores, list[int]()
+    assert isinstance(anchors, PackedAnchors)
+    auditor = log.auditor(anchors)
+
+    def overtaken(self: AnchorReader, *listed: Any) -> Any:
+        if not begun:
+            begun.append(1)
+            for _ in range(2):  # it is the list of the second round that names the anchor of the first
+                log.audit_all()
+            anchors.begin_anew()
+            assert anchors.committed("main") == 2
+        return restores(self, *listed)
+
+    monkeypatch.setattr(AnchorReader, "restores", overtaken)
+    report = auditor.run(auditor.start("main", "incremental"), 60)
+    assert (begun, report.findings) == ([1], ())
+    assert statuses(log) == {"intact"}
+    recorder.check()

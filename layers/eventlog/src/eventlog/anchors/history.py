@@ -101,6 +101,8 @@ class AnchorHistory:
         """
         reader, found = self.reader(chain, origins), Standing()
         known = self._known(chain, found)
+        # So is the list of heads, which may be read anew meanwhile, by another audit in this process.
+        listed_to = self._anchors.committed(chain) if isinstance(self._anchors, PackedAnchors) else 0
         # Start at the anchor that is known, with nothing known of the one before it. It is read again, not taken from
         # the copy, and verified by its signature.
         before = Reached(number=known - 1, digest=None) if known > 1 else Reached()
@@ -115,7 +117,7 @@ class AnchorHistory:
             found.last = max(found.last, step.reached.number)
         reached = found.newest.seal.number if found.newest else 0
         # The list of heads may know of more than the copies: then somebody has removed both.
-        known = max(known, self._anchors.committed(chain)) if isinstance(self._anchors, PackedAnchors) else known
+        known = max(known, listed_to)
         if reached < known and not any(f.kind == "checkpoint_invalid" for f in found.findings):
             detail = f"anchor {known} is not where anchors are kept"
             found.findings.append(Finding("checkpoint_missing", None, str(known), None, detail))
