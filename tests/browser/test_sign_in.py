@@ -149,6 +149,19 @@ def test_who_signs_out_is_not_signed_in_again_unasked(signing: Page, guarded: Gu
     expect(signing.locator(".tile").first).to_contain_text("1")
 
 
+def test_what_is_refused_while_somebody_signs_out_does_not_sign_them_in_again(
+    signing: Page, guarded: Guarded, issuer: Issuer
+) -> None:
+    """The button removes the token, and the page asks without one until it is left."""
+    signing.goto(guarded.log.url)
+    expect(signing.locator(".tile").first).to_contain_text("1")
+    signing.evaluate("sessionStorage.removeItem('token'); sessionStorage.setItem('signed-out', 'yes')")
+    signing.get_by_role("link", name="Audits").click()
+    expect(signing.get_by_role("alert").first).to_be_visible()
+    assert len(issuer.asked) == 1
+    assert signing.evaluate("sessionStorage.getItem('signed-out')") == "yes"
+
+
 NEEDS_HTTPS = re.compile("This needs https or localhost")
 
 

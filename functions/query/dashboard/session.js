@@ -39,11 +39,14 @@ export function refused() {
   return renewing
 }
 
-/** Not with an issuer whose new token the log just refused, again and again. */
+/**
+ * Not with an issuer whose new token the log just refused, again and again. And not for whoever has signed out: until the page
+ * is left it asks without a token.
+ */
 async function renew() {
   const isNew = STORE.getItem('new-token') !== null
   const { signIn: issuer } = await configuration()
-  if (!issuer) return
+  if (!issuer || isSignedOut()) return
   forget()
   if (!isNew) await signIn()
 }
@@ -61,7 +64,7 @@ export async function signIn() {
   const asked = { response_type: 'code', client_id: issuer.client_id, redirect_uri: redirect(), scope: issuer.scope, state }
   const address = new URL(endpoint)
   for (const [name, value] of Object.entries({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })) address.searchParams.set(name, value)
-  location.assign(address)
+  if (!isSignedOut()) location.assign(address) // they may have signed out meanwhile, and the page leaves for that
   await new Promise(() => {}) // the page is left
 }
 
