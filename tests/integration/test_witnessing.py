@@ -12,6 +12,7 @@ from bson import Int64
 from pymongo import MongoClient
 
 from eventlog.anchors.registry import REGISTRY
+from eventlog.errors import InvalidError
 from eventlog.evidence.proofs import Evidence
 from eventlog.formats.checkpoint import Checkpoint, format_checkpoint
 from eventlog.formats.cosignature import verify_cosignatures
@@ -182,6 +183,37 @@ def test_a_declared_restore_is_a_new_log_to_witnesses_and_no_finding(
     server.state.add_log(VerifierKey(f"{ORIGIN}/main~2", asking.key().public_key))
     try_again(asking)
     assert (asking.round().reports, asking.record().state) == ([], "cosigning")
+    assert kinds(asking.audit_all()["main"]) == []
+
+
+@pytest.mark.usefixtures("server")
+def test_no_restore_is_declared_that_would_hide_an_anchor_which_a_witness_alone_still_shows(
+    asking: AskingLog, tmp_path: Path
+) -> None:
+    """The last anchor is removed with its copy, its claim stays, and the chain is cut back to the anchor before."""
+    asking.log.append(5)
+    asking.round()
+    rows = backup(asking, tmp_path / "backup")
+    asking.log.append(4)
+    asking.round()
+    roll_back(asking, rows)
+    note = asking.log.folder / "anchors" / "main" / "000000000002.note"
+    removed = note.read_bytes()
+    note.unlink()
+    try_again(asking)
+    asking.round()
+    assert asking.record().state == "ahead"
+    before, files = asking.log.store.chain("main"), asking.log.files()
+    with pytest.raises(InvalidError, match="w0 shows a checkpoint of 9 events .* the newest anchor has 5") as refused:
+        asking.log.restore(witnessed=asking.witnessed())
+    assert [problem.pointer for problem in refused.value.problems] == ["/chain"]
+    assert (asking.log.store.chain("main"), asking.log.files()) == (before, files)
+    assert ("truncated", 5) in kinds(asking.audit_all()["main"])
+
+    # Once it is found again, the restore says in public what was lost.
+    note.write_bytes(removed)
+    asking.log.restore(witnessed=asking.witnessed())
+    assert asking.log.files()[-1] == "restore-0002.note"
     assert kinds(asking.audit_all()["main"]) == []
 
 

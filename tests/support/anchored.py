@@ -14,6 +14,7 @@ from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
 from eventlog.audit.restore import Restorer
 from eventlog.audit.strike_off import Registrar
+from eventlog.audit.witnessed import WitnessView
 from eventlog.audit.workers import Workers
 from eventlog.formats.note import Signer
 from eventlog.store.mongo.audits import AuditStore
@@ -102,11 +103,13 @@ class AnchoredLog:
             governance=self.governance,
         )
 
-    def restore(self, reason: str = "the disk broke", chain: str = "main") -> AuditReport:
+    def restore(
+        self, reason: str = "the disk broke", chain: str = "main", witnessed: WitnessView | None = None
+    ) -> AuditReport:
         """What an operator does after a restore."""
-        auditor = self.auditor()
-        audits = AuditStore(self.store)
-        return Restorer(self.store, audits, self.anchoring(), auditor, clock=self.now).restore(chain, reason)
+        auditor, audits = self.auditor(), AuditStore(self.store)
+        restorer = Restorer(self.store, audits, self.anchoring(), auditor, witnessed=witnessed, clock=self.now)
+        return restorer.restore(chain, reason)
 
     def strike_off(self, chain: str = "ghost", reason: str = "never a chain") -> AuditReport:
         """What an operator does about a name that was put into the registry."""

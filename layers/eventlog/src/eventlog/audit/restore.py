@@ -16,6 +16,7 @@ from eventlog.anchors.orders import OrderNotes, append_order
 from eventlog.anchors.registry import Registry
 from eventlog.audit.auditor import Auditor
 from eventlog.audit.report import AuditReport
+from eventlog.audit.witnessed import WitnessView
 from eventlog.clock import now_millis
 from eventlog.errors import InvalidError, NotFoundError
 from eventlog.formats.anchor import Anchor, parse_claim, verify_anchor
@@ -39,6 +40,8 @@ class Restorer:
     auditor: Auditor
     orders: OrderNotes | None = field(default=None, kw_only=True)
     """The erasures and holds that are kept beside the anchors; None: nothing can be erased or held in this log."""
+    witnessed: WitnessView | None = field(default=None, kw_only=True)
+    """What witnesses have shown; None: nobody is asked."""
     clock: Callable[[], int] = field(default=now_millis, kw_only=True)
 
     def restore(self, chain: str, reason: str) -> AuditReport:
@@ -46,7 +49,8 @@ class Restorer:
 
         Raises:
             NotFoundError: there is no such chain, or it was never anchored.
-            InvalidError: nothing was lost, what is left is damaged, or the reason is not one line of text.
+            InvalidError: nothing was lost, a witness shows more than the newest anchor has, what is left is damaged, or
+                the reason is not one line of text.
             StoreError: the database, the anchors or the key can't be reached.
         """
         # The chain alone may be that of a backup: then the copies of anchors are, and the list of all heads is not.
@@ -71,6 +75,7 @@ class Restorer:
         kept = self._kept(found, standing)
         if kept is not None and kept == standing.holds and not is_lost:
             raise InvalidError([Problem("/chain", "it extends its newest anchor: nothing was lost")])
+        self._check_witnesses(chain, standing)
         # The signed note comes last: until it is there the anchors contradict the chain, as they did, and after a crash
         # the restore is declared again. The event that says what was lost is in the chain before the note allows it to
         # go on.
@@ -81,6 +86,15 @@ class Restorer:
         data = sign_restore(declared, self.anchoring.signers)
         self.anchoring.anchors.create(chain, restore_key(standing.epoch + 1), data)
         return self.auditor.run(self.auditor.start(chain, "full"), float("inf"))
+
+    def _check_witnesses(self, chain: str, standing: Standing) -> None:
+        """Refuse to give up what a witness alone still knows of: after a restore its evidence no longer counts."""
+        # A backup of the database takes no anchor away. So where a witness has a larger signed tree than the newest
+        # anchor, that anchor was removed, and whoever declares a restore then would hide it.
+        size = standing.newest.checkpoint.size if standing.newest else 0
+        if self.witnessed is not None and (shown := self.witnessed.missed(chain, size)):
+            detail = f"{shown}, and the newest anchor has {size}: an anchor is missing, so find that first"
+            raise InvalidError([Problem("/chain", detail)])
 
     def _claimed(self, chain: str, standing: Standing) -> Checkpoint | None:
         """Read what is claimed for the next anchor; None: nothing, or nothing that an auditor can have claimed."""

@@ -54,6 +54,15 @@ class WitnessEvidence:
             return None
         return Finding("rewritten", shown.size - 1, shown.root.hex(), root.hex(), f"{what}, and the chain has another")
 
+    def signed_size(self, chain: str, note: bytes) -> int | None:
+        """Return of how many events a checkpoint is that this log has signed; None: it is no evidence, as above.
+
+        Raises:
+            StoreError: the anchors or a key can't be reached.
+        """
+        shown = self._binding(chain, note)
+        return None if shown is None else shown.size
+
     def _binding(self, chain: str, note: bytes) -> Checkpoint | None:
         """Return the checkpoint in a note if a key of this log has signed it for this chain, and no restore came since.
 

@@ -26,6 +26,20 @@ class WitnessView:
         self._evidence = evidence
         self._clock = clock
 
+    def missed(self, chain: str, size: int) -> str | None:
+        """Say which witness shows that this log has signed more of a chain than ``size`` events; None: none does.
+
+        Raises:
+            StoreError: what witnesses have shown is not known.
+        """
+        for record in self._records.of([chain]):
+            if record.evidence is None:
+                continue
+            shown = self._evidence.signed_size(chain, record.evidence.encode())
+            if shown is not None and shown > size:
+                return f"the witness {record.witness} shows a checkpoint of {shown} events that this log has signed"
+        return None
+
     def look(self, opened: OpenReport) -> None:
         """Add to a report what is known, and what the chain contradicts of it."""
         chain = opened.report.chain

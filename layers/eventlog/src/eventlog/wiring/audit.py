@@ -72,7 +72,9 @@ class AuditWiring(Wiring):
         from eventlog.audit.restore import Restorer  # noqa: PLC0415  0.3 ms, and no scheduled audit restores
 
         anchoring, audits = self._some_anchoring, AuditStore(connected.log)
-        return Restorer(connected.log, audits, anchoring, self.auditor, orders=self._orders)
+        asked = self._asked_witnesses
+        view = asked.view() if asked else None
+        return Restorer(connected.log, audits, anchoring, self.auditor, orders=self._orders, witnessed=view)
 
     @per_connection
     def registrar(self, connected: Connected) -> "Registrar":
