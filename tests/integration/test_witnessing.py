@@ -204,7 +204,7 @@ def test_no_restore_is_declared_that_would_hide_an_anchor_which_a_witness_alone_
     asking.round()
     assert asking.record().state == "ahead"
     before, files = asking.log.store.chain("main"), asking.log.files()
-    with pytest.raises(InvalidError, match="w0 shows a checkpoint of 9 events .* the newest anchor has 5") as refused:
+    with pytest.raises(InvalidError, match=r"w0 shows a checkpoint of 9 events .* the newest anchor has 5") as refused:
         asking.log.restore(witnessed=asking.witnessed())
     assert [problem.pointer for problem in refused.value.problems] == ["/chain"]
     assert (asking.log.store.chain("main"), asking.log.files()) == (before, files)
