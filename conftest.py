@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pydantic.v1  # noqa: F401  before eventlog.start hides it from what starts: SAM needs it in this process
 import pytest
@@ -23,6 +23,8 @@ from local.mongod.embedded import EmbeddedMongo
 from tests.support.databases import Databases
 from tests.support.once import made_once
 from tests.support.sharded.cluster import ShardedCluster
+from tests.support.sharded.placing import spread
+from tests.support.sharded.shared import SharedCluster, shared_cluster
 from tools.package_check.build import build
 from tools.stranger import READY
 
@@ -47,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     And let no proxy of the environment come between tests and their own servers; downloads still take it.
     """
     _begin_elsewhere(config)
+    if config.getoption("--sharded") and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(SharedCluster(JOURNAL_MILLIS))
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost,127.0.0.1,::1")))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -107,16 +111,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def _cluster_scope(fixture_name: str, config: pytest.Config) -> Literal["session", "module"]:  # noqa: ARG001  pytest gives both
-    # Five mongods that wait for the journal all the time take an eighth of a processor until they are stopped.
-    return "session" if config.getoption("--sharded") else "module"
-
-
-@pytest.fixture(scope=_cluster_scope)
-def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ShardedCluster]:
-    """A sharded cluster; each file whose tests use it starts one, so few do. With ``--sharded`` one a process."""
-    millis = JOURNAL_MILLIS if request.config.getoption("--sharded") else 5
-    with ShardedCluster(tmp_path_factory.mktemp("sharded"), journal_millis=millis) as cluster:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardedCluster]:
+    """A sharded cluster of this file's own, whose parts a test may stop; few files have one."""
+    with ShardedCluster(tmp_path_factory.mktemp("sharded")) as cluster:
         yield cluster
 
 
@@ -124,8 +122,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 def mongo_uri(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
     """A replica set's URI; with ``--sharded`` a router's."""
     if request.config.getoption("--sharded"):
-        cluster: ShardedCluster = request.getfixturevalue("cluster")
-        yield cluster.uri
+        with shared_cluster(request.config, tmp_path_factory.mktemp("sharded"), JOURNAL_MILLIS) as uri:
+            yield uri
         return
     if given := os.environ.get("MONGO_URI"):
         yield given
@@ -144,8 +142,7 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 def databases(client: MongoClient[dict[str, Any]], request: pytest.FixtureRequest) -> Iterator[Databases]:
     databases = Databases(client)
     if request.config.getoption("--sharded"):
-        cluster: ShardedCluster = request.getfixturevalue("cluster")
-        databases.prepare = partial(cluster.spread, client, chain="main", seq=3)
+        databases.prepare = partial(spread, client, chain="main", seq=3)
     yield databases
     databases.close()
 

@@ -15,7 +15,8 @@ from eventlog.store.mongo.store import MongoStore, connect, open_log
 from local.mongod.embedded import EmbeddedMongo, replica_set_uri, start_replica_set, wait_until
 from tests.integration.writer import CHAIN, Writer, check_chain
 from tests.support.failovers import fail_over
-from tests.support.sharded.cluster import SHARDS, ShardedCluster
+from tests.support.sharded.cluster import ShardedCluster
+from tests.support.sharded.placing import SHARDS, spread
 from tests.support.watched import from_now, told_since
 
 WRITERS = 8
@@ -48,7 +49,7 @@ def deployment(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deplo
     if request.config.getoption("--sharded"):
         with ShardedCluster(tmp_path, {SHARDS[1]: 3}) as cluster:
             with connect(cluster.uri) as client:
-                cluster.spread(client, database, CHAIN, 0)
+                spread(client, database, CHAIN, 0)
             yield Deployment(f"{cluster.uri}?appname=tests", database, list(cluster.sets[SHARDS[1]]))
         return
     nodes: list[EmbeddedMongo] = request.getfixturevalue("nodes")

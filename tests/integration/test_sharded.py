@@ -32,6 +32,7 @@ from tests.support.clocks import Clock
 from tests.support.factories import draft
 from tests.support.sharded.cluster import ShardedCluster
 from tests.support.sharded.holding import Holding
+from tests.support.sharded.placing import move, move_sequence, spread
 from tests.support.sharded.router import Router
 
 Client = MongoClient[dict[str, Any]]
@@ -46,13 +47,13 @@ def router(cluster: ShardedCluster) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def name_database(cluster: ShardedCluster, router: Client) -> Callable[[], str]:
+def name_database(router: Client) -> Callable[[], str]:
     """Makes a database that is spread over both shards."""
     numbers = iter(range(100))
 
     def make() -> str:
         name = f"test_{next(numbers)}"
-        cluster.spread(router, name, CHAIN, SPLIT)
+        spread(router, name, CHAIN, SPLIT)
         return name
 
     return make
@@ -248,9 +249,9 @@ def test_ranges_that_move_and_a_shard_that_is_killed_lose_and_double_nothing(
     for shard in ("sh0", "sh1"):
         for writer in writers:
             writer.wait_for(5)
-        cluster.move_sequence(router, database, CHAIN, shard)
+        move_sequence(router, database, CHAIN, shard)
         low, high = {"chain": CHAIN, "seq": SPLIT}, {"chain": MaxKey(), "seq": MaxKey()}
-        cluster.move(router, f"{database}.events", low, high, shard)
+        move(router, f"{database}.events", low, high, shard)
     for writer in writers:
         writer.wait_for(5)
     cluster.shards["sh1"].kill()

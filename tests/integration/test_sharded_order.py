@@ -20,6 +20,7 @@ from eventlog.store.mongo.store import connect, operations_of
 from eventlog.wiring.connection import Connection
 from tests.support.searched import FIELDS, SearchServer, event, search_server
 from tests.support.sharded.cluster import ShardedCluster
+from tests.support.sharded.placing import spread
 
 CHAIN, SIZE = "main", 12
 ORIGIN = "localhost/eventlog"
@@ -32,9 +33,9 @@ def router(cluster: ShardedCluster) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def database(cluster: ShardedCluster, router: MongoClient[dict[str, Any]], request: pytest.FixtureRequest) -> str:
+def database(router: MongoClient[dict[str, Any]], request: pytest.FixtureRequest) -> str:
     name = f"test_{request.node.name.removeprefix('test_')[:20]}"
-    cluster.spread(router, name, CHAIN, SIZE // 2)
+    spread(router, name, CHAIN, SIZE // 2)
     return name
 
 

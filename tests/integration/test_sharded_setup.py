@@ -24,6 +24,7 @@ from tests.integration.writer import CHAIN, ORIGIN, check_chain, receipt
 from tests.support.factories import draft
 from tests.support.secured import PASSWORDS
 from tests.support.sharded.cluster import ShardedCluster
+from tests.support.sharded.placing import gather, spread
 from tests.support.sharded.routing import hash_of
 from tests.support.watched import from_now, told_since
 
@@ -40,11 +41,11 @@ def router(cluster: ShardedCluster) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def honest(cluster: ShardedCluster, router: Client, tmp_path_factory: pytest.TempPathFactory) -> Honest:
+def honest(router: Client, tmp_path_factory: pytest.TempPathFactory) -> Honest:
     """A log of the drill, each copy of which is spread over both shards."""
     folder: Path = tmp_path_factory.mktemp("drill")
     create_key_file(folder / "key")
-    return make_honest(router, folder, KeyFile(folder / "key"), partial(cluster.spread, router, chain=CHAIN, seq=20))
+    return make_honest(router, folder, KeyFile(folder / "key"), partial(spread, router, chain=CHAIN, seq=20))
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_new_database_meets_every_shard_and_is_as_declared_the_second_time(
     placed = appended(store)
     assert min(shares(cluster, database).values()) > 2
     # As a shard is that was added later, or that has lost all of its ranges.
-    cluster.gather(router, f"{database}.sequences")
+    gather(router, f"{database}.sequences")
     told = set_up(cluster, router, database, check=True)["placement sequences"]
     assert told.startswith("differs: ")
     assert "sh1 has 0% of it" in told

@@ -20,7 +20,8 @@ from eventlog.store.interface import Draft, Query
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.operations import Operations
 from eventlog.store.mongo.store import MongoStore, connect, open_log
-from tests.support.sharded.cluster import SHARDS, ShardedCluster
+from tests.support.sharded.cluster import ShardedCluster
+from tests.support.sharded.placing import SHARDS, move, move_sequence, spread
 from tests.support.sharded.router import Router
 from tools.benchmarks import data, seed
 from tools.benchmarks.measure import BenchmarkReport, Run, Table, percentile
@@ -74,16 +75,14 @@ def run(run: Run) -> BenchmarkReport:
         return BenchmarkReport([appends, _audits(run, cluster, router), _reads(run, cluster, router)])
 
 
-def _place(
-    cluster: ShardedCluster, router: _RouterClient, database: str, placement: str, chains: tuple[str, ...]
-) -> None:
+def _place(router: _RouterClient, database: str, placement: str, chains: tuple[str, ...]) -> None:
     """Make a database with all of these chains on the first shard, or every other one on the second."""
-    cluster.spread(router, database, "zzz", 0)
+    spread(router, database, "zzz", 0)
     for chain in chains[1::2] if placement != "one shard" else ():
-        cluster.move_sequence(router, database, chain)
+        move_sequence(router, database, chain)
         if placement == "chains on two":
             low, high = {"chain": chain, "seq": MinKey()}, {"chain": chain, "seq": MaxKey()}
-            cluster.move(router, f"{database}.events", low, high)
+            move(router, f"{database}.events", low, high)
     Operations(router, database).ensure_indexes()
 
 
@@ -95,7 +94,7 @@ def _appends(run: Run, cluster: ShardedCluster, router: _RouterClient, writers: 
         chains = tuple(f"chain-{number:02}" for number in range(count))
         for placement in PLACEMENTS if count > 1 else PLACEMENTS[:1]:
             database = f"shards_{count}_{PLACEMENTS.index(placement)}"
-            _place(cluster, router, database, placement, chains)
+            _place(router, database, placement, chains)
             before = _pushes(cluster)
             load = writers.run(ShardedAppends(database, chains, cluster.servers), WRITERS, seconds)
             pushes = [after - already for after, already in zip(_pushes(cluster), before, strict=True)]
@@ -144,7 +143,7 @@ def _audits(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
             database = f"shards_audit_{split}"
             client.drop_database(database)
             if split:
-                cluster.spread(router, database, "zzz" if split == 1 else "main", size // 2)
+                spread(router, database, "zzz" if split == 1 else "main", size // 2)
             seed.seed(client, database, "main", size)
             with connect(run.uri if not split else cluster.uri) as own:
                 rate = median(_audit(own, database, size) for _ in range(1 if run.quick else 2))
@@ -165,7 +164,7 @@ def _reads(run: Run, cluster: ShardedCluster, router: _RouterClient) -> Table:
     """Measure a page and a look-up of a chain on one shard and on both, with the other one idle and dead."""
     logs = {"on one shard": "shards_near", "on both": "shards_both"}
     for where, database in logs.items():
-        cluster.spread(router, database, "zzz" if where == "on one shard" else "main", 50)
+        spread(router, database, "zzz" if where == "on one shard" else "main", 50)
         seed.seed(router, database, "main", 200)
     first = {database: _first(open_log(router, database, ORIGIN)) for database in logs.values()}
     rows = []

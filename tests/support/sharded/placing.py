@@ -1,0 +1,42 @@
+"""Which shard has what of a database, by commands of an administrator, through any router."""
+
+from typing import Any
+
+from bson import Int64, MaxKey, MinKey
+from pymongo import HASHED, MongoClient
+
+from tests.support.sharded.routing import hash_of
+
+SHARDS = ("sh0", "sh1")
+
+
+def spread(client: MongoClient[dict[str, Any]], database: str, chain: str, seq: int) -> None:
+    """Shard a database's collections, with this event of a chain, and all that comes after it, on the second shard.
+
+    So the events of the chain are on both shards, and its pushes go to another one than the database's own. The
+    sequences of all other chains are on the first shard, as are events of those with a name before its name.
+    """
+    client.admin.command("enableSharding", database, primaryShard=SHARDS[0])
+    client.admin.command("shardCollection", f"{database}.events", key={"chain": 1, "seq": 1}, unique=True)
+    client.admin.command("shardCollection", f"{database}.sequences", key={"_id": HASHED}, numInitialChunks=1)
+    move(client, f"{database}.sequences", {"_id": MinKey()}, {"_id": MaxKey()}, SHARDS[0])
+    move(client, f"{database}.events", {"chain": chain, "seq": seq}, {"chain": MaxKey(), "seq": MaxKey()})
+    move_sequence(client, database, chain)
+
+
+def move_sequence(client: MongoClient[dict[str, Any]], database: str, chain: str, shard: str = SHARDS[1]) -> None:
+    """Move the sequence document of one chain: the range of a single hash."""
+    low = hash_of(chain)
+    move(client, f"{database}.sequences", {"_id": Int64(low)}, {"_id": Int64(low + 1)}, shard)
+
+
+def gather(client: MongoClient[dict[str, Any]], namespace: str, shard: str = SHARDS[0]) -> None:
+    """Move all of a collection to one shard."""
+    found = client["config"]["collections"].find_one({"_id": namespace})
+    assert found is not None
+    for each in list(client["config"]["chunks"].find({"uuid": found["uuid"], "shard": {"$ne": shard}})):
+        move(client, namespace, each["min"], each["max"], shard)
+
+
+def move(client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]) -> None:
+    client.admin.command("moveRange", namespace, min=low, max=high, toShard=shard)
