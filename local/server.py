@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from eventlog.audit.schedule import declare_fields
 from eventlog.http.app import create_app
-from eventlog.http.audits import plan_shared, run_scheduled
+from eventlog.http.audits import conclude_shared, plan_shared, run_scheduled
 from eventlog.http.frames import InFrames
 from eventlog.http.tokens import read_tokens
 from eventlog.http.wired import wiring_of
@@ -125,9 +125,10 @@ class AuditSchedule(threading.Thread):
 
 def run_audits(wired: AuditWiring, mode: str) -> dict[str, Any]:
     """Run the schedule's audits; a full round's long chains are shared by processes first."""
-    if mode == "full":
-        share_full_audit(lambda: plan_shared(wired)["items"], wired.settings)
-    return run_scheduled(wired, mode)
+    if mode != "full":
+        return run_scheduled(wired, mode)
+    share_full_audit(lambda: plan_shared(wired)["items"], wired.settings)
+    return conclude_shared(wired)
 
 
 def describe(report: dict[str, Any]) -> str:

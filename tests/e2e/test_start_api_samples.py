@@ -43,6 +43,7 @@ INVOCATIONS = {
     "schedule-full": "ChainAuditFunction",
     "share-full-audit": "ChainAuditFunction",
     "share-segment": "ChainAuditFunction",
+    "conclude-full-audit": "ChainAuditFunction",
     "queue-batch": "IngestQueueFunction",
     "schedule-erase": "EraseFunction",
     "witness-add-log": "WitnessFunction",
@@ -97,7 +98,7 @@ def test_the_samples_leave_one_intact_chain(answers: dict[str, httpx2.Response])
     assert len(answers["get-log-tile"].content) == 9 * 32
 
 
-@pytest.mark.parametrize("name", ["schedule-incremental", "schedule-full"])
+@pytest.mark.parametrize("name", ["schedule-incremental", "schedule-full", "conclude-full-audit"])
 @pytest.mark.usefixtures("answers")
 def test_a_schedule_audits_every_chain(api: StartApi, name: str) -> None:
     audits = api.invoke(INVOCATIONS[name], sam.sample(name))["audits"]

@@ -35,7 +35,13 @@ CALLS = {
         *("post-cloudevent-structured", "post-cloudevent-binary", "post-cloudevents-batch"),
     ],
     "AuditRequestsFunction": ["post-audit", "get-audits", "get-audit-unknown"],
-    "ChainAuditFunction": ["schedule-incremental", "schedule-full", "share-full-audit", "share-segment"],
+    "ChainAuditFunction": [
+        "schedule-incremental",
+        "schedule-full",
+        "share-full-audit",
+        "share-segment",
+        "conclude-full-audit",
+    ],
     "StreamFunction": ["get-stream"],
     "QueryFunction": [
         *("get-events", "get-event", "get-chains", "get-chain", "get-health"),

@@ -40,7 +40,7 @@ def test_then_the_state_machine_is_what_the_schedule_of_full_audits_starts() -> 
 def test_it_sends_the_sample_events_and_concludes_whatever_fails() -> None:
     states = definition()["States"]
     assert states["Plan"]["Parameters"]["Payload"] == sam.sample("share-full-audit")
-    assert states["Conclude"]["Parameters"]["Payload"] == sam.sample("schedule-full")
+    assert states["Conclude"]["Parameters"]["Payload"] == sam.sample("conclude-full-audit")
     share = states["Share"]
     assert share["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     assert (share["ToleratedFailurePercentage"], share["MaxConcurrencyPath"]) == (100, "$.at_once")

@@ -23,7 +23,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from eventlog.anchors.signing import create_key_file
-from eventlog.http.audits import plan_shared, run_scheduled
+from eventlog.http.audits import conclude_shared, plan_shared
 from eventlog.settings import Settings
 from eventlog.wiring.audit import AuditWiring
 from eventlog.wiring.connection import Connection
@@ -80,7 +80,7 @@ def shared(wired: AuditWiring, mongod: int, count: int) -> Sharing:
     assert all(answer is not None and "skipped" not in answer for answer in answers), answers
     time.sleep(LET_GO_SECONDS)
     started = time.monotonic()
-    found = run_scheduled(wired, "full")["audits"]
+    found = conclude_shared(wired)["audits"]
     assert {report["status"] for report in found} == {"intact"}, found
     concluded = time.monotonic() - started
     print(f"  {count} processes: {took.seconds:.1f} s, {took.processor:.1f} s of processor; ", end="")

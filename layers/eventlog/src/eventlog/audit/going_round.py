@@ -65,13 +65,19 @@ class RoundParts:
 
 
 class GoingRound:
-    """One invocation in ``mode`` that has ``seconds``; ``outcome`` is filled in when it is over."""
+    """One invocation in ``mode`` that has ``seconds``; ``outcome`` is filled in when it is over.
 
-    def __init__(self, work: RoundParts, mode: Mode, seconds: float, outcome: RoundOutcome) -> None:
+    ``begins``: whether it begins a new round once all chains of one that it has found have had their turn.
+    """
+
+    def __init__(
+        self, work: RoundParts, mode: Mode, seconds: float, outcome: RoundOutcome, *, begins: bool = True
+    ) -> None:
         self._work = work
         self._mode: Mode = mode
         self._seconds = seconds
         self._outcome = outcome
+        self._begins = begins
         self._began = time.monotonic()
         self._until = self._began + seconds
         self._open: dict[Mode, Round] = {}
@@ -134,10 +140,11 @@ class GoingRound:
         """Whether to begin a new round, once all chains of the one before have had their turn.
 
         What was not fully checked then is taken up by the new one. A full round waits for audits that are to be
-        resumed, or those of a huge chain would never be in one round with the others.
+        resumed, or those of a huge chain would never be in one round with the others. One that others have shared is
+        only ended: a new one would do alone, at once, what they have just done.
         """
-        if before is None:
-            return True
+        if before is None or not self._begins:
+            return before is None
         out_of_time = self._audited and time.monotonic() >= self._until
         return not out_of_time and (self._mode == "incremental" or not self._work.rounds.is_patient(before))
 

@@ -65,13 +65,15 @@ def run_scheduled(
     mode: str,
     seconds: float,
     *,
+    begins: bool = True,
     witnessing: "Callable[[], Witnessing | None]" = lambda: None,
 ) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
     first what was done to the database since the last one. At the end, when all that was found intact is anchored, the
-    witnesses are asked, if there is ``witnessing``.
+    witnesses are asked, if there is ``witnessing``. Where a round was left open, ``begins`` says whether a new one
+    begins after it.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -86,7 +88,7 @@ def run_scheduled(
         backlog = found.backlog()
         audit_metrics.waiting(backlog)
         watched = _watch(watcher(), seconds / _WATCHED_PART) if wanted == "incremental" else []
-        reports = _run(found, wanted, seconds, outcome)
+        reports = _run(found, wanted, seconds, outcome, begins=begins)
         audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
         shown = _witnessed(witnessing(), reports)
@@ -167,11 +169,11 @@ def tell(reports: list[AuditReport]) -> None:
         metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
 
 
-def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome) -> list[AuditReport]:
+def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome, *, begins: bool) -> list[AuditReport]:
     """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
-        for report in auditor.each(mode, seconds, outcome):
+        for report in auditor.each(mode, seconds, outcome, begins=begins):
             reports.append(report)
     finally:
         tell(reports)

@@ -99,8 +99,8 @@ def find(wired: AuditWiring, audit_id: str, caller: Caller) -> Response:
     return json_response(audit_fields(report))
 
 
-def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
-    """Audit every chain for the schedule; what it is answered."""
+def run_scheduled(wired: AuditWiring, mode: str, *, begins: bool = True) -> dict[str, Any]:
+    """Audit every chain for the schedule; what it is answered. ``begins``: as in ``schedule.run_scheduled``."""
     with wired.connection.renew_if_refused():
         schedule.declare_fields(lambda: wired.declaring)
         return {
@@ -110,6 +110,7 @@ def run_scheduled(wired: AuditWiring, mode: str) -> dict[str, Any]:
                 wired.leases,
                 mode,
                 _SCHEDULED_SECONDS,
+                begins=begins,
                 witnessing=lambda: wired.witnessing,
             )
         }
@@ -119,6 +120,11 @@ def plan_shared(wired: AuditWiring) -> dict[str, Any]:
     """Begin a full round that several invocations share; the items that they are to be sent."""
     with wired.connection.renew_if_refused():
         return {**schedule.plan_shared(lambda: wired.auditor, wired.leases)}
+
+
+def conclude_shared(wired: AuditWiring) -> dict[str, Any]:
+    """End the full round that was shared, and do of it what nobody did; what the schedule is answered."""
+    return run_scheduled(wired, "full", begins=False)
 
 
 def do_shared(wired: AuditWiring, item: dict[str, Any]) -> dict[str, Any]:
