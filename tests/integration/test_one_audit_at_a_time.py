@@ -60,10 +60,10 @@ class Paused:
         self.reached, self._go = threading.Event(), threading.Event()
         each = wired.auditor.each
 
-        def stand_still(*args: Any) -> Iterator[Any]:
+        def stand_still(*args: Any, **options: Any) -> Iterator[Any]:
             self.reached.set()
             assert self._go.wait(60)
-            yield from each(*args)
+            yield from each(*args, **options)
 
         patch.setattr(wired.auditor, "each", stand_still)
         self._threads = ThreadPoolExecutor(1)
@@ -143,7 +143,7 @@ def test_a_lease_is_renewed_while_its_holder_works(wired: AuditWiring, documents
 
 
 def test_a_lease_is_given_back_also_when_the_audit_fails(wired: AuditWiring, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ConnectionError
 
     with monkeypatch.context() as patch:
