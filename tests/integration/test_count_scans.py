@@ -18,7 +18,7 @@ from eventlog.store.interface.counts import Buckets, CountedField, Counts
 from eventlog.store.mongo import count_scans, counts, snapshots
 from eventlog.store.mongo.counts import EventCounter
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.snapshots import Snapshot, read_snapshot
+from eventlog.store.mongo.snapshots import NO_SNAPSHOT, Snapshot, read_snapshot
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.factories import draft
 from tests.support.profiled import profiled
@@ -159,7 +159,7 @@ def test_too_many_stretches_are_grouped(store: MongoStore, scans: list[int], mon
     assert len(scans) == 1
 
 
-@pytest.mark.parametrize("code", sorted(count_scans._NO_SNAPSHOT))
+@pytest.mark.parametrize("code", sorted(NO_SNAPSHOT))
 def test_where_no_snapshot_can_be_read_events_are_grouped(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

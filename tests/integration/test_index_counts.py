@@ -1,11 +1,14 @@
 """A full audit counts a chain through each index that queries use, and says which one hides how many events."""
 
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import Int64, MaxKey, MinKey
 from pymongo.collection import Collection
-from pymongo.errors import ExecutionTimeout
+from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from eventlog.audit import scan
 from eventlog.audit.auditor import Auditor
@@ -14,6 +17,7 @@ from eventlog.audit.run_documents import read_run
 from eventlog.store.mongo import index_counts
 from eventlog.store.mongo.audits import AuditStore
 from eventlog.store.mongo.indexes import EVENTS, Index
+from eventlog.store.mongo.snapshots import NO_SNAPSHOT, Snapshot, read_snapshot
 from eventlog.store.mongo.store import MongoStore, operations_of
 from tests.support.anchored import ORIGIN, kinds
 from tests.support.each import each
@@ -53,8 +57,22 @@ def hide(store: MongoStore, index: Index, where: dict[str, Any]) -> None:
     events.create_index(index.keys, name=index.name, partialFilterExpression=where, **unique)
 
 
-def count_by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_counts, "_AT_ONCE", 0)
+def by_keys_alone(patch: pytest.MonkeyPatch) -> None:
+    """As long chains are counted."""
+    patch.setattr(index_counts, "_LONG", 0)
+
+
+def with_bounds(patch: pytest.MonkeyPatch) -> None:
+    """As short chains are."""
+    patch.setattr(index_counts, "_LONG", SIZE + 1)
+
+
+def by_steps(patch: pytest.MonkeyPatch) -> None:
+    """As very long ones are."""
+    patch.setattr(index_counts, "_AT_ONCE", 0)
+
+
+WAYS = (by_keys_alone, with_bounds, by_steps)
 
 
 def show(store: MongoStore, index: Index) -> None:
@@ -64,13 +82,12 @@ def show(store: MongoStore, index: Index) -> None:
 
 @pytest.mark.replica_set  # the index of the shard key is made anew
 @pytest.mark.parametrize("step", [1, 2, scan.STEP])
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 def test_each_index_that_lacks_rows_is_named_with_how_many(
-    log: MongoStore, monkeypatch: pytest.MonkeyPatch, step: int, *, at_once: bool
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, step: int, way: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     monkeypatch.setattr(scan, "STEP", step)
-    if not at_once:
-        count_by_steps(monkeypatch)
+    way(monkeypatch)
     assert audited(log).status == "intact"
     for index in EVENTS:
         hide(log, index, {"seq": {"$lt": SIZE - HIDDEN}})
@@ -113,6 +130,83 @@ def test_what_is_being_counted_when_time_is_up_is_stored_with_the_audit(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("count")]
 
 
+@pytest.mark.replica_set
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "seq", [Int64(-1), 1e9, "x", "", None, MaxKey(), MinKey(), True, datetime(2026, 1, 1, tzinfo=UTC)]
+)
+def test_no_row_that_was_planted_in_an_index_stands_for_an_event_that_it_lacks(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, seq: Any, way: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    way(monkeypatch)
+    events = operations_of(log).events
+    event = events.find_one({"chain": "main", "seq": 0}) or {}
+    hidden = events.count_documents({"chain": "main", "timestamp": event["timestamp"]})
+    late = datetime(2026, 1, 1, tzinfo=UTC)
+    events.insert_one(event | {"_id": "planted", "event_id": "planted", "seq": seq, "timestamp": late})
+    index = EVENTS[1]
+    events.drop_index(index.name)
+    later = {"timestamp": {"$gt": event["timestamp"]}}
+    events.create_index(index.keys, name=index.name, partialFilterExpression=later)
+    found = [one for one in audited(log).findings if one.kind == "schema_mismatch"]
+    assert [(one.expected, one.actual) for one in found] == [(str(SIZE), str(SIZE - hidden))]
+
+
+@pytest.mark.replica_set
+def test_what_was_settled_since_stands_for_no_event_that_an_index_hides(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_keys_alone(monkeypatch)
+    hide(log, EVENTS[1], {"timestamp": {"$gt": operations_of(log).events.find_one({"seq": 0})["timestamp"]}})  # type: ignore[index]
+    auditor = Auditor(log, AuditStore(log), ORIGIN)
+    started = auditor.start("main", "full")
+    log.append("main", [draft(f"late{n}", timestamp=5000) for n in range(SIZE)])
+    log.settle("main")
+    assert kinds(auditor.run(started, 60)) == [("schema_mismatch", None)]
+
+
+def test_an_older_snapshot_accuses_nobody(log: MongoStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a primary reads that was replaced, or one that a majority has not followed yet."""
+    by_keys_alone(monkeypatch)
+    operations = operations_of(log)
+    with operations.client.start_session() as session:
+        old = read_snapshot(operations, "main", session)
+    log.append("main", [draft("later")])
+    log.settle("main")
+    monkeypatch.setattr(index_counts, "read_snapshot", lambda *_: old)
+    assert audited(log).status == "intact"
+
+
+@pytest.mark.replica_set
+@each("code", sorted(NO_SNAPSHOT))
+def test_where_no_snapshot_can_be_read_the_chain_is_counted_with_bounds(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    by_keys_alone(monkeypatch)
+
+    def refuse(*_: object) -> Any:
+        raise OperationFailure("no snapshot", code)
+
+    monkeypatch.setattr(Snapshot, "rows", refuse)
+    assert audited(log).status == "intact"
+    hide(log, EVENTS[1], {"seq": {"$lt": SIZE - HIDDEN}})
+    assert kinds(audited(log)) == [("schema_mismatch", None)]
+    show(log, EVENTS[1])
+
+
+def test_a_long_chain_costs_no_document_and_three_commands_more_an_index(
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = operations_of(log).events.database
+    with profiled(database, DOCUMENTS) as short, counted(database) as few:
+        assert audited(log).status == "intact"
+    by_keys_alone(monkeypatch)
+    with profiled(database, DOCUMENTS) as long, counted(database) as many:
+        assert audited(log).status == "intact"
+    assert sum(long.values()) <= sum(short.values())
+    assert sum(many.values()) - sum(few.values()) <= 3 * len(EVENTS)
+
+
 def test_counting_looks_at_keys_alone_in_one_command_an_index(log: MongoStore) -> None:
     """That none of them reads an event is what makes it cheap: MongoDB would read each one five times."""
     database = operations_of(log).events.database
@@ -126,12 +220,11 @@ def test_counting_looks_at_keys_alone_in_one_command_an_index(log: MongoStore) -
 
 @pytest.mark.replica_set
 @each("index", EVENTS)
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 def test_an_index_that_is_gone_or_hidden_or_double_hides_nothing(
-    log: MongoStore, monkeypatch: pytest.MonkeyPatch, index: Index, *, at_once: bool
+    log: MongoStore, monkeypatch: pytest.MonkeyPatch, index: Index, way: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    if not at_once:
-        count_by_steps(monkeypatch)
+    way(monkeypatch)
     events = operations_of(log).events
     events.drop_index(index.name)
     assert audited(log).status == "intact"

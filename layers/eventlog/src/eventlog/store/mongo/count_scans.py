@@ -20,15 +20,13 @@ from eventlog.store.errors import TooManyNamesError
 from eventlog.store.interface.counts import Buckets
 from eventlog.store.mongo.names import Values, values_of
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.snapshots import Snapshot, TooManyRowsError, read_snapshot
+from eventlog.store.mongo.snapshots import NO_SNAPSHOT, Snapshot, TooManyRowsError, read_snapshot
 from eventlog.stored.sequences import SequenceImage
 
 MAX_STRETCHES = 1000
 """Stretches that one answer counts, each some 0.2 ms besides its keys; where there are more, MongoDB groups. A pipeline
 has 1000 stages at most (``internalPipelineLengthLimit``), and each of two has half of them."""
 _EVERY = NameFilter(prefixes=("",))
-_NO_SNAPSHOT = {239, 246}
-"""SnapshotTooOld; SnapshotUnavailable, as when an index has just been made."""
 
 _Stretch = tuple[str | None, int, dict[str, Any]]
 """A value, the start of a bucket, and the filter of what is counted for the two."""
@@ -63,7 +61,7 @@ def scanned(
     except (TooManyNamesError, TooManyRowsError, AutoReconnect):  # rows: many were planted behind what is settled
         return None
     except OperationFailure as error:
-        if error.code not in _NO_SNAPSHOT:
+        if error.code not in NO_SNAPSHOT:
             raise
         return None
     return snapshot.image, {value: +counts for value, counts in found.items() if counts.total()}

@@ -11,6 +11,8 @@ from eventlog.store.mongo.operations import Operations
 from eventlog.stored import codec
 from eventlog.stored.sequences import SequenceImage, decode_sequence
 
+NO_SNAPSHOT = {239, 246}
+"""SnapshotTooOld; SnapshotUnavailable, as when an index has just been made."""
 _MANY = 100_000
 """More than a caller asks for of an honest log."""
 
@@ -35,7 +37,7 @@ class Snapshot:
 
         Raises:
             TooManyRowsError: it is more than one answer has, 16 MiB or ``_MANY`` rows.
-            OperationFailure: SnapshotTooOld (239) or SnapshotUnavailable (246), among others.
+            OperationFailure: one of ``NO_SNAPSHOT``, among others.
         """
         concern = {"readConcern": {"level": "snapshot", "atClusterTime": self.time}}
         size = {"cursor": {"batchSize": _MANY}} if "aggregate" in command else {"batchSize": _MANY}
