@@ -215,8 +215,8 @@ def test_a_finding_is_told_even_if_the_audit_of_a_later_chain_fails(
     operations_of(wired.log).events.update_one({"chain": "main", "seq": 1}, {"$set": {"source_id": "forged"}})
     each = wired.auditor.each
 
-    def die_later(*args: Any) -> Iterator[AuditReport]:
-        yield next(each(*args))
+    def die_later(*args: Any, **options: Any) -> Iterator[AuditReport]:
+        yield next(each(*args, **options))
         raise ConnectionError
 
     monkeypatch.setattr(wired.auditor, "each", die_later)
