@@ -193,11 +193,12 @@ def change_streams(client: MongoClient[dict[str, Any]], store: MongoStore) -> se
     """The cursors of change streams on this database's sequences, seen over some time."""
     found: set[int] = set()
     deadline = time.monotonic() + 1.5
+    own = {"ns": operations_of(store).sequences.full_name, "cursor": {"$exists": True}}
+    operations = {"$currentOp": {"allUsers": True, "idleCursors": True, "localOps": True}}
     while time.monotonic() < deadline or not found:
-        operations = client.admin.aggregate([{"$currentOp": {"allUsers": True, "idleCursors": True, "localOps": True}}])
-        for operation in operations:
-            if operation.get("ns") == operations_of(store).sequences.full_name and "cursor" in operation:
-                found.add(operation["cursor"]["cursorId"])
+        # Others' operations may have anything in them, also what can't be decoded.
+        for operation in client.admin.aggregate([operations, {"$match": own}, {"$project": {"cursor.cursorId": 1}}]):
+            found.add(operation["cursor"]["cursorId"])
     return found
 
 
