@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 from local.machine import HOST, wait_until
 from local.mongod.embedded import EmbeddedMongo, start_set
 from local.mongod.process import MongodProcess
-from tests.support.sharded.placing import SHARDS
+from tests.support.sharded.placing import SHARDS, zone_of
 from tests.support.sharded.router import Router
 from tests.support.sharded.routing import MAJORITY
 
@@ -103,6 +103,8 @@ class ShardedCluster:
             client.admin.command("_configsvrBalancerStop")
             for nodes in [*self.sets.values(), *([] if mongos else [[empty]])]:
                 wait_until(f"{nodes[0].replica_set} to be a shard", partial(_added, client, nodes))
+            for name in SHARDS:
+                client.admin.command("_configsvrAddShardToZone", name, zone=zone_of(name), writeConcern=MAJORITY)
         if mongos:
             router = Mongos(self._folder / "mongos", Path(mongos), self.config)
             self._stack.callback(router.kill)
