@@ -127,8 +127,9 @@ def run_audits(wired: AuditWiring, mode: str) -> dict[str, Any]:
     """Run the schedule's audits; a full round's long chains are shared by processes first."""
     if mode != "full":
         return run_scheduled(wired, mode)
-    share_full_audit(lambda: plan_shared(wired)["items"], wired.settings)
-    return conclude_shared(wired)
+    plan = plan_shared(wired)
+    share_full_audit(plan["items"], wired.settings)
+    return conclude_shared(wired, plan["round"])
 
 
 def describe(report: dict[str, Any]) -> str:

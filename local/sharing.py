@@ -27,16 +27,16 @@ SharedItem = Mapping[str, Any]
 
 
 def share_full_audit(
-    plan: Callable[[], Sequence[SharedItem]], settings: Settings, pause: Callable[[float], object] = time.sleep
+    items: Sequence[SharedItem], settings: Settings, pause: Callable[[float], object] = time.sleep
 ) -> None:
-    """Plan a full round, and have processes do what can be shared of it; the round that follows concludes it.
+    """Have processes do what can be shared of a full round that was planned; what follows concludes it.
 
     Args:
-        plan: Begins the round and lists what there is to do.
+        items: What there is to do.
         settings: What the processes work with.
         pause: Waits so many seconds.
     """
-    if items := plan():
+    if items:
         for _ in do_all(items, environment(settings), min(cores(), _MOST)):
             pass
         pause(LET_GO_SECONDS)

@@ -16,7 +16,7 @@ app = create_app(*routers, title="chain_audit")
 _http = lambda_handler(app)
 _SENT: dict[str, Callable[[AuditWiring, dict[str, Any]], dict[str, Any]]] = {
     "eventlog.share": lambda wired, _: audits.plan_shared(wired),
-    "eventlog.conclude": lambda wired, _: audits.conclude_shared(wired),
+    "eventlog.conclude": lambda wired, event: audits.conclude_shared(wired, event.get("round", "")),
     "eventlog.restore": lambda wired, event: audits.restore(wired, event["chain"], event["reason"]),
     "eventlog.strike_off": lambda wired, event: audits.strike_off(wired, event["chain"], event["reason"]),
 }
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     The schedule sends ``{"source": "eventlog.schedule", "mode": ...}``. What has several invocations share a full round
     sends ``{"source": "eventlog.share"}``, then each of the items that it is answered, ``{"segment": ...}``, and in the
-    end ``{"source": "eventlog.conclude"}``. An operator sends, after a chain was restored from a backup,
+    end ``{"source": "eventlog.conclude", "round": ...}``. An operator sends, after a chain was restored from a backup,
     ``{"source": "eventlog.restore", "chain": ..., "reason": ...}``; and if the registry names a chain that was never
     there, ``{"source": "eventlog.strike_off", "chain": ..., "reason": ...}``.
     """

@@ -40,19 +40,23 @@ def test_then_the_state_machine_is_what_the_schedule_of_full_audits_starts() -> 
 def test_it_sends_the_sample_events_and_concludes_whatever_fails() -> None:
     states = definition()["States"]
     assert states["Plan"]["Parameters"]["Payload"] == sam.sample("share-full-audit")
-    assert states["Conclude"]["Parameters"]["Payload"] == sam.sample("conclude-full-audit")
+    assert states["Alone"]["Parameters"]["Payload"] == sam.sample("schedule-full")
+    conclude = states["Conclude"]["Parameters"]["Payload"]
+    assert conclude.pop("round.$") == "$.plan.round"
+    assert conclude | {"round": "01936f00-0000-7000-8000-0000000000f0"} == sam.sample("conclude-full-audit")
+    assert states["Plan"]["ResultSelector"] == {"items.$": "$.Payload.items", "round.$": "$.Payload.round"}
     share = states["Share"]
     assert share["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     assert (share["ToleratedFailurePercentage"], share["MaxConcurrencyPath"]) == (100, "$.at_once")
     assert share["ItemsPath"] == "$.plan.items"
-    assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Share")] == ["Conclude", "LetGo"]
+    assert [states[name]["Catch"][0]["Next"] for name in ("Plan", "Share")] == ["Alone", "LetGo"]
     assert states["LetGo"]["Seconds"] > 10, "so long an audit counts as at work"
 
 
 def test_every_call_of_the_audit_is_tried_again_if_lambda_refuses_it() -> None:
     states = definition()["States"]
-    calls = [states["Plan"], states["Conclude"], *states["Share"]["ItemProcessor"]["States"].values()]
-    assert len(calls) == 3
+    calls = [states["Plan"], states["Alone"], states["Conclude"], *states["Share"]["ItemProcessor"]["States"].values()]
+    assert len(calls) == 4
     for call in calls:
         assert call["Parameters"]["FunctionName"] == "${Audit}"
         assert "Lambda.TooManyRequestsException" in call["Retry"][0]["ErrorEquals"]

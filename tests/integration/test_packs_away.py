@@ -51,7 +51,7 @@ def test_a_shared_round_is_planned_though_the_anchors_are_away_and_each_audit_sa
     assert {report.status for report in log.audit_all().values()} == {"intact"}
     spreading = cut_off(log).spreading
     assert spreading is not None
-    assert {item["chain"] for item in spreading.plan(least=1) if "chain" in item} == {"a", "b", REGISTRY}
+    assert {item["chain"] for item in spreading.plan(least=1).work if "chain" in item} == {"a", "b", REGISTRY}
     assert set(planned(log)) == {"a", "b", REGISTRY}
     operations_of(log.store).audits.update_many({"status": "running"}, {"$set": {"lease": DatetimeMS(0)}})
     resumed = cut_off(log).resume(60)

@@ -36,7 +36,7 @@ def test_a_process_does_an_item_with_the_settings_that_it_is_given(
     log.append(20)
     spreading = log.auditor().spreading
     assert spreading is not None
-    items = [{"segment": item} for item in spreading.plan(least=1) if "index" in item][:2]
+    items = [{"segment": item} for item in spreading.plan(least=1).work if "index" in item][:2]
     settings = Settings(
         mongo_uri=mongo_uri,
         mongo_database=database,
@@ -45,7 +45,7 @@ def test_a_process_does_an_item_with_the_settings_that_it_is_given(
         signing_keys=str(tmp_path / "key"),
     )
     paused: list[float] = []
-    sharing.share_full_audit(lambda: items, settings, paused.append)
+    sharing.share_full_audit(items, settings, paused.append)
     assert paused == [sharing.LET_GO_SECONDS]
     held = operations_of(store).audits
     counted = list(held.find({"_id": {"$regex": "^segment-count/main/"}}))
@@ -54,4 +54,4 @@ def test_a_process_does_an_item_with_the_settings_that_it_is_given(
 
 def test_nothing_is_started_where_there_is_nothing_to_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "do_all", lambda *_: pytest.fail("a process was started"))
-    sharing.share_full_audit(list, Settings(), lambda _: pytest.fail("it waits"))
+    sharing.share_full_audit([], Settings(), lambda _: pytest.fail("it waits"))

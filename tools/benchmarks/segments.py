@@ -71,7 +71,8 @@ class Sharing:
 
 def shared(wired: AuditWiring, mongod: int, count: int) -> Sharing:
     """Share a full round among so many processes, and conclude it."""
-    items = plan_shared(wired)["items"]
+    plan = plan_shared(wired)
+    items = plan["items"]
     peaks: dict[int, int] = {}
     with watched_memory(peaks):
         started, before = time.monotonic(), _processor(mongod)
@@ -80,7 +81,7 @@ def shared(wired: AuditWiring, mongod: int, count: int) -> Sharing:
     assert all(answer is not None and "skipped" not in answer for answer in answers), answers
     time.sleep(LET_GO_SECONDS)
     started = time.monotonic()
-    found = conclude_shared(wired)["audits"]
+    found = conclude_shared(wired, plan["round"])["audits"]
     assert {report["status"] for report in found} == {"intact"}, found
     concluded = time.monotonic() - started
     print(f"  {count} processes: {took.seconds:.1f} s, {took.processor:.1f} s of processor; ", end="")

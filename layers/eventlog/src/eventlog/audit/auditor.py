@@ -161,7 +161,7 @@ class Auditor(Reports):
         return list(self.each(mode, seconds))
 
     def each(
-        self, mode: Mode, seconds: float, outcome: RoundOutcome | None = None, *, begins: bool = True
+        self, mode: Mode, seconds: float, outcome: RoundOutcome | None = None, *, concludes: str = ""
     ) -> Iterator[AuditReport]:
         """Do what ``audit_all`` does, and yield each report as soon as it is there (``going_round.py``)."""
         self.standings.check()
@@ -178,7 +178,7 @@ class Auditor(Reports):
             notices=self._notices,
             clock=self._millis,
         )
-        return GoingRound(work, mode, seconds, outcome or RoundOutcome(), begins=begins).each()
+        return GoingRound(work, mode, seconds, outcome or RoundOutcome(), concludes=concludes).each()
 
     @property
     def spreading(self) -> Spreading | None:

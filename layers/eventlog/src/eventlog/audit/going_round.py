@@ -67,17 +67,17 @@ class RoundParts:
 class GoingRound:
     """One invocation in ``mode`` that has ``seconds``; ``outcome`` is filled in when it is over.
 
-    ``begins``: whether it begins a new round once all chains of one that it has found have had their turn.
+    ``concludes``: the id of the round that others have shared, after which it begins no other one; empty: of none.
     """
 
     def __init__(
-        self, work: RoundParts, mode: Mode, seconds: float, outcome: RoundOutcome, *, begins: bool = True
+        self, work: RoundParts, mode: Mode, seconds: float, outcome: RoundOutcome, *, concludes: str = ""
     ) -> None:
         self._work = work
         self._mode: Mode = mode
         self._seconds = seconds
         self._outcome = outcome
-        self._begins = begins
+        self._concludes = concludes
         self._began = time.monotonic()
         self._until = self._began + seconds
         self._open: dict[Mode, Round] = {}
@@ -140,11 +140,16 @@ class GoingRound:
         """Whether to begin a new round, once all chains of the one before have had their turn.
 
         What was not fully checked then is taken up by the new one. A full round waits for audits that are to be
-        resumed, or those of a huge chain would never be in one round with the others. One that others have shared is
-        only ended: a new one would do alone, at once, what they have just done.
+        resumed, or those of a huge chain would never be in one round with the others. After the one that others have
+        just shared none begins: it would do alone what they have done. Any other, which may be a day old, or is what
+        somebody has put back, keeps nothing from beginning.
         """
-        if before is None or not self._begins:
-            return before is None
+        if self._concludes and (
+            self._work.rounds.is_finished(self._concludes) if before is None else before.round_id == self._concludes
+        ):
+            return False
+        if before is None:
+            return True
         out_of_time = self._audited and time.monotonic() >= self._until
         return not out_of_time and (self._mode == "incremental" or not self._work.rounds.is_patient(before))
 

@@ -14,6 +14,7 @@ from eventlog.audit.report import Mode
 from eventlog.audit.round import NAMES, Round, encode_round, read_round, round_message
 from eventlog.audit.vouchers import FUTURE_MILLIS, Vouchers
 from eventlog.chain_names import REGISTRY
+from eventlog.formats.round import RoundNote
 from eventlog.store.errors import CredentialsRefusedError, StoreError
 from eventlog.store.interface.audits import ReportStore
 from eventlog.stored.errors import NotOursError
@@ -80,15 +81,25 @@ class Rounds:
 
         None: there is no such note, the anchors can't be read, or there are none.
         """
-        if self._anchoring is None:
-            return None
-        now = self._clock()
         try:
-            note = self._notes(self._anchoring).newest(now + FUTURE_MILLIS)
+            note = self._newest()
         except StoreError as error:
             self._notices.failed("when the last full round was is not known", "", error)
             return None
-        return None if note is None else max(0, now - note.started) / 1000
+        return None if note is None else max(0, self._clock() - note.started) / 1000
+
+    def is_finished(self, round_id: str) -> bool:
+        """Whether this is the full round that began last of those that are finished, by its signed note."""
+        try:
+            note = self._newest()
+        except StoreError:
+            return False
+        return note is not None and note.round_id == round_id
+
+    def _newest(self) -> RoundNote | None:
+        if self._anchoring is None:
+            return None
+        return self._notes(self._anchoring).newest(self._clock() + FUTURE_MILLIS)
 
     def _stored(self, mode: Mode) -> Round | None:
         """Read what is stored of a round, if it can be believed. If not, the chains are audited once more."""

@@ -65,15 +65,14 @@ def run_scheduled(
     mode: str,
     seconds: float,
     *,
-    begins: bool = True,
+    concludes: str = "",
     witnessing: "Callable[[], Witnessing | None]" = lambda: None,
 ) -> ScheduleAnswer:
     """Audit every chain and continue audits still running, for ``seconds``; return a short form of each report.
 
     Chains for which there was no time come first when it is called again. An incremental round asks the ``watcher``
     first what was done to the database since the last one. At the end, when all that was found intact is anchored, the
-    witnesses are asked, if there is ``witnessing``. Where a round was left open, ``begins`` says whether a new one
-    begins after it.
+    witnesses are asked, if there is ``witnessing``. ``concludes`` is as in ``GoingRound``.
 
     Nothing is done, and ``skipped`` says so, while another audit of the schedule in this mode is at work.
     """
@@ -88,7 +87,7 @@ def run_scheduled(
         backlog = found.backlog()
         audit_metrics.waiting(backlog)
         watched = _watch(watcher(), seconds / _WATCHED_PART) if wanted == "incremental" else []
-        reports = _run(found, wanted, seconds, outcome, begins=begins)
+        reports = _run(found, wanted, seconds, outcome, concludes=concludes)
         audit_metrics.finished(outcome.finished, backlog, reports, found.heads.idle)
         audit_metrics.full_age(found.full_age())
         shown = _witnessed(witnessing(), reports)
@@ -106,16 +105,23 @@ def run_scheduled(
 
 
 class SharedPlan(TypedDict):
-    """What a full round has for others to do: one invocation for each item, which it is sent as it is."""
+    """What a full round has for others to do: one invocation for each item, which it is sent as it is.
+
+    ``round``: its id, for what concludes it; empty if it is an older one, after which another has to begin.
+    """
 
     items: list[dict[Literal["segment"], SharedWork]]
+    round: str
 
 
 def plan_shared(auditor: Callable[[], Auditor], leases: LeaseStore) -> SharedPlan:
     """Begin a full round, and list what other invocations can do of it; nothing while another one is at work."""
     with exclusive(leases, _LEASES["full"]) as alone:
         spreading = auditor().spreading if alone else None
-        return {"items": [{"segment": item} for item in (spreading.plan() if spreading else [])]}
+        if spreading is None:
+            return {"items": [], "round": ""}
+        plan = spreading.plan()
+        return {"items": [{"segment": item} for item in plan.work], "round": plan.begun}
 
 
 def do_shared(auditor: Auditor, item: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -169,11 +175,11 @@ def tell(reports: list[AuditReport]) -> None:
         metrics.emit(audit_metrics.SERVICE, audit_metrics.audited(quiet))
 
 
-def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome, *, begins: bool) -> list[AuditReport]:
+def _run(auditor: Auditor, mode: Mode, seconds: float, outcome: RoundOutcome, *, concludes: str) -> list[AuditReport]:
     """Run the audits and return their reports; if the round breaks off, those that are there are told all the same."""
     reports: list[AuditReport] = []
     try:
-        for report in auditor.each(mode, seconds, outcome, begins=begins):
+        for report in auditor.each(mode, seconds, outcome, concludes=concludes):
             reports.append(report)
     finally:
         tell(reports)

@@ -7,6 +7,7 @@ are resumed, take over what was signed, and do themselves what nobody did. So no
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from eventlog.audit.anchored import AuditAnchors
@@ -38,6 +39,14 @@ class SharedWork(TypedDict):
     index: NotRequired[str]
 
 
+@dataclass(frozen=True, slots=True)
+class SharedRound:
+    """What there is to do of a full round. ``begun``: its id if it begins now; empty if it is gone on with."""
+
+    work: list[SharedWork]
+    begun: str
+
+
 class Spreading:
     """Plans rounds whose long chains are shared."""
 
@@ -58,13 +67,14 @@ class Spreading:
         self._anchors, self._keeper, self._notices = anchors, keeper, notices
         self._running, self._names, self._clock = running, names, clock
 
-    def plan(self, least: int = LEAST_SEGMENTS) -> list[SharedWork]:
+    def plan(self, least: int = LEAST_SEGMENTS) -> SharedRound:
         """Begin a full round, or go on with one; start the audits of chains of ``least`` segments, and share them.
 
         Raises:
             StoreError: the database can't be reached.
         """
-        found = self._rounds.find("full") or new_round("full", self._names(), self._clock())
+        left = self._rounds.find("full")
+        found = left or new_round("full", self._names(), self._clock())
         sizes = {head.chain: head.size - head.pending for head in self._audits.heads()}
         work: list[SharedWork] = []
         for chain in list(found.left):
@@ -75,7 +85,7 @@ class Spreading:
                 found.count(run.report)
                 work += self._work(run)
         self._rounds.settle(found)
-        return work[:MAX_ITEMS]
+        return SharedRound(work[:MAX_ITEMS], found.round_id if left is None else "")
 
     def _started(self, chain: str) -> AuditRun | None:
         """Start a chain's audit and store it for others to work on; None if that can't be done."""

@@ -99,8 +99,8 @@ def find(wired: AuditWiring, audit_id: str, caller: Caller) -> Response:
     return json_response(audit_fields(report))
 
 
-def run_scheduled(wired: AuditWiring, mode: str, *, begins: bool = True) -> dict[str, Any]:
-    """Audit every chain for the schedule; what it is answered. ``begins``: as in ``schedule.run_scheduled``."""
+def run_scheduled(wired: AuditWiring, mode: str, *, concludes: str = "") -> dict[str, Any]:
+    """Audit every chain for the schedule; what it is answered. ``concludes``: as in ``schedule.run_scheduled``."""
     with wired.connection.renew_if_refused():
         schedule.declare_fields(lambda: wired.declaring)
         return {
@@ -110,7 +110,7 @@ def run_scheduled(wired: AuditWiring, mode: str, *, begins: bool = True) -> dict
                 wired.leases,
                 mode,
                 _SCHEDULED_SECONDS,
-                begins=begins,
+                concludes=concludes,
                 witnessing=lambda: wired.witnessing,
             )
         }
@@ -122,9 +122,12 @@ def plan_shared(wired: AuditWiring) -> dict[str, Any]:
         return {**schedule.plan_shared(lambda: wired.auditor, wired.leases)}
 
 
-def conclude_shared(wired: AuditWiring) -> dict[str, Any]:
-    """End the full round that was shared, and do of it what nobody did; what the schedule is answered."""
-    return run_scheduled(wired, "full", begins=False)
+def conclude_shared(wired: AuditWiring, round_id: str) -> dict[str, Any]:
+    """End the full round that was shared, and do of it what nobody did; what the schedule is answered.
+
+    ``round_id`` is what the plan was answered. A round that it went on with has none, and is followed by a new one.
+    """
+    return run_scheduled(wired, "full", concludes=round_id)
 
 
 def do_shared(wired: AuditWiring, item: dict[str, Any]) -> dict[str, Any]:
