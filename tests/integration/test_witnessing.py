@@ -204,7 +204,9 @@ def test_no_restore_is_declared_that_would_hide_an_anchor_which_a_witness_alone_
     asking.round()
     assert asking.record().state == "ahead"
     before, files = asking.log.store.chain("main"), asking.log.files()
-    with pytest.raises(InvalidError, match=r"w0 shows a checkpoint of 9 events .* the newest anchor has 5") as refused:
+    with pytest.raises(
+        InvalidError, match=r"w0 shows a checkpoint of 9 events .*, and it is none of the anchors"
+    ) as refused:
         asking.log.restore(witnessed=asking.witnessed())
     assert [problem.pointer for problem in refused.value.problems] == ["/chain"]
     assert (asking.log.store.chain("main"), asking.log.files()) == (before, files)
@@ -215,6 +217,29 @@ def test_no_restore_is_declared_that_would_hide_an_anchor_which_a_witness_alone_
     asking.log.restore(witnessed=asking.witnessed())
     assert asking.log.files()[-1] == "restore-0002.note"
     assert kinds(asking.audit_all()["main"]) == []
+
+
+@pytest.mark.usefixtures("server")
+def test_no_restore_hides_that_another_anchor_stands_in_the_place_of_one_that_a_witness_shows(
+    asking: AskingLog, tmp_path: Path
+) -> None:
+    """It is larger, and of another history, which the log itself has anchored once the first was gone."""
+    asking.log.append(5)
+    asking.round()
+    rows = backup(asking, tmp_path / "backup")
+    asking.log.append(4)
+    asking.round()
+    roll_back(asking, rows)
+    for path in (asking.log.folder / "anchors" / "main").glob("*000000000002*"):
+        path.unlink()
+    asking.log.append(7)
+    try_again(asking)
+    assert [kinds(report) for report in asking.round().reports if report.chain == "main"] == [[("rewritten", 8)]]
+    roll_back(asking, rows)
+    try_again(asking)
+    asking.round()
+    with pytest.raises(InvalidError, match="w0 shows a checkpoint of 9 events"):
+        asking.log.restore(witnessed=asking.witnessed())
 
 
 @pytest.mark.usefixtures("server")

@@ -4,7 +4,7 @@ The anchors made since the backup contradict the chain, and will for ever. What 
 it goes on under its next origin line, with an event that says what was lost and a signed note beside the anchors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -49,7 +49,7 @@ class Restorer:
 
         Raises:
             NotFoundError: there is no such chain, or it was never anchored.
-            InvalidError: nothing was lost, a witness shows more than the newest anchor has, what is left is damaged, or
+            InvalidError: nothing was lost, a witness shows what is no anchor, what is left is damaged, or
                 the reason is not one line of text.
             StoreError: the database, the anchors or the key can't be reached.
         """
@@ -89,12 +89,31 @@ class Restorer:
 
     def _check_witnesses(self, chain: str, standing: Standing) -> None:
         """Refuse to give up what a witness alone still knows of: after a restore its evidence no longer counts."""
-        # A backup of the database takes no anchor away. So where a witness has a larger signed tree than the newest
-        # anchor, that anchor was removed, and whoever declares a restore then would hide it.
-        size = standing.newest.checkpoint.size if standing.newest else 0
-        if self.witnessed is not None and (shown := self.witnessed.missed(chain, size)):
-            detail = f"{shown}, and the newest anchor has {size}: an anchor is missing, so find that first"
-            raise InvalidError([Problem("/chain", detail)])
+        # A backup of the database takes no anchor away, and nothing but anchors is ever signed. So where a witness has
+        # a checkpoint that is no anchor, one was removed or replaced, and to declare a restore then would hide it.
+        for witness, shown in self.witnessed.shown(chain) if self.witnessed else ():
+            if not self._is_anchored(chain, standing.newest, shown):
+                what = f"the witness {witness} shows a checkpoint of {shown.size} events that this log has signed"
+                detail = f"{what}, and it is none of the anchors: one is missing or damaged, so find that first"
+                raise InvalidError([Problem("/chain", detail)])
+
+    def _is_anchored(self, chain: str, newest: Anchor | None, shown: Checkpoint) -> bool:
+        """Whether a checkpoint of the line in force is an anchor; they grow, so older ones than it aren't looked at."""
+        for anchor in self._anchors(chain, newest):
+            if anchor.checkpoint.size <= shown.size:
+                return (anchor.checkpoint.size, anchor.checkpoint.root) == (shown.size, shown.root)
+        return False
+
+    def _anchors(self, chain: str, newest: Anchor | None) -> Iterator[Anchor]:
+        """Iterate backwards over the anchors up to this one."""
+        for number in range(newest.seal.number if newest else 0, 0, -1):
+            data = self.anchoring.anchors.read(chain, note_key(number))
+            # One that is missing, can't be verified or is another one does not stop the search: one before it may be
+            # there.
+            with suppress(EvidenceError):
+                anchor = verify_anchor(data or b"", self.anchoring.history.public_keys)
+                if anchor.seal.number == number:
+                    yield anchor
 
     def _claimed(self, chain: str, standing: Standing) -> Checkpoint | None:
         """Read what is claimed for the next anchor; None: nothing, or nothing that an auditor can have claimed."""
@@ -117,16 +136,11 @@ class Restorer:
 
     def _kept(self, found: Chain, standing: Standing) -> Anchor | None:
         """Find the newest anchor that the chain still extends, searching backwards."""
-        newest = standing.holds or standing.newest
-        for number in range(newest.seal.number if newest else 0, 0, -1):
-            data = self.anchoring.anchors.read(found.name, note_key(number))
-            # An anchor that is missing, can't be verified or isn't extended does not stop the search: one of those
-            # before it may be. One that an earlier restore has given up never holds again.
-            try:
-                anchor = verify_anchor(data or b"", self.anchoring.history.public_keys)
-            except EvidenceError:
-                continue
-            if any(restore.supersedes(number, anchor.checkpoint.size) for restore in standing.restores):
+        for anchor in self._anchors(found.name, standing.holds or standing.newest):
+            # One that isn't extended does not stop the search either. One that an earlier restore has given up never
+            # holds again.
+            number, size = anchor.seal.number, anchor.checkpoint.size
+            if any(restore.supersedes(number, size) for restore in standing.restores):
                 continue
             if self._extends(found, anchor.checkpoint):
                 return anchor

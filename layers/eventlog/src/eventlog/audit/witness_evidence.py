@@ -36,7 +36,7 @@ class WitnessEvidence:
         Raises:
             StoreError: the database, the anchors or a key can't be reached, or nodes of the tree are damaged.
         """
-        shown = self._binding(chain, note)
+        shown = self.binding(chain, note)
         if shown is None:
             return None
         # The size first, by a read that no replaced primary answers: no honest chain is ever shorter than what it has
@@ -54,19 +54,13 @@ class WitnessEvidence:
             return None
         return Finding("rewritten", shown.size - 1, shown.root.hex(), root.hex(), f"{what}, and the chain has another")
 
-    def signed_size(self, chain: str, note: bytes) -> int | None:
-        """Return of how many events a checkpoint is that this log has signed; None: it is no evidence, as above.
-
-        Raises:
-            StoreError: the anchors or a key can't be reached.
-        """
-        shown = self._binding(chain, note)
-        return None if shown is None else shown.size
-
-    def _binding(self, chain: str, note: bytes) -> Checkpoint | None:
+    def binding(self, chain: str, note: bytes) -> Checkpoint | None:
         """Return the checkpoint in a note if a key of this log has signed it for this chain, and no restore came since.
 
         After a declared restore the chain need not extend what was signed before, and has another origin line.
+
+        Raises:
+            StoreError: the anchors or a key can't be reached.
         """
         try:
             shown, _ = verify_checkpoint(note, self.keys(note.partition(b"\n")[0].decode()))

@@ -4,12 +4,13 @@ So what a witness has shown is found by every audit, a full one too, until the c
 has declared a restore.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from eventlog.audit.run import OpenReport
 from eventlog.audit.witness_evidence import WitnessEvidence
 from eventlog.audit.witness_knowledge import of_policy, summary, witnessed_size
+from eventlog.formats.checkpoint import Checkpoint
 from eventlog.store.errors import StoreError
 from eventlog.store.interface.cosignatures import WitnessRecords
 from eventlog.witnessing.policies import PolicySource
@@ -26,19 +27,17 @@ class WitnessView:
         self._evidence = evidence
         self._clock = clock
 
-    def missed(self, chain: str, size: int) -> str | None:
-        """Say which witness shows that this log has signed more of a chain than ``size`` events; None: none does.
+    def shown(self, chain: str) -> Iterator[tuple[str, Checkpoint]]:
+        """Iterate over what witnesses have shown that binds this log, with the name of each.
 
         Raises:
             StoreError: what witnesses have shown is not known.
         """
         for record in self._records.of([chain]):
-            if record.evidence is None:
-                continue
-            shown = self._evidence.signed_size(chain, record.evidence.encode())
-            if shown is not None and shown > size:
-                return f"the witness {record.witness} shows a checkpoint of {shown} events that this log has signed"
-        return None
+            if record.evidence is not None:
+                found = self._evidence.binding(chain, record.evidence.encode())
+                if found is not None:
+                    yield record.witness, found
 
     def look(self, opened: OpenReport) -> None:
         """Add to a report what is known, and what the chain contradicts of it."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from bson import Int64, MaxKey, MinKey
 from pymongo.client_session import ClientSession
-from pymongo.errors import ExecutionTimeout, OperationFailure
+from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 
 from eventlog.store.interface.audits import Counted
 from eventlog.store.mongo.indexes import BY_SEQ, EVENTS, Index
 from eventlog.store.mongo.operations import Operations
-from eventlog.store.mongo.snapshots import NO_SNAPSHOT, TooManyRowsError, read_snapshot
+from eventlog.store.mongo.snapshots import TooManyRowsError, read_snapshot
 from eventlog.stored import codec
 from eventlog.stored.errors import NotOursError
 
@@ -28,6 +28,8 @@ _AT_ONCE_MILLIS = 5000
 """A server that takes longer for it goes step by step."""
 _LONG = 1 << 16
 """From so many events on it is worth three commands more to have no key decoded."""
+_FEW = 10_000
+"""Where more were settled since, it isn't."""
 
 
 def count(
@@ -71,7 +73,8 @@ def _at_once(operations: Operations, session: ClientSession, index: Index, chain
         ExecutionTimeout: it takes longer than ``_AT_ONCE_MILLIS``.
     """
     if end >= _LONG and not operations.routed:
-        with suppress(NotOursError, TooManyRowsError):  # what they say of the log the audit finds
+        # Whatever is odd, and what the driver tries again only for its own methods, is left to the other way.
+        with suppress(OperationFailure, AutoReconnect, NotOursError, TooManyRowsError):
             if (found := _by_keys_alone(operations, session, index, chain, end)) is not None:
                 return found
     # Not the ``count`` command: on a sharded cluster that counts what a move has left behind, too.
@@ -80,32 +83,34 @@ def _at_once(operations: Operations, session: ClientSession, index: Index, chain
 
 
 def _by_keys_alone(operations: Operations, session: ClientSession, index: Index, chain: str, end: int) -> int | None:
-    """Count all of the chain's entries, less the rows that are not before the end; None: not as of one moment.
+    """Count all of the chain's entries, less the rows behind the end; None: not as of one moment, or some are odd.
 
     With a bound on ``seq`` MongoDB decodes each key. Without one it goes from key to key, in half of the time. But then
     what was settled since is counted, too, and an event that the index lacks could hide behind that. So that is looked
-    for by ``seq``, as of the same moment: as a rule it is next to nothing. What is no event of the chain, by whatever
-    it has in place of a number, is among it.
+    for by ``seq``, as of the same moment. As a rule it is next to nothing; what is no event of the chain, by whatever
+    it has in place of a number, would be among it.
 
     Raises:
+        OperationFailure: there is no such snapshot or index, or it takes longer than ``_AT_ONCE_MILLIS``.
         NotOursError, TooManyRowsError: as ``read_snapshot`` and ``Snapshot.rows``.
     """
     snapshot = read_snapshot(operations, chain, session)
     if snapshot is None or snapshot.image.settled.size < end:
         return None
-    name, hint = operations.events.name, {"hint": dict(index.keys), "maxTimeMS": _AT_ONCE_MILLIS}
-    count = {"aggregate": name, "pipeline": [{"$match": {"chain": chain}}, {"$count": "events"}], **hint}
-    find = {"find": name, "projection": {"_id": 0, "seq": 1}, "hint": dict(BY_SEQ.keys), "maxTimeMS": _AT_ONCE_MILLIS}
+    name, limit = operations.events.name, {"maxTimeMS": _AT_ONCE_MILLIS}
     # Bounds of MongoDB's own, which hold for values of every type. After a text comes the same one with a zero byte.
+    # Of the rows only how many there are is read: there may be something in them that can't be decoded.
     lowest, first, behind = ({"chain": chain, "seq": seq} for seq in (MinKey(), Int64(0), Int64(end)))
     others = ({"min": lowest, "max": first}, {"min": behind, "max": {"chain": chain + "\0", "seq": MinKey()}})
-    try:
-        whole = sum(row["events"] for row in snapshot.rows(count))
-        return int(whole - sum(len(snapshot.rows(find | bounds)) for bounds in others))
-    except OperationFailure as error:
-        if error.code not in NO_SNAPSHOT:
-            raise
+    find = {"find": name, "hint": dict(BY_SEQ.keys), "projection": {"_id": 0, "n": {"$literal": 1}}, **limit}
+    before, later = (len(snapshot.rows(find | bounds | {"limit": _FEW + 1, "singleBatch": True})) for bounds in others)
+    # Those behind the end are events that were settled since, and perhaps some that a push is settling.
+    since = range(snapshot.image.settled.size - end, snapshot.image.size - end + 1)
+    if before or later > _FEW or later not in since:
         return None
+    count = {"aggregate": name, "pipeline": [{"$match": {"chain": chain}}, {"$count": "events"}]}
+    (row,) = snapshot.rows(count | {"hint": dict(index.keys)} | limit) or [{"events": 0}]
+    return int(row["events"]) - later
 
 
 def _before(end: int) -> dict[str, Any]:
