@@ -4,14 +4,10 @@ from typing import Any
 
 from bson import Int64, MaxKey, MinKey
 from pymongo import HASHED, MongoClient
-from pymongo.errors import OperationFailure
 
-from local.machine import wait_until
 from tests.support.sharded.routing import hash_of
 
 SHARDS = ("sh0", "sh1")
-_MOVES_ANOTHER = 117
-"""ConflictingOperationInProgress: a shard gives away, or takes, one range at a time."""
 
 
 def zone_of(shard: str) -> str:
@@ -60,15 +56,4 @@ def gather(client: MongoClient[dict[str, Any]], namespace: str, shard: str = SHA
 
 
 def move(client: MongoClient[dict[str, Any]], namespace: str, low: Any, high: Any, shard: str = SHARDS[1]) -> None:
-    """Move a range, once the shard that has it gives none away: others that share the cluster may have begun to."""
-
-    def moved() -> bool:
-        try:
-            client.admin.command("moveRange", namespace, min=low, max=high, toShard=shard)
-        except OperationFailure as error:
-            if error.code != _MOVES_ANOTHER:
-                raise
-            return False
-        return True
-
-    wait_until("a range to be moved", moved)
+    client.admin.command("moveRange", namespace, min=low, max=high, toShard=shard)

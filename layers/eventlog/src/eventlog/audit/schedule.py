@@ -107,7 +107,7 @@ def run_scheduled(
 class SharedPlan(TypedDict):
     """What a full round has for others to do: one invocation for each item, which it is sent as it is.
 
-    ``round``: its id, for what concludes it; empty if it is an older one, after which another has to begin.
+    ``round``: its id, for what concludes it; empty if none was begun, so that another has to begin after it.
     """
 
     items: list[dict[Literal["segment"], SharedWork]]

@@ -88,7 +88,8 @@ def _by_keys_alone(operations: Operations, session: ClientSession, index: Index,
     With a bound on ``seq`` MongoDB decodes each key. Without one it goes from key to key, in half of the time. But then
     what was settled since is counted, too, and an event that the index lacks could hide behind that. So that is looked
     for by ``seq``, as of the same moment. As a rule it is next to nothing; what is no event of the chain, by whatever
-    it has in place of a number, would be among it.
+    it has in place of a number, would be among it, unless that index leaves it out: which the audit of the database
+    finds, as it does of all indexes.
 
     Raises:
         OperationFailure: there is no such snapshot or index, or it takes longer than ``_AT_ONCE_MILLIS``.
