@@ -71,6 +71,17 @@ def backup(asking: AskingLog, to: Path) -> dict[str, list[Any]]:
     return {name: list(database[name].find()) for name in names}
 
 
+def cut_back(asking: AskingLog, tmp_path: Path) -> dict[str, list[Any]]:
+    """Put a database of 5 events back whose witness has cosigned 9; the rows of that."""
+    asking.log.append(5)
+    asking.round()
+    rows = backup(asking, tmp_path / "backup")
+    asking.log.append(4)
+    asking.round()
+    roll_back(asking, rows)
+    return rows
+
+
 def try_again(asking: AskingLog) -> None:
     """Let the time go by after which a witness is asked again."""
     change = {"next_try": "$since", "asked_at": {"$subtract": ["$asked_at", FRESH]}}
@@ -191,12 +202,7 @@ def test_no_restore_is_declared_that_would_hide_an_anchor_which_a_witness_alone_
     asking: AskingLog, tmp_path: Path
 ) -> None:
     """The last anchor is removed with its copy, its claim stays, and the chain is cut back to the anchor before."""
-    asking.log.append(5)
-    asking.round()
-    rows = backup(asking, tmp_path / "backup")
-    asking.log.append(4)
-    asking.round()
-    roll_back(asking, rows)
+    cut_back(asking, tmp_path)
     note = asking.log.folder / "anchors" / "main" / "000000000002.note"
     removed = note.read_bytes()
     note.unlink()
@@ -224,12 +230,7 @@ def test_no_restore_hides_that_another_anchor_stands_in_the_place_of_one_that_a_
     asking: AskingLog, tmp_path: Path
 ) -> None:
     """It is larger, and of another history, which the log itself has anchored once the first was gone."""
-    asking.log.append(5)
-    asking.round()
-    rows = backup(asking, tmp_path / "backup")
-    asking.log.append(4)
-    asking.round()
-    roll_back(asking, rows)
+    rows = cut_back(asking, tmp_path)
     for path in (asking.log.folder / "anchors" / "main").glob("*000000000002*"):
         path.unlink()
     asking.log.append(7)
