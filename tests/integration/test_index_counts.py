@@ -222,6 +222,7 @@ def test_where_no_snapshot_can_be_read_the_chain_is_counted_with_bounds(
     show(log, EVENTS[1])
 
 
+@pytest.mark.replica_set  # through a router every chain is counted with bounds
 def test_where_many_were_settled_since_the_chain_is_counted_with_bounds(
     log: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
